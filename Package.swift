@@ -1,0 +1,124 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Every Swift target of the library: language mode 6, warnings are errors, unsafe constructs must be marked.
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .treatAllWarnings(as: .error),
+    .strictMemorySafety(),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+/// Tests read vectors with Foundation and poke at pointers freely; all else stays as strict.
+let testing: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+]
+
+let package = Package(
+    name: "swift-zerotier",
+    platforms: [.macOS(.v15)],
+    products: [
+        .library(name: "ZeroTier", targets: ["ZeroTier"]),
+        .executable(name: "zerotier", targets: ["ZeroTierCommand"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.0"),
+    ],
+    targets: [
+        // Bytes: pure codecs and ciphers.
+        .target(name: "NetPrimitives", swiftSettings: strict),
+        .target(name: "CCipherKernels"),
+        .target(
+            name: "ZeroTierCrypto",
+            dependencies: ["NetPrimitives", "CCipherKernels", .product(name: "Crypto", package: "swift-crypto")],
+            swiftSettings: strict),
+        .target(name: "ZeroTierWire", dependencies: ["ZeroTierCrypto", "NetPrimitives"], swiftSettings: strict),
+
+        // Machines: sans-I/O, deterministic, one owner.
+        .target(name: "NetStack", dependencies: ["NetPrimitives"], swiftSettings: strict),
+        .target(
+            name: "ZeroTierPeers", dependencies: ["ZeroTierWire", "ZeroTierCrypto", "NetPrimitives"],
+            swiftSettings: strict),
+        .target(
+            name: "ZeroTierEthernet", dependencies: ["ZeroTierWire", "ZeroTierCrypto", "NetPrimitives"],
+            swiftSettings: strict),
+        .target(
+            name: "ZeroTierNode",
+            dependencies: [
+                "ZeroTierPeers", "ZeroTierEthernet", "NetStack", "ZeroTierWire", "ZeroTierCrypto", "NetPrimitives",
+            ],
+            swiftSettings: strict),
+
+        // Drivers: sockets, clocks, disk, threads.
+        .target(name: "CSystem"),
+        .target(
+            name: "ZeroTier",
+            dependencies: [
+                "ZeroTierNode", "ZeroTierPeers", "ZeroTierEthernet", "NetStack", "ZeroTierWire", "ZeroTierCrypto",
+                "NetPrimitives", "CSystem",
+            ],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "ZeroTierCommand",
+            dependencies: ["ZeroTier", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            swiftSettings: strict),
+
+        // What proves it.
+        .target(
+            name: "NetworkSimulator",
+            dependencies: [
+                "ZeroTierNode", "ZeroTierPeers", "ZeroTierEthernet", "NetStack", "ZeroTierWire", "ZeroTierCrypto",
+                "NetPrimitives",
+            ],
+            path: "Simulation/NetworkSimulator", swiftSettings: strict),
+        .executableTarget(
+            name: "simulate", dependencies: ["NetworkSimulator"], path: "Simulation/simulate", swiftSettings: strict),
+        .target(
+            name: "FuzzBodies",
+            dependencies: [
+                "ZeroTierNode", "ZeroTierPeers", "ZeroTierEthernet", "NetStack", "ZeroTierWire", "ZeroTierCrypto",
+                "NetPrimitives",
+            ],
+            path: "Fuzz/FuzzBodies", swiftSettings: strict),
+        .executableTarget(
+            name: "bench",
+            dependencies: [
+                "ZeroTier", "ZeroTierNode", "ZeroTierPeers", "ZeroTierEthernet", "NetStack", "ZeroTierWire",
+                "ZeroTierCrypto", "NetPrimitives", "CSystem",
+            ],
+            path: "Benchmarks/bench", swiftSettings: strict),
+
+        .testTarget(name: "NetPrimitivesTests", dependencies: ["NetPrimitives"], swiftSettings: testing),
+        .testTarget(
+            name: "ZeroTierCryptoTests", dependencies: ["ZeroTierCrypto", "CCipherKernels", "NetPrimitives"],
+            swiftSettings: testing),
+        .testTarget(
+            name: "ZeroTierWireTests", dependencies: ["ZeroTierWire", "ZeroTierCrypto", "NetPrimitives"],
+            swiftSettings: testing),
+        .testTarget(name: "NetStackTests", dependencies: ["NetStack", "NetPrimitives"], swiftSettings: testing),
+        .testTarget(
+            name: "ZeroTierPeersTests",
+            dependencies: ["ZeroTierPeers", "ZeroTierWire", "ZeroTierCrypto", "NetPrimitives"], swiftSettings: testing),
+        .testTarget(
+            name: "ZeroTierEthernetTests",
+            dependencies: ["ZeroTierEthernet", "ZeroTierWire", "ZeroTierCrypto", "NetPrimitives"],
+            swiftSettings: testing),
+        .testTarget(
+            name: "ZeroTierNodeTests",
+            dependencies: [
+                "ZeroTierNode", "ZeroTierPeers", "ZeroTierEthernet", "NetStack", "ZeroTierWire", "ZeroTierCrypto",
+                "NetPrimitives",
+            ],
+            swiftSettings: testing),
+        .testTarget(name: "ZeroTierTests", dependencies: ["ZeroTier"], swiftSettings: testing),
+        .testTarget(name: "SimulationTests", dependencies: ["NetworkSimulator"], swiftSettings: testing),
+        .testTarget(name: "FuzzReplayTests", dependencies: ["FuzzBodies"], swiftSettings: testing),
+        .testTarget(name: "RepositoryTests", swiftSettings: testing),
+    ],
+    cLanguageStandard: .c11
+)
