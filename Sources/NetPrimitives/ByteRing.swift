@@ -122,7 +122,6 @@ public struct ByteRing: ~Copyable {
     }
 
     /// Publishes bytes that were stored up to an offset.
-    @inlinable
     public mutating func publish(to offset: Int) {
         precondition(offset >= end, "published bytes stay published")
         end = offset

@@ -1,6 +1,6 @@
 // Segments without a connection's send state: RST for strangers, SYN-ACK of a half-open connection, ACK of TIME-WAIT.
 
-package import NetPrimitives
+import NetPrimitives
 
 /// A segment without payload, in numbers. `write` puts it into a packet.
 package struct ReplySegment: Sendable, Hashable {

@@ -1,7 +1,7 @@
 // TCP options: what a header may carry, parsed without trust.
 // Read first: RFC 9293 section 3.2, RFC 7323 section 2 and 3, RFC 2018 section 3.
 
-package import NetPrimitives
+import NetPrimitives
 
 /// One SACK block: `start..<end` in sequence numbers.
 package struct SackBlock: Hashable, Sendable {
