@@ -75,6 +75,22 @@ struct RouteTable: Sendable {
         entries.reduce(0) { $0 + ($1.expires != nil && $1.route.interface == interface ? 1 : 0) }
     }
 
+    /// Whether there is a route with equal prefix, interface and gateway.
+    func contains(like route: StackRoute) -> Bool {
+        entries.contains {
+            $0.route.prefix == route.prefix && $0.route.interface == route.interface
+                && $0.route.gateway == route.gateway
+        }
+    }
+
+    /// Removes a learned route with equal prefix, interface and gateway; managed ones stay.
+    mutating func removeLearned(like route: StackRoute) {
+        entries.removeAll {
+            $0.expires != nil && $0.route.prefix == route.prefix && $0.route.interface == route.interface
+                && $0.route.gateway == route.gateway
+        }
+    }
+
     /// Forgets learned routes whose time is over; true if there were any.
     mutating func expire(_ now: MonotonicInstant) -> Bool {
         let before = entries.count

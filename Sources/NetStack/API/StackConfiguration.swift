@@ -10,6 +10,8 @@ package struct StackConfiguration: Sendable {
     package var addressConflictProbes = 0
     /// ARP announcements after an IPv4 address was added (RFC 5227 ANNOUNCE_NUM).
     package var addressAnnouncements = 2
+    /// Unsolicited neighbour advertisements after an IPv6 address became ours (RFC 4861 7.2.6; at most 3).
+    package var unsolicitedAdvertisements = 1
     /// Time between two solicitations, probes (RFC 4861 RETRANS_TIMER).
     package var neighbourRetransmission = Duration.seconds(1)
     /// Mean time that a confirmed neighbour counts as reachable (RFC 4861 REACHABLE_TIME).
@@ -22,8 +24,6 @@ package struct StackConfiguration: Sendable {
     package var ephemeralPorts: ClosedRange<UInt16> = 32_768...60_999
     /// Time-to-live and hop limit of packets whose socket does not say otherwise.
     package var defaultHopLimit: UInt8 = 64
-    /// How long a finished connection is remembered.
-    package var timeWaitDuration = Duration.seconds(60)
     /// How long fragments wait for the rest of their datagram (RFC 791, RFC 8200 4.5: 60 s at most).
     package var reassemblyTimeout = Duration.seconds(30)
     /// The clock's resolution, for TCP's loss detection.

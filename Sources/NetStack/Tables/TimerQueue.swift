@@ -46,6 +46,9 @@ struct TimerQueue<Owner: Sendable>: Sendable {
         return TimerID(index: Int32(nodes.count - 1))
     }
 
+    /// Says who is woken, for an owner whose own name depends on having a timer.
+    mutating func setOwner(_ id: TimerID, _ owner: Owner) { nodes[Int(id.index)].owner = owner }
+
     /// Gives up the place.
     mutating func remove(_ id: TimerID) {
         guard id.index >= 0, nodes[Int(id.index)].owner != nil else { return }

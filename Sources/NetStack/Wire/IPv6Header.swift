@@ -183,3 +183,25 @@ extension IPv6Walk {
         return nil
     }
 }
+
+extension IPv6Walk {
+    /// Whether the chain behind the fragment header of a first fragment ends inside it, with the upper layer's first bytes.
+    static func reachesUpperLayer(_ span: RawSpan, _ nextHeader: UInt8, from start: Int, end: Int) -> Bool {
+        var next = nextHeader
+        var offset = start
+        for _ in 0...StackConstants.maximumExtensionHeaders {
+            switch next {
+            case IPProtocol.noNext: return true
+            case IPProtocol.hopByHop, IPProtocol.destinationOptions, IPProtocol.routing:
+                guard offset + 8 <= end else { return false }
+                next = span.loadUInt8(at: offset)
+                offset += (Int(span.loadUInt8(at: offset + 1)) + 1) * 8
+                guard offset <= end else { return false }
+            case IPProtocol.tcp: return end - offset >= 20
+            case IPProtocol.udp, IPProtocol.icmp6: return end - offset >= 8
+            default: return offset < end
+            }
+        }
+        return false
+    }
+}

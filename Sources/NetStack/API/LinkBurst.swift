@@ -26,8 +26,8 @@ package struct Burst: Sendable {
     let isLoopback: Bool
 
     enum Source: Sendable {
-        // A connection; the TCP burst itself is kept by the stack until the next call.
-        case stream(SlotID)
+        // A connection and what it booked.
+        case stream(SlotID, TCPBurst)
         // The datagram that the stack has taken from a socket's queue.
         case datagram
         // The owned packet that the stack has taken from the control queue.
