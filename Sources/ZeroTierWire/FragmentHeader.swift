@@ -8,7 +8,7 @@
 //  15      1    low 3 bits: hop count
 //  16      ..   data
 
-package import NetPrimitives
+import NetPrimitives
 
 /// Whether the datagram of `length` bytes at `offset` of `span` is a fragment: longer than its header, 0xff at byte 13.
 package func isFragment(_ span: RawSpan, at offset: Int = 0, length: Int) -> Bool {

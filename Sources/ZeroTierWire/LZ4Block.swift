@@ -4,7 +4,7 @@
 //  sequence = token (high 4 bits literals, low 4 bits match length - 4; 15 = more length bytes follow, each 255 but the
 //  last), literals, u16 little-endian distance, more match length. The last sequence is literals only.
 
-package import NetPrimitives
+import NetPrimitives
 
 /// Compresses and decompresses single blocks.
 package enum LZ4Block {
@@ -89,7 +89,9 @@ package enum LZ4Block {
     package static func decompress(
         _ block: [UInt8], limit: Int = ProtocolLimits.maximumPayloadLength
     ) throws(WireError) -> [UInt8] {
-        try decompress(block.span.bytes, at: 0, length: block.count, limit: limit)
+        try block.withBytes { (span) throws(WireError) in
+            try decompress(span, at: 0, length: block.count, limit: limit)
+        }
     }
 
     /// As above, for the block of `length` bytes at `offset` of `span`; a range outside the span throws.

@@ -1,7 +1,7 @@
 //  Sealing and opening of whole packets in place. The ciphers are in ZeroTierCrypto; here the header is made final
 //  before sealing and read before opening. Read first: zerotier/ZeroTierOne node/Packet.hpp (header bits).
 
-package import NetPrimitives
+import NetPrimitives
 package import ZeroTierCrypto
 
 /// Protects packets and checks protected ones. All functions work on a packet that begins at the span's byte 0.
@@ -66,7 +66,8 @@ package enum PacketArmor {
 
     /// Puts the suite's bits into the flags byte; the historic flag goes with suite 1 and only with it.
     private static func setSuite(_ suite: CipherSuite, in packet: inout MutableRawSpan) {
-        let kept = packet.loadUInt8(at: PacketHeader.flagsOffset) & (PacketHeader.fragmentedFlag | PacketHeader.hopsMask)
+        let kept =
+            packet.loadUInt8(at: PacketHeader.flagsOffset) & (PacketHeader.fragmentedFlag | PacketHeader.hopsMask)
         let historic = suite == .salsa ? PacketHeader.historicEncryptedFlag : 0
         packet.storeUInt8(kept | suite.rawValue << 3 | historic, at: PacketHeader.flagsOffset)
     }

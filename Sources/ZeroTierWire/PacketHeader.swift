@@ -9,7 +9,7 @@
 //  27      1    verb: bit 0x80 compressed, low 5 bits the verb
 //  28      ..   payload
 
-package import NetPrimitives
+import NetPrimitives
 
 /// The header of a whole packet or of the head of a fragmented one. A view: nothing of it is authenticated yet.
 package struct PacketHeader: Equatable, Sendable {

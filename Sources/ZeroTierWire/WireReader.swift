@@ -1,7 +1,7 @@
 //  A bounded big-endian cursor over owned bytes that names the field it was reading when the bytes ran out.
 //  Used by the codecs of control-plane objects; bulk packets are read in place through `PacketHeader`.
 
-package import NetPrimitives
+import NetPrimitives
 
 /// A bounded cursor over `bytes`; every read is checked and throws `WireError.truncated` with the field's name.
 package struct WireReader: Sendable {
