@@ -111,12 +111,12 @@ public struct IPAddress: Hashable, Sendable, Comparable, CustomStringConvertible
         return value
     }
 
-    private static func parseGroups(_ text: Substring) -> [UInt16]? {
+    private static func parseGroups(_ text: Substring, mayEndInIPv4: Bool) -> [UInt16]? {
         if text.isEmpty { return [] }
         var groups: [UInt16] = []
         let parts = text.split(separator: ":", omittingEmptySubsequences: false)
         for (index, part) in parts.enumerated() {
-            if index == parts.count - 1, part.utf8.contains(UInt8(ascii: ".")) {
+            if mayEndInIPv4, index == parts.count - 1, part.utf8.contains(UInt8(ascii: ".")) {
                 guard let value = parseIPv4(part) else { return nil }
                 groups.append(UInt16(truncatingIfNeeded: value >> 16))
                 groups.append(UInt16(truncatingIfNeeded: value))
@@ -143,12 +143,13 @@ public struct IPAddress: Hashable, Sendable, Comparable, CustomStringConvertible
             index += 1
         }
         guard let gap else {
-            guard let groups = parseGroups(text), groups.count == 8 else { return nil }
+            guard let groups = parseGroups(text, mayEndInIPv4: true), groups.count == 8 else { return nil }
             return groups
         }
         let left = text.utf8.prefix(gap)
         let right = text.utf8.dropFirst(gap + 2)
-        guard let head = parseGroups(Substring(left)), let tail = parseGroups(Substring(right)),
+        guard let head = parseGroups(Substring(left), mayEndInIPv4: false),
+            let tail = parseGroups(Substring(right), mayEndInIPv4: true),
             head.count + tail.count < 8
         else { return nil }
         return head + Array(repeating: 0, count: 8 - head.count - tail.count) + tail
