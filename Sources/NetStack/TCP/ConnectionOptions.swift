@@ -123,6 +123,8 @@ package struct HandshakeResult: Sendable {
     package var answeredAt: MonotonicInstant?
     /// The window scale that our SYN-ACK announced.
     package var ownWindowScale: UInt8
+    /// RFC 3168 was asked for and granted.
+    package var congestionEcho: Bool
 }
 
 /// What became of a received segment.

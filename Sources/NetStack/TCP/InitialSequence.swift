@@ -14,8 +14,21 @@ package struct InitialSequence: Sendable {
 
     /// The initial sequence number of a connection that opens now.
     package func sequence(local: SocketEndpoint, remote: SocketEndpoint, now: Now) -> SequenceNumber {
-        let ticks = UInt32(truncatingIfNeeded: now.monotonic.nanoseconds / 4_000)
+        sequence(local: local, remote: remote, time: now.nanoseconds)
+    }
+
+    func sequence(local: SocketEndpoint, remote: SocketEndpoint, time: Int) -> SequenceNumber {
+        let ticks = UInt32(truncatingIfNeeded: time / 4_000)
         return SequenceNumber(UInt32(truncatingIfNeeded: tuple(local, remote, 1)) &+ ticks)
+    }
+
+    /// The 24 bits that prove a SYN cookie.
+    func cookie(
+        local: SocketEndpoint, remote: SocketEndpoint, peer: SequenceNumber, slot: Int, size: Int
+    ) -> UInt32 {
+        let purpose = tuple(local, remote, 3)
+        let proof = hash.hash(purpose, UInt64(peer.value), UInt64(truncatingIfNeeded: slot), UInt64(size), 0)
+        return UInt32(truncatingIfNeeded: proof) & 0xFF_FFFF
     }
 
     /// What to add to milliseconds of the monotonic clock for this pair of addresses' timestamp values.
