@@ -124,7 +124,10 @@ struct MalformedTests {
                 TestFrame(source: source ?? peer, destination: mac ?? host.mac, etherType: type, bytes: bytes),
                 now: network.now)
         }
-        func dropped(_ reason: StackDropReason) -> UInt64 { host.stack.statistics.dropped(reason) }
+        let before = host.stack.statistics
+        func dropped(_ reason: StackDropReason) -> UInt64 {
+            host.stack.statistics.dropped(reason) - before.dropped(reason)
+        }
         feed(packet, to: MACAddress(0x0200_0000_0077))
         feed(packet, to: MACAddress(0x0100_5e7f_0001))
         #expect(dropped(.foreignMAC) == 2)

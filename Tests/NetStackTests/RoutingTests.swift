@@ -15,18 +15,19 @@ struct RoutingTests {
         return (host, network.now)
     }
 
-    @Test(arguments: [
-        (["10.0.0.1/24", "10.1.0.1/16"], "10.1.5.5", "10.1.0.1"),
-        (["10.0.0.1/24", "10.0.0.2/24"], "10.0.0.9", "10.0.0.1"),
-        (["fd00::1/64", "fd00:0:0:1::1/64"], "fd00:0:0:1::9", "fd00:0:0:1::1"),
-        // Scope: a link-local source for a link-local destination, a wider one for a wider one.
-        (["fe80::1/64", "fd00::1/64"], "fe80::9", "fe80::1"), (["fe80::1/64", "fd00::1/64"], "fd00::9", "fd00::1"),
-        // Label: a unique local destination prefers a unique local source.
-        (["2001:db8::1/32", "fd00::1/8"], "fd99::9", "fd00::1"),
-        (["fd00::1/8", "2001:db8::1/32"], "2001:db8:5::9", "2001:db8::1"),
-        // Rule 1: oneself.
-        (["fd00::1/64", "fd00::2/64"], "fd00::2", "fd00::2"),
-    ] as [([String], String, String)])
+    @Test(
+        arguments: [
+            (["10.0.0.1/24", "10.1.0.1/16"], "10.1.5.5", "10.1.0.1"),
+            (["10.0.0.1/24", "10.0.0.2/24"], "10.0.0.9", "10.0.0.1"),
+            (["fd00::1/64", "fd00:0:0:1::1/64"], "fd00:0:0:1::9", "fd00:0:0:1::1"),
+            // Scope: a link-local source for a link-local destination, a wider one for a wider one.
+            (["fe80::1/64", "fd00::1/64"], "fe80::9", "fe80::1"), (["fe80::1/64", "fd00::1/64"], "fd00::9", "fd00::1"),
+            // Label: a unique local destination prefers a unique local source.
+            (["2001:db8::1/32", "fd00::1/8"], "fd99::9", "fd00::1"),
+            (["fd00::1/8", "2001:db8::1/32"], "2001:db8:5::9", "2001:db8::1"),
+            // Rule 1: oneself.
+            (["fd00::1/64", "fd00::2/64"], "fd00::2", "fd00::2"),
+        ] as [([String], String, String)])
     func `the source follows RFC 6724`(addresses: [String], target: String, expected: String) throws {
         let (host, now) = try stack(addresses)
         let route = try host.stack.route(to: address(target), from: nil, on: nil, now: now)
@@ -65,7 +66,8 @@ struct RoutingTests {
         let prefix = try #require(IPPrefix("172.16.0.0/12"))
         let route = StackRoute(prefix, interface: a.interface, gateway: address("10.0.0.2"))
         #expect(a.stack.addRoute(route) == true)
-        #expect(b.stack.addAddress(IPPrefix(address("172.16.0.9"), length: 12), to: b.interface, now: network.now) == true)
+        #expect(
+            b.stack.addAddress(IPPrefix(address("172.16.0.9"), length: 12), to: b.interface, now: network.now) == true)
         let back = StackRoute(try #require(IPPrefix("10.0.0.1/32")), interface: b.interface)
         #expect(b.stack.addRoute(back) == true)
         try a.sendEcho(to: address("172.16.0.9"), now: network.now)
@@ -80,7 +82,8 @@ struct RoutingTests {
         var interfaces: [InterfaceID] = []
         for number in UInt64(1)...2 {
             let mac = MACAddress(0x0200_0000_0000 | number)
-            let added = stack.addInterface(mac: mac, configuration: InterfaceConfiguration(mtu: 2_800), now: network.now)
+            let added = stack.addInterface(
+                mac: mac, configuration: InterfaceConfiguration(mtu: 2_800), now: network.now)
             let id = try #require(added)
             interfaces.append(id)
             let isAdded = stack.addAddress(IPPrefix(address("10.0.0.1"), length: 24), to: id, now: network.now)
@@ -229,7 +232,8 @@ struct RoutingTests {
         let host = try network.add(1, addresses: ["10.0.0.1/24"], configuration: configuration)
         let now = network.now
         let results = (2...5).map {
-            host.stack.addAddress(IPPrefix(IPAddress(v4: 0x0a00_0000 | UInt32($0)), length: 24), to: host.interface, now: now)
+            host.stack.addAddress(
+                IPPrefix(IPAddress(v4: 0x0a00_0000 | UInt32($0)), length: 24), to: host.interface, now: now)
         }
         #expect(results == [true, true, false, false])
         let routes = (1...4).map {
