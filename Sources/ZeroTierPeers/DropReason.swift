@@ -1,6 +1,8 @@
 //  Every way a datagram or packet dies in the VL1 machine. Remote input never throws past the engine: it ends as one of
 //  these, counted.
 
+import ZeroTierWire
+
 /// Why a datagram or packet went no further.
 package enum DropReason: Int, CaseIterable, Sendable {
     /// Shorter than any packet; the 4-byte hole-punch datagrams end here.
@@ -88,6 +90,29 @@ package enum DropReason: Int, CaseIterable, Sendable {
     case destinationUnreachable
     /// A packet longer than what a peer can reassemble.
     case packetTooLong
+}
+
+/// Authentic packets by the suite they came in.
+package struct SuiteCounters: Sendable, Equatable {
+    /// Suite 0: HELLO and the verbs of bonded nodes.
+    package internal(set) var authenticatedOnly: UInt64 = 0
+    /// Suite 1.
+    package internal(set) var salsa: UInt64 = 0
+    /// Suite 3.
+    package internal(set) var gmacSIV: UInt64 = 0
+
+    package init() {}
+
+    /// Counts one packet.
+    @inline(__always)
+    mutating func count(_ suite: CipherSuite?) {
+        switch suite {
+        case .gmacSIV: gmacSIV &+= 1
+        case .salsa: salsa &+= 1
+        case .authenticatedOnly: authenticatedOnly &+= 1
+        case .trustedPath, nil: break
+        }
+    }
 }
 
 /// How often each way of dying happened.

@@ -96,7 +96,9 @@ struct IdentityValidation: Sendable {
 
     /// Whether the identity is being validated for a HELLO; then the new one waits for that result.
     mutating func wait(_ packet: WaitingPacket, of identity: Identity) -> Bool {
-        guard let index = pending.firstIndex(where: { $0.identity == identity && $0.hello != nil }) else { return false }
+        guard let index = pending.firstIndex(where: { $0.identity == identity && $0.hello != nil }) else {
+            return false
+        }
         pending[index].later = packet
         return true
     }

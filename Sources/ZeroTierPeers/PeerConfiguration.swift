@@ -1,6 +1,5 @@
 //  What the owner of the VL1 machine decides once, at its making.
 
-package import NetPrimitives
 package import ZeroTierWire
 
 /// A moon to be fetched from one of its roots: upstream `orbit(id, seed)`.

@@ -1,7 +1,7 @@
 //  Time: contact with roots, keepalive, expiry, WHOIS repeats. One deadline per peer; no sweep over all of them.
 
 package import NetPrimitives
-package import ZeroTierWire
+import ZeroTierWire
 
 extension PeerEngine {
     /// Does what is due: call it when `nextDeadline` is reached. Work is bounded by what was scheduled.
@@ -273,7 +273,8 @@ extension PeerEngine {
             return
         }
         // Without a root nothing can be asked; the ends of waits still count.
-        let earliest = now.monotonic + (bestUpstream(now.monotonic) == nil ? ProtocolLimits.retryTick : .milliseconds(1))
+        let earliest =
+            now.monotonic + (bestUpstream(now.monotonic) == nil ? ProtocolLimits.retryTick : .milliseconds(1))
         timers.schedule(.lookup, at: max(next, earliest))
     }
 }

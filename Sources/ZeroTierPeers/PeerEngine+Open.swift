@@ -2,7 +2,7 @@
 
 package import NetPrimitives
 import ZeroTierCrypto
-package import ZeroTierWire
+import ZeroTierWire
 
 extension PeerEngine {
     /// Takes the datagram at `index` of a receive buffer, with the following ones when they are the rest of its packet:
@@ -148,11 +148,8 @@ extension PeerEngine {
             case .opened(let packet): return packet
             case .raw(var bytes, let path):
                 let length = bytes.count
-                var opened = Opened.handled
-                do {
-                    var span = bytes.mutableSpan
-                    var raw = span.mutableBytes
-                    opened = openWhole(&raw, length: length, path: path, replies: &replies, now: now)
+                let opened = bytes.withMutableBytes { span in
+                    openWhole(&span, length: length, path: path, replies: &replies, now: now)
                 }
                 if case .packet(let packet) = opened { return ReadyPacket(packet: packet, bytes: bytes) }
             }
@@ -185,6 +182,7 @@ extension PeerEngine {
             return park(packet.copyBytes(0, length), header: header, path: path, now: now)
         }
         guard topology.peers[id].open(&packet, length: length) else { return drop(.badMAC) }
+        suites.count(header.cipher)
         let verbByte = packet.loadUInt8(at: PacketHeader.verbOffset)
         let opened = OpenedPacket(
             peer: id, source: header.source, verb: Verb(verbByte: verbByte) ?? .nop, packetID: header.id,
@@ -220,11 +218,8 @@ extension PeerEngine {
         bytes.append(contentsOf: payload)
         var plain = opened
         plain.payloadLength = payload.count
-        var result = Opened.handled
-        do {
-            var span = bytes.mutableSpan
-            var raw = span.mutableBytes
-            result = dispatch(&raw, plain, replies: &replies, now: now)
+        let result = bytes.withMutableBytes { span in
+            dispatch(&span, plain, replies: &replies, now: now)
         }
         guard case .packet(let packet) = result else { return result }
         if !ready.tryAppend(.opened(ReadyPacket(packet: packet, bytes: bytes))) { return drop(.noRoomToWait) }

@@ -151,22 +151,26 @@ extension PeerEngine {
     /// A packet proved that its sender and we belong to one network: the path may relay for ten minutes, and our addresses
     /// are told to the peer now and then.
     package mutating func noteTrust(_ packet: OpenedPacket, now: Now) {
+        noteTrust(peer: packet.peer, path: packet.path, hops: packet.hops, now: now)
+    }
+
+    /// The same for a reply that was reported as an event.
+    package mutating func noteTrust(peer id: PeerID, path: PhysicalPath, hops: Int, now: Now) {
         let time = now.monotonic
-        let id = packet.peer
         guard topology.peers.contains(id) else { return }
         topology.peers[id].lastTrust = time
-        if packet.hops == 0, let index = topology.peers[id].pathIndex(packet.path) {
+        if hops == 0, let index = topology.peers[id].pathIndex(path) {
             let until = time + ProtocolLimits.trust
             // Written down twice a minute, not with every packet.
             if until - topology.peers[id].paths[index].trustedUntil >= ProtocolLimits.housekeeping {
                 topology.peers[id].paths[index].trustedUntil = until
-                trustedPaths.add(packet.path, until: until)
+                trustedPaths.add(path, until: until)
             }
         }
         let interval =
-            packet.hops == 0 ? ProtocolLimits.directPathPushDirect : ProtocolLimits.directPathPushRelayed
+            hops == 0 ? ProtocolLimits.directPathPushDirect : ProtocolLimits.directPathPushRelayed
         if let last = topology.peers[id].lastPathPush, time - last < interval { return }
-        pushDirectPaths(to: id, packet.path, now)
+        pushDirectPaths(to: id, path, now)
     }
 
     private mutating func pushDirectPaths(to id: PeerID, _ path: PhysicalPath, _ now: Now) {

@@ -58,6 +58,8 @@ package struct PeerEngine: ~Copyable {
     package internal(set) var drops = DropCounters()
     /// Packets passed on for others.
     package internal(set) var relayedPackets: UInt64 = 0
+    /// Authentic packets that came in, by cipher suite.
+    package internal(set) var suites = SuiteCounters()
     /// Whether a root answers, or we are one.
     package internal(set) var isOnline = false
     var localEndpoints: [SocketEndpoint] = []

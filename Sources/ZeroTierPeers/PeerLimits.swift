@@ -1,6 +1,5 @@
 //  Bounds on memory and work that remote nodes can cause. Defaults are in ProtocolLimits; tests make them small.
 
-package import NetPrimitives
 import ZeroTierWire
 
 /// The bounds of one `PeerEngine`.

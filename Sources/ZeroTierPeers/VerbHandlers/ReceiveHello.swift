@@ -6,7 +6,7 @@
 
 package import NetPrimitives
 import ZeroTierCrypto
-package import ZeroTierWire
+import ZeroTierWire
 
 extension PeerEngine {
     /// A HELLO in suite 0: its own MAC is all that vouches for it.
@@ -14,7 +14,9 @@ extension PeerEngine {
         _ packet: inout MutableRawSpan, length: Int, header: PacketHeader, path: PhysicalPath,
         replies: inout TransmitBatch, now: Now
     ) -> Opened {
-        guard let (hello, section) = try? Hello.decodeClear(packet.bytes, length: length) else { return drop(.malformed) }
+        guard let (hello, section) = try? Hello.decodeClear(packet.bytes, length: length) else {
+            return drop(.malformed)
+        }
         guard hello.protocolVersion >= ProtocolLimits.minimumProtocolVersion else { return drop(.oldProtocol) }
         guard hello.identity.address == header.source else { return drop(.identityMismatch) }
         guard let id = topology.find(header.source) else {
@@ -26,6 +28,7 @@ extension PeerEngine {
             return receiveCollision(&packet, length: length, header: header, hello: hello, path: path, now: now)
         }
         guard topology.peers[id].open(&packet, length: length) else { return drop(.badMAC) }
+        suites.count(.authenticatedOnly)
         guard let whole = topology.peers[id].readHello(&packet, hello, section: section, length: length) else {
             return drop(.malformed)
         }
@@ -38,7 +41,9 @@ extension PeerEngine {
         _ packet: inout MutableRawSpan, _ opened: OpenedPacket, replies: inout TransmitBatch, now: Now
     ) -> Opened {
         let length = opened.payloadOffset + opened.payloadLength
-        guard let (hello, section) = try? Hello.decodeClear(packet.bytes, length: length) else { return drop(.malformed) }
+        guard let (hello, section) = try? Hello.decodeClear(packet.bytes, length: length) else {
+            return drop(.malformed)
+        }
         guard hello.protocolVersion >= ProtocolLimits.minimumProtocolVersion else { return drop(.oldProtocol) }
         guard hello.identity == topology.peers[opened.peer].identity else { return drop(.identityMismatch) }
         guard let whole = topology.peers[opened.peer].readHello(&packet, hello, section: section, length: length) else {
@@ -65,6 +70,7 @@ extension PeerEngine {
         guard let whole = Peer.readHello(&packet, hello, section: section, length: length, cipher: cipher) else {
             return drop(.malformed)
         }
+        suites.count(.authenticatedOnly)
         let authentic = AuthenticHello(hello: whole, packetID: header.id, path: path, hops: header.hops)
         if result == true {
             guard let id = addPeer(hello.identity, role: .leaf, now) else { return drop(.peerTableFull) }
@@ -95,14 +101,13 @@ extension PeerEngine {
         let payload = ErrorReply(inReplyTo: .hello, packetID: packetID, reason: .identityCollision).encoded
         let length = PacketHeader.payloadOffset + payload.count
         var bytes = [UInt8](repeating: 0, count: length)
-        do {
-            var span = bytes.mutableSpan
-            var raw = span.mutableBytes
-            PacketHeader(id: PacketID.random(using: &random), destination: address, source: identity.address)
-                .write(into: &raw)
-            raw.storeUInt8(Verb.error.rawValue, at: PacketHeader.verbOffset)
-            raw.copy(from: payload, at: PacketHeader.payloadOffset)
-            PacketArmor.seal(&raw, length: length, suite: .salsa, cipher: cipher)
+        let header = PacketHeader(
+            id: PacketID.random(using: &random), destination: address, source: identity.address)
+        bytes.withMutableBytes { span in
+            header.write(into: &span)
+            span.storeUInt8(Verb.error.rawValue, at: PacketHeader.verbOffset)
+            span.copy(from: payload, at: PacketHeader.payloadOffset)
+            PacketArmor.seal(&span, length: length, suite: .salsa, cipher: cipher)
         }
         enqueue(.datagram(bytes, path))
     }
