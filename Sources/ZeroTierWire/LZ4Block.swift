@@ -37,7 +37,7 @@ package enum LZ4Block {
         var position = 0
         while position <= lastMatchStart {
             let sequence = load(bytes, position)
-            let slot = Int(sequence &* 2_654_435_761 >> UInt32(32 - hashBits))
+            let slot = Int((sequence &* 2_654_435_761) >> UInt32(32 - hashBits))
             let candidate = Int(table[slot])
             table[slot] = Int32(truncatingIfNeeded: position)
             guard candidate >= 0, position - candidate <= maximumDistance, load(bytes, candidate) == sequence else {
