@@ -38,7 +38,7 @@ extension Node {
         switch packet.verb {
         case .frame, .extendedFrame, .multicastFrame:
             let admission = ethernet.admit(
-                packet.verb, bytes, offset: packet.payloadOffset, length: packet.payloadLength, from: packet.source,
+                packet.verb, bytes, at: packet.payloadOffset, length: packet.payloadLength, from: packet.source,
                 packetID: packet.packetID, now: now)
             if case .frame(let frame) = admission, let entry = interfaces.of(network: frame.network) {
                 stack.receive(

@@ -61,16 +61,30 @@ extension Node {
         case .moonUpdated(let id, let bytes):
             updateUpstreams()
             emit(.store(.moon(id), bytes))
-        case .okReceived(let reply), .errorReceived(let reply):
-            if ethernet.receiveReply(
-                inRe: reply.inReVerb, packetID: reply.inRePacketID, errorCode: reply.errorCode,
-                payload: reply.payload, from: reply.source, now: now)
-            {
-                peers.noteTrust(peer: reply.peer, path: reply.path, hops: reply.hops, now: now)
-            }
+        case .okReceived(let reply): receive(reply, now)
+        case .errorReceived(let reply): receive(error: reply, now)
         case .userMessage(let source, let type, let data):
             emit(.userMessage(from: source, type: type, data: data))
         }
+    }
+
+    private mutating func receive(_ reply: ReplyReceived, _ now: Now) {
+        guard let verb = Verb(rawValue: reply.inReVerb) else { return }
+        let reception = ethernet.receiveReply(
+            to: verb, reply.payload, from: reply.source, packetID: reply.inRePacketID, now: now)
+        if reception.isTrusted { peers.noteTrust(reply, now: now) }
+    }
+
+    private mutating func receive(error reply: ReplyReceived, _ now: Now) {
+        var writer = ByteWriter()
+        writer.uint8(reply.inReVerb)
+        writer.uint64(reply.inRePacketID.value)
+        writer.uint8(reply.errorCode ?? 0)
+        writer.bytes(reply.payload)
+        // A reason that does not parse says nothing that could be acted on.
+        guard let error = try? ErrorReply(decoding: writer.bytes) else { return }
+        let reception = ethernet.receiveError(error, from: reply.source, now: now)
+        if reception.isTrusted { peers.noteTrust(reply, now: now) }
     }
 
     private mutating func handle(_ event: EthernetEvent, _ now: Now) {
@@ -87,24 +101,28 @@ extension Node {
             } else {
                 _ = peers.requestIdentity(address, now: now)
             }
-        case .localConfigurationRequest(let network, _, _):
+        case .localConfigurationRequest(_, let id, _):
             // A node without a controller of its own has no such network.
-            ethernet.receiveLocalFailure(network: network, .notFound, now: now)
+            ethernet.receiveLocalFailure(id, .notFound)
         }
     }
 
     /// The stack's events, with interfaces translated to networks. Group changes are the Ethernet layer's business.
-    mutating func map(_ event: StackEvent) -> NodeEvent? {
+    mutating func map(_ event: StackEvent, now: Now) -> NodeEvent? {
         switch event {
         case .socket(let id, let edges): return .socket(id, edges)
         case .groupJoined(let interface, let group):
             if let entry = interfaces.of(interface: interface) {
-                ethernet.subscribe(network: entry.network, group.mac, distinguisher: group.distinguisher)
+                _ = ethernet.subscribe(
+                    network: entry.network, to: [EthernetGroup(group.mac, distinguisher: group.distinguisher)],
+                    now: now)
             }
             return nil
         case .groupLeft(let interface, let group):
             if let entry = interfaces.of(interface: interface) {
-                ethernet.unsubscribe(network: entry.network, group.mac, distinguisher: group.distinguisher)
+                ethernet.unsubscribe(
+                    network: entry.network,
+                    from: [EthernetGroup(group.mac, distinguisher: group.distinguisher)])
             }
             return nil
         case .addressReady(let interface, let address):

@@ -13,7 +13,7 @@ extension Node {
         peers.transmitControl(into: &batch, now: now)
         while true {
             // Asked before TCP books a burst, so that a full slab never loses what was booked.
-            let room = batch.freeBytes / NodeLimits.largestFramePacketBytes
+            let room = batch.freeBytes / largestFrameBytes
             guard room > 0, let burst = stack.nextBurst(room: room, now: now) else { break }
             transmit(burst, into: &batch, now)
         }
@@ -44,7 +44,7 @@ extension Node {
         // Sound: bytes have no padding and every bit pattern is a byte.
         var span = unsafe headers.mutableBytes
         let count = stack.writeHeaders(burst, into: &span, at: 0, limit: NodeLimits.headerBytes)
-        return ethernet.route(key, span.bytes, offset: 0, headerLength: count, now: now)
+        return ethernet.route(key, frame: span.bytes.extracting(0..<count), at: 0, now: now)
     }
 
     /// The bulk path: each segment is written from the inside out into its slot.
@@ -84,15 +84,9 @@ extension Node {
             bytes.withMutableBytes { span in
                 _ = stack.write(burst, segment: segment, into: &span, at: 0)
             }
-            ethernet.sendFrame(
+            _ = ethernet.sendFrame(
                 network: entry.network, source: entry.mac, destination: burst.destination,
                 etherType: burst.etherType, payload: bytes, now: now)
         }
     }
-}
-
-extension NodeLimits {
-    /// Bytes of the slab that a frame of the default network MTU (2800) takes at most: EXT_FRAME header, packet header and
-    /// one fragment header. Longer frames take a share more; the slab then ends a burst early, never loses it.
-    static let largestFramePacketBytes = 2 * 1432
 }

@@ -25,6 +25,8 @@ package struct Node: ~Copyable {
     var interfaces = VirtualInterfaces()
     var events = BoundedQueue<NodeEvent>(capacity: NodeLimits.events)
     var framesWaited: UInt64 = 0
+    /// Bytes of the slab that a frame of the largest MTU among our networks takes.
+    var largestFrameBytes: Int
     /// Room for the leading bytes of a packet that rules look at, allocated once.
     var headerScratch = [UInt8](repeating: 0, count: NodeLimits.headerBytes)
     /// Events lost because the owner did not drain them.
@@ -38,6 +40,7 @@ package struct Node: ~Copyable {
         ethernet = EthernetEngine(
             identity: identity, configuration: configuration.ethernet, random: random.fork(), now: now)
         stack = NetworkStack(configuration: configuration.stack, random: random.fork())
+        largestFrameBytes = peers.batchBytes(forPacketOf: NodeLimits.frameOverhead + NodeLimits.defaultMTU)
         updateUpstreams()
         settle(now: now)
     }
@@ -165,10 +168,10 @@ package struct Node: ~Copyable {
     // MARK: Events
 
     /// Takes the oldest event; sockets' edges come last.
-    package mutating func nextEvent() -> NodeEvent? {
+    package mutating func nextEvent(now: Now) -> NodeEvent? {
         if let event = events.popFirst() { return event }
         while let event = stack.nextEvent() {
-            if let mapped = map(event) { return mapped }
+            if let mapped = map(event, now: now) { return mapped }
         }
         return nil
     }
@@ -195,6 +198,10 @@ package enum NodeLimits {
     package static let events = 1024
     /// Leading bytes of a packet that rules may look at: IPv6 with a few extension headers, and a transport header.
     package static let headerBytes = 256
+    /// Bytes before the Ethernet payload of the longest frame verb: packet header and EXT_FRAME header.
+    static let frameOverhead = PacketHeader.payloadOffset + FrameRoute.extendedFrameHeaderLength
+    /// Network MTU where no configuration says otherwise (vl2: default 2800).
+    static let defaultMTU = 2800
     /// Rounds of handing things between the machines per call; each machine's queues are bounded, so this only stops
     /// two machines that would talk for ever.
     static let settleRounds = 64

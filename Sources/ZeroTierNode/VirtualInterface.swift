@@ -93,18 +93,21 @@ extension Node {
             entry.routes = routes
         }
         interfaces.set(entry)
-        forbidVirtualPrefixes()
+        noteInterfaces()
     }
 
     /// Takes a left network's interface away; its connections end.
     mutating func removeInterface(of entry: VirtualInterface, now: Now) {
         stack.removeInterface(entry.interface, now: now)
         interfaces.remove(entry)
-        forbidVirtualPrefixes()
+        noteInterfaces()
     }
 
-    // No path may lead into a virtual network: that would be a tunnel inside itself.
-    private mutating func forbidVirtualPrefixes() {
+    // No path may lead into a virtual network: that would be a tunnel inside itself. And room in the slab is counted in
+    // frames of the largest MTU.
+    private mutating func noteInterfaces() {
+        let mtu = interfaces.all.reduce(NodeLimits.defaultMTU) { max($0, stack.mtu(of: $1.interface) ?? 0) }
+        largestFrameBytes = peers.batchBytes(forPacketOf: NodeLimits.frameOverhead + mtu)
         peers.setForbiddenPrefixes(interfaces.all.flatMap { $0.addresses.map(\.network) })
     }
 }
