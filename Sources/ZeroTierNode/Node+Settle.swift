@@ -114,7 +114,7 @@ extension Node {
         case .groupJoined(let interface, let group):
             if let entry = interfaces.of(interface: interface) {
                 _ = ethernet.subscribe(
-                    network: entry.network, to: [EthernetGroup(group.mac, distinguisher: group.distinguisher)],
+                    network: entry.network, to: [ZeroTierWire.MulticastGroup(mac: group.mac, distinguisher: group.distinguisher)],
                     now: now)
             }
             return nil
@@ -122,7 +122,7 @@ extension Node {
             if let entry = interfaces.of(interface: interface) {
                 ethernet.unsubscribe(
                     network: entry.network,
-                    from: [EthernetGroup(group.mac, distinguisher: group.distinguisher)])
+                    from: [ZeroTierWire.MulticastGroup(mac: group.mac, distinguisher: group.distinguisher)])
             }
             return nil
         case .addressReady(let interface, let address):
