@@ -17,8 +17,8 @@ package enum LZ4Block {
 
     // MARK: Compression
 
-    /// The block that decompresses to `bytes`; nil when compressing is not worth it: 64 bytes or fewer, or a block that is
-    /// no smaller than what it replaces.
+    /// The block that decompresses to `bytes`; nil when compressing is not worth it: 64 bytes or fewer, or a block
+    /// that is no smaller than what it replaces.
     package static func compress(_ bytes: [UInt8]) -> [UInt8]? {
         guard bytes.count > ProtocolLimits.uncompressedPayloadLength else { return nil }
         let block = encode(bytes)
