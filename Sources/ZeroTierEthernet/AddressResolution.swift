@@ -61,7 +61,8 @@ enum AddressResolution {
     }
 
     /// RFC 4443 2.3.
-    private static func checksum(pseudoHeader source: IPAddress, _ destination: IPAddress, _ message: [UInt8]) -> UInt16 {
+    private static func checksum(pseudoHeader source: IPAddress, _ destination: IPAddress, _ message: [UInt8]) -> UInt16
+    {
         let bytes = source.bytes + destination.bytes + [0, 0, 0, UInt8(message.count), 0, 0, 0, icmpv6] + message
         var sum: UInt32 = 0
         for index in stride(from: 0, to: bytes.count, by: 2) {

@@ -29,6 +29,7 @@ package struct EthernetEngine: ~Copyable {
     var deadlines = DeadlineQueue<Timer>()
     var outboundFlows = FlowCache<FrameRouting>()
     var inboundFlows = FlowCache<Bool>()
+    var lastNetwork: (id: NetworkID, slot: SlotID) = (NetworkID(0), .none)
 
     package init(
         identity: Identity, configuration: EthernetConfiguration = EthernetConfiguration(), random: RandomSource,

@@ -1,7 +1,7 @@
 //  Numbers of this implementation of the Ethernet layer; those of the protocol are in `ProtocolLimits`.
 
-package import NetPrimitives
-package import ZeroTierWire
+import NetPrimitives
+import ZeroTierWire
 
 /// Bounds and rhythms that are a choice of ours.
 package enum EthernetLimits {
