@@ -67,10 +67,11 @@ struct LZ4BlockTests {
         #expect(throws: WireError.self) { try LZ4Block.decompress([0x30, 1, 2, 3], limit: 2) }
     }
 
-    @Test(arguments: [
-        [], [0x00], [0x10], [0xf0], [0xf0, 0xff], [0x10, 1, 0, 0], [0x10, 1, 2, 0], [0x10, 1, 1], [0x1f, 1, 1, 0],
-        [0x1f, 1, 1, 0, 0xff], [0x10, 1, 1, 0],
-    ] as [[UInt8]])
+    @Test(
+        arguments: [
+            [], [0x00], [0x10], [0xf0], [0xf0, 0xff], [0x10, 1, 0, 0], [0x10, 1, 2, 0], [0x10, 1, 1], [0x1f, 1, 1, 0],
+            [0x1f, 1, 1, 0, 0xff], [0x10, 1, 1, 0],
+        ] as [[UInt8]])
     func `malformed blocks are refused`(block: [UInt8]) {
         #expect(throws: WireError.self) { try LZ4Block.decompress(block) }
     }
@@ -97,11 +98,12 @@ struct LZ4BlockTests {
         let text = Array(repeating: UInt8(4), count: 90)
         let block = LZ4Block.encode(text)
         let packet = [1, 2, 3] + block + [4]
-        try packet.withBytes { span in
-            #expect(try LZ4Block.decompress(span, at: 3, length: block.count) == text)
-            #expect(throws: WireError.self) { try LZ4Block.decompress(span, at: 3, length: block.count + 2) }
-            #expect(throws: WireError.self) { try LZ4Block.decompress(span, at: -1, length: 4) }
-            #expect(throws: WireError.self) { try LZ4Block.decompress(span, at: .max, length: 4) }
+        func decompress(_ offset: Int, _ length: Int) throws -> [UInt8] {
+            try packet.withBytes { try LZ4Block.decompress($0, at: offset, length: length) }
         }
+        #expect(try decompress(3, block.count) == text)
+        #expect(throws: WireError.self) { try decompress(3, block.count + 2) }
+        #expect(throws: WireError.self) { try decompress(-1, 4) }
+        #expect(throws: WireError.self) { try decompress(.max, 4) }
     }
 }

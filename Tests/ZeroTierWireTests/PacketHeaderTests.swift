@@ -10,7 +10,7 @@ struct PacketHeaderTests {
     ]
 
     @Test func `every field of a header is read and written back`() throws {
-        let header = try #require(packet.withBytes { PacketHeader($0, length: $0.byteCount) })
+        let header = try readHeader(packet)
         #expect(header.id == PacketID(0x45b6_eff9_7c04_3275))
         #expect(header.destination == Address(0x6c_78ae_0431))
         #expect(header.source == Address(0x4d_f878_3165))
@@ -47,16 +47,17 @@ struct PacketHeaderTests {
 
     @Test func `a relay counts hops up to the limit`() {
         var bytes = packet
-        bytes.withMutableBytes { span in
-            #expect(PacketHeader.incrementHops(in: &span))
-            #expect(!PacketHeader.incrementHops(in: &span))
-            #expect(span.loadUInt8(at: 18) == 0xdb)
-        }
+        let relayed = [
+            bytes.withMutableBytes { PacketHeader.incrementHops(in: &$0) },
+            bytes.withMutableBytes { PacketHeader.incrementHops(in: &$0) },
+        ]
+        #expect(relayed == [true, false])
+        #expect(bytes[18] == 0xdb)
         bytes[18] = 0xdf
-        bytes.withMutableBytes { span in
-            // The field is full: adding would change the cipher.
-            #expect(!PacketHeader.incrementHops(in: &span, limit: 100))
-        }
+        // The field is full: adding would change the cipher.
+        let isBeyond = bytes.withMutableBytes { PacketHeader.incrementHops(in: &$0, limit: 100) }
+        #expect(!isBeyond)
+        #expect(bytes[18] == 0xdf)
     }
 
     @Test func `a fragment is told by its marker and its length`() {
@@ -71,16 +72,14 @@ struct PacketHeaderTests {
 
     @Test func `a fragment header is read and written back`() throws {
         let header = FragmentHeader(
-            packetID: PacketID(0x0102_0304_0506_0708), destination: Address(0x09_0a0b_0c0d), total: 7, number: 6, hops: 1)
+            packetID: PacketID(0x0102_0304_0506_0708), destination: Address(0x09_0a0b_0c0d), total: 7, number: 6,
+            hops: 1)
         var bytes = [UInt8](repeating: 0xee, count: 17)
         bytes.withMutableBytes { header.write(into: &$0) }
         #expect(bytes == [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 0xff, 0x76, 0x01, 0xee])
         #expect(bytes.withBytes { FragmentHeader($0, length: 17) } == header)
-        bytes.withMutableBytes { span in
-            #expect(FragmentHeader.incrementHops(in: &span))
-            #expect(FragmentHeader.incrementHops(in: &span))
-            #expect(!FragmentHeader.incrementHops(in: &span))
-        }
+        let relayed = (0..<3).map { _ in bytes.withMutableBytes { FragmentHeader.incrementHops(in: &$0) } }
+        #expect(relayed == [true, true, false])
         #expect(bytes[15] == 3)
     }
 

@@ -61,7 +61,8 @@ struct PeerRecordTests {
         #expect(try decode([2] + filler) == (nil, 7))
         #expect(try decode([3, 0, 4] + filler) == (nil, 7))
         #expect(try decode([4] + filler) == (SocketEndpoint("1.2.3.4:1286"), 7))
-        #expect(try decode([6] + filler + filler + filler) == (SocketEndpoint("[102:304:506:708:102:304:506:708]:258"), 19))
+        #expect(
+            try decode([6] + filler + filler + filler) == (SocketEndpoint("[102:304:506:708:102:304:506:708]:258"), 19))
         for bytes: [UInt8] in [[], [5], [7], [255], [1, 0], [3], [3, 0], [3, 255, 255, 0], [4, 1, 2, 3, 4, 5]] {
             #expect(throws: WireError.self) { try decode(bytes) }
         }

@@ -100,13 +100,12 @@ struct RecordedSessionTests {
     }
 
     /// Opens the inner section of a HELLO and reads the whole, the way a receiver does.
-    private func openHello(_ wire: [UInt8], with cipher: borrowing PacketCipher) throws -> (Hello, [UInt8]) {
-        var bytes = wire
+    private func openHello(_ wire: [UInt8], with cipher: TestCipher) throws -> (Hello, [UInt8]) {
         let (clear, offset) = try wire.withBytes { try Hello.decodeClear($0, length: $0.byteCount) }
         var hello = clear
         let start = try #require(offset)
         #expect(start == hello.sectionOffset)
-        bytes.withMutableBytes { cipher.cryptHelloSection(&$0, from: start, to: wire.count) }
+        let bytes = cipher.cryptHelloSection(wire, from: start, to: wire.count)
         try bytes.withBytes { try hello.decodeSection($0, from: start, to: $0.byteCount) }
         #expect(try Hello(decoding: Array(bytes[28...])) == hello)
         return (hello, bytes)
@@ -117,21 +116,23 @@ struct RecordedSessionTests {
         let ciphers = try PairCiphers(session.identities.values)
         var read = 0
         for packet in session.packets {
-            guard let sender = packet.sender, let receiver = packet.receiver, let plainText = packet.plain else { continue }
+            guard let sender = packet.sender, let receiver = packet.receiver, let plainText = packet.plain else {
+                continue
+            }
             let wire = try join(packet.wire.map(hex))
-            let header = try #require(wire.withBytes { PacketHeader($0, length: $0.byteCount) })
+            let header = try readHeader(wire)
             #expect(Identity(text: session.identities[sender] ?? "")?.address == header.source)
             #expect(Identity(text: session.identities[receiver] ?? "")?.address == header.destination)
             #expect(header.cipher?.rawValue == packet.cipher)
             #expect(header.hops == packet.hops)
             #expect(header.isFragmented == (packet.wire.count > 1))
             let cipher = try ciphers.cipher(header.source, header.destination)
-            let plain = try #require(open(wire, with: cipher), "\(packet.what)")
+            let plain = try #require(cipher.open(wire), "\(packet.what)")
             let expected = try hex(plainText)
             #expect(plain[..<19] == expected[..<19])
             #expect(plain[27...] == expected[27...])
             if header.cipher != .gmacSIV {
-                #expect(seal(plain, suite: try #require(header.cipher), with: cipher) == wire)
+                #expect(cipher.seal(plain, suite: try #require(header.cipher)) == wire)
             }
             if let fields = packet.hello {
                 try check(fields, wire: wire, cipher: cipher)
@@ -144,7 +145,7 @@ struct RecordedSessionTests {
     }
 
     private func check(
-        _ fields: NodeSession.Packet.HelloFields, wire: [UInt8], cipher: borrowing PacketCipher
+        _ fields: NodeSession.Packet.HelloFields, wire: [UInt8], cipher: TestCipher
     ) throws {
         let (hello, opened) = try openHello(wire, with: cipher)
         #expect(try opened == hex(fields.plain_with_field_opened))
@@ -155,16 +156,11 @@ struct RecordedSessionTests {
         #expect(hello.planet == WorldReference(id: fields.planet_id, timestampMilliseconds: fields.planet_ts))
         #expect(hello.sectionOffset == fields.crypt_start)
         #expect(hello.moons == fields.moons.map { WorldReference(id: $0[1], timestampMilliseconds: $0[2]) })
-        let header = try #require(wire.withBytes { PacketHeader($0, length: $0.byteCount) })
+        let header = try readHeader(wire)
         // Made from its fields alone, the packet is the recorded one.
-        var made = makePacket(
+        let made = makePacket(
             PacketHeader(id: header.id, destination: header.destination, source: header.source), .hello, hello.encoded)
-        let section = hello.sectionOffset
-        let length = made.count
-        var span = made.mutableSpan
-        var raw = span.mutableBytes
-        PacketArmor.sealHello(&raw, length: length, sectionOffset: section, cipher: cipher)
-        #expect(made == wire)
+        #expect(cipher.sealHello(made, sectionOffset: hello.sectionOffset) == wire)
     }
 
     @Test func `the packets of a real root and two clients`() throws {
@@ -174,18 +170,18 @@ struct RecordedSessionTests {
         var worlds: [World] = []
         for packet in session.packets {
             let wire = try hex(packet.wire)
-            let header = try #require(wire.withBytes { PacketHeader($0, length: $0.byteCount) })
+            let header = try readHeader(wire)
             let cipher = try ciphers.cipher(header.source, header.destination)
             guard packet.err == nil else {
                 // Sealed by the root with another client's keys.
-                #expect(open(wire, with: cipher) == nil)
+                #expect(cipher.open(wire) == nil)
                 continue
             }
-            let plain = try #require(open(wire, with: cipher))
+            let plain = try #require(cipher.open(wire))
             let expected = try hex(try #require(packet.plain))
             #expect(plain[27...] == expected[27...])
             if packet.dir == "tx" {
-                #expect(seal(expected, suite: try #require(header.cipher), with: cipher) == wire)
+                #expect(cipher.seal(expected, suite: try #require(header.cipher)) == wire)
             }
             if let opened = packet.plain_with_crypt_field_opened {
                 #expect(try openHello(wire, with: cipher).1 == hex(opened))
@@ -206,8 +202,8 @@ struct RecordedSessionTests {
         for test in session.tests {
             for reply in test.replies {
                 let wire = try hex(reply.wire)
-                let header = try #require(wire.withBytes { PacketHeader($0, length: $0.byteCount) })
-                let opened = open(wire, with: try ciphers.cipher(header.source, header.destination))
+                let header = try readHeader(wire)
+                let opened = (try ciphers.cipher(header.source, header.destination)).open(wire)
                 guard let plainText = reply.plain else {
                     #expect(reply.kind == "undecodable" && opened == nil)
                     continue
@@ -229,9 +225,9 @@ struct RecordedSessionTests {
     }
 
     private func checkSent(_ name: String, _ wire: [UInt8], _ ciphers: PairCiphers) throws {
-        let header = try #require(wire.withBytes { PacketHeader($0, length: $0.byteCount) })
+        let header = try readHeader(wire)
         guard ciphers.identities[header.source] != nil, !name.contains("colliding") else { return }
-        let opened = open(wire, with: try ciphers.cipher(header.source, header.destination))
+        let opened = (try ciphers.cipher(header.source, header.destination)).open(wire)
         let isRefused = ["trusted path", "corrupted", "invalid address"].contains { name.contains($0) }
         #expect((opened == nil) == isRefused, "\(name)")
         guard let opened, opened[27] & Verb.compressedFlag != 0 else { return }

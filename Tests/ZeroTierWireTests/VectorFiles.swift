@@ -62,10 +62,10 @@ struct PairCiphers {
         self.identities = identities
     }
 
-    func cipher(_ one: Address, _ other: Address) throws -> PacketCipher {
+    func cipher(_ one: Address, _ other: Address) throws -> TestCipher {
         let mine = try #require(identities[one]?.secretKeys)
         let theirs = try #require(identities[other]?.publicKeys)
-        return PacketCipher(try #require(mine.agree(with: theirs)))
+        return TestCipher(try #require(mine.agree(with: theirs)))
     }
 }
 
@@ -88,24 +88,52 @@ func join(_ datagrams: [[UInt8]]) throws -> [UInt8] {
     return try (1..<total).reduce(head) { $0 + (try #require(parts[$1])) }
 }
 
-/// Opens a packet in place; nil when it is refused.
-func open(_ packet: [UInt8], with cipher: borrowing PacketCipher) -> [UInt8]? {
-    var bytes = packet
-    let length = bytes.count
-    var span = bytes.mutableSpan
-    var raw = span.mutableBytes
-    let isAuthentic = PacketArmor.open(&raw, length: length, cipher: cipher)
-    return isAuthentic ? bytes : nil
+/// The cipher of a pair, on owned bytes.
+final class TestCipher {
+    private let cipher: PacketCipher
+
+    init(_ key: SharedKey) {
+        cipher = PacketCipher(key)
+    }
+
+    /// The opened packet; nil when it is refused.
+    func open(_ packet: [UInt8]) -> [UInt8]? {
+        var bytes = packet
+        let isAuthentic = bytes.withMutableBytes { span in
+            let length = span.byteCount
+            return PacketArmor.open(&span, length: length, cipher: cipher)
+        }
+        return isAuthentic ? bytes : nil
+    }
+
+    func seal(_ packet: [UInt8], suite: CipherSuite) -> [UInt8] {
+        var bytes = packet
+        bytes.withMutableBytes { span in
+            let length = span.byteCount
+            PacketArmor.seal(&span, length: length, suite: suite, cipher: cipher)
+        }
+        return bytes
+    }
+
+    func sealHello(_ packet: [UInt8], sectionOffset: Int) -> [UInt8] {
+        var bytes = packet
+        bytes.withMutableBytes { span in
+            let length = span.byteCount
+            PacketArmor.sealHello(&span, length: length, sectionOffset: sectionOffset, cipher: cipher)
+        }
+        return bytes
+    }
+
+    func cryptHelloSection(_ packet: [UInt8], from start: Int, to end: Int) -> [UInt8] {
+        var bytes = packet
+        bytes.withMutableBytes { cipher.cryptHelloSection(&$0, from: start, to: end) }
+        return bytes
+    }
 }
 
-/// Seals a packet in place.
-func seal(_ packet: [UInt8], suite: CipherSuite, with cipher: borrowing PacketCipher) -> [UInt8] {
-    var bytes = packet
-    let length = bytes.count
-    var span = bytes.mutableSpan
-    var raw = span.mutableBytes
-    PacketArmor.seal(&raw, length: length, suite: suite, cipher: cipher)
-    return bytes
+/// The header of a packet.
+func readHeader(_ packet: [UInt8]) throws -> PacketHeader {
+    try #require(packet.withBytes { PacketHeader($0, length: $0.byteCount) })
 }
 
 /// A header and verb byte in front of a payload, as a sender puts them together.

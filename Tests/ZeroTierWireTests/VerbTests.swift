@@ -72,7 +72,8 @@ struct VerbTests {
             timestampMilliseconds: 88, softwareVersion: SoftwareVersion(major: 1, minor: 2, revision: 3),
             surfaceAddress: VerbTests.ipv6, worlds: [.defaultPlanet])
         #expect(try reply.worlds() == [.defaultPlanet])
-        try survivesDamage(Array(reply.encoded.prefix(60)), decode: { try HelloReply(decoding: $0) }, encode: { $0.encoded })
+        try survivesDamage(
+            Array(reply.encoded.prefix(60)), decode: { try HelloReply(decoding: $0) }, encode: { $0.encoded })
         let short = try HelloReply(decoding: Array(reply.encoded[..<13]))
         #expect(short.surfaceAddress == nil && short.worldBytes.isEmpty)
         #expect(short.protocolVersion == 12 && short.timestampMilliseconds == 88)
@@ -156,7 +157,8 @@ struct VerbTests {
 
     @Test func `direct paths of other kinds are passed over`() throws {
         let paths = PushDirectPaths([
-            .init(endpoint: VerbTests.ipv4), .init(flags: 2, endpoint: VerbTests.ipv6), .init(flags: 1, endpoint: VerbTests.ipv4),
+            .init(endpoint: VerbTests.ipv4), .init(flags: 2, endpoint: VerbTests.ipv6),
+            .init(flags: 1, endpoint: VerbTests.ipv4),
         ])
         try survivesDamage(PushDirectPaths.self, paths.encoded)
         #expect(paths.records.map(\.isClusterRedirect) == [false, true, false])

@@ -130,7 +130,8 @@ struct WorldTests {
         let moon = try world("moon").encoded
         let room = ProtocolLimits.maximumWorldLength - moon.count
         func moonWithDictionary(_ length: Int) -> [UInt8] {
-            moon.dropLast(2) + [UInt8(length >> 8), UInt8(length & 255)] + Array(repeating: 0x61, count: length)
+            Array(moon[..<(moon.count - 2)]) + [UInt8(length >> 8), UInt8(length & 255)]
+                + Array(repeating: 0x61, count: length)
         }
         #expect(try World(decoding: moonWithDictionary(room)).encoded == moon)
         #expect(throws: WireError.self) { try World(decoding: moonWithDictionary(room + 1)) }
