@@ -16,16 +16,19 @@ import sys
 import time
 import traceback
 
-import lab
-import real
+sys.dont_write_bytecode = True
+
+import lab  # noqa: E402
+import ours  # noqa: E402
+import real  # noqa: E402
 
 STAGES = []
 
 
-def stage(*cases):
-    """Marks a function that sets up one network and runs these cases in it."""
+def stage(*cases, ours=True):
+    """Marks a function that sets up one network and runs these cases in it; `ours`: some node in it is ours."""
     def mark(function):
-        STAGES.append((function, cases))
+        STAGES.append((function, cases, ours))
         return function
     return mark
 
@@ -35,6 +38,7 @@ class Runner:
         self.options = options
         self.passed = self.failed = self.skipped = 0
         self.left = []
+        self.our_node = ours.make(options.zerotier) if options.zerotier else real.RealNode
 
     def report(self, result, name, text=""):
         setattr(self, result, getattr(self, result) + 1)
@@ -80,14 +84,14 @@ def main():
     parser.add_argument("--only", metavar="WORD", help="only stages with a case whose name holds the word")
     parser.add_argument("--repeat", type=int, default=1, metavar="N", help="run everything N times")
     parser.add_argument("--zerotier", metavar="PATH", help="our command-line tool; without it only real with real")
+    parser.add_argument("--rehearse", action="store_true", help="let real nodes play ours, to test the bench itself")
     parser.add_argument("--logs", metavar="DIRECTORY", help="keep what the nodes wrote")
     parser.add_argument("--bench", metavar="FILE", help="measure the real library with itself instead; JSON (- prints)")
     options = parser.parse_args()
     import cases  # It registers its stages here, so it comes after the definitions above.
-    chosen = [(function, names) for function, names in STAGES
-              if not options.only or any(options.only in name for name in names)]
+    chosen = [stage for stage in STAGES if not options.only or any(options.only in name for name in stage[1])]
     if options.list:
-        for _, names in chosen:
+        for _, names, _ in chosen:
             print("\n".join(names))
         return 0
     runner = Runner(options)
@@ -111,10 +115,13 @@ def main():
         return 0
     print("peer: libzt 1.8.4 as published, with missing symbols defined and the IPv6 input lock repaired")
     for _ in range(options.repeat):
-        for function, names in chosen:
-            if reason:
+        for function, names, needs_ours in chosen:
+            lacking = reason
+            if needs_ours and not options.zerotier and not options.rehearse:
+                lacking = lacking or "no --zerotier PATH given"
+            if lacking:
                 for name in names:
-                    runner.report("skipped", name, reason)
+                    runner.report("skipped", name, lacking)
             else:
                 runner.run(function, names)
     print("%d passed, %d failed, %d skipped" % (runner.passed, runner.failed, runner.skipped))

@@ -80,14 +80,20 @@ def build():
 
 class RealNode(lab.LineProcess):
     """One node of the real library, in its namespace. Every command of libzt_host.c is a call:
-    node.call("tcp-connect", address=..., port=...) -> dict of its answer, all values text."""
+    node.call("tcp-connect", address=..., port=...) -> dict of its answer, all values text.
 
-    def __init__(self, network_lab, place, home):
-        self.home = home
-        os.makedirs(home, exist_ok=True)
+    The methods from `start` on are what a stage needs of any node; ours.OurNode has the same."""
+
+    def __init__(self, network_lab, place):
+        self.place = place
+        self.home = network_lab.path("home-" + place)
+        os.makedirs(self.home, exist_ok=True)
         super().__init__(network_lab, place, [HOST], label="real@" + place)
 
-    def start(self, planet, port=9993, identity=None):
+    def start(self, planet, port=9993, identity=None, **_):
+        """Starts the node; with a secret identity as that, else as the one in its home or a new one. The other
+        options are our node's and mean nothing here."""
+        self.planet, self.port = planet, port
         if identity:
             with open(os.path.join(self.home, "identity.secret"), "w") as file:
                 file.write(identity)
@@ -97,7 +103,7 @@ class RealNode(lab.LineProcess):
         return self
 
     def online(self, timeout=30):
-        """Waits; gives the seconds it took from now and remembers the address."""
+        """Waits until online; gives the seconds since start and remembers the address."""
         answer = self.call("online", limit=timeout + 5, timeout=timeout * 1000)
         self.address = answer["id"]
         return float(answer["ms"]) / 1000
@@ -105,14 +111,32 @@ class RealNode(lab.LineProcess):
     def join(self, network, family=6, timeout=30):
         """Joins and waits for an address of that family, which is the result."""
         self.call("join", network=network)
-        return self.ready(network, family, timeout)
-
-    def ready(self, network, family=6, timeout=30):
         return self.call("ready", limit=timeout + 5, network=network, family=family, timeout=timeout * 1000)["address"]
 
+    def serve(self, port, family=6):
+        """Echoes TCP streams and UDP datagrams on that port, for ever."""
+        self.call("tcp-echo-serve", port=port, family=family)
+        self.call("udp-echo-serve", port=port, family=family)
+
+    def exchange_udp(self, address, port, count=20, size=1200, tries=10):
+        """Sends datagrams to an echo, one after the other, and compares what comes back."""
+        return self.call("udp-exchange", limit=120, address=address, port=port, count=count, size=size, tries=tries)
+
+    def exchange_tcp(self, address, port, size, limit=180):
+        """Connects to an echo, sends `size` bytes while it reads and compares them; Mbit/s in each direction."""
+        socket = self.connect(address, port)
+        result = self.call("tcp-exchange", limit=limit, socket=socket, bytes=size, timeout=limit * 1000)
+        self.call("close", socket=socket)
+        lab.check(int(result["bytes"]) == size, "%s bytes came back" % result["bytes"])
+        return float(result["mbit"])
+
     def connect(self, address, port, timeout=45):
-        family = 6 if ":" in address else 4
-        return self.call("tcp-connect", limit=timeout, address=address, port=port, family=family)["socket"]
+        return self.call("tcp-connect", limit=timeout, address=address, port=port)["socket"]
+
+    def restarted(self):
+        """Kills this node and starts another from the same home."""
+        self.kill()
+        return RealNode(self.lab, self.place).start(self.planet, self.port)
 
 
 def public_part(identity):

@@ -200,6 +200,14 @@ static void command_world(struct command *command) {
 }
 
 static char planet[ZTS_WORLD_LENGTH];
+/* Monotonic milliseconds; 0 = not yet. */
+static _Atomic double started_at, online_at;
+
+static void *watch_online(void *unused) {
+    while (!zts_node_is_online()) pause_ms(POLL_MS);
+    online_at = now_ms();
+    return unused;
+}
 
 static void command_start(struct command *command) {
     const char *home = text(command, "home", NULL), *path = text(command, "planet", NULL);
@@ -213,17 +221,23 @@ static void command_start(struct command *command) {
     if (zts_init_set_port((unsigned short)number(command, "port", 0)) != 0) return fail(command, "port");
     zts_init_allow_port_mapping(0);
     if (!number(command, "secondary", 1)) zts_init_allow_secondary_port(0);
+    started_at = now_ms();
+    online_at = 0;
     if (zts_node_start() != 0) return fail(command, "start");
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, watch_online, NULL) == 0) pthread_detach(thread);
     answer(command, "ok");
 }
 
+/* Waits until the node is online; `ms` is the time from its start to the first moment online. */
 static void command_online(struct command *command) {
-    double start = now_ms(), limit = start + (double)number(command, "timeout", DEFAULT_TIMEOUT_MS);
-    while (!zts_node_is_online()) {
+    double limit = now_ms() + (double)number(command, "timeout", DEFAULT_TIMEOUT_MS);
+    while (online_at == 0 || !zts_node_is_online()) {
         if (now_ms() > limit) return answer(command, "error what=timeout");
         pause_ms(POLL_MS);
     }
-    answer(command, "ok ms=%.1f id=%010" PRIx64 " port=%d", now_ms() - start, zts_node_get_id(), zts_node_get_port());
+    answer(command, "ok ms=%.1f id=%010" PRIx64 " port=%d", online_at - started_at, zts_node_get_id(),
+           zts_node_get_port());
 }
 
 static void command_join(struct command *command) {
