@@ -58,8 +58,9 @@ def enter_namespaces():
     if os.geteuid() != 0:
         command += ["--user", "--map-root-user"]
     try:
-        trial = subprocess.run([*command, "sh", "-c", "mount -t tmpfs tmpfs /run && mkdir /run/netns && ip netns add a"],
-                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        script = "mount -t tmpfs tmpfs /run && mkdir /run/netns && ip netns add a"
+        trial = subprocess.run([*command, "sh", "-c", script], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                               text=True)
     except OSError as error:
         return "unshare: %s" % error
     if trial.returncode != 0:

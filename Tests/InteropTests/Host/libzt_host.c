@@ -108,7 +108,8 @@ static uint64_t checksum(uint64_t hash, const uint8_t *bytes, size_t length) {
 
 /* ---- sockets ---- */
 
-static bool resolve(const struct command *command, const char *fallback, struct zts_address *address, uint32_t *length) {
+static bool resolve(const struct command *command, const char *fallback, struct zts_address *address,
+                    uint32_t *length) {
     *length = sizeof *address;
     memset(address, 0, sizeof *address);
     const char *host = text(command, "address", fallback);
@@ -292,7 +293,8 @@ static void command_status(struct command *command) {
         ready = zts_net_transport_is_ready(network) == 1;
         status = zts_net_get_status(network);
     }
-    answer(command, "ok online=%d id=%010" PRIx64 " port=%d ready=%d status=%d address4=%s address6=%s rss_kb=%ld cpu_ms=%.1f",
+    answer(command,
+           "ok online=%d id=%010" PRIx64 " port=%d ready=%d status=%d address4=%s address6=%s rss_kb=%ld cpu_ms=%.1f",
            zts_node_is_online() == 1, zts_node_get_id(), zts_node_get_port(), ready, status, address4, address6,
            resident_kilobytes(), (double)cpu.tv_sec * 1e3 + (double)cpu.tv_nsec / 1e6);
 }
@@ -403,7 +405,8 @@ static void command_tcp_receive(struct command *command) {
         done += (uint64_t)got;
     }
     free(chunk);
-    if (total ? done < total : !end) return answer(command, "error what=receive code=%d bytes=%" PRIu64, zts_errno, done);
+    if (total ? done < total : !end)
+        return answer(command, "error what=receive code=%d bytes=%" PRIu64, zts_errno, done);
     transfer_answer(command, done, sum, done ? now_ms() - start : 0);
 }
 
@@ -426,7 +429,8 @@ static uint64_t echo_stream(int socket, uint64_t timeout, uint64_t *sum) {
 static void command_tcp_echo(struct command *command) {
     uint64_t sum = fnv_basis;
     double start = now_ms();
-    uint64_t done = echo_stream((int)number(command, "socket", 0), number(command, "timeout", DEFAULT_TIMEOUT_MS), &sum);
+    uint64_t timeout = number(command, "timeout", DEFAULT_TIMEOUT_MS);
+    uint64_t done = echo_stream((int)number(command, "socket", 0), timeout, &sum);
     transfer_answer(command, done, sum, now_ms() - start);
 }
 
@@ -485,7 +489,8 @@ static void *sending_thread(void *argument) {
 
 /* Client of an echo server: sends while it reads, and compares every byte that comes back. */
 static void command_tcp_exchange(struct command *command) {
-    struct sending sending = {(int)number(command, "socket", 0), number(command, "bytes", 0), number(command, "seed", 1), 0};
+    struct sending sending = {(int)number(command, "socket", 0), number(command, "bytes", 0),
+                              number(command, "seed", 1), false};
     struct stream expected = {sending.seed};
     uint8_t *chunk = malloc(CHUNK), *wanted = malloc(CHUNK);
     uint64_t sum = fnv_basis, done = 0;
