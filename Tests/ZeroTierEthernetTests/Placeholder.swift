@@ -1,1 +1,1 @@
-// Placeholder; delete with the first real file.
+// Placeholder
