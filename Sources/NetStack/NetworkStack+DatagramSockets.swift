@@ -1,4 +1,4 @@
-// The UDP calls. Read first: netstack.md 2.2, 2.5.
+// The UDP calls. Read first: udp(7), ip(7): they behave as Linux's do.
 
 package import NetPrimitives
 

@@ -4,7 +4,8 @@
 import NetPrimitives
 
 extension NetworkStack {
-    /// Chooses interface, source and next hop. `source` restricts to the interface that has it, `interface` to that one.
+    /// Chooses interface, source and next hop. `source` restricts to the interface that has it, `interface` to that
+    /// one.
     func route(
         to target: IPAddress, from source: IPAddress?, on interface: InterfaceID?, now: Now
     ) throws(StackError) -> OutboundRoute {

@@ -35,6 +35,8 @@ struct StreamSocket: ~Copyable {
     var pendingEvents: SocketEvents = []
     /// An error that the connection itself does not know.
     var error: StackError?
+    /// Bytes that were counted for its buffers.
+    var accountedBytes = 0
     /// The listener that it came out of.
     var listener: SlotID?
 
