@@ -47,7 +47,7 @@ final class TemporaryDirectory: Sendable {
         let directory = TemporaryDirectory()
         let store = try DirectoryStore(path: directory.path)
         try store.write("planet", [1], isSecret: false)
-        FileManager.default.createFile(atPath: store.location(of: "planet.new"), contents: Data([9, 9]))
+        _ = FileManager.default.createFile(atPath: store.location(of: "planet.new"), contents: Data([9, 9]))
         try store.write("planet", [2, 3], isSecret: false)
         #expect(try store.read("planet") == [2, 3])
         #expect(try store.list(".").sorted() == ["node.lock", "planet"])
@@ -78,7 +78,7 @@ final class TemporaryDirectory: Sendable {
 
     @Test func `a directory that cannot be made is an error with its path`() throws {
         let directory = TemporaryDirectory()
-        FileManager.default.createFile(atPath: directory.path, contents: Data())
+        _ = FileManager.default.createFile(atPath: directory.path, contents: Data())
         let error = #expect(throws: ZeroTierError.self) { try DirectoryStore(path: directory.path + "/state") }
         #expect(error?.code == .storageUnavailable)
         #expect(error?.message.contains(directory.path) == true)
