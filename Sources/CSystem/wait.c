@@ -118,6 +118,10 @@ int csystem_thread_join(uint64_t handle) {
     return -pthread_join((pthread_t)handle, NULL);
 }
 
+int csystem_thread_detach(uint64_t handle) {
+    return -pthread_detach((pthread_t)handle);
+}
+
 int csystem_park(uint32_t *word, int64_t nanoseconds) {
     uint64_t end = nanoseconds < 0 ? 0 : csystem_monotonic_nanoseconds() + (uint64_t)nanoseconds;
     for (;;) {

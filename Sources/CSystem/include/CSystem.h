@@ -106,9 +106,10 @@ void csystem_interface_watch_drain(int watch);
 
 // MARK: Threads
 
-// Starts a thread that runs `body(context)`; the handle must be joined once.
+// Starts a thread that runs `body(context)`; the handle must be joined or detached once.
 int csystem_thread_start(void (*body)(void *), void *context, const char *name, uint64_t *handle);
 int csystem_thread_join(uint64_t handle);
+int csystem_thread_detach(uint64_t handle);
 
 // Parks the thread until `word` is not 0 or the time is over (`nanoseconds` < 0: for ever), then sets it to 0.
 // Returns 1 if it was unparked.

@@ -31,6 +31,13 @@ final class Thread: Sendable {
         handle = Mutex(number)
     }
 
+    deinit {
+        // Nobody waits for this thread: its memory is released when it ends.
+        handle.withLock { handle in
+            if let number = handle { _ = csystem_thread_detach(number) }
+        }
+    }
+
     /// Waits until the thread has ended and its memory is released. Must not be called on the thread itself.
     func join() {
         // The lock is held across the join, so that a second caller also returns only after the end.

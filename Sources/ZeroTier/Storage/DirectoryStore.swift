@@ -1,10 +1,12 @@
 // State in files of a directory that belongs to one running node at a time.
 
+import Synchronization
+
 /// A directory of state files: atomic writes, secrets with mode 0600, one node at a time by a lock file.
 public final class DirectoryStore: StateStore {
     /// The directory.
     public let path: String
-    private let lock: Descriptor
+    private let lock: Mutex<Descriptor?>
 
     /// Opens a directory, made with mode 0700 if there is none, and locks it. Throws if it cannot be written or another
     /// node holds it.
@@ -15,7 +17,7 @@ public final class DirectoryStore: StateStore {
             guard let lock = try FileSystem.lock("\(path)/\(StateName.lock)") else {
                 throw SystemError(SystemError.wouldBlock, "")
             }
-            self.lock = lock
+            self.lock = Mutex(lock)
         } catch {
             if error.number == SystemError.wouldBlock {
                 throw ZeroTierError(.storageInUse, "state directory \(path): another node is running there")
@@ -23,6 +25,9 @@ public final class DirectoryStore: StateStore {
             throw .storage(error, directory: path)
         }
     }
+
+    /// Lets another node have the directory.
+    func unlock() { lock.withLock { $0 = nil } }
 
     /// The bytes of a file; nil if there is none.
     public func read(_ name: String) throws(ZeroTierError) -> [UInt8]? {

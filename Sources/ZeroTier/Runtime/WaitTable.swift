@@ -9,10 +9,8 @@ import Synchronization
 enum WaitKey: Hashable, Sendable {
     /// Edges of a socket.
     case socket(SocketID)
-    /// The node's online state.
-    case online
-    /// The state of a network.
-    case network(UInt64)
+    /// The node's or a network's state.
+    case node
     /// The answer to an echo request.
     case echo(identifier: UInt16, sequence: UInt16)
 }

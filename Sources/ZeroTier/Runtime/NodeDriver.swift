@@ -11,13 +11,18 @@ final class NodeDriver: Sendable {
     /// What the lock protects; the core is gone after the shutdown.
     private struct State: ~Copyable, Sendable {
         var core: DriverCore?
+        var wakers: Wakers?
         var isStopping = false
     }
 
+    // What the driver's thread sleeps on.
+    private struct Wakers: Sendable {
+        let poller: Poller
+        let kick: WakeEvent
+        let watcher: InterfaceWatcher
+    }
+
     private let state: Mutex<State>
-    private let poller: Poller
-    private let kick: WakeEvent
-    private let watcher: InterfaceWatcher
     private let helper = HelperThread()
     private let threads = Mutex<[Thread]>([])
     private let ended = Mutex<EndState>(EndState())
@@ -34,6 +39,8 @@ final class NodeDriver: Sendable {
         var allowLoopback = false
         var bindAddresses: [IPAddress] = []
         var log: (@Sendable (NodeEvent) -> Void)?
+        /// Called as the last thing, when nothing is written any more.
+        var onEnd: @Sendable () -> Void = {}
     }
 
     private struct EndState: Sendable {
@@ -59,10 +66,10 @@ final class NodeDriver: Sendable {
         self.store = store
         self.hub = hub
         self.settings = settings
-        poller = try Poller()
-        kick = try WakeEvent()
+        let poller = try Poller()
+        let kick = try WakeEvent()
         let timer = try WakeTimer()
-        watcher = InterfaceWatcher()
+        let watcher = InterfaceWatcher()
         try poller.add(kick.descriptor, token: NodeDriver.kickToken, for: .readable)
         try poller.add(timer.descriptor, token: NodeDriver.timerToken, for: .readable)
         if let descriptor = watcher.descriptor {
@@ -74,13 +81,16 @@ final class NodeDriver: Sendable {
         let seed = SystemRandom.bytes(2)
         let core = DriverCore(
             node: node, port: port, poller: poller, timer: timer, seed: UInt16(seed[0]) << 8 | UInt16(seed[1]))
-        state = Mutex(State(core: core))
+        state = Mutex(State(core: core, wakers: Wakers(poller: poller, kick: kick, watcher: watcher)))
     }
 
     /// Starts the threads. A driver that was started must be stopped.
     func start() throws(SystemError) {
         rescanInterfaces()
-        let helperThread = try Thread(name: "zt-helper") { [self] in helper.run(perform) }
+        let helperThread = try Thread(name: "zt-helper") { [self] in
+            helper.run(perform)
+            settings.onEnd()
+        }
         let thread: Thread
         do throws(SystemError) {
             thread = try Thread(name: "zt-node") { [self] in run() }
@@ -243,16 +253,17 @@ final class NodeDriver: Sendable {
             helper.submit(next.work)
             if next.hasEvents { publish() }
             guard next.hasMore else { return }
-            guard slabs > 0 else {
-                kick.signal()
-                return
-            }
+            guard slabs > 0 else { return kickThread() }
             slabs -= 1
             next = state.withLock { state -> Next in
                 guard state.core != nil else { return Next() }
                 return settle(&state.core!, SystemClock.now())
             }
         }
+    }
+
+    private func kickThread() {
+        state.withLock { state in state.wakers?.kick.signal() }
     }
 
     private func publish() {
@@ -275,7 +286,11 @@ final class NodeDriver: Sendable {
 
     private func run() {
         var receiver = UDPReceiver()
-        let sockets = state.withLock { state in state.core.map { $0.port.sockets } ?? [] }
+        let (sockets, wakers) = state.withLock { state -> ([UDPPort.Socket], Wakers?) in
+            state.core == nil ? ([], nil) : (state.core!.port.sockets, state.wakers)
+        }
+        guard let wakers else { return }
+        let (poller, kick, watcher) = (wakers.poller, wakers.kick, wakers.watcher)
         while !isStopping {
             // Without word from the kernel about interfaces, ask every half minute as the original does.
             let ready = poller.wait(milliseconds: watcher.descriptor == nil ? 30_000 : nil)
@@ -342,7 +357,7 @@ final class NodeDriver: Sendable {
 
     // The addresses of our own networks: packets of the network must not travel inside the network.
     private var refusedPrefixes: [IPPrefix] {
-        state.withLock { state in state.core.map { $0.virtualPrefixes } ?? [] }
+        state.withLock { state in state.core == nil ? [] : state.core!.virtualPrefixes }
     }
 
     // MARK: The helper's thread
@@ -371,8 +386,10 @@ final class NodeDriver: Sendable {
 
     /// Asks the threads to end. Returns at once; may be called often and from any thread.
     func requestStop() {
-        state.withLock { $0.isStopping = true }
-        kick.signal()
+        state.withLock { state in
+            state.isStopping = true
+            state.wakers?.kick.signal()
+        }
     }
 
     /// Stops and waits until threads, descriptors and memory are released.
@@ -412,7 +429,11 @@ final class NodeDriver: Sendable {
             return (state.core!.wakes.take(), state.core!.work)
         }
         publish()
-        state.withLock { $0.core = nil }
+        // The descriptors close with the last references, which are this thread's.
+        state.withLock { state in
+            state.core = nil
+            state.wakers = nil
+        }
         wakes.resume()
         helper.submit(work)
         helper.stop()

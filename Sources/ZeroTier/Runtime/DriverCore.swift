@@ -22,6 +22,9 @@ struct DriverCore: ~Copyable, Sendable {
     /// Replies that the kernel's buffer had no room for.
     var droppedReplies: UInt64 = 0
 
+    /// Sockets that the application holds.
+    var openSockets = 0
+
     private var batch = TransmitBatch()
     private var cursor = UDPPort.Cursor()
     private var replies = TransmitBatch()
