@@ -1,0 +1,49 @@
+# Everything a developer runs. `make help` lists it.
+SHELL := /bin/bash
+SWIFT ?= swift
+SEED ?= 1
+COUNT ?= 100
+SECONDS_EACH ?= 60
+TARGET ?= packet
+
+.DEFAULT_GOAL := help
+.PHONY: help requirements demo test check format interop simulate bench fuzz clean
+
+help: ## list the commands
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+requirements: ## look for what the build needs, and install what is missing where that is possible
+	@Tools/requirements
+
+demo: requirements ## three nodes on this machine: online, relayed, direct, ping, TCP, 100 MB; no internet, no privileges
+	$(SWIFT) build -c release --product zerotier
+	.build/release/zerotier demo
+
+test: requirements ## build everything and run all tests
+	$(SWIFT) build --build-tests
+	$(SWIFT) test --skip-build
+
+check: requirements ## format, layering, a build without warnings, all tests, 100 simulation seeds
+	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests Simulation Fuzz Benchmarks
+	$(MAKE) test
+	$(MAKE) simulate
+
+format: ## rewrite the sources in the project's format
+	$(SWIFT) format --in-place --recursive Package.swift Sources Tests Simulation Fuzz Benchmarks
+
+interop: requirements ## against the real libzt 1.8.4, in network namespaces (root, or unprivileged user namespaces)
+	$(SWIFT) build -c release --product zerotier
+	Tests/InteropTests/run
+
+simulate: requirements ## whole simulated networks: SEED=first COUNT=how many
+	$(SWIFT) build -c release --product simulate
+	.build/release/simulate --seed $(SEED) --count $(COUNT)
+
+bench: requirements ## release benchmarks: a table, and bench.json
+	Benchmarks/run
+
+fuzz: requirements ## libFuzzer on TARGET for SECONDS_EACH seconds (SECONDS=… works too); TARGET=list lists them
+	Fuzz/run $(TARGET) $(or $(filter-out 0,$(SECONDS)),$(SECONDS_EACH))
+
+clean: ## remove what was built
+	rm -rf .build .build-*

@@ -1,0 +1,71 @@
+import Foundation
+import Testing
+
+/// House rules that a machine can check.
+@Suite struct HouseRulesTests {
+    /// Files that may be longer than a file should be, and why.
+    private static let longFiles: [String: String] = [:]
+
+    @Test func `files stay readable in one sitting`() {
+        for (path, text) in RepositoryFiles.swiftSources {
+            let lines = text.split(separator: "\n", omittingEmptySubsequences: false).count
+            if lines > 600, Self.longFiles[path] == nil {
+                Issue.record("\(path) has \(lines) lines: is there a second noun?")
+            }
+        }
+        for path in Self.longFiles.keys {
+            #expect(FileManager.default.fileExists(atPath: RepositoryFiles.root.appendingPathComponent(path).path))
+        }
+    }
+
+    @Test func `nothing is left for later in the sources`() {
+        // Built from parts, so that this file does not find itself.
+        let reminders = ["TO" + "DO", "FIX" + "ME", "XX" + "X", "HA" + "CK", "fatal" + "Error("]
+        for (path, text) in RepositoryFiles.swiftSources {
+            for reminder in reminders where text.contains(reminder) { Issue.record("\(path) says \(reminder)") }
+        }
+        for (path, text) in RepositoryFiles.texts(in: ["Sources"], endings: ["c", "h"]) {
+            for reminder in reminders where text.contains(reminder) { Issue.record("\(path) says \(reminder)") }
+        }
+    }
+
+    @Test func `no test is switched off`() {
+        let switches = [".disa" + "bled(", "withKnown" + "Issue", "XCT" + "Skip"]
+        for (path, text) in RepositoryFiles.texts(in: ["Tests"], endings: ["swift"]) {
+            for word in switches where text.contains(word) { Issue.record("\(path) uses \(word)") }
+        }
+    }
+
+    @Test func `unsafe code stays where the architecture allows it`() {
+        let allowed = [
+            "Sources/NetPrimitives/", "Sources/ZeroTierCrypto/", "Sources/ZeroTier/Runtime/",
+            "Sources/ZeroTierCommand/",
+            "Benchmarks/",
+        ]
+        for (path, text) in RepositoryFiles.swiftSources where !allowed.contains(where: { path.hasPrefix($0) }) {
+            for pointer in ["UnsafeMutable", "UnsafeRaw", "UnsafePointer", "UnsafeBuffer", "OpaquePointer"]
+            where text.contains(pointer) {
+                Issue.record("\(path) uses \(pointer)")
+            }
+        }
+    }
+
+    @Test func `every file says what it is`() {
+        for (path, text) in RepositoryFiles.swiftSources where !text.hasPrefix("//") {
+            Issue.record("\(path) does not open with what it is")
+        }
+    }
+
+    @Test func `the documents that the house needs are there and name the two commands`() throws {
+        for name in [
+            "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "Docs/architecture.md", "Docs/dependencies.md",
+            "Docs/testing.md",
+        ] {
+            #expect(
+                FileManager.default.fileExists(atPath: RepositoryFiles.root.appendingPathComponent(name).path),
+                "\(name)")
+        }
+        let readme = try String(contentsOf: RepositoryFiles.root.appendingPathComponent("README.md"), encoding: .utf8)
+        #expect(readme.contains("make demo") && readme.contains("make test"))
+    }
+}

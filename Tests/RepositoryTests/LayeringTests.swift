@@ -1,0 +1,89 @@
+import Foundation
+import Testing
+
+/// The arrows of Docs/architecture.md: a target may import what stands here and nothing else of ours. An undeclared import
+/// of a sibling can compile by accident, so the sources are read.
+@Suite struct LayeringTests {
+    private static let bytes = ["NetPrimitives", "ZeroTierCrypto", "ZeroTierWire"]
+    private static let machines = ["NetStack", "ZeroTierPeers", "ZeroTierEthernet", "ZeroTierNode"]
+    private static let wire = ["ZeroTierWire", "ZeroTierCrypto", "NetPrimitives"]
+    private static let all = wire + machines
+
+    private static let arrows: [String: [String]] = [
+        "Sources/NetPrimitives": [],
+        "Sources/ZeroTierCrypto": ["NetPrimitives", "CCipherKernels"],
+        "Sources/ZeroTierWire": ["ZeroTierCrypto", "NetPrimitives"],
+        "Sources/NetStack": ["NetPrimitives"],
+        "Sources/ZeroTierPeers": wire,
+        "Sources/ZeroTierEthernet": wire,
+        "Sources/ZeroTierNode": wire + ["NetStack", "ZeroTierPeers", "ZeroTierEthernet"],
+        "Sources/ZeroTier": all + ["CSystem"],
+        "Sources/ZeroTierCommand": ["ZeroTier"],
+        "Simulation/NetworkSimulator": all,
+        "Simulation/simulate": ["NetworkSimulator"],
+        "Fuzz/FuzzBodies": all,
+        "Benchmarks/bench": all + ["ZeroTier", "CSystem"],
+    ]
+
+    /// What a target may import from outside.
+    private static func outside(_ target: String) -> [String] {
+        switch target {
+        case "Sources/ZeroTierCrypto": ["Crypto"]
+        case "Sources/ZeroTier": ["Glibc", "Synchronization", "Darwin", "Musl"]
+        case "Sources/ZeroTierCommand": ["ArgumentParser", "Foundation", "Glibc", "Synchronization", "Darwin", "Musl"]
+        case "Simulation/simulate", "Benchmarks/bench": ["Foundation", "Glibc", "Synchronization", "Darwin", "Musl"]
+        default: []
+        }
+    }
+
+    private static func imports(_ text: String) -> [String] {
+        text.split(separator: "\n").compactMap { line in
+            let words = line.split(whereSeparator: { $0 == " " || $0 == "\t" }).map(String.init)
+            guard let place = words.firstIndex(of: "import"), place < 4, !line.hasPrefix("//"),
+                words[..<place].allSatisfy({
+                    [
+                        "public", "package", "internal", "fileprivate", "private", "@testable", "@_exported",
+                        "@preconcurrency",
+                    ]
+                    .contains($0)
+                }), var name = words.dropFirst(place + 1).first
+            else { return nil }
+            if ["struct", "class", "enum", "protocol", "func", "typealias"].contains(name) {
+                name = words.dropFirst(place + 2).first ?? ""
+            }
+            return String(name.split(separator: ".").first ?? "")
+        }
+    }
+
+    @Test func `targets import only what the architecture allows`() {
+        var read = 0
+        for (path, text) in RepositoryFiles.swiftSources {
+            let target = path.split(separator: "/").prefix(2).joined(separator: "/")
+            guard let allowed = Self.arrows[target] else {
+                Issue.record("\(path) belongs to no target that the architecture knows")
+                continue
+            }
+            read += 1
+            for name in Self.imports(text) where !(allowed + Self.outside(target)).contains(name) {
+                Issue.record("\(path) imports \(name)")
+            }
+        }
+        #expect(read > 50)
+    }
+
+    @Test func `bytes and machines read no clock, take no lock and start no task`() {
+        let pure = ["NetPrimitives", "ZeroTierCrypto", "ZeroTierWire"] + Self.machines
+        let banned = [
+            "ContinuousClock", "SuspendingClock", "SystemRandomNumberGenerator", "Task {", "Task.", "Mutex<",
+            "DispatchQueue",
+            ".random(in:", ".shuffled()", ".randomElement()", "Date()",
+        ]
+        for (path, text) in RepositoryFiles.swiftSources
+        where pure.contains(where: { path.hasPrefix("Sources/\($0)/") }) {
+            for line in text.split(separator: "\n") {
+                let code = line.split(separator: "//", maxSplits: 1, omittingEmptySubsequences: false).first ?? ""
+                for word in banned where code.contains(word) { Issue.record("\(path) uses \(word)") }
+            }
+        }
+    }
+}
