@@ -1,0 +1,167 @@
+// The application's side of a connection. The host pumps `nextBurst` after each of these.
+
+package import NetPrimitives
+
+extension Connection {
+    // MARK: Sending
+
+    /// Queues up to `count` bytes and gives how many were taken: 0 when the buffer is full, the handshake is not complete
+    /// or the sending half is closed (`isSendClosed`). A call cut short is answered by a `writable` event later.
+    package mutating func send(_ bytes: RawSpan, from offset: Int, count: Int, now: Now) -> Int {
+        switch state {
+        case .established, .closeWait: break
+        case .synSent, .synReceived:
+            sender.isBlocked = true
+            return 0
+        default: return 0
+        }
+        return sender.queue(bytes, from: offset, count: count)
+    }
+
+    /// Bytes that `send` would take now.
+    package var sendCapacity: Int { state == .established || state == .closeWait ? sender.room : 0 }
+
+    /// Whether a third of the send buffer is free, or a `send` would fail at once.
+    package var isWritable: Bool {
+        switch state {
+        case .synSent, .synReceived: false
+        case .established, .closeWait: sender.isWritable
+        default: true
+        }
+    }
+
+    /// No byte will be taken any more: EPIPE.
+    package var isSendClosed: Bool {
+        switch state {
+        case .synSent, .synReceived, .established, .closeWait: sender.finishOffset != nil
+        default: true
+        }
+    }
+
+    /// Bytes queued that the peer has not acknowledged.
+    package var unacknowledged: Int { sender.ring.count }
+
+    /// Closes our half after what is queued: FIN.
+    package mutating func shutdownWrite(now: Now) {
+        guard sender.finishOffset == nil else { return }
+        switch state {
+        case .synSent: end(nil)
+        case .synReceived: sender.finishOffset = sender.ring.end
+        case .established:
+            sender.finishOffset = sender.ring.end
+            state = .finWait1
+        case .closeWait:
+            sender.finishOffset = sender.ring.end
+            state = .lastAck
+        default: break
+        }
+    }
+
+    // MARK: Receiving
+
+    /// Bytes that can be read now.
+    package var receiveAvailable: Int { receiver.ring.count }
+
+    /// Everything the peer sent has been read and nothing more will come.
+    package var isEndOfStream: Bool { receiver.ring.isEmpty && isReceiveClosed }
+
+    /// Nothing more will come from the peer; what has come may still be unread.
+    package var isReceiveClosed: Bool { receiver.isFinished || state == .closed }
+
+    /// Moves up to `count` bytes into a span and gives how many. Works after the end as long as bytes are left.
+    package mutating func receive(
+        into target: inout MutableRawSpan, at offset: Int, count: Int, now: Now
+    ) -> Int {
+        let length = min(count, receiver.ring.count)
+        guard length > 0 else { return 0 }
+        receiver.ring.read(receiver.ring.start, count: length, into: &target, at: offset)
+        receiver.ring.discard(to: receiver.ring.start + length)
+        if isSynchronized {
+            receiver.taken(length, roundTrip: sender.roundTrip.smoothed, time: now.nanoseconds)
+        }
+        return length
+    }
+
+    /// Copies up to `count` unread bytes into a span and gives how many; they stay unread.
+    package func peek(into target: inout MutableRawSpan, at offset: Int, count: Int) -> Int {
+        let length = min(count, receiver.ring.count)
+        guard length > 0 else { return 0 }
+        receiver.ring.read(receiver.ring.start, count: length, into: &target, at: offset)
+        return length
+    }
+
+    // MARK: Ending
+
+    /// The application lets go. What is queued is still sent, then FIN; if there are unread bytes, RST instead.
+    package mutating func close(now: Now) {
+        guard !isOrphan else { return }
+        isOrphan = true
+        let hasUnread = !receiver.ring.isEmpty
+        switch state {
+        case .closed, .timeWait: break
+        case .synSent: end(nil)
+        case .synReceived, .established, .closeWait:
+            if hasUnread { endWithReset(nil) } else { shutdownWrite(now: now) }
+        case .finWait1, .closing, .lastAck: if hasUnread { endWithReset(nil) }
+        case .finWait2: if hasUnread { endWithReset(nil) } else { armFinWait(time: now.nanoseconds) }
+        }
+        updateTimers(time: now.nanoseconds)
+    }
+
+    /// Ends at once: RST, what is queued is lost (SO_LINGER with time 0).
+    package mutating func abort(now: Now) {
+        isOrphan = true
+        switch state {
+        case .closed, .timeWait, .synSent: end(nil)
+        default: endWithReset(nil)
+        }
+    }
+
+    /// The interface or address went away: ends with the error, nothing is sent.
+    package mutating func fail(_ error: ConnectionError) {
+        guard state != .closed else { return }
+        end(error)
+    }
+
+    // MARK: Edges and options
+
+    /// Gives the error once.
+    package mutating func takeError() -> ConnectionError? {
+        let error = pendingError
+        pendingError = nil
+        return error
+    }
+
+    /// Gives the edges since the last call.
+    package mutating func takeEvents() -> ConnectionEvents {
+        let taken = events
+        events = []
+        return taken
+    }
+
+    /// Changes what can be changed; buffer ceilings apply at once, the window scale stays as negotiated.
+    package mutating func setOptions(_ new: ConnectionOptions, now: Now) {
+        let old = options
+        options = new
+        sender.timing.isCorked = new.cork
+        if !new.cork { timers[.cork] = nil }
+        if new.sendBufferMaximum != old.sendBufferMaximum || new.autotune != old.autotune {
+            sender.capacityLimit = min(max(new.sendBufferMaximum, 2048), TCPLimits.bufferLimit)
+            sender.capacity = new.autotune ? min(sender.capacity, sender.capacityLimit) : sender.capacityLimit
+        }
+        if new.receiveBufferMaximum != old.receiveBufferMaximum || new.autotune != old.autotune {
+            receiver.setLimit(new.receiveBufferMaximum, isTuned: new.autotune)
+        }
+        armKeepAlive(time: now.nanoseconds)
+        updateTimers(time: now.nanoseconds)
+    }
+
+    /// Largest payload of a segment.
+    package var segmentSize: Int { sender.segmentSize }
+    /// Smoothed round trip; nil before the first sample.
+    package var roundTripTime: Duration? { sender.roundTrip.smoothed.map { .nanoseconds(Int64($0)) } }
+    /// Congestion window in bytes.
+    package var congestionWindow: Int { sender.congestion.window }
+    /// Bytes thought to be in the network.
+    package var bytesInFlight: Int { sender.inFlight }
+}

@@ -1,0 +1,180 @@
+// Loss recovery: RACK detection, proportional rate reduction, undo.
+// Read first: RFC 8985 section 6, RFC 6937, RFC 6582 (without SACK), RFC 4015 (undo).
+
+/// State of loss recovery. Offsets in the send stream, times in nanoseconds.
+struct Recovery: Sendable {
+    /// Linux calls them Open/Disorder, Recovery and Loss.
+    enum Phase: Sendable {
+        case open
+        /// After detection by ACKs: the window is being reduced proportionally.
+        case recovery
+        /// After a time-out: slow start over what is lost.
+        case loss
+    }
+
+    private(set) var phase = Phase.open
+    /// SND.NXT when the phase began; it ends when all up to here is acknowledged.
+    private(set) var point = 0
+    /// RFC 6937.
+    private var delivered = 0
+    private var sentOut = 0
+    private var flightAtStart = 1
+
+    /// Without SACK: duplicate ACKs in a row, and the bytes they say have left the network.
+    var duplicates = 0
+    var duplicateBytes = 0
+
+    // Undo: what the window was, and the first retransmission's timestamp.
+    private var priorWindow = 0
+    private var priorThreshold = 0
+    private var undoTimestamp: UInt32?
+
+    // RACK.
+    /// Departure, end and round trip of the segment that left last among the delivered.
+    var rackSentAt = Int.min
+    var rackEnd = Int.min
+    var rackRoundTrip = 0
+    /// Highest end of delivered data.
+    var highestDelivered = Int.min
+    var isReorderingSeen = false
+    /// Quarter round trips of the reordering window.
+    var reorderingMultiplier = 1
+    /// Recoveries until the multiplier falls back.
+    var reorderingPersist = 0
+    /// SND.NXT at the last D-SACK: the multiplier grows once per round trip.
+    var duplicateRound = Int.min
+
+    /// A piece left.
+    mutating func sent(_ bytes: Int) { if phase == .recovery { sentOut += bytes } }
+
+    mutating func begin(_ phase: Phase, point: Int, flight: Int, window: Int, threshold: Int, timestamp: UInt32?) {
+        if self.phase == .open {
+            priorWindow = window
+            priorThreshold = threshold
+            undoTimestamp = timestamp
+        }
+        self.phase = phase
+        self.point = point
+        delivered = 0
+        sentOut = 0
+        flightAtStart = max(1, flight)
+    }
+
+    mutating func end() {
+        phase = .open
+        duplicates = 0
+        duplicateBytes = 0
+        undoTimestamp = nil
+        if reorderingPersist > 0 {
+            reorderingPersist -= 1
+            if reorderingPersist == 0 { reorderingMultiplier = 1 }
+        }
+    }
+
+    /// RFC 6937 3.1: the congestion window for this ACK.
+    mutating func proportionalWindow(
+        delivered new: Int, inFlight: Int, threshold: Int, segment: Int, isSafe: Bool
+    ) -> Int {
+        delivered += new
+        var allowed: Int
+        if inFlight > threshold {
+            let quota = (Double(delivered) * Double(threshold) / Double(flightAtStart)).rounded(.up)
+            allowed = Int(min(quota, Double(TCPLimits.bufferLimit))) - sentOut
+        } else {
+            var limit = max(delivered - sentOut, isSafe ? new : 0)
+            if isSafe { limit += segment }
+            allowed = min(threshold - inFlight, limit)
+        }
+        // The first retransmission leaves in any case.
+        if sentOut == 0 { allowed = max(allowed, segment) }
+        return max(inFlight + max(0, allowed), segment)
+    }
+
+    /// What to restore if an ACK shows that the retransmission was not needed (RFC 3522: the echo is older than it).
+    func undo(echo: UInt32?) -> (window: Int, threshold: Int)? {
+        guard phase != .open, let undoTimestamp, let echo, isOlder(echo, than: undoTimestamp) else { return nil }
+        return (priorWindow, priorThreshold)
+    }
+}
+
+extension Sender {
+    /// RFC 8985 6.2 step 4: how long a gap may wait for a segment that took another way.
+    private var reorderingWindow: Int {
+        if !recovery.isReorderingSeen,
+            recovery.phase != .open || scoreboard.sackedBytes >= 3 * segmentSize
+        {
+            return 0
+        }
+        let minimum = roundTrip.minimum == .max ? 0 : roundTrip.minimum
+        return min(recovery.reorderingMultiplier * minimum / 4, roundTrip.smoothed ?? 0)
+    }
+
+    /// RFC 8985 6.2 step 1 and 2: the most recently sent segment among the delivered.
+    mutating func updateRack(_ sample: DeliverySample, echo: UInt32?, time: Int) {
+        if sample.newestSentAt != .min {
+            advanceRack(sentAt: sample.newestSentAt, end: sample.newestEnd, time: time)
+        }
+        if sample.repeatedSentAt != .min {
+            // Was it the first transmission that arrived? By its timestamp, else by a round trip that cannot be.
+            let elapsed = time - sample.repeatedSentAt
+            let isFirst =
+                if let echo, let clock { isOlder(echo, than: clock.stamp(sample.repeatedSentAt)) } else {
+                    elapsed < (roundTrip.minimum == .max ? 0 : roundTrip.minimum)
+                }
+            if !isFirst { advanceRack(sentAt: sample.repeatedSentAt, end: sample.repeatedEnd, time: time) }
+        }
+        if sample.isReordered { recovery.isReorderingSeen = true }
+    }
+
+    private mutating func advanceRack(sentAt: Int, end: Int, time: Int) {
+        guard (sentAt, end) > (recovery.rackSentAt, recovery.rackEnd) else { return }
+        recovery.rackSentAt = sentAt
+        recovery.rackEnd = end
+        recovery.rackRoundTrip = max(0, time - sentAt)
+    }
+
+    /// RFC 8985 6.2 step 5. Gives the bytes that are newly lost.
+    @discardableResult
+    mutating func detectLosses(time: Int) -> Int {
+        guard usesSack, recovery.rackSentAt != .min else { return 0 }
+        timing.reorderingDeadline = nil
+        guard scoreboard.sackedBytes > 0 else { return 0 }
+        let window = reorderingWindow
+        let wait = recovery.rackRoundTrip + window + (window > 0 ? TCPLimits.clockResolutionNanoseconds : 0)
+        let (lost, remaining) = scoreboard.detectLosses(
+            sentAt: recovery.rackSentAt, end: recovery.rackEnd, wait: wait, time: time)
+        if let remaining { timing.reorderingDeadline = time + max(remaining, 1) }
+        return lost
+    }
+
+    /// Something is lost: reduce once per window.
+    mutating func enterRecovery(time: Int) {
+        guard recovery.phase == .open else { return }
+        let window = congestion.window
+        let threshold = congestion.threshold
+        let flight = max(outstanding - scoreboard.sackedBytes, 1)
+        congestion.reduce()
+        recovery.begin(
+            .recovery, point: next, flight: flight, window: window, threshold: threshold,
+            timestamp: clock?.stamp(time))
+        timing.probeEnd = nil
+        timing.isProbeDue = false
+        congestion.window = recovery.proportionalWindow(
+            delivered: 0, inFlight: inFlight, threshold: congestion.threshold, segment: segmentSize, isSafe: false)
+    }
+
+    /// A time-out: all is lost, begin again with one segment (RFC 5681 3.1).
+    mutating func enterLoss(time: Int) {
+        let isFirst = recovery.phase != .loss
+        let window = congestion.window
+        let threshold = congestion.threshold
+        if isFirst { congestion.reduce() }
+        recovery.duplicates = 0
+        recovery.duplicateBytes = 0
+        scoreboard.markAllLost()
+        recovery.begin(
+            .loss, point: next, flight: outstanding, window: window, threshold: threshold,
+            timestamp: clock?.stamp(time))
+        congestion.collapse()
+    }
+}

@@ -1,0 +1,240 @@
+// The sending half: what may leave, and when something has to.
+// Read first: RFC 9293 section 3.8, RFC 8985. Acknowledgments come in through `Sender+Acknowledgment.swift`.
+//
+// Positions are offsets in the stream: SYN is at -1, the first byte at 0, FIN at the offset after the last byte.
+
+import NetPrimitives
+
+/// Makes timestamp option values: milliseconds of the monotonic clock plus an offset that strangers do not know.
+struct TimestampClock: Sendable {
+    var offset: UInt32
+
+    func stamp(_ time: Int) -> UInt32 { UInt32(truncatingIfNeeded: time / 1_000_000) &+ offset }
+}
+
+/// The sending half of a connection.
+struct Sender: ~Copyable {
+    /// Bytes from SND.UNA on, sent or not.
+    var ring = ByteRing()
+    /// SND.UNA.
+    var acknowledged = -1
+    /// SND.NXT.
+    var next = -1
+    /// Where the FIN is, once the application has closed its half.
+    var finishOffset: Int?
+    /// SND.UNA + SND.WND: the first offset that may not be sent.
+    var windowEdge = 0
+    /// The largest window the peer ever offered.
+    var largestWindow = 0
+    /// SND.WL1 and SND.WL2 as offsets of the two streams.
+    var windowSequence = Int.min
+    var windowAcknowledgment = Int.min
+    /// Payload of a full segment.
+    var segmentSize: Int
+    /// Bytes the application may have queued.
+    var capacity: Int
+    var capacityLimit: Int
+
+    var scoreboard = Scoreboard()
+    var roundTrip = RoundTrip()
+    var congestion: CongestionControl
+    var recovery = Recovery()
+    var timing = LossTiming()
+    var usesSack = false
+    /// Makes timestamps; nil: not negotiated.
+    var clock: TimestampClock?
+    /// The sequence number of the stream's first byte.
+    let firstSequence: SequenceNumber
+
+    /// Minshall: end of the last segment that was not full.
+    var smallSegmentEnd = -1
+    /// Whether the congestion window has held data back, or nearly, in this round trip.
+    var isWindowLimited = false
+    var mostInFlight = 0
+    var roundEnd = 0
+    /// When something last left, for the restart after idleness.
+    var lastSentAt = 0
+    /// The application wanted to queue more than there was room for.
+    var isBlocked = false
+
+    init(options: ConnectionOptions, segmentSize: Int, initialSequence: SequenceNumber) {
+        firstSequence = initialSequence + 1
+        self.segmentSize = segmentSize
+        capacityLimit = min(max(options.sendBufferMaximum, 2048), TCPLimits.bufferLimit)
+        capacity = options.autotune ? min(TCPLimits.initialBuffer, capacityLimit) : capacityLimit
+        congestion = CongestionControl(options.congestionControl, segmentSize: segmentSize)
+    }
+
+    // MARK: Quantities
+
+    func sequence(at offset: Int) -> SequenceNumber { firstSequence + offset }
+
+    /// The offset that a sequence number from the peer means.
+    func offset(of sequence: SequenceNumber) -> Int {
+        sequence.offset(near: self.sequence(at: acknowledged), at: acknowledged)
+    }
+
+    /// Sequence space between SND.UNA and SND.NXT.
+    var outstanding: Int { next - acknowledged }
+    /// What is thought to be in the network.
+    var inFlight: Int {
+        max(0, outstanding - scoreboard.sackedBytes - scoreboard.lostBytes - recovery.duplicateBytes)
+    }
+    /// Bytes queued and never sent.
+    var unsent: Int { max(0, ring.end - max(next, 0)) }
+    var isFinishUnsent: Bool { finishOffset.map { next <= $0 } ?? false }
+    /// Whether the FIN is acknowledged.
+    var isFinishAcknowledged: Bool { finishOffset.map { acknowledged > $0 } ?? false }
+    /// Room for the application.
+    var room: Int { finishOffset == nil ? max(0, capacity - ring.count) : 0 }
+    /// Room is worth a wake-up when a third is free.
+    var isWritable: Bool { finishOffset == nil && room * 3 >= capacity }
+
+    // MARK: Application
+
+    /// Queues what fits and gives how much that was.
+    mutating func queue(_ bytes: RawSpan, from offset: Int, count: Int) -> Int {
+        let accepted = min(count, room)
+        if accepted > 0 { ring.append(bytes, from: offset, count: accepted) }
+        if accepted < count { isBlocked = true }
+        return accepted
+    }
+
+    /// Lets the buffer grow with the congestion window: twice of it, so that a round trip is always queued.
+    mutating func tuneCapacity() {
+        let wanted = min(2 * congestion.window, capacityLimit)
+        if wanted > capacity { capacity = wanted }
+    }
+
+    // MARK: What leaves
+
+    /// A piece of the stream to send: offsets, and whether it was sent before.
+    struct Piece {
+        var start: Int
+        var end: Int
+        var isRetransmission: Bool
+    }
+
+    /// Books the next piece of at most `maximum` segments.
+    mutating func nextPiece(maximum: Int, isSmallAllowed: Bool, time: Int) -> Piece? {
+        if let piece = nextRetransmission(maximum: maximum, time: time) { return piece }
+        if timing.isProbeDue { return probe(time: time) }
+        return nextNew(maximum: maximum, isSmallAllowed: isSmallAllowed, time: time)
+    }
+
+    private mutating func nextRetransmission(maximum: Int, time: Int) -> Piece? {
+        guard scoreboard.lostBytes > 0 else { return nil }
+        let room = congestion.window - inFlight
+        guard room >= min(segmentSize, scoreboard.lostBytes) || inFlight == 0 else {
+            isWindowLimited = true
+            return nil
+        }
+        let segments = min(maximum, max(1, room / segmentSize))
+        guard let lost = scoreboard.takeLost(limit: segments * segmentSize, time: time) else { return nil }
+        recovery.sent(lost.end - lost.start)
+        noteSent(time)
+        armLossTimer(time: time)
+        return Piece(start: lost.start, end: lost.end, isRetransmission: true)
+    }
+
+    /// RFC 8985 7.3: the probe is new data if there is any and the window lets it, else the last segment again.
+    private mutating func probe(time: Int) -> Piece? {
+        timing.isProbeDue = false
+        guard outstanding > 0 else { return nil }
+        let fresh = min(unsent, segmentSize, windowEdge - next)
+        if fresh > 0 {
+            timing.probeEnd = next + fresh
+            timing.isProbeRepeated = false
+            let piece = take(fresh, time: time)
+            timing.roundBase = time
+            armLossTimer(time: time)
+            return piece
+        }
+        guard let last = scoreboard.takeLast(limit: segmentSize, time: time) else { return nil }
+        timing.probeEnd = next
+        timing.isProbeRepeated = true
+        timing.roundBase = time
+        noteSent(time)
+        armLossTimer(time: time)
+        return Piece(start: last.start, end: last.end, isRetransmission: true)
+    }
+
+    private mutating func nextNew(maximum: Int, isSmallAllowed: Bool, time: Int) -> Piece? {
+        let unsent = self.unsent
+        guard unsent > 0 else {
+            guard isFinishUnsent, unsent == 0 else { return nil }
+            return take(0, time: time)
+        }
+        if outstanding == 0 { restartAfterIdle(time: time) }
+        let byCongestion = congestion.window - inFlight
+        let byPeer = windowEdge - next
+        let room = min(byCongestion, byPeer)
+        var length = min(unsent, room, maximum * segmentSize)
+        let isWholeTail = length == unsent
+        if length < unsent, byCongestion < byPeer { isWindowLimited = true }
+        // Whole segments only, but for the last bytes of the stream so far.
+        if !isWholeTail, length >= segmentSize { length -= length % segmentSize }
+        guard length > 0 else {
+            armLossTimer(time: time)
+            return nil
+        }
+        if length < segmentSize || (isWholeTail && length % segmentSize != 0) {
+            length = withoutSmallTail(length, isWholeTail, isSmallAllowed)
+        }
+        guard length > 0, !isHeldBack(length, unsent, room, maximum) else {
+            armLossTimer(time: time)
+            return nil
+        }
+        return take(length, time: time)
+    }
+
+    /// Nagle after Minshall, and the sender's half of silly window avoidance (RFC 9293 3.8.6.2.1). Gives what may leave.
+    private mutating func withoutSmallTail(_ length: Int, _ isWholeTail: Bool, _ isSmallAllowed: Bool) -> Int {
+        let whole = length - length % segmentSize
+        if isWholeTail {
+            let isFree = isSmallAllowed || smallSegmentEnd <= acknowledged || finishOffset != nil
+            return isFree && !timing.isCorked ? length : whole
+        }
+        // The window cuts below a segment: only if it is at least half of what the peer ever had, or by force.
+        if outstanding == 0, 2 * length >= largestWindow || timing.isWindowForced { return length }
+        return whole
+    }
+
+    /// Datapath rule: short bursts wait while more than a full one is in flight, because an ACK will come.
+    private func isHeldBack(_ length: Int, _ unsent: Int, _ room: Int, _ maximum: Int) -> Bool {
+        let full = min(maximum, max(2, congestion.window / (8 * segmentSize))) * segmentSize
+        guard length < full, finishOffset == nil, recovery.phase == .open, inFlight > full else { return false }
+        if length < unsent { return true }
+        // Nothing more to send: the tail waits only where the wait is too short to notice.
+        let burst = maximum * segmentSize
+        return inFlight > burst && roundTrip.smoothed ?? .max <= TCPLimits.tailHoldRoundTripNanoseconds
+    }
+
+    /// Books new data, with the FIN if it is next.
+    private mutating func take(_ length: Int, time: Int) -> Piece {
+        let start = next
+        var end = start + length
+        if let finishOffset, end == finishOffset { end += 1 }
+        if outstanding == 0 { timing.roundBase = time }
+        if length % segmentSize != 0 { smallSegmentEnd = end }
+        scoreboard.append(start: start, end: end, sentAt: time)
+        next = end
+        timing.probeBase = time
+        timing.isWindowForced = false
+        recovery.sent(end - start)
+        mostInFlight = max(mostInFlight, inFlight)
+        noteSent(time)
+        armLossTimer(time: time)
+        return Piece(start: start, end: end, isRetransmission: false)
+    }
+
+    private mutating func noteSent(_ time: Int) { lastSentAt = time }
+
+    private mutating func restartAfterIdle(time: Int) {
+        let idle = time - lastSentAt
+        let timeout = roundTrip.timeout
+        if idle > timeout, lastSentAt > 0, recovery.phase == .open {
+            congestion.restart(afterTimeouts: idle / max(timeout, 1))
+        }
+    }
+}
