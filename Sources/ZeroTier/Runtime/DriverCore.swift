@@ -24,6 +24,10 @@ struct DriverCore: ~Copyable, Sendable {
 
     /// Sockets that the application holds.
     var openSockets = 0
+    /// The roots know another node with our address.
+    var hasCollision = false
+    /// Where peers may find us on this machine's networks.
+    var localEndpoints: [SocketEndpoint] = []
 
     private var batch = TransmitBatch()
     private var cursor = UDPPort.Cursor()
