@@ -44,7 +44,8 @@ struct FragmentInput {
 
 /// Datagrams whose fragments are being collected.
 struct IPReassembly: ~Copyable {
-    private struct Datagram: Sendable {
+    // Not private: the compiler (6.3.1) rejects its own code for a private element type of `SlotTable` used from another file.
+    struct Datagram: Sendable {
         let key: ReassemblyKey
         let deadline: MonotonicInstant
         /// Sorted by offset, without overlap.
@@ -63,7 +64,7 @@ struct IPReassembly: ~Copyable {
 
     private var index: OpenTable<ReassemblyKey, SlotID>
     private var perSource: OpenTable<ScopedAddress, Int>
-    private var datagrams = SlotTable<Datagram>()
+    var datagrams = SlotTable<Datagram>()
     // By age; all live equally long, so the first is the next to expire. Removed ones are passed over.
     private var order = RingQueue<SlotID>()
     /// Bytes held, overhead included.
@@ -226,7 +227,7 @@ struct IPReassembly: ~Copyable {
             bytes[7] = 0
             bytes[10] = 0
             bytes[11] = 0
-            let checksum = Checksum.finish(Checksum.sum(bytes.span.bytes, from: 0, count: headerLength))
+            let checksum = bytes.withBytes { Checksum.finish(Checksum.sum($0, from: 0, count: headerLength)) }
             bytes[10] = UInt8(truncatingIfNeeded: checksum >> 8)
             bytes[11] = UInt8(truncatingIfNeeded: checksum)
         } else {

@@ -258,7 +258,8 @@ extension NetworkStack {
         let slot = try datagramSlot(id)
         guard group.isMulticast else { throw .invalid }
         let options = datagramSockets[slot].options
-        let chosen = try interface ?? groupInterface(group, options, now)
+        let chosen: InterfaceID
+        if let interface { chosen = interface } else { chosen = try groupInterface(group, options, now) }
         guard interfaces.contains(chosen.slot) else { throw .networkDown }
         let membership = SocketMembership(group: group, interface: chosen)
         guard !datagramSockets[slot].memberships.contains(membership) else { throw .addressInUse }

@@ -1,7 +1,7 @@
 // ICMP of both families: echo, errors out, errors in to the sockets that they are about.
 // Read first: RFC 1122 3.2.2, RFC 4443 2.4, RFC 5927 (what to believe), RFC 1191, RFC 8201.
 
-package import NetPrimitives
+import NetPrimitives
 
 /// The packet that an ICMP error quotes, as far as it is there.
 struct QuotedPacket {
@@ -232,8 +232,9 @@ extension NetworkStack {
         let info = PacketInfo(
             interface: id, sourceMAC: .zero, source: quote.source, destination: quote.source, protocolNumber: 0,
             hopLimit: 0, trafficClass: 0, payloadOffset: 0, payloadEnd: 0, isGroup: false, isLoopback: true)
-        guard quote.protocolNumber == IPProtocol.udp || quote.protocolNumber == IPProtocol.icmp4
-            || quote.protocolNumber == IPProtocol.icmp6
+        guard
+            quote.protocolNumber == IPProtocol.udp || quote.protocolNumber == IPProtocol.icmp4
+                || quote.protocolNumber == IPProtocol.icmp6
         else { return }
         deliver(ICMPErrorKind(error, isHard: false), quote, packet, info, now)
     }

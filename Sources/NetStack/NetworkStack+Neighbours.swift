@@ -84,7 +84,9 @@ extension NetworkStack {
 
     /// The MAC of a neighbour as far as it is known.
     package func neighbour(_ address: IPAddress, on id: InterfaceID) -> MACAddress? {
-        guard let slot = neighbours.find(ScopedAddress(id, address)), neighbours.entries[slot].hasMAC else { return nil }
+        guard let slot = neighbours.find(ScopedAddress(id, address)), neighbours.entries[slot].hasMAC else {
+            return nil
+        }
         return neighbours.entries[slot].mac
     }
 
@@ -162,7 +164,7 @@ extension NetworkStack {
         timers.remove(neighbour.timer)
         for packet in neighbour.queue {
             drop(.neighbourUnresolved)
-            reportLocally(.hostUnreachable, about: packet.bytes.span.bytes, on: packet.interface, now: now)
+            packet.bytes.withBytes { reportLocally(.hostUnreachable, about: $0, on: packet.interface, now: now) }
         }
         for stream in neighbour.waiters where streams.contains(stream) {
             streams[stream].flags.remove(.waiting)
@@ -217,8 +219,8 @@ extension NetworkStack {
     ) {
         statistics.icmp6.sent &+= 1
         statistics.ipv6.sent &+= 1
-        let body = header.message(
-            payload: payload.span.bytes, pseudoSum: pseudoHeaderSum(source, destination, IPProtocol.icmp6))
+        let pseudoSum = pseudoHeaderSum(source, destination, IPProtocol.icmp6)
+        let body = payload.withBytes { header.message(payload: $0, pseudoSum: pseudoSum) }
         let ip = IPv6Header(
             payloadLength: body.count, nextHeader: IPProtocol.icmp6, source: source, destination: destination,
             hopLimit: 255)

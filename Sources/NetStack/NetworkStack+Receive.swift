@@ -111,7 +111,9 @@ extension NetworkStack {
         let header: IPv4Header
         do { header = try IPv4Header(parsing: packet) } catch { return drop(error, \.ipv4) }
         if !isLoopback {
-            guard !isMartian(header.source, on: id), !header.destination.isLoopback else { return drop(.martian, \.ipv4) }
+            guard !isMartian(header.source, on: id), !header.destination.isLoopback else {
+                return drop(.martian, \.ipv4)
+            }
         }
         let reception = reception(of: header.destination, on: id, isLoopback: isLoopback)
         guard reception != .foreign else { return drop(.notForUs, \.ipv4) }
@@ -124,9 +126,11 @@ extension NetworkStack {
                 payload: header.headerLength..<header.totalLength, headerLength: header.headerLength, nextHeader: 0,
                 nextHeaderPointer: 0)
             guard let whole = reassemble(input, packet, \.ipv4, now) else { return }
-            receiveIPv4(
-                whole.span.bytes, on: id, sourceMAC: sourceMAC, isGroupFrame: isGroupFrame, isLoopback: isLoopback,
-                wasReassembled: true, now: now)
+            whole.withBytes {
+                receiveIPv4(
+                    $0, on: id, sourceMAC: sourceMAC, isGroupFrame: isGroupFrame, isLoopback: isLoopback,
+                    wasReassembled: true, now: now)
+            }
             return
         }
         let info = PacketInfo(
@@ -177,7 +181,7 @@ extension NetworkStack {
                 destination: expired.key.destination, protocolNumber: 0, hopLimit: 0, trafficClass: 0,
                 payloadOffset: 0, payloadEnd: quote.count, isGroup: expired.key.destination.isMulticast,
                 isLoopback: false)
-            sendError(header, about: quote.span.bytes, info, now: now)
+            quote.withBytes { sendError(header, about: $0, info, now: now) }
         }
         timers.set(reassemblyTimer, reassembly.nextDeadline)
     }
@@ -191,7 +195,9 @@ extension NetworkStack {
         let header: IPv6Header
         do { header = try IPv6Header(parsing: packet) } catch { return drop(error, \.ipv6) }
         if !isLoopback {
-            guard !isMartian(header.source, on: id), !header.destination.isLoopback else { return drop(.martian, \.ipv6) }
+            guard !isMartian(header.source, on: id), !header.destination.isLoopback else {
+                return drop(.martian, \.ipv6)
+            }
         }
         let reception = reception(of: header.destination, on: id, isLoopback: isLoopback)
         guard reception != .foreign else { return drop(.notForUs, \.ipv6) }
@@ -259,8 +265,10 @@ extension NetworkStack {
             offset: fragment.offset, moreFragments: fragment.moreFragments, payload: start..<info.payloadEnd,
             headerLength: offset, nextHeader: fragment.nextHeader, nextHeaderPointer: pointer)
         guard let whole = reassemble(input, packet, \.ipv6, now) else { return }
-        receiveIPv6(
-            whole.span.bytes, on: info.interface, sourceMAC: info.sourceMAC, isGroupFrame: isGroupFrame,
-            isLoopback: info.isLoopback, wasReassembled: true, now: now)
+        whole.withBytes {
+            receiveIPv6(
+                $0, on: info.interface, sourceMAC: info.sourceMAC, isGroupFrame: isGroupFrame,
+                isLoopback: info.isLoopback, wasReassembled: true, now: now)
+        }
     }
 }

@@ -157,7 +157,8 @@ extension NetworkStack {
     ) throws(StackError) -> SocketID {
         guard streams.count < configuration.limits.streams else { throw .tooManySockets }
         let peer = SocketEndpoint(route.kind == .loopback ? route.nextHop : remote.address, port: remote.port)
-        let chosen = try port ?? ephemeralPort(route, peer, now)
+        let chosen: UInt16
+        if let port { chosen = port } else { chosen = try ephemeralPort(route, peer, now) }
         let key = FlowKey(
             IPProtocol.tcp, local: route.source, localPort: chosen, remote: peer.address, remotePort: peer.port,
             interface: route.interface)

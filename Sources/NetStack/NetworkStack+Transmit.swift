@@ -80,7 +80,7 @@ extension NetworkStack {
         case .packet:
             guard let bytes = currentPacket?.bytes else { return 0 }
             let count = min(bytes.count, limit)
-            packet.copy(from: bytes.span.bytes, sourceOffset: 0, count: count, at: offset)
+            bytes.withBytes { packet.copy(from: $0, sourceOffset: 0, count: count, at: offset) }
             return count
         }
     }
@@ -194,8 +194,9 @@ extension NetworkStack {
             let length = plan.headerLength + part.count
             let bytes = makeBytes(length) { span in
                 header.write(plan, index, into: &span, at: 0)
-                span.copy(
-                    from: payload.span.bytes, sourceOffset: part.lowerBound, count: part.count, at: plan.headerLength)
+                payload.withBytes {
+                    span.copy(from: $0, sourceOffset: part.lowerBound, count: part.count, at: plan.headerLength)
+                }
             }
             if route.source.isIPv4 { statistics.ipv4.sent &+= 1 } else { statistics.ipv6.sent &+= 1 }
             transmit(bytes, along: route, now: now)
@@ -223,17 +224,13 @@ extension NetworkStack {
         let needed = max(burst.packetLength, burst.lastLength)
         if buffer.count < needed { buffer = [UInt8](repeating: 0, count: needed) }
         for segment in 0..<burst.count {
-            let length: Int
-            do {
-                var span = buffer.mutableSpan
-                var bytes = span.mutableBytes
-                length = write(burst, segment: segment, into: &bytes, at: 0)
-            }
+            let length = buffer.withMutableBytes { write(burst, segment: segment, into: &$0, at: 0) }
             statistics.loopbackPackets &+= 1
-            let packet = buffer.span.bytes.extracting(0..<length)
-            receive(
-                packet, etherType: burst.etherType, on: burst.interface, sourceMAC: .zero, isGroupFrame: false,
-                isLoopback: true, now: now)
+            buffer.withBytes {
+                receive(
+                    $0.extracting(0..<length), etherType: burst.etherType, on: burst.interface, sourceMAC: .zero,
+                    isGroupFrame: false, isLoopback: true, now: now)
+            }
         }
         scratch = buffer
     }

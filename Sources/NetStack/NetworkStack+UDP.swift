@@ -183,9 +183,7 @@ extension NetworkStack {
         var buffer = currentUDPSegment
         currentUDPSegment = []
         if buffer.count < plan.payloadLength { buffer = [UInt8](repeating: 0, count: plan.payloadLength) }
-        var span = buffer.mutableSpan
-        var bytes = span.mutableBytes
-        writeUDP(slot, entry, into: &bytes, at: 0)
+        buffer.withMutableBytes { writeUDP(slot, entry, into: &$0, at: 0) }
         currentUDPSegment = buffer
     }
 
@@ -235,8 +233,9 @@ extension NetworkStack {
         if plan.count == 1 {
             writeUDP(slot, entry, into: &packet, at: start)
         } else {
-            packet.copy(
-                from: currentUDPSegment.span.bytes, sourceOffset: part.lowerBound, count: part.count, at: start)
+            currentUDPSegment.withBytes {
+                packet.copy(from: $0, sourceOffset: part.lowerBound, count: part.count, at: start)
+            }
         }
         return plan.headerLength + part.count
     }
@@ -287,11 +286,7 @@ extension NetworkStack {
         let etherType = plan.isIPv4 ? EtherType.ipv4 : EtherType.ipv6
         for index in entry.record.nextFragment..<plan.count {
             var bytes = [UInt8](repeating: 0, count: plan.headerLength + plan.part(index).count)
-            do {
-                var span = bytes.mutableSpan
-                var raw = span.mutableBytes
-                _ = writeFragment(slot, entry, plan, index, into: &raw, at: 0)
-            }
+            _ = bytes.withMutableBytes { writeFragment(slot, entry, plan, index, into: &$0, at: 0) }
             if plan.isIPv4 { statistics.ipv4.sent &+= 1 } else { statistics.ipv6.sent &+= 1 }
             let packet = OwnedPacket(interface: interface, destination: .zero, etherType: etherType, bytes: bytes)
             for _ in 0..<neighbours.park(packet, neighbour, limits: configuration.limits) { drop(.neighbourUnresolved) }

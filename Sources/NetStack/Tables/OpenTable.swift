@@ -8,7 +8,7 @@ protocol OpenTableKey: Equatable, Sendable {
 /// Maps keys to small values by linear probing. The hash is keyed, so that a remote cannot build long probes; the order of
 /// the entries never decides anything. Deletion shifts entries back, so that there are no tombstones.
 struct OpenTable<Key: OpenTableKey, Value: Sendable>: Sendable {
-    private struct Entry {
+    private struct Entry: Sendable {
         var hash: UInt32
         var key: Key
         var value: Value
@@ -105,5 +105,3 @@ struct OpenTable<Key: OpenTableKey, Value: Sendable>: Sendable {
         }
     }
 }
-
-extension OpenTable.Entry: Sendable {}

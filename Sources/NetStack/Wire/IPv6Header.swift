@@ -175,7 +175,8 @@ extension IPv6Walk {
                 case 0: break
                 case 1: return .drop(.extensionHeader)
                 case 2: return .problem(code: 2, pointer: offset, always: true)
-                default: return isMulticast ? .drop(.extensionHeader) : .problem(code: 2, pointer: offset, always: false)
+                default:
+                    return isMulticast ? .drop(.extensionHeader) : .problem(code: 2, pointer: offset, always: false)
                 }
             }
             offset = next

@@ -72,9 +72,7 @@ func pseudoHeaderSum(_ source: IPAddress, _ destination: IPAddress, _ protocolNu
 /// Owned bytes filled through a span.
 func makeBytes(_ count: Int, _ fill: (inout MutableRawSpan) -> Void) -> [UInt8] {
     var bytes = [UInt8](repeating: 0, count: count)
-    var span = bytes.mutableSpan
-    var raw = span.mutableBytes
-    fill(&raw)
+    bytes.withMutableBytes(fill)
     return bytes
 }
 
