@@ -94,13 +94,15 @@ struct IdentityValidation: Sendable {
         agreements.allow(address, now)
     }
 
-    /// Whether the identity is being validated for a HELLO; then the new one waits for that result.
-    mutating func wait(_ packet: WaitingPacket, of identity: Identity) -> Bool {
-        guard let index = pending.firstIndex(where: { $0.identity == identity && $0.hello != nil }) else {
-            return false
-        }
+    /// Whether the identity is being validated for a HELLO; then a new one waits for that result.
+    func isPending(_ identity: Identity) -> Bool {
+        pending.contains { $0.identity == identity && $0.hello != nil }
+    }
+
+    /// Keeps the last HELLO of an identity that is being validated.
+    mutating func wait(_ packet: WaitingPacket, of identity: Identity) {
+        guard let index = pending.firstIndex(where: { $0.identity == identity && $0.hello != nil }) else { return }
         pending[index].later = packet
-        return true
     }
 
     /// Begins the validation that a HELLO asks for. False when the budget is used up.

@@ -172,6 +172,7 @@ struct Peer: ~Copyable {
     mutating func dropExpiredPaths(_ now: MonotonicInstant) {
         guard !paths.isEmpty else { return }
         paths.removeAll { !$0.isUnexpired(now) && now - $0.lastSend >= ProtocolLimits.resetPathPatience }
+        if let priority = paths.map(\.priority).max() { paths.removeAll { $0.priority < priority } }
         let list = paths
         for index in paths.indices where paths[index].isSuperseded {
             let path = paths[index]

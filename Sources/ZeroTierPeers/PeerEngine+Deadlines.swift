@@ -76,20 +76,24 @@ extension PeerEngine {
             due = min(due, last + ProtocolLimits.fullHelloKeepalive)
         }
         for path in topology.peers[id].paths {
-            due = min(due, path.lastSend + (isKeptAlive ? ProtocolLimits.pathHeartbeat : ProtocolLimits.pathExpiration))
-            if let heard = path.lastReceive {
-                due = min(due, heard + ProtocolLimits.pathExpiration)
-                let end = heard + ProtocolLimits.pathAlive
-                if end > time { due = min(due, end) }
-            }
-            if let since = path.doubtedSince {
-                let end = since + path.doubtPatience
-                if end > time { due = min(due, end, path.lastDoubtProbe + ProtocolLimits.pathDoubtInterval) }
-            }
+            due = min(due, nextService(of: path, isKeptAlive: isKeptAlive, time))
         }
         for probe in topology.peers[id].probes { due = min(due, probe.due) }
         // Whatever was left undone just now is not tried in a tight loop.
         return max(due, time + ProtocolLimits.timerGranularity)
+    }
+
+    private func nextService(of path: Path, isKeptAlive: Bool, _ time: MonotonicInstant) -> MonotonicInstant {
+        var due = isKeptAlive ? path.lastSend + ProtocolLimits.pathHeartbeat : MonotonicInstant.distantFuture
+        guard let heard = path.lastReceive else { return min(due, path.lastSend + ProtocolLimits.resetPathPatience) }
+        due = min(due, heard + ProtocolLimits.pathExpiration)
+        let silent = heard + ProtocolLimits.pathAlive
+        if silent > time { due = min(due, silent) }
+        if let since = path.doubtedSince {
+            let end = since + path.doubtPatience
+            if end > time { due = min(due, end, path.lastDoubtProbe + ProtocolLimits.pathDoubtInterval) }
+        }
+        return due
     }
 
     private mutating func forget(_ id: PeerID, _ now: Now) {
@@ -144,6 +148,7 @@ extension PeerEngine {
         }
         guard topology.peers[id].contactDue <= time else { return }
         contact(id, families: [true, false], now)
+        topology.peers[id].lastFullHello = time
         let attempt = topology.peers[id].contactAttempts
         topology.peers[id].contactAttempts = min(attempt + 1, ProtocolLimits.contactPauses.count)
         topology.peers[id].contactDue =
@@ -185,17 +190,19 @@ extension PeerEngine {
             let upstream = roots.upstream(topology.peers[id].address)
             if upstream?.identity != topology.peers[id].identity { topology.setRole(.leaf, of: id) }
         }
+        upstreamPeers = []
         for upstream in roots.upstreams {
             if let id = topology.lookUp(upstream.identity.address) {
                 if topology.peers[id].identity == upstream.identity {
                     topology.setRole(upstream.role, of: id)
+                    upstreamPeers.append(id)
                     wake(id, at: now.monotonic)
                     continue
                 }
                 // The world's word counts more than what a HELLO once said.
                 discard(id)
             }
-            if let id = addPeer(upstream.identity, role: upstream.role, now) { wake(id, at: now.monotonic) }
+            if let id = addPeer(upstream.identity, role: upstream.role, now) { upstreamPeers.append(id) }
         }
         if !roots.seeds.isEmpty { timers.schedule(.seeds, at: now.monotonic) }
         checkOnline(now)
@@ -227,7 +234,6 @@ extension PeerEngine {
         emit(event: .online)
         if !roots.includesUs { timers.schedule(.online, at: now.monotonic + configuration.onlineTimeout) }
         if !stalled.isEmpty { retryStalled(now) }
-        serviceLookup(now)
     }
 
     private mutating func checkOnline(_ now: Now) {
@@ -237,10 +243,8 @@ extension PeerEngine {
         }
         guard isOnline else { return }
         var heard: MonotonicInstant?
-        for upstream in roots.upstreams {
-            guard let id = topology.lookUp(upstream.identity.address), let last = topology.peers[id].lastReceive else {
-                continue
-            }
+        for id in upstreamPeers {
+            guard let last = topology.peers[id].lastReceive else { continue }
             heard = max(heard ?? last, last)
         }
         if let heard, now.monotonic - heard < configuration.onlineTimeout {

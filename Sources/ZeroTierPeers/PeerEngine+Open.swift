@@ -270,10 +270,7 @@ extension PeerEngine {
         let time = now.monotonic
         topology.peers[id].lastReceive = time
         if isActivity { noteActivity(id, time) }
-        if topology.peers[id].isUpstream {
-            topology.peers[id].contactAttempts = 0
-            if !isOnline { becomeOnline(now) }
-        }
+        if topology.peers[id].isUpstream, !isOnline { becomeOnline(now) }
         if opened.hops == 0 {
             if let index = topology.peers[id].pathIndex(opened.path) {
                 let wasUsable = topology.peers[id].paths[index].isAlive(time)
@@ -285,7 +282,8 @@ extension PeerEngine {
         } else if isActivity {
             doubtDirectPath(of: id, now: now)
         }
-        if topology.peers[id].reportedDirect == nil { updateLink(id, time) }
+        // A stranger that came directly is being asked to confirm its path: too early to call it relayed.
+        if opened.hops > 0, topology.peers[id].reportedDirect == nil { updateLink(id, time) }
     }
 
     /// Traffic of a network: the peer's paths are worth keeping alive.

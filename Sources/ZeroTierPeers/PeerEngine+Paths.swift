@@ -41,6 +41,7 @@ extension PeerEngine {
     mutating func pathCameAlive(_ id: PeerID, _ now: Now) {
         updateLink(id, now.monotonic)
         wake(id, at: nextService(of: id, now.monotonic))
+        if topology.peers[id].isUpstream, !lookup.isEmpty { serviceLookup(now) }
         if !stalled.isEmpty { retryStalled(now) }
     }
 

@@ -103,10 +103,7 @@ extension PeerEngine {
     func bestUpstream(except excluded: PeerID? = nil, _ time: MonotonicInstant) -> PeerID? {
         var choice: PeerID?
         var best = Int64.max
-        for upstream in roots.upstreams {
-            guard let id = topology.lookUp(upstream.identity.address), id != excluded,
-                !topology.peers[id].paths.isEmpty
-            else { continue }
+        for id in upstreamPeers where id != excluded && !topology.peers[id].paths.isEmpty {
             let quality = relayQuality(id, time)
             if quality <= best {
                 best = quality
@@ -155,7 +152,7 @@ extension PeerEngine {
         else { return nil }
         let token = makeToken()
         var packet = OutgoingPacket(
-            verb: verb, payload: payload, destination: destination, token: token, expectsReply: verb != .ok,
+            verb: verb, payload: payload, destination: destination, token: token, expectsReply: verb.mayBeAnswered,
             queuedAt: now.monotonic)
         if compress, payload.count > ProtocolLimits.uncompressedPayloadLength,
             let block = LZ4Block.compress(payload), block.count < payload.count

@@ -36,6 +36,8 @@ package struct PeerEngine: ~Copyable {
 
     var topology: Topology
     var roots: Roots
+    /// The peers of the roots, by ascending address.
+    var upstreamPeers: [PeerID] = []
     var lookup: IdentityLookup
     var validation: IdentityValidation
     var expected: ExpectedReplies

@@ -130,3 +130,17 @@ struct FragmentPlan: Equatable, Sendable {
         lastLength = length + header * (parts - 1) - stride * (parts - 1)
     }
 }
+
+extension Verb {
+    /// Whether an OK may quote a packet of this verb.
+    var mayBeAnswered: Bool {
+        switch self {
+        case .hello, .whois, .echo, .extendedFrame, .networkConfigRequest, .networkConfig, .multicastGather,
+            .multicastFrame:
+            true
+        case .nop, .error, .ok, .rendezvous, .frame, .multicastLike, .networkCredentials, .pushDirectPaths,
+            .acknowledgement, .qualityMeasurement, .userMessage, .remoteTrace, .pathNegotiationRequest:
+            false
+        }
+    }
+}

@@ -24,7 +24,7 @@ struct Topology: ~Copyable {
     /// The peer with an address.
     @inline(__always)
     mutating func find(_ address: Address) -> PeerID? {
-        if address == recentAddress { return recentID }
+        if address == recentAddress, recentID != PeerID.none { return recentID }
         return findInTable(address)
     }
 
@@ -56,7 +56,7 @@ struct Topology: ~Copyable {
         let index = peer.orderIndex
         if peer.isUpstream { upstreamCount -= 1 }
         byAddress[peer.address] = nil
-        if recentID == id { recentAddress = Address(0) }
+        if recentID == id { recentID = PeerID.none }
         order.swapAt(index, order.count - 1)
         order.removeLast()
         if index < order.count { peers[order[index]].orderIndex = index }

@@ -59,8 +59,11 @@ extension PeerEngine {
     ) -> Opened {
         let result = validation.result(for: hello.identity)
         if result == false { return drop(.invalidIdentity) }
-        let waiting = WaitingPacket(bytes: packet.copyBytes(0, length), path: path, since: now.monotonic)
-        if validation.wait(waiting, of: hello.identity) { return .handled }
+        if validation.isPending(hello.identity) {
+            let waiting = WaitingPacket(bytes: packet.copyBytes(0, length), path: path, since: now.monotonic)
+            validation.wait(waiting, of: hello.identity)
+            return .handled
+        }
         guard validation.allowsAgreement(path.remote.address, now.monotonic) else { return drop(.agreementLimit) }
         guard let key = identity.secretKeys?.agree(with: hello.identity.publicKeys) else {
             return drop(.invalidIdentity)

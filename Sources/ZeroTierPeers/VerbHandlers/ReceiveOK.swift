@@ -21,19 +21,27 @@ extension PeerEngine {
             guard inRe.inReplyTo == .echo else { return drop(.unexpectedReply) }
             noteReceived(opened, confirms: confirms, now: now)
             if confirms { noteRoundTrip(opened, now.monotonic - request.sentAt) }
+            // An ECHO that the owner sent: it waits for the answer.
+            if request.token != nil { report(inRe, request, body, opened) }
         case .whois:
             guard inRe.inReplyTo == .whois else { return drop(.unexpectedReply) }
             return receiveWhoisReply(body, opened, confirms: confirms, now: now)
         default:
             noteReceived(opened, confirms: confirms, now: now)
-            emit(
-                event: .okReceived(
-                    ReplyReceived(
-                        peer: opened.peer, source: opened.source, inReVerb: inRe.inReplyTo.rawValue,
-                        inRePacketID: inRe.packetID, token: request.token, errorCode: nil, payload: body,
-                        hops: opened.hops, path: opened.path)))
+            report(inRe, request, body, opened)
         }
         return .handled
+    }
+
+    private mutating func report(
+        _ inRe: OKHeader, _ request: ExpectedReply, _ body: [UInt8], _ opened: OpenedPacket
+    ) {
+        emit(
+            event: .okReceived(
+                ReplyReceived(
+                    peer: opened.peer, source: opened.source, inReVerb: inRe.inReplyTo.rawValue,
+                    inRePacketID: inRe.packetID, token: request.token, errorCode: nil, payload: body,
+                    hops: opened.hops, path: opened.path)))
     }
 
     private mutating func receiveHelloReply(
