@@ -7,7 +7,7 @@ import Testing
     // RFC 7748 6.1 and RFC 8032 7.1 (tests 1 and 2), joined to pairs in the wire's shape.
     private let alice = hex(
         """
-        77076d0a7318a57d3c16c17251b26645df4c2f92ebc0992ac177fba51db92c2a
+        77076d0a7318a57d3c16c17251b26645df4c2f87ebc0992ab177fba51db92c2a
         9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60
         """)
     private let alicePublic = hex(
@@ -90,7 +90,7 @@ import Testing
         let signature = secret.sign(message)
         #expect(signature.count == 96)
         #expect(publicKeys.verify(signature, of: message))
-        for bit in stride(from: 0, to: 96 * 8, by: 1) {
+        for bit in 0..<96 * 8 {
             var forged = signature
             forged[bit / 8] ^= 1 << UInt8(bit % 8)
             #expect(!publicKeys.verify(forged, of: message), "bit \(bit)")
@@ -122,7 +122,7 @@ import Testing
         var dumped = ""
         dump(secret, to: &dumped)
         dump(key, to: &dumped)
-        #expect(!dumped.contains("\(secret.bytes[0])") || !dumped.contains("elements"))
+        #expect(dumped.split(separator: "\n").count == 2 && dumped.contains("redacted"))
     }
 
     @Test func `drawn keys depend on the random source only`() {
@@ -174,7 +174,6 @@ struct IdentityVectors: Decodable {
     }
 
     @Test func `a generated identity is valid, and repeatable from its seed`() {
-        // Seeds with a short search, because debug builds are slow.
         var random = RandomSource(seed: 1)
         let (keys, address) = IdentityWork.generate(using: &random)
         #expect(IdentityWork.isValid(keys.publicKeys, address: address))

@@ -31,8 +31,8 @@ import Testing
             before[18] = flags(suite, fragmented: packet.fragmentedFlag)
             let after = hex(packet.afterArmor)
             #expect(cipher.seal(before, suite: suite) == after, "\(packet.mode), \(before.count) bytes")
-            let opened = try #require(cipher.open(after, suite: suite))
-            #expect(opened[27...] == before[27...])
+            let opened = cipher.open(after, suite: suite)
+            #expect(opened?[27...] == before[27...])
             // Relays change the hop count: it may be anything.
             var hopped = after
             hopped[18] |= 0x07
@@ -65,7 +65,6 @@ import Testing
         let aesni = PacketCipher(key, tier: .aesni)
         #expect(best.tier == .best)
         for length in manyLengths {
-            // The portable tier is the oracle; debug builds cannot afford it at every length.
             let packet = randomPacket(length, suite: suite, using: &random)
             let sealed = best.seal(packet, suite: suite)
             #expect(aesni.seal(packet, suite: suite) == sealed, "length \(length)")
