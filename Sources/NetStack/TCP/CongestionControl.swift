@@ -165,9 +165,9 @@ private struct Cubic: Sendable {
             grown = current + (target - current) / current * acknowledged
         }
         grown = min(grown, current + acknowledged) * Double(segment) + credit
-        let whole = max(Double(window), grown.rounded(.down))
-        credit = min(max(0, grown - whole), 1)
-        return Int(min(whole, Double(TCPLimits.bufferLimit)))
+        let whole = max(window, Int(min(grown, Double(TCPLimits.bufferLimit))))
+        credit = min(max(0, grown - Double(whole)), 1)
+        return whole
     }
 
     mutating func reduce(_ window: Int, segment: Int) -> Int {
@@ -196,8 +196,8 @@ private struct Cubic: Sendable {
     /// Newton's iteration; the argument is the square of a time in seconds, so ten digits are plenty.
     private static func cubeRoot(_ value: Double) -> Double {
         guard value > 0 else { return 0 }
-        var root = value > 1 ? value.squareRoot() : 1.0
-        for _ in 0..<40 {
+        var root = max(value / 3, 1)
+        for _ in 0..<80 {
             let next = (2 * root + value / (root * root)) / 3
             if abs(next - root) < 1e-10 * root { return next }
             root = next

@@ -78,8 +78,9 @@ struct Recovery: Sendable {
         delivered += new
         var allowed: Int
         if inFlight > threshold {
-            let quota = (Double(delivered) * Double(threshold) / Double(flightAtStart)).rounded(.up)
-            allowed = Int(min(quota, Double(TCPLimits.bufferLimit))) - sentOut
+            // Rounded up; in floating point because the product of two windows may not fit.
+            let quota = Double(delivered) * Double(threshold) / Double(flightAtStart)
+            allowed = Int(min(quota, Double(TCPLimits.bufferLimit))) + 1 - sentOut
         } else {
             var limit = max(delivered - sentOut, isSafe ? new : 0)
             if isSafe { limit += segment }
