@@ -54,7 +54,9 @@ extension JSON {
         duration.map { .number(($0.seconds * 1e6).rounded() / 1e3) } ?? .null
     }
 
-    static func text(_ value: (some CustomStringConvertible)?) -> JSON { value.map { .string($0.description) } ?? .null }
+    static func text(_ value: (some CustomStringConvertible)?) -> JSON {
+        value.map { .string($0.description) } ?? .null
+    }
 }
 
 extension Duration {

@@ -4,7 +4,8 @@ import ArgumentParser
 
 struct PeersCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "peers", abstract: "Show a running node's peers: address, role, direct or relayed, version, latency.")
+        commandName: "peers",
+        abstract: "Show a running node's peers: address, role, direct or relayed, version, latency.")
 
     @OptionGroup var home: HomeOptions
     @OptionGroup var report: ReportOptions

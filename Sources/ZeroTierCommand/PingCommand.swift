@@ -42,7 +42,7 @@ struct PingCommand: AsyncParsableCommand {
                     let result = try await node.ping(address, sequence: sequence, timeout: .seconds(timeout))
                     report.show(.echo(result))
                     answered += 1
-                } catch where error.code != .cancelled {
+                } catch  where error.code != .cancelled {
                     report.show(
                         Report(
                             text: "\(address): \(error.message)",

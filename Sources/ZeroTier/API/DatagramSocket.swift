@@ -38,7 +38,7 @@ public final class DatagramSocket: Sendable, AsyncSequence {
 
     /// Sends one datagram, as a whole or not at all. Waits while the send queue is full.
     public func send(_ bytes: [UInt8], to destination: SocketEndpoint) async throws(ZeroTierError) {
-        try await driver.wait(for: .socket(id), until: nil, orThrow: .internalTimeout) {
+        _ = try await driver.wait(for: .socket(id), until: nil, orThrow: .internalTimeout) {
             [id] (core, now) throws(ZeroTierError) in
             try core.datagramSend(id, bytes, to: destination, now: now)
         }
@@ -54,7 +54,7 @@ public final class DatagramSocket: Sendable, AsyncSequence {
 
     /// As `send`, for threads outside of Swift's concurrency.
     public func sendBlocking(_ bytes: [UInt8], to destination: SocketEndpoint) throws(ZeroTierError) {
-        try driver.waitBlocking(for: .socket(id), until: nil, orThrow: .internalTimeout) {
+        _ = try driver.waitBlocking(for: .socket(id), until: nil, orThrow: .internalTimeout) {
             (core, now) throws(ZeroTierError) in
             try core.datagramSend(id, bytes, to: destination, now: now)
         }

@@ -92,7 +92,8 @@ public struct Planet: Hashable, Sendable {
     }
 
     /// A new planet, signed. At most four roots.
-    public init(id: UInt64, timestampMilliseconds: UInt64? = nil, roots: [Root], key: SigningKey) throws(ZeroTierError) {
+    public init(id: UInt64, timestampMilliseconds: UInt64? = nil, roots: [Root], key: SigningKey) throws(ZeroTierError)
+    {
         guard !roots.isEmpty, roots.count <= 4 else {
             throw ZeroTierError(.invalidArgument, "a planet has one to four roots, not \(roots.count)")
         }

@@ -16,7 +16,8 @@ extension DriverCore {
     func checkUsable() throws(ZeroTierError) {
         if hasCollision {
             throw ZeroTierError(
-                .identityCollision, "another node has the address \(NodeID(node.address)): this identity cannot be used")
+                .identityCollision, "another node has the address \(NodeID(node.address)): this identity cannot be used"
+            )
         }
     }
 

@@ -3,6 +3,7 @@
 
 import NetPrimitives
 import NetStack
+import ZeroTierNode
 
 extension DriverCore {
     // MARK: Streams
@@ -64,7 +65,8 @@ extension DriverCore {
         }
     }
 
-    mutating func streamWrite(_ id: SocketID, _ bytes: RawSpan, from start: Int, now: Now) throws(ZeroTierError) -> Int? {
+    mutating func streamWrite(_ id: SocketID, _ bytes: RawSpan, from start: Int, now: Now) throws(ZeroTierError) -> Int?
+    {
         do throws(StackError) {
             return try node.stack.send(id, bytes.extracting(droppingFirst: start), now: now)
         } catch {
@@ -73,7 +75,8 @@ extension DriverCore {
         }
     }
 
-    mutating func streamWrite(_ id: SocketID, _ bytes: [UInt8], from start: Int, now: Now) throws(ZeroTierError) -> Int? {
+    mutating func streamWrite(_ id: SocketID, _ bytes: [UInt8], from start: Int, now: Now) throws(ZeroTierError) -> Int?
+    {
         try bytes.withBytes { (span) throws(ZeroTierError) in try streamWrite(id, span, from: start, now: now) }
     }
 

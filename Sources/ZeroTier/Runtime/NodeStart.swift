@@ -2,7 +2,9 @@
 
 import Glibc
 import NetPrimitives
+import ZeroTierCrypto
 import ZeroTierNode
+import ZeroTierPeers
 import ZeroTierWire
 
 /// The steps of a start. Nothing is left behind when one of them fails.
@@ -150,7 +152,9 @@ enum NodeStart {
     }
 
     // A file that cannot be read is as good as none: all of this can be learned again.
-    private static func files(_ folder: String, _ suffix: String, _ store: any StateStore) -> [(name: String, bytes: [UInt8])] {
+    private static func files(_ folder: String, _ suffix: String, _ store: any StateStore) -> [(
+        name: String, bytes: [UInt8]
+    )] {
         let names = (try? store.list(folder)) ?? []
         return names.filter { $0.hasSuffix(suffix) }.compactMap { name in
             guard let bytes = try? store.read("\(folder)/\(name)") else { return nil }
