@@ -1,8 +1,8 @@
 // Options that several subcommands share.
 
-import ArgumentParser
+public import ArgumentParser
 import Foundation
-import ZeroTier
+public import ZeroTier
 
 /// How a node of this process is made.
 struct NodeOptions: ParsableArguments {
@@ -59,11 +59,11 @@ struct ReportOptions: ParsableArguments {
     func show(_ report: Report) { writeLine(report.rendered(asJSON: json)) }
 }
 
-extension IPAddress: @retroactive ExpressibleByArgument {
+extension IPAddress: ExpressibleByArgument {
     public init?(argument: String) { self.init(argument) }
 }
 
-extension SocketEndpoint: @retroactive ExpressibleByArgument {
+extension SocketEndpoint: ExpressibleByArgument {
     public init?(argument: String) { self.init(argument) }
 }
 

@@ -44,9 +44,12 @@ public final class DatagramSocket: Sendable, AsyncSequence {
         }
     }
 
-    /// The next datagram. Waits until there is one; throws `closed` when the socket is closed.
-    public func receive() async throws(ZeroTierError) -> Datagram {
-        try await driver.wait(for: .socket(id), until: nil, orThrow: .internalTimeout) {
+    /// The next datagram. Waits until there is one; throws `closed` when the socket is closed, `timedOut` after `timeout`.
+    public func receive(timeout: Duration? = nil) async throws(ZeroTierError) -> Datagram {
+        try await driver.wait(
+            for: .socket(id), until: timeout.map { SystemClock.monotonic() + $0 },
+            orThrow: ZeroTierError(.timedOut, "nothing came within the time given")
+        ) {
             [id] (core, now) throws(ZeroTierError) in
             try core.datagramReceive(id, now: now)
         }

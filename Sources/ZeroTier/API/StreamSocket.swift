@@ -158,9 +158,13 @@ public final class Listener: Sendable, AsyncSequence {
 
     deinit { close() }
 
-    /// The next connection. Waits until there is one; throws `closed` when the listener is closed.
-    public func accept() async throws(ZeroTierError) -> StreamSocket {
-        try await driver.wait(for: .socket(id), until: nil, orThrow: .internalTimeout) {
+    /// The next connection. Waits until there is one; throws `closed` when the listener is closed, `timedOut` after
+    /// `timeout`.
+    public func accept(timeout: Duration? = nil) async throws(ZeroTierError) -> StreamSocket {
+        try await driver.wait(
+            for: .socket(id), until: timeout.map { SystemClock.monotonic() + $0 },
+            orThrow: ZeroTierError(.timedOut, "nobody connected within the time given")
+        ) {
             [id, driver] (core, now) throws(ZeroTierError) in
             try core.accept(id, now: now).map {
                 StreamSocket(driver: driver, id: $0.id, local: $0.local, remote: $0.remote)

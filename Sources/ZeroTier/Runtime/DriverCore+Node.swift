@@ -116,7 +116,7 @@ extension DriverCore {
     // MARK: Addresses of this machine
 
     /// Prefixes of our own networks, through which no packet of VL1 may travel.
-    var virtualPrefixes: [IPPrefix] { node.networkSnapshots.flatMap(\.addresses) }
+    mutating func virtualPrefixes() -> [IPPrefix] { node.networkSnapshots.flatMap(\.addresses) }
 
     mutating func setLocalAddresses(_ addresses: [IPAddress]) {
         let endpoints = addresses.map { SocketEndpoint($0, port: port.port) }

@@ -108,9 +108,32 @@ struct DriverCore: ~Copyable, Sendable {
         poller.set(socket.descriptor, token: NodeDriver.token(ofSocket: id), for: interest)
     }
 
+    // MARK: For the driver
+    // Mutating all, since an optional of this type can only be reached into that way.
+
+    mutating func sockets() -> [UDPPort.Socket] { port.sockets }
+
+    mutating func takeOutbox() -> [NodeEvent] {
+        defer { outbox = [] }
+        return outbox
+    }
+
+    mutating func takeWork() -> [HelperThread.Work] {
+        if work.isEmpty { return [] }
+        defer { work = [] }
+        return work
+    }
+
+    // MARK: Waiting
+
+    mutating func cancelWait(_ id: UInt64) { waits.cancel(id, into: &wakes) }
+
+    mutating func stopWaits() { waits.stopAll(into: &wakes) }
+
     // MARK: Time
 
     mutating func handleDeadlines(now: Now) {
+        timer.drain()
         armed = nil
         node.handleDeadlines(now: now)
         waits.expire(now.monotonic, into: &wakes)

@@ -205,7 +205,7 @@ final class NodeDriver: Sendable {
     private func cancel(_ id: UInt64) {
         let wakes = state.withLock { state -> WakeList in
             guard state.core != nil else { return WakeList() }
-            state.core!.waits.cancel(id, into: &state.core!.wakes)
+            state.core!.cancelWait(id)
             return state.core!.wakes.take()
         }
         wakes.resume()
@@ -270,8 +270,7 @@ final class NodeDriver: Sendable {
         publishing.withLock { _ in
             let events = state.withLock { state -> [NodeEvent] in
                 guard state.core != nil else { return [] }
-                defer { state.core!.outbox = [] }
-                return state.core!.outbox
+                return state.core!.takeOutbox()
             }
             for event in events { announce(event) }
         }
@@ -287,7 +286,8 @@ final class NodeDriver: Sendable {
     private func run() {
         var receiver = UDPReceiver()
         let (sockets, wakers) = state.withLock { state -> ([UDPPort.Socket], Wakers?) in
-            state.core == nil ? ([], nil) : (state.core!.port.sockets, state.wakers)
+            if state.core == nil { return ([], nil) }
+            return (state.core!.sockets(), state.wakers)
         }
         guard let wakers else { return }
         let (poller, kick, watcher) = (wakers.poller, wakers.kick, wakers.watcher)
@@ -338,7 +338,6 @@ final class NodeDriver: Sendable {
     private func handleDeadlines() {
         state.withLock { state in
             if state.core != nil {
-                state.core!.timer.drain()
                 state.core!.handleDeadlines(now: SystemClock.now())
             }
         }
@@ -357,7 +356,10 @@ final class NodeDriver: Sendable {
 
     // The addresses of our own networks: packets of the network must not travel inside the network.
     private var refusedPrefixes: [IPPrefix] {
-        state.withLock { state in state.core == nil ? [] : state.core!.virtualPrefixes }
+        state.withLock { state in
+            if state.core == nil { return [] }
+            return state.core!.virtualPrefixes()
+        }
     }
 
     // MARK: The helper's thread
@@ -425,8 +427,8 @@ final class NodeDriver: Sendable {
             // A few slabs of resets and last control packets; whatever the kernel does not take is lost.
             for _ in 0..<NodeDriver.slabsPerCall where state.core!.transmit(now: now) {}
             state.core!.collectEvents(now: now)
-            state.core!.waits.stopAll(into: &state.core!.wakes)
-            return (state.core!.wakes.take(), state.core!.work)
+            state.core!.stopWaits()
+            return (state.core!.wakes.take(), state.core!.takeWork())
         }
         publish()
         // The descriptors close with the last references, which are this thread's.
