@@ -35,7 +35,8 @@ struct LargeScenario {
         for _ in 0..<3 { simulation.addRoot() }
         simulation.makePlanet()
         for index in 0..<LargeScenario.nodes {
-            let host = simulation.addHost(at: place(index), link: LinkModel(latency: .milliseconds(simulation.draw(1...50))))
+            let host = simulation.addHost(
+                at: place(index), link: LinkModel(latency: .milliseconds(simulation.draw(1...50))))
             simulation.join(host, Simulation.adHocNetwork)
         }
         for root in simulation.hosts where root.isRoot { simulation.start(root) }

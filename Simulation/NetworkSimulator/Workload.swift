@@ -132,12 +132,14 @@ package final class Workload {
         let host = simulation.hosts[pings[index].from]
         if host.isRunning {
             pings[index].sent += 1
-            let destination = pings[index].network.sixPlaneAddress(of: simulation.hosts[pings[index].to].identity.address)
+            let destination = pings[index].network.sixPlaneAddress(
+                of: simulation.hosts[pings[index].to].identity.address)
             let now = host.clock(simulation.time)
             let identifier = UInt16(truncatingIfNeeded: index)
             let sequence = UInt16(truncatingIfNeeded: pings[index].sent)
             // Without an address there is no route yet.
-            try? StreamContent(transfer: index, isReply: false).bytes(from: 0, count: 56).withBytes { bytes throws(StackError) in
+            try? StreamContent(transfer: index, isReply: false).bytes(from: 0, count: 56).withBytes {
+                bytes throws(StackError) in
                 try host.node.stack.sendEcho(
                     to: destination, identifier: identifier, sequence: sequence, payload: bytes, now: now)
             }

@@ -7,7 +7,8 @@ import Testing
 @testable import NetworkSimulator
 
 struct NamedScenarioTests {
-    @Test func `two hosts behind port-restricted translators are direct within two seconds of the first packet`() throws {
+    @Test func `two hosts behind port-restricted translators are direct within two seconds of the first packet`() throws
+    {
         let simulation = try makeWorld()
         let first = simulation.addMember(.portRestricted)
         let second = simulation.addMember(.portRestricted)
