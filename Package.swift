@@ -116,7 +116,9 @@ let package = Package(
             ],
             swiftSettings: testing),
         .testTarget(name: "ZeroTierTests", dependencies: ["ZeroTier"], swiftSettings: testing),
-        .testTarget(name: "SimulationTests", dependencies: ["NetworkSimulator"], swiftSettings: testing),
+        .testTarget(
+            name: "SimulationTests", dependencies: ["NetworkSimulator", "ZeroTierWire", "NetPrimitives"],
+            swiftSettings: testing),
         .testTarget(name: "FuzzReplayTests", dependencies: ["FuzzBodies"], swiftSettings: testing),
         .testTarget(name: "RepositoryTests", swiftSettings: testing),
     ],
