@@ -206,7 +206,9 @@ TARGET void ck_siv_seal_vaes(const struct ck_context *context, const ck_siv_job 
     }
     if (length > 64) {
         next_stream(&st, x, 4);
-        for (int k = 0; length > 0; k++) {
+#pragma clang loop unroll(full)
+        for (int k = 0; k < 4; k++) {
+            if (length == 0) break;
             const size_t now = length < 64 ? length : 64;
             crypt_masked(&st, x[k], text, now);
             text += now;
@@ -223,12 +225,14 @@ INLINE void open_rest(
     const struct ck_context *context, stream *st, uint8_t *text, size_t length, sums *s, __m512i state,
     size_t exponent) {
     const __m512i order = reversal();
-    __m512i x[4];
+    __m512i x[4] = {_mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512()};
     if (length > 64)
         next_stream(st, x, 4);
     else
         next_stream(st, x, 1);
-    for (int k = 0; length > 0; k++) {
+#pragma clang loop unroll(full)
+    for (int k = 0; k < 4; k++) {
+        if (length == 0) break;
         const size_t now = length < 64 ? length : 64;
         const __m512i blocks = _mm512_shuffle_epi8(crypt_masked(st, x[k], text, now), order);
         accumulate(s, _mm512_xor_si512(blocks, state), powers(context, exponent));

@@ -40,11 +40,17 @@ extension Node {
     }
 
     private mutating func routeFrame(_ key: FrameKey, _ burst: Burst, _ now: Now) -> FrameRouting {
-        var headers = headerScratch.mutableSpan
-        // Sound: bytes have no padding and every bit pattern is a byte.
-        var span = unsafe headers.mutableBytes
-        let count = stack.writeHeaders(burst, into: &span, at: 0, limit: NodeLimits.headerBytes)
-        return ethernet.route(key, frame: span.bytes.extracting(0..<count), at: 0, now: now)
+        // Taken out for the moment: the engines are changed while it is lent.
+        var scratch: [UInt8] = []
+        swap(&scratch, &headerScratch)
+        let count = scratch.withMutableBytes { span in
+            stack.writeHeaders(burst, into: &span, at: 0, limit: NodeLimits.headerBytes)
+        }
+        let routing = scratch.withBytes { bytes in
+            ethernet.route(key, frame: bytes.extracting(0..<count), at: 0, now: now)
+        }
+        swap(&scratch, &headerScratch)
+        return routing
     }
 
     /// The bulk path: each segment is written from the inside out into its slot.

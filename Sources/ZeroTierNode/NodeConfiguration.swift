@@ -1,7 +1,6 @@
 //  What the owner of a node decides once, at its making.
 
 package import NetStack
-package import NetPrimitives
 package import ZeroTierEthernet
 package import ZeroTierPeers
 package import ZeroTierWire

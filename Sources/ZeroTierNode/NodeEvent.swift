@@ -3,7 +3,6 @@
 package import NetPrimitives
 package import NetStack
 package import ZeroTierEthernet
-package import ZeroTierPeers
 package import ZeroTierWire
 
 /// A change worth telling.

@@ -3,6 +3,7 @@
 import NetPrimitives
 import NetStack
 import ZeroTierEthernet
+import ZeroTierPeers
 import ZeroTierWire
 
 /// One joined network's interface.

@@ -100,6 +100,13 @@ extension Connection {
             lastRepeatedAcknowledgmentAt = time
         } else if header.payloadLength > 0 {
             receiver.noteRepeated(start: start, end: start + header.payloadLength)
+            // The ACK that the peer waits for was lost. It answers this copy, so it echoes this copy's time, or the peer
+            // would take its own time-out for a round trip.
+            if receiver.usesTimestamps, let timestamp = header.options.timestamp,
+                receiver.next - start <= receiver.capacity, start < receiver.next
+            {
+                receiver.note(timestamp: timestamp.value, start: start, time: time)
+            }
         }
         receiver.isAcknowledgmentDue = true
     }

@@ -50,6 +50,7 @@ struct Receiver: ~Copyable {
     // Autotuning: what the application took since, in nanoseconds.
     private var tuneSince = 0
     private var taken = 0
+    private var takenBefore = 0
     /// Round trip as the receiver sees it, by echoed timestamps.
     private var echoRoundTrip: Int?
 
@@ -234,7 +235,12 @@ struct Receiver: ~Copyable {
         if time - tuneSince >= trip {
             // Twice of what was used in a round trip, so that a sender in slow start is never held.
             if isTuned, tuneSince > 0 {
-                let wanted = 2 * taken + 16 * segmentSize
+                var wanted = 2 * taken + 16 * segmentSize
+                // More than in the round trip before: ahead of the sender's slow start by as much again (as Linux).
+                if takenBefore > 0, taken > takenBefore {
+                    wanted += min(2 * wanted * (taken - takenBefore) / takenBefore, 4 * wanted)
+                }
+                takenBefore = max(taken, 1)
                 capacity = max(capacity, min(wanted, capacityLimit))
             }
             tuneSince = time

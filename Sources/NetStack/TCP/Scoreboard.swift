@@ -8,8 +8,12 @@
 struct DeliverySample: Sendable {
     /// Bytes newly acknowledged, cumulatively or by SACK.
     var delivered = 0
-    /// When the oldest of them left that was sent only once.
-    var oldestSentAt: Int?
+    /// When the oldest left among those acknowledged cumulatively, and among those SACKed, that were sent only once.
+    var oldestAcknowledgedAt: Int?
+    var oldestSackedAt: Int?
+    /// Something sent more than once was acknowledged cumulatively: the ACK may have waited for it, so the age of what
+    /// was acknowledged along with it is no round trip.
+    var isRepeatAcknowledged = false
     /// The latest to leave among those sent once, and its end.
     var newestSentAt = Int.min
     var newestEnd = Int.min
@@ -19,16 +23,21 @@ struct DeliverySample: Sendable {
     /// Something sent once was delivered after data behind it.
     var isReordered = false
 
-    mutating func note(_ record: Scoreboard.Record, from start: Int, to end: Int, highest: Int) {
-        delivered += end - start
+    mutating func note(_ record: Scoreboard.Record, to end: Int, highest: Int, isSack: Bool) {
+        delivered += end - record.start
         if record.isRetransmitted {
+            if !isSack { isRepeatAcknowledged = true }
             if (record.sentAt, end) > (repeatedSentAt, repeatedEnd) {
                 repeatedSentAt = record.sentAt
                 repeatedEnd = end
             }
             return
         }
-        oldestSentAt = min(oldestSentAt ?? .max, record.sentAt)
+        if isSack {
+            oldestSackedAt = min(oldestSackedAt ?? .max, record.sentAt)
+        } else {
+            oldestAcknowledgedAt = min(oldestAcknowledgedAt ?? .max, record.sentAt)
+        }
         if (record.sentAt, end) > (newestSentAt, newestEnd) {
             newestSentAt = record.sentAt
             newestEnd = end
@@ -92,7 +101,7 @@ struct Scoreboard: Sendable {
                 sackedBytes -= length
             } else {
                 if record.isLost { lostBytes -= length }
-                sample.note(record, from: record.start, to: end, highest: highestSacked)
+                sample.note(record, to: end, highest: highestSacked, isSack: false)
             }
             if end < record.end {
                 self[0].start = end
@@ -121,7 +130,7 @@ struct Scoreboard: Sendable {
             let record = self[index]
             if record.isLost { lostBytes -= record.length }
             sackedBytes += record.length
-            sample.note(record, from: record.start, to: record.end, highest: highest)
+            sample.note(record, to: record.end, highest: highest, isSack: true)
             highestSacked = max(highestSacked, record.end)
             self[index].isSacked = true
             self[index].isLost = false

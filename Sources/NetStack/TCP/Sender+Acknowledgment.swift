@@ -116,7 +116,8 @@ extension Sender {
     }
 
     private mutating func measure(_ sample: DeliverySample, _ ack: Acknowledgment, time: Int) {
-        if let oldest = sample.oldestSentAt {
+        let acknowledged = sample.isRepeatAcknowledged ? nil : sample.oldestAcknowledgedAt
+        if let oldest = acknowledged ?? sample.oldestSackedAt {
             roundTrip.add(time - oldest, time: time)
         } else if let echo = ack.echo, let clock {
             // Only what was sent twice: the timestamp says which one arrived, in milliseconds.
@@ -124,7 +125,7 @@ extension Sender {
             if elapsed >= 0, elapsed < 600_000 { roundTrip.add(elapsed * 1_000_000, time: time) }
         }
         if sample.newestSentAt != .min {
-            congestion.sample(time - sample.newestSentAt, acknowledged: acknowledged, next: next)
+            congestion.sample(time - sample.newestSentAt, acknowledged: self.acknowledged, next: next)
         }
     }
 

@@ -2,8 +2,9 @@
 
 import NetPrimitives
 import ZeroTierCrypto
-import ZeroTierPeers
 import ZeroTierWire
+
+@testable import ZeroTierPeers
 
 /// One datagram on its way.
 struct Flight {
@@ -51,6 +52,16 @@ final class TestNode {
     var address: Address { identity.address }
 
     func drops(_ reason: DropReason) -> UInt64 { engine.drops[reason] }
+
+    var isOnline: Bool { engine.isOnline }
+    var isRoot: Bool { engine.isRoot }
+    var lookupCount: Int { engine.lookup.count }
+    var peerCount: Int { engine.peerCount }
+    var planet: World? { engine.planet }
+    var moons: [World] { engine.moons }
+    var rootAddresses: [Address] { engine.rootAddresses }
+
+    func identity(of address: Address) -> Identity? { engine.identity(of: address) }
 
     func has(_ event: PeerEvent) -> Bool { events.contains(event) }
 }
@@ -286,7 +297,7 @@ struct Star {
     /// Runs until every node is online.
     func start() -> Bool {
         let all = [root] + leaves
-        return hub.run(until: { all.allSatisfy { $0.engine.isOnline } }, within: .seconds(1))
+        return hub.run(until: { all.allSatisfy { $0.isOnline } }, within: .seconds(1))
     }
 
     /// Starts, and makes the first two leaves talk until both are direct.
