@@ -285,9 +285,13 @@ package func fuzzText(_ bytes: [UInt8]) {
     if let endpoint = SocketEndpoint(text) { precondition(SocketEndpoint(endpoint.description) == endpoint) }
     if let address = Address(text: text) { precondition(Address(text: address.description) == address) }
     if let network = NetworkID(text: text) { precondition(NetworkID(text: network.description) == network) }
-    if let decoded = Hexadecimal.decode(text) { precondition(Hexadecimal.decode(Hexadecimal.encode(decoded)) == decoded) }
+    if let decoded = Hexadecimal.decode(text) {
+        precondition(Hexadecimal.decode(Hexadecimal.encode(decoded)) == decoded)
+    }
     if bytes.count == 16, let address = IPAddress(bytes) {
         precondition(IPAddress(address.description) == address, "an address that is spelt as another")
-        for length in [0, 1, 63, 64, 65, 127, 128] { precondition(address.masked(to: length).masked(to: length) == address.masked(to: length)) }
+        for length in [0, 1, 63, 64, 65, 127, 128] {
+            precondition(address.masked(to: length).masked(to: length) == address.masked(to: length))
+        }
     }
 }

@@ -93,7 +93,8 @@ enum FuzzFixture {
         config.isPublic = network == publicNetwork
         config.rules = rules
         config.addresses = [
-            IPPrefix(IPAddress(v4: 0x0a09_0001), length: 24), IPPrefix(network.sixPlaneAddress(of: victim.address), length: 40),
+            IPPrefix(IPAddress(v4: 0x0a09_0001), length: 24),
+            IPPrefix(network.sixPlaneAddress(of: victim.address), length: 40),
         ]
         if !config.isPublic {
             config.membership = Membership(

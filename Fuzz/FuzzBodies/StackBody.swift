@@ -58,7 +58,10 @@ struct StackMachine: ~Copyable {
         switch operation & 0x1f {
         case 0, 1: rawIP(&input, operation, isIPv4: operation & 1 == 0)
         case 2: arp(&input, operation)
-        case 3: harness.receive(input.block(), etherType: input.uint16(), destination: operation & 0x40 != 0 ? .broadcast : StackHarness.mac)
+        case 3:
+            harness.receive(
+                input.block(), etherType: input.uint16(),
+                destination: operation & 0x40 != 0 ? .broadcast : StackHarness.mac)
         case 4...9: segment(&input, isIPv4: operation & 1 == 0)
         case 10, 11: advance(&input)
         case 12...19: call(&input)
@@ -347,7 +350,7 @@ struct StackMachine: ~Copyable {
         case 14: echo(&input, argument, remote.address)
         case 15: ask(argument)
         case 16: if let id = pick(argument) { try? harness.stack.setBacklog(id, Int(input.uint8()) - 8) }
-        default: keep(try? harness.stack.tcpBind(SocketEndpoint(remote.address, port: UInt16(argument >> 6)))) 
+        default: keep(try? harness.stack.tcpBind(SocketEndpoint(remote.address, port: UInt16(argument >> 6))))
         }
     }
 
@@ -378,7 +381,9 @@ struct StackMachine: ~Copyable {
         var destination: SocketEndpoint? = remote
         if flags & 1 != 0 { destination = nil }
         if flags & 2 != 0 { destination = SocketEndpoint(IPAddress(v4: 0xe000_0001 + UInt32(flags >> 4)), port: 53) }
-        if flags & 4 != 0 { destination = SocketEndpoint(IPAddress(v6High: 0xfd09_0000_0000_0000, low: UInt64(flags)), port: 53) }
+        if flags & 4 != 0 {
+            destination = SocketEndpoint(IPAddress(v6High: 0xfd09_0000_0000_0000, low: UInt64(flags)), port: 53)
+        }
         let now = harness.now
         bytes.withBytes { try? harness.stack.sendTo(id, $0, to: destination, now: now) }
     }

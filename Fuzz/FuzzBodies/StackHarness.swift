@@ -126,7 +126,8 @@ struct StackHarness: ~Copyable {
         while let burst = stack.nextBurst(room: room, now: now) {
             bursts += 1
             precondition(bursts < 4096, "a stack that never stops sending")
-            precondition(burst.count > 0 && burst.count <= max(room, 1) + 64, "a burst of many more than there is room for")
+            precondition(
+                burst.count > 0 && burst.count <= max(room, 1) + 64, "a burst of many more than there is room for")
             precondition(burst.lastLength <= burst.packetLength)
             for segment in 0..<burst.count { outbox.append(take(burst, segment)) }
         }
