@@ -10,7 +10,7 @@ import ZeroTierWire
 extension DriverCore {
     // MARK: Networks
 
-    var isOnline: Bool { node.isOnline }
+    var isOnline: Bool { node.peers.isOnline }
 
     /// Throws if the node can never work again.
     func checkUsable() throws(ZeroTierError) {
@@ -28,24 +28,21 @@ extension DriverCore {
     }
 
     mutating func leave(_ network: NetworkID, now: Now) {
-        node.leave(network.wire, now: now)
+        _ = node.leave(network.wire, now: now)
     }
 
-    func networks() -> [NetworkStatus] { node.networkSnapshots.map { NetworkStatus($0) } }
+    func networks() -> [NetworkStatus] { node.networks.map { NetworkStatus($0) } }
 
     /// The network if it can be used; nil if it may be able later. Throws when it will not.
     func readyNetwork(_ network: NetworkID) throws(ZeroTierError) -> NetworkStatus? {
-        guard let snapshot = node.networkSnapshot(of: network.wire) else {
+        guard let snapshot = node.network(network.wire) else {
             throw ZeroTierError(.notJoined, "network \(network) was left")
         }
         if snapshot.status == .notFound { throw networkError(snapshot) }
-        return snapshot.status == .ok && isUsable(snapshot) ? NetworkStatus(snapshot) : nil
+        return snapshot.status == .ok ? NetworkStatus(snapshot) : nil
     }
 
-    // An address counts once the stack has found that nobody else has it.
-    private func isUsable(_ snapshot: NetworkSnapshot) -> Bool { true }
-
-    var hasUnreadyNetworks: Bool { node.networkSnapshots.contains { $0.status != .ok } }
+    var hasUnreadyNetworks: Bool { node.networks.contains { $0.status != .ok } }
 
     private func networkError(_ snapshot: NetworkSnapshot) -> ZeroTierError {
         let id = NetworkID(snapshot.id)
@@ -71,7 +68,7 @@ extension DriverCore {
     }
 
     func whyNotReady(_ network: NetworkID, node id: NodeID, after timeout: Duration) -> ZeroTierError {
-        guard let snapshot = node.networkSnapshot(of: network.wire) else {
+        guard let snapshot = node.network(network.wire) else {
             return ZeroTierError(.notJoined, "network \(network) was left")
         }
         return networkError(snapshot)
@@ -80,7 +77,7 @@ extension DriverCore {
     /// What may be behind a peer's silence.
     var whyNoAnswer: String? {
         if !isOnline { return "no root answers, so the peer cannot be found" }
-        if let snapshot = node.networkSnapshots.first(where: { $0.status != .ok }) {
+        if let snapshot = node.networks.first(where: { $0.status != .ok }) {
             return networkError(snapshot).message
         }
         return nil
@@ -116,7 +113,7 @@ extension DriverCore {
     // MARK: Addresses of this machine
 
     /// Prefixes of our own networks, through which no packet of VL1 may travel.
-    mutating func virtualPrefixes() -> [IPPrefix] { node.networkSnapshots.flatMap(\.addresses) }
+    mutating func virtualPrefixes() -> [IPPrefix] { node.networks.flatMap(\.addresses) }
 
     mutating func setLocalAddresses(_ addresses: [IPAddress]) {
         let endpoints = addresses.map { SocketEndpoint($0, port: port.port) }
@@ -130,66 +127,39 @@ extension DriverCore {
 
     /// Closes what is open and hands out what is to be remembered.
     mutating func prepareToStop(now: Now) {
-        for (address, record) in node.exportPeers() {
+        for (address, record) in node.peers.exportPeers() {
             work.append(
                 .store(name: "\(StateName.peerFolder)/\(address).peer", bytes: record, isSecret: false))
         }
-        node.shutdown(now: now)
+        // Peers learn that the connections are over instead of waiting in vain.
+        for id in openSockets { node.stack.abort(id, now: now) }
+        openSockets = []
     }
 
     // MARK: Events
 
     /// Takes everything the machine has to tell.
     mutating func collectEvents(now: Now) {
-        while let event = node.nextEvent() { take(event, now) }
+        while let event = node.nextEvent(now: now) { take(event) }
         while let job = node.nextJob() { work.append(.job(job)) }
     }
 
-    private mutating func take(_ event: ZeroTierNode.NodeEvent, _ now: Now) {
+    private mutating func take(_ event: ZeroTierNode.NodeEvent) {
         switch event {
-        case .stack(let event): take(event)
-        case .online:
-            publish(.online)
-        case .offline:
-            publish(.offline)
-        case .peerDirect(let address, let path):
-            outbox.append(.peerDirect(NodeID(address), path.remote))
-        case .peerRelayed(let address):
-            outbox.append(.peerRelayed(NodeID(address)))
+        case .socket(let id, _): waits.wake(.socket(id), into: &wakes)
+        case .online: publish(.online)
+        case .offline: publish(.offline)
         case .identityCollision:
             hasCollision = true
             publish(.identityCollision)
-        case .networkStatus(let id, let status):
-            takeStatus(NetworkID(id), status)
-        case .networkConfiguration(let id):
-            publish(.networkChanged(NetworkID(id)))
-        case .store(let name, let bytes, let isSecret):
-            work.append(.store(name: name, bytes: bytes, isSecret: isSecret))
-        case .remove(let name):
-            work.append(.remove(name: name))
-        case .userMessage(let address, let type, let data):
-            outbox.append(.message(from: NodeID(address), type: type, data: data))
-        }
-    }
-
-    // An event after which those who wait for the node or a network look again.
-    private mutating func publish(_ event: NodeEvent) {
-        outbox.append(event)
-        waits.wake(.node, into: &wakes)
-    }
-
-    private mutating func takeStatus(_ id: NetworkID, _ status: ZeroTierEthernet.NetworkStatus) {
-        guard let snapshot = node.networkSnapshot(of: id.wire) else { return publish(.networkLeft(id)) }
-        switch status {
-        case .ok: publish(.networkReady(id, addresses: snapshot.addresses))
-        case .requestingConfiguration: publish(.networkChanged(id))
-        default: publish(.networkFailed(id, networkError(snapshot)))
-        }
-    }
-
-    private mutating func take(_ event: StackEvent) {
-        switch event {
-        case .socket(let id, _): waits.wake(.socket(id), into: &wakes)
+        case .peerDirect(let address, let endpoint): outbox.append(.peerDirect(NodeID(address), endpoint))
+        case .peerRelayed(let address): outbox.append(.peerRelayed(NodeID(address)))
+        case .peerExpired(let address): outbox.append(.peerExpired(NodeID(address)))
+        case .networkStatus(let id, let status): takeStatus(NetworkID(id), status)
+        case .networkChanged(let id): publish(.networkChanged(NetworkID(id)))
+        case .networkLeft(let id): publish(.networkLeft(NetworkID(id)))
+        case .addressReady: waits.wake(.node, into: &wakes)
+        case .addressConflict(let id, let address, _): publish(.addressConflict(NetworkID(id), address))
         case .echoReply(let reply):
             finishEcho(
                 EchoKey(identifier: reply.identifier, sequence: reply.sequence),
@@ -202,8 +172,26 @@ extension DriverCore {
             finishEcho(
                 EchoKey(identifier: identifier, sequence: sequence),
                 .failed(ZeroTierError(.timedOut, "\(destination) did not answer")))
-        case .addressReady: waits.wake(.node, into: &wakes)
-        default: break
+        case .userMessage(let address, let type, let data):
+            outbox.append(.message(from: NodeID(address), type: type, data: data))
+        case .store(let object, let bytes):
+            work.append(.store(name: object.name, bytes: bytes, isSecret: object.isSecret))
+        case .delete(let object): work.append(.remove(name: object.name))
+        }
+    }
+
+    // An event after which those who wait for the node or a network look again.
+    private mutating func publish(_ event: NodeEvent) {
+        outbox.append(event)
+        waits.wake(.node, into: &wakes)
+    }
+
+    private mutating func takeStatus(_ id: NetworkID, _ status: ZeroTierEthernet.NetworkStatus) {
+        guard let snapshot = node.network(id.wire) else { return publish(.networkLeft(id)) }
+        switch status {
+        case .ok: publish(.networkReady(id, addresses: snapshot.addresses))
+        case .requestingConfiguration: publish(.networkChanged(id))
+        default: publish(.networkFailed(id, networkError(snapshot)))
         }
     }
 
@@ -213,8 +201,8 @@ extension DriverCore {
         NodeStatus(
             id: NodeID(node.address), isOnline: isOnline, port: port.port, localEndpoints: localEndpoints,
             surfaceEndpoints: node.surfaceAddresses(now: now), publicIdentity: node.identity.text(includeSecret: false),
-            peerCount: node.peerCount, datagramsSent: port.statistics.datagramsSent,
-            sendCalls: port.statistics.sendCalls, relayedPackets: node.relayedPackets, isRoot: node.isRoot,
+            peerCount: node.peers.peerCount, datagramsSent: port.statistics.datagramsSent,
+            sendCalls: port.statistics.sendCalls, relayedPackets: node.peers.relayedPackets, isRoot: node.peers.isRoot,
             packetsBySuite: suiteCounts, drops: drops)
     }
 
@@ -232,7 +220,25 @@ extension DriverCore {
         return result
     }
 
-    func peers(now: Now) -> [PeerStatus] { node.peerSnapshots(now: now).map { PeerStatus($0) } }
+    func peers(now: Now) -> [PeerStatus] { node.peers.snapshots(now: now).map { PeerStatus($0) } }
+}
+
+extension StateObject {
+    /// The name under which the object is kept.
+    var name: String {
+        switch self {
+        case .planet: StateName.planet
+        case .moon(let id): "\(StateName.moonFolder)/\(hexadecimal(id, digits: 16)).moon"
+        case .peer(let address): "\(StateName.peerFolder)/\(address).peer"
+        case .network(let id): "\(StateName.networkFolder)/\(id).conf"
+        }
+    }
+
+    // A network's configuration holds credentials.
+    var isSecret: Bool {
+        if case .network = self { return true }
+        return false
+    }
 }
 
 extension NetworkStatus {

@@ -18,7 +18,7 @@ extension DriverCore {
         to remote: SocketEndpoint, from local: SocketEndpoint?, now: Now
     ) throws(StackError) -> SocketID {
         let id = try node.stack.tcpConnect(to: remote, from: local, now: now)
-        openSockets += 1
+        openSockets.insert(id)
         return id
     }
 
@@ -105,7 +105,7 @@ extension DriverCore {
     {
         do throws(StackError) {
             let id = try node.stack.tcpListen(on: local, backlog: backlog, now: now)
-            openSockets += 1
+            openSockets.insert(id)
             return (id, try node.stack.localEndpoint(id))
         } catch {
             throw ZeroTierError(error, doing: "listen on \(local)")
@@ -128,7 +128,7 @@ extension DriverCore {
                     node.stack.close(stream, now: now)
                     continue
                 }
-                openSockets += 1
+                openSockets.insert(stream)
                 return Accepted(id: stream, local: local, remote: remote)
             }
             return nil
@@ -146,7 +146,7 @@ extension DriverCore {
             let id = try node.stack.udpOpen(isIPv4: local.address.isIPv4)
             do throws(StackError) {
                 try node.stack.udpBind(id, to: local)
-                openSockets += 1
+                openSockets.insert(id)
                 return (id, try node.stack.localEndpoint(id))
             } catch {
                 node.stack.close(id, now: now)
@@ -200,21 +200,19 @@ extension DriverCore {
 
     /// Whoever waits for the socket is woken and finds it closed.
     mutating func closeSocket(_ id: SocketID, now: Now) {
-        guard node.stack.isOpen(id) else { return }
+        guard openSockets.remove(id) != nil else { return }
         node.stack.close(id, now: now)
-        openSockets -= 1
         waits.wake(.socket(id), into: &wakes)
     }
 
     mutating func abortStream(_ id: SocketID, now: Now) {
-        guard node.stack.isOpen(id) else { return }
+        guard openSockets.remove(id) != nil else { return }
         node.stack.abort(id, now: now)
-        openSockets -= 1
         waits.wake(.socket(id), into: &wakes)
     }
 
     /// Connections that are closed here and still deliver their last bytes.
-    var lingeringSockets: Int { max(0, node.stack.socketCount - openSockets) }
+    var lingeringSockets: Int { max(0, node.stack.socketCount - openSockets.count) }
 }
 
 extension ZeroTierError {

@@ -2,10 +2,12 @@
 // Read first: Docs/architecture.md, "Locks and wake-ups".
 
 import NetPrimitives
+import NetStack
 import ZeroTierNode
+import ZeroTierPeers
 
 /// The machine and the way to and from the kernel. Exactly one thread at a time holds it, by `NodeDriver`'s lock.
-struct DriverCore: ~Copyable, Sendable {
+struct DriverCore: ~Copyable {
     var node: ZeroTierNode.Node
     var port: UDPPort
     let poller: Poller
@@ -23,7 +25,7 @@ struct DriverCore: ~Copyable, Sendable {
     var droppedReplies: UInt64 = 0
 
     /// Sockets that the application holds.
-    var openSockets = 0
+    var openSockets: Set<SocketID> = []
     /// The roots know another node with our address.
     var hasCollision = false
     /// Where peers may find us on this machine's networks.
@@ -61,6 +63,17 @@ struct DriverCore: ~Copyable, Sendable {
     mutating func receive(_ received: inout ReceiveBatch, now: Now) {
         replies.clear()
         node.receive(&received, replies: &replies, now: now)
+        sendReplies()
+    }
+
+    /// Gives the machine a validation's result.
+    mutating func complete(_ ticket: JobTicket, isValid: Bool, now: Now) {
+        replies.clear()
+        node.complete(ticket, isValid: isValid, replies: &replies, now: now)
+        sendReplies()
+    }
+
+    private mutating func sendReplies() {
         guard !replies.isEmpty else { return }
         var position = UDPPort.Cursor()
         // Relayed packets and answers to control packets are not worth waiting for a full buffer.
@@ -142,7 +155,7 @@ struct DriverCore: ~Copyable, Sendable {
     /// Arms the timer if something is due earlier than it would fire. An early firing is harmless, and far cheaper than
     /// moving the timer with each packet.
     mutating func armTimer() {
-        var next = node.nextDeadline
+        var next = node.nextDeadline()
         if let deadline = waits.nextDeadline(), next.map({ deadline < $0 }) ?? true { next = deadline }
         guard let next, next != .distantFuture, armed.map({ next < $0 }) ?? true else { return }
         armed = next

@@ -1,13 +1,13 @@
 // The thread for what takes longer than a packet may: validating identities, writing files.
 
 import Synchronization
-import ZeroTierNode
+import ZeroTierPeers
 
 /// Runs work in order, one piece at a time, on a thread of its own.
 final class HelperThread: Sendable {
     /// Something that takes long.
     enum Work: Sendable {
-        case job(ZeroTierNode.NodeJob)
+        case job(PeerJob)
         case store(name: String, bytes: [UInt8], isSecret: Bool)
         case remove(name: String)
     }

@@ -5,11 +5,13 @@
 import NetPrimitives
 import Synchronization
 import ZeroTierNode
+import ZeroTierPeers
+import ZeroTierWire
 
 /// Runs a node. Every method may be called from any thread.
 final class NodeDriver: Sendable {
     /// What the lock protects; the core is gone after the shutdown.
-    private struct State: ~Copyable, Sendable {
+    private struct State: ~Copyable {
         var core: DriverCore?
         var wakers: Wakers?
         var isStopping = false
@@ -367,8 +369,13 @@ final class NodeDriver: Sendable {
     private func perform(_ work: HelperThread.Work) {
         switch work {
         case .job(let job):
-            let result = job.run()
-            _ = try? call { (core, now) throws(ZeroTierError) in core.node.complete(result, now: now) }
+            switch job {
+            case .validate(let identity, let ticket):
+                let isValid = identity.validate()
+                _ = try? call { (core, now) throws(ZeroTierError) in
+                    core.complete(ticket, isValid: isValid, now: now)
+                }
+            }
         case .store(let name, let bytes, let isSecret):
             do throws(ZeroTierError) {
                 try store.write(name, bytes, isSecret: isSecret)

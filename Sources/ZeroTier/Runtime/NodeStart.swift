@@ -31,10 +31,10 @@ enum NodeStart {
             let number = port.port
             let now = SystemClock.now()
             var node = ZeroTierNode.Node(
-                configuration: settings(configuration, planet, moons(configuration, store)), identity: identity,
+                identity: identity, configuration: settings(configuration, planet, moons(configuration, store)),
                 random: random.fork(), now: now)
             for record in peers(store) { _ = node.importPeer(record, now: now) }
-            for (id, bytes) in networks(store) { _ = node.join(id, savedConfiguration: bytes, now: now) }
+            for (id, bytes) in networks(store) { _ = node.join(id, saved: bytes, now: now) }
             try store.write(StateName.port, Array(String(number).utf8), isSecret: false)
             let driver = try start(node, port, store, configuration, onEnd)
             return Parts(driver: driver, identity: Identity(identity.withoutSecret), port: number)
