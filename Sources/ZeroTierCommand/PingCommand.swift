@@ -34,28 +34,44 @@ struct PingCommand: AsyncParsableCommand {
         }
         guard let network else { throw ValidationError("no node runs, so --network is needed to start one") }
         let node = try await Node.start(try options.configuration)
-        var answered = 0
-        do {
-            _ = try await node.join(network, timeout: .seconds(60))
-            for sequence in 0..<count {
-                do {
-                    let result = try await node.ping(address, sequence: sequence, timeout: .seconds(timeout))
-                    report.show(.echo(result))
-                    answered += 1
-                } catch  where error.code != .cancelled {
-                    report.show(
-                        Report(
-                            text: "\(address): \(error.message)",
-                            json: .object([("address", .text(address)), ("error", .string(error.message))])))
-                }
-                if sequence + 1 < count { try await Task.sleep(for: .seconds(1)) }
-            }
-        } catch {
-            await node.shutdown()
-            throw error
-        }
+        let result = await Result { try await ping(node, network) }
         await node.shutdown()
-        if answered == 0 { throw ExitCode.failure }
+        if try result.get() == 0 { throw ExitCode.failure }
+    }
+
+    // How many answers came.
+    private func ping(_ node: Node, _ network: NetworkID) async throws -> Int {
+        try await node.join(network, timeout: .seconds(60))
+        var answered = 0
+        for sequence in 0..<count {
+            if await pingOnce(node, sequence) { answered += 1 }
+            if sequence + 1 < count { try await Task.sleep(for: .seconds(1)) }
+        }
+        return answered
+    }
+
+    private func pingOnce(_ node: Node, _ sequence: Int) async -> Bool {
+        do {
+            report.show(.echo(try await node.ping(address, sequence: sequence, timeout: .seconds(timeout))))
+            return true
+        } catch {
+            report.show(
+                Report(
+                    text: "\(address): \(error.message)",
+                    json: .object([("address", .text(address)), ("error", .string(error.message))])))
+            return false
+        }
+    }
+}
+
+extension Result where Failure == any Error {
+    /// What an asynchronous body gives or throws.
+    init(_ body: () async throws -> Success) async {
+        do {
+            self = .success(try await body())
+        } catch {
+            self = .failure(error)
+        }
     }
 }
 
