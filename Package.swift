@@ -93,6 +93,9 @@ let package = Package(
             ],
             path: "Benchmarks/bench", swiftSettings: strict),
 
+        .executableTarget(
+            name: "interop-node", dependencies: ["ZeroTier"], path: "Tests/InteropTests/Node", swiftSettings: strict),
+
         .testTarget(name: "NetPrimitivesTests", dependencies: ["NetPrimitives"], swiftSettings: testing),
         .testTarget(
             name: "ZeroTierCryptoTests", dependencies: ["ZeroTierCrypto", "CCipherKernels", "NetPrimitives"],
