@@ -73,8 +73,8 @@ package struct Identity: Hashable, Sendable, CustomStringConvertible {
 
     // MARK: Binary
 
-    /// Reads the binary form and ignores a secret in it, as received identities must be read. Throws for another type, a
-    /// reserved address or a secret of another length than 0 or 64.
+    /// Reads the binary form and ignores a secret in it, as received identities must be read. Throws for another
+    /// type, a reserved address or a secret of another length than 0 or 64.
     package init(from reader: inout WireReader) throws(WireError) {
         self = try Identity.read(&reader, keepsSecret: false)
     }

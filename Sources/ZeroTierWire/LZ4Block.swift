@@ -17,8 +17,8 @@ package enum LZ4Block {
 
     // MARK: Compression
 
-    /// The block that decompresses to `bytes`; nil when compressing is not worth it: 64 bytes or fewer, or a block that is
-    /// no smaller than what it replaces.
+    /// The block that decompresses to `bytes`; nil when compressing is not worth it: 64 bytes or fewer, or a block
+    /// that is no smaller than what it replaces.
     package static func compress(_ bytes: [UInt8]) -> [UInt8]? {
         guard bytes.count > ProtocolLimits.uncompressedPayloadLength else { return nil }
         let block = encode(bytes)
@@ -37,7 +37,7 @@ package enum LZ4Block {
         var position = 0
         while position <= lastMatchStart {
             let sequence = load(bytes, position)
-            let slot = Int(sequence &* 2_654_435_761 >> UInt32(32 - hashBits))
+            let slot = Int((sequence &* 2_654_435_761) >> UInt32(32 - hashBits))
             let candidate = Int(table[slot])
             table[slot] = Int32(truncatingIfNeeded: position)
             guard candidate >= 0, position - candidate <= maximumDistance, load(bytes, candidate) == sequence else {

@@ -6,10 +6,11 @@ package import ZeroTierCrypto
 
 /// Protects packets and checks protected ones. All functions work on a packet that begins at the span's byte 0.
 package enum PacketArmor {
-    /// Seals the packet of `length` bytes (at least 28) in place: sets the cipher bits, then encrypts and authenticates.
+    /// Seals the packet of `length` bytes (at least 28) in place: sets the cipher bits, then encrypts and
+    /// authenticates.
     ///
-    /// The fragmented flag must be final; the hop count must be zero. With suite 3 the packet ID changes: the one in the
-    /// span afterwards is the packet's name. `suite` is not `trustedPath`: see `sealTrusted`.
+    /// The fragmented flag must be final; the hop count must be zero. With suite 3 the packet ID changes: the one in
+    /// the span afterwards is the packet's name. `suite` is not `trustedPath`: see `sealTrusted`.
     package static func seal(
         _ packet: inout MutableRawSpan, length: Int, suite: CipherSuite, cipher: borrowing PacketCipher
     ) {

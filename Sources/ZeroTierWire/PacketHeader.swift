@@ -45,8 +45,8 @@ package struct PacketHeader: Equatable, Sendable {
         self.authenticator = 0
     }
 
-    /// The header at `offset` of `span`; nil unless `length` bytes from there are at least a header, verb byte included,
-    /// and lie in the span.
+    /// The header at `offset` of `span`; nil unless `length` bytes from there are at least a header, verb byte
+    /// included, and lie in the span.
     package init?(_ span: RawSpan, at offset: Int = 0, length: Int) {
         guard length >= PacketHeader.payloadOffset, offset >= 0, offset <= span.byteCount,
             length <= span.byteCount - offset

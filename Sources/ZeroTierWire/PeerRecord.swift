@@ -67,18 +67,3 @@ package struct PeerRecord: Hashable, Sendable {
         return writer.bytes
     }
 }
-
-/// The release a node announces: for display, and `1.1.0` means "cannot do ECHO".
-package struct SoftwareVersion: Hashable, Sendable, CustomStringConvertible {
-    package var major: UInt8
-    package var minor: UInt8
-    package var revision: UInt16
-
-    package init(major: UInt8, minor: UInt8, revision: UInt16) {
-        self.major = major
-        self.minor = minor
-        self.revision = revision
-    }
-
-    package var description: String { "\(major).\(minor).\(revision)" }
-}

@@ -133,8 +133,8 @@ package enum ProtocolLimits {
     /// PUSH_DIRECT_PATHS: a push within this time of the last one counts; handled while the count is below the limit.
     package static let directPathsWindow: Duration = .milliseconds(30_000)
     package static let directPathsLimit = 8
-    /// Validation of unknown identities in the reference: one per source prefix (IPv4 /24, IPv6 /48). A root of ours uses
-    /// a bucket with a burst instead.
+    /// Validation of unknown identities in the reference: one per source prefix (IPv4 /24, IPv6 /48). A root of ours
+    /// uses a bucket with a burst instead.
     package static let identityValidationInterval: Duration = .milliseconds(2000)
     package static let identityPrefixIPv4 = 24
     package static let identityPrefixIPv6 = 48

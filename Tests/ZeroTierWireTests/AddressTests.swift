@@ -1,3 +1,5 @@
+// Addresses, network IDs, packet IDs and the scopes of physical addresses.
+
 import NetPrimitives
 import Testing
 

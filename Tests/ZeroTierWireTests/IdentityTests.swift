@@ -1,3 +1,5 @@
+// Identities against vectors of the reference, and damaged ones.
+
 import NetPrimitives
 import Testing
 import ZeroTierCrypto

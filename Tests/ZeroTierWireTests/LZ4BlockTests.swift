@@ -1,3 +1,5 @@
+// Compression round trips, the reference block, malformed blocks.
+
 import NetPrimitives
 import Testing
 

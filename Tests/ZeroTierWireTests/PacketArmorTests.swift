@@ -1,3 +1,5 @@
+// Sealing and opening against packets of the reference code, and every kind of damage.
+
 import NetPrimitives
 import Testing
 import ZeroTierCrypto

@@ -1,3 +1,5 @@
+// Headers of packets and fragments, and their bounds.
+
 import NetPrimitives
 import Testing
 

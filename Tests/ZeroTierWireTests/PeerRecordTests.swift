@@ -1,3 +1,5 @@
+// Peer records and serialised physical addresses.
+
 import NetPrimitives
 import Testing
 

@@ -1,3 +1,5 @@
+// Payloads of the VL1 verbs: round trips, damage, limits.
+
 import NetPrimitives
 import Testing
 

@@ -1,3 +1,5 @@
+// Planets and moons: bytes, signatures, the update rule, limits.
+
 import NetPrimitives
 import Testing
 import ZeroTierCrypto

@@ -1,4 +1,5 @@
-//  ECHO (0x08): any payload; OK(ECHO) carries the same payload behind `OKHeader`. Empty, it is keepalive and path probe.
+//  ECHO (0x08): any payload; OK(ECHO) carries the same payload behind `OKHeader`. Empty, it is keepalive and path
+//  probe.
 
 package import NetPrimitives
 

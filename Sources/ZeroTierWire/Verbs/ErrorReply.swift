@@ -5,8 +5,8 @@
 //   37     1    code
 //   38     ..   by code: mostly the network ID
 //
-//  8 UNWANTED_MULTICAST adds 6 bytes MAC and u32 ADI; 9 NETWORK_AUTHENTICATION_REQUIRED adds, optionally, u16 length and
-//  a dictionary.
+//  8 UNWANTED_MULTICAST adds 6 bytes MAC and u32 ADI; 9 NETWORK_AUTHENTICATION_REQUIRED adds, optionally, u16 length
+//  and a dictionary.
 
 package import NetPrimitives
 

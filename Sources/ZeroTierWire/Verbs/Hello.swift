@@ -66,8 +66,8 @@ package struct Hello: WirePayload, Hashable {
 
     /// Reads the fields in front of the encrypted section from the packet of `length` bytes at the span's start.
     ///
-    /// Nothing needs to be authenticated yet: the work is bounded. Returns the offset in the packet at which the section
-    /// starts; nil if there is none. `moons` is empty until `decodeSection`.
+    /// Nothing needs to be authenticated yet: the work is bounded. Returns the offset in the packet at which the
+    /// section starts; nil if there is none. `moons` is empty until `decodeSection`.
     package static func decodeClear(
         _ packet: RawSpan, length: Int
     ) throws(WireError) -> (hello: Hello, sectionOffset: Int?) {
@@ -140,18 +140,4 @@ package struct Hello: WirePayload, Hashable {
 
     /// As many entries as a packet of the longest kind has room for.
     private static let maximumMoons = (ProtocolLimits.maximumPayloadLength - 128) / moonEntrySize
-}
-
-extension SoftwareVersion {
-    /// Reads the 4 bytes that HELLO and its reply carry.
-    init(from reader: inout WireReader, _ field: String) throws(WireError) {
-        self.init(
-            major: try reader.uint8(field), minor: try reader.uint8(field), revision: try reader.uint16(field))
-    }
-
-    func encode(into writer: inout ByteWriter) {
-        writer.uint8(major)
-        writer.uint8(minor)
-        writer.uint16(revision)
-    }
 }

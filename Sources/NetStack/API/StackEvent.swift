@@ -1,0 +1,75 @@
+// What a stack tells its owner: edges, coalesced once per batch and socket, and changes of membership.
+
+package import NetPrimitives
+
+/// Edges of one socket since its last event. An edge says "look again", `NetworkStack.readiness(of:)` says what is.
+package struct SocketEvents: OptionSet, Hashable, Sendable {
+    package let rawValue: UInt8
+    package init(rawValue: UInt8) { self.rawValue = rawValue }
+
+    /// Bytes, a datagram or the end of the stream can be read where nothing could before.
+    package static let readable = SocketEvents(rawValue: 1)
+    /// A third of the send space is free where less was before.
+    package static let writable = SocketEvents(rawValue: 2)
+    /// The handshake is done.
+    package static let connected = SocketEvents(rawValue: 4)
+    /// A listener has a connection to give.
+    package static let acceptable = SocketEvents(rawValue: 8)
+    /// Both directions have ended.
+    package static let closed = SocketEvents(rawValue: 16)
+    /// An error is pending: see `NetworkStack.takeError`.
+    package static let error = SocketEvents(rawValue: 32)
+}
+
+/// What can be done with a socket at this moment (level, not edge).
+package struct Readiness: OptionSet, Hashable, Sendable {
+    package let rawValue: UInt8
+    package init(rawValue: UInt8) { self.rawValue = rawValue }
+
+    /// A read would not block.
+    package static let readable = Readiness(rawValue: 1)
+    /// A write would not block.
+    package static let writable = Readiness(rawValue: 2)
+    /// An error is pending.
+    package static let error = Readiness(rawValue: 4)
+    /// Both directions have ended.
+    package static let hangUp = Readiness(rawValue: 8)
+    /// The peer has ended its direction, or the reading side was shut.
+    package static let readHangUp = Readiness(rawValue: 16)
+}
+
+/// The answer to an echo request.
+package struct EchoReply: Hashable, Sendable {
+    /// Who answered.
+    package let source: IPAddress
+    /// As in the request.
+    package let identifier: UInt16
+    /// As in the request.
+    package let sequence: UInt16
+    /// Bytes of payload that came back.
+    package let payloadLength: Int
+    /// The reply's remaining hop limit.
+    package let hopLimit: UInt8
+    /// Time since the request was made.
+    package let roundTrip: Duration
+}
+
+/// What a stack tells its owner. Drain with `nextEvent()` after each call.
+package enum StackEvent: Hashable, Sendable {
+    /// Edges of a socket.
+    case socket(SocketID, SocketEvents)
+    /// The interface wants frames to this group.
+    case groupJoined(InterfaceID, MulticastGroup)
+    /// The interface no longer wants frames to this group.
+    case groupLeft(InterfaceID, MulticastGroup)
+    /// Duplicate address detection ended without objection.
+    case addressReady(InterfaceID, IPAddress)
+    /// Somebody else uses the address; the MAC says who. `lost` when the address can no longer be used here.
+    case addressConflict(InterfaceID, IPAddress, MACAddress, lost: Bool)
+    /// A reply to `sendEcho`.
+    case echoReply(EchoReply)
+    /// An error came back for an echo request: (destination, identifier, sequence, from, error).
+    case echoFailed(IPAddress, identifier: UInt16, sequence: UInt16, reporter: IPAddress, StackError)
+    /// No answer within the request's time.
+    case echoTimedOut(IPAddress, identifier: UInt16, sequence: UInt16)
+}

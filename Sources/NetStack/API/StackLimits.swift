@@ -1,0 +1,105 @@
+// Every bound on memory and work that a peer can push against, in one place. Tests go beyond each of them.
+
+/// The memory bounds of one stack. The defaults suit a desktop; the simulator and small devices lower them.
+package struct StackLimits: Sendable {
+    /// TCP connections, embryonic ones included.
+    package var streams = 65_536
+    /// TCP listeners and reserved ports.
+    package var listeners = 4_096
+    /// UDP sockets.
+    package var datagramSockets = 16_384
+    /// Connections remembered in TIME-WAIT; beyond, the oldest goes.
+    package var timeWaits = 32_768
+    /// Neighbours of all interfaces; beyond, the least recently used one that is not in use goes.
+    package var neighbours = 4_096
+    /// Neighbours whose address is being asked for.
+    package var incompleteNeighbours = 1_024
+    /// Packets that wait for one neighbour.
+    package var packetsPerNeighbour = 64
+    /// Bytes that wait for one neighbour.
+    package var bytesPerNeighbour = 131_072
+    /// Bytes that wait for neighbours, all together.
+    package var neighbourBytes = 4 << 20
+    /// Bytes of fragments held, both families together, accounted by what they occupy.
+    package var reassemblyBytes = 4 << 20
+    /// Fragments of one datagram.
+    package var fragmentsPerDatagram = 128
+    /// Unfinished datagrams of one source.
+    package var datagramsPerSource = 16
+    /// Unfinished datagrams of all sources.
+    package var reassemblies = 1_024
+    /// Owned packets (ARP, NDP, ICMP, resets, echo) that wait for the link.
+    package var controlPackets = 1_024
+    /// Bytes of those.
+    package var controlBytes = 4 << 20
+    /// Bytes in a UDP socket's receive queue, overhead included (Linux `rmem_default`).
+    package var datagramReceiveBytes = 212_992
+    /// Bytes in a UDP socket's send queue, overhead included (Linux `wmem_default`).
+    package var datagramSendBytes = 212_992
+    /// Echo requests that wait for an answer.
+    package var echoRequests = 1_024
+    /// Destinations with a path MTU of their own.
+    package var pathMTUs = 4_096
+    /// Addresses per interface (ZT_MAX_ZT_ASSIGNED_ADDRESSES is 16 or 32; link-local comes on top).
+    package var addressesPerInterface = 64
+    /// Groups per interface that applications joined.
+    package var groupsPerInterface = 256
+    /// Routes of all interfaces.
+    package var routes = 1_024
+    /// Interfaces, the loop-back included.
+    package var interfaces = 256
+    /// Completed connections that one listener may hold back (Linux `somaxconn`).
+    package var acceptBacklog = 4_096
+    /// Destinations whose ICMP errors are paced one by one.
+    package var errorDestinations = 1_024
+    /// Packets that one call of `nextBurst` moves over the loop-back before it returns.
+    package var loopbackPacketsPerCall = 256
+    /// Events that a peer can cause and that wait for the owner; further ones are dropped.
+    package var events = 4_096
+
+    /// The defaults.
+    package init() {}
+}
+
+/// Protocol constants of the stack.
+enum StackConstants {
+    /// RFC 8200: every link carries this much.
+    static let minimumMTU6 = 1_280
+    /// Linux `min_pmtu`: a path MTU below it is not believed.
+    static let minimumPathMTU4 = 552
+    /// The least that an interface may have for IPv4 (RFC 791).
+    static let minimumMTU4 = 68
+    /// The largest Ethernet payload of an interface.
+    static let maximumMTU = 65_535
+    /// The loop-back interface's MTU.
+    static let loopbackMTU = 65_535
+    /// The largest UDP payload over IPv4 and IPv6.
+    static let maximumPayload4 = 65_507
+    static let maximumPayload6 = 65_527
+    /// Extension headers that a packet may have, and bytes of options in each (netstack 1.1).
+    static let maximumExtensionHeaders = 8
+    static let maximumOptionBytes = 256
+    /// RFC 5227 ANNOUNCE_INTERVAL and DEFEND_INTERVAL.
+    static let announcementInterval = Duration.seconds(2)
+    static let defendInterval = Duration.seconds(10)
+    /// RFC 4861 DELAY_FIRST_PROBE_TIME.
+    static let delayFirstProbe = Duration.seconds(5)
+    /// How long a neighbour that did not answer is remembered as failed.
+    static let neighbourFailedTime = Duration.seconds(3)
+    /// How long a path MTU is believed (RFC 1191: 10 minutes).
+    static let pathMTULifetime = Duration.seconds(600)
+    /// ICMP errors per second and at once (Linux `icmp_msgs_per_sec`, `icmp_msgs_burst`).
+    static let errorsPerSecond = 1_000
+    static let errorBurst = 50
+    /// At most one ICMP error to one destination in this time.
+    static let errorInterval = Duration.seconds(1)
+    /// Overhead that is charged to a queue for each datagram or fragment.
+    static let datagramOverhead = 64
+    /// RFC 4861 MAX_RTR_SOLICITATIONS and RTR_SOLICITATION_INTERVAL.
+    static let routerSolicitations = 3
+    static let routerSolicitationInterval = Duration.seconds(4)
+    /// Default routers and on-link prefixes learned from advertisements, per interface.
+    static let advertisedRoutes = 16
+    /// Packets in one burst of a connection: 64 KiB and the segments of one GSO send.
+    static let burstBytes = 65_000
+}

@@ -1,0 +1,233 @@
+// The neighbour machine at work: resolving, probing, confirming, giving up. Read first: RFC 4861 7.2 and 7.3.
+
+package import NetPrimitives
+
+extension NetworkStack {
+    enum Resolution {
+        /// The MAC, and the entry to confirm.
+        case known(MACAddress, SlotID)
+        /// Being asked for.
+        case pending(SlotID)
+        /// No room in the table.
+        case full
+    }
+
+    /// The MAC of a neighbour, for a packet that is about to be sent; asks for it if it is not known.
+    mutating func resolve(_ key: ScopedAddress, _ now: Now) -> Resolution {
+        if let slot = neighbours.find(key) { return use(slot, now) }
+        guard neighbours.incompleteCount < configuration.limits.incompleteNeighbours, makeNeighbourRoom() else {
+            return .full
+        }
+        let slot = insertNeighbour(
+            key, state: .incomplete(remaining: configuration.neighbourMulticastProbes), mac: .zero)
+        fireNeighbour(slot, now)
+        return neighbours.entries.contains(slot) ? .pending(slot) : .full
+    }
+
+    /// The MAC of a known entry, with the change of state that its use means.
+    mutating func use(_ slot: SlotID, _ now: Now) -> Resolution {
+        neighbours.entries[slot].isReferenced = true
+        let mac = neighbours.entries[slot].mac
+        switch neighbours.entries[slot].state {
+        case .incomplete: return .pending(slot)
+        case .reachable:
+            if now.monotonic >= neighbours.entries[slot].reachableUntil { startDelay(slot, now) }
+        case .stale: startDelay(slot, now)
+        case .delay, .probe, .permanent: break
+        }
+        return .known(mac, slot)
+    }
+
+    private mutating func startDelay(_ slot: SlotID, _ now: Now) {
+        neighbours.entries[slot].state = .delay
+        timers.set(neighbours.entries[slot].timer, now.monotonic + StackConstants.delayFirstProbe)
+    }
+
+    mutating func insertNeighbour(_ key: ScopedAddress, state: Neighbour.State, mac: MACAddress) -> SlotID {
+        let timer = timers.add(.timeWaits)
+        let slot = neighbours.insert(Neighbour(key: key, state: state, mac: mac, timer: timer))
+        timers.setOwner(timer, .neighbour(slot))
+        return slot
+    }
+
+    /// Makes room for one more entry; false if all are in use.
+    mutating func makeNeighbourRoom() -> Bool {
+        guard neighbours.entries.count >= configuration.limits.neighbours else { return true }
+        guard let victim = neighbours.victim() else { return false }
+        removeNeighbour(victim)
+        return true
+    }
+
+    /// Removes an entry; what waits for it is lost.
+    mutating func removeNeighbour(_ slot: SlotID) {
+        guard let neighbour = neighbours.remove(slot) else { return }
+        timers.remove(neighbour.timer)
+        for _ in neighbour.queue { drop(.neighbourUnresolved) }
+        for stream in neighbour.waiters where streams.contains(stream) {
+            streams[stream].flags.remove(.waiting)
+            markReady(stream: stream)
+        }
+    }
+
+    /// Sets a neighbour that nothing changes: for addresses whose MAC follows from the address.
+    package mutating func setPermanentNeighbour(_ address: IPAddress, mac: MACAddress, on id: InterfaceID, now: Now) {
+        guard interfaces.contains(id.slot) else { return }
+        let key = ScopedAddress(id, address)
+        if let slot = neighbours.find(key) {
+            learn(slot, mac: mac, isSolicited: true, now: now)
+            neighbours.entries[slot].state = .permanent
+            timers.cancel(neighbours.entries[slot].timer)
+        } else if makeNeighbourRoom() {
+            _ = insertNeighbour(key, state: .permanent, mac: mac)
+        }
+    }
+
+    /// The MAC of a neighbour as far as it is known.
+    package func neighbour(_ address: IPAddress, on id: InterfaceID) -> MACAddress? {
+        guard let slot = neighbours.find(ScopedAddress(id, address)), neighbours.entries[slot].hasMAC else {
+            return nil
+        }
+        return neighbours.entries[slot].mac
+    }
+
+    /// How many neighbours are in the cache.
+    package var neighbourCount: Int { neighbours.entries.count }
+
+    // MARK: Learning
+
+    /// Takes a MAC into an entry and sends what waited for it.
+    mutating func learn(_ slot: SlotID, mac: MACAddress, isSolicited: Bool, now: Now) {
+        if neighbours.entries[slot].state == .permanent { return }
+        if !neighbours.entries[slot].hasMAC { neighbours.incompleteCount -= 1 }
+        neighbours.entries[slot].mac = mac
+        if isSolicited {
+            neighbours.entries[slot].state = .reachable
+            neighbours.entries[slot].reachableUntil = now.monotonic + reachableTime
+        } else {
+            neighbours.entries[slot].state = .stale
+        }
+        timers.cancel(neighbours.entries[slot].timer)
+        for var packet in neighbours.takeQueue(slot) {
+            packet.destination = mac
+            enqueue(packet)
+        }
+        let waiters = neighbours.entries[slot].waiters
+        neighbours.entries[slot].waiters = []
+        for stream in waiters where streams.contains(stream) {
+            streams[stream].flags.remove(.waiting)
+            markReady(stream: stream)
+        }
+    }
+
+    /// The upper layer saw an answer: the neighbour is reachable (RFC 4861 7.3.1).
+    @inline(__always)
+    mutating func confirm(_ slot: SlotID, _ now: Now) {
+        guard neighbours.entries.contains(slot) else { return }
+        switch neighbours.entries[slot].state {
+        case .incomplete, .permanent: return
+        case .reachable:
+            neighbours.entries[slot].reachableUntil = now.monotonic + reachableTime
+        case .stale, .delay, .probe:
+            neighbours.entries[slot].state = .reachable
+            neighbours.entries[slot].reachableUntil = now.monotonic + reachableTime
+            timers.cancel(neighbours.entries[slot].timer)
+        }
+    }
+
+    // MARK: Asking
+
+    mutating func fireNeighbour(_ slot: SlotID, _ now: Now) {
+        guard neighbours.entries.contains(slot) else { return }
+        let timer = neighbours.entries[slot].timer
+        switch neighbours.entries[slot].state {
+        case .incomplete(let remaining):
+            guard remaining > 0 else { return failNeighbour(slot, now) }
+            neighbours.entries[slot].state = .incomplete(remaining: remaining - 1)
+            solicit(neighbours.entries[slot].key, at: nil, now)
+            timers.set(timer, now.monotonic + configuration.neighbourRetransmission)
+        case .delay:
+            neighbours.entries[slot].state = .probe(remaining: configuration.neighbourUnicastProbes)
+            fireNeighbour(slot, now)
+        case .probe(let remaining):
+            guard remaining > 0 else { return failNeighbour(slot, now) }
+            neighbours.entries[slot].state = .probe(remaining: remaining - 1)
+            solicit(neighbours.entries[slot].key, at: neighbours.entries[slot].mac, now)
+            timers.set(timer, now.monotonic + configuration.neighbourRetransmission)
+        case .reachable, .stale, .permanent:
+            return
+        }
+    }
+
+    // Nobody answered: packets are lost, connections and connected sockets are told.
+    private mutating func failNeighbour(_ slot: SlotID, _ now: Now) {
+        guard let neighbour = neighbours.remove(slot) else { return }
+        timers.remove(neighbour.timer)
+        for packet in neighbour.queue {
+            drop(.neighbourUnresolved)
+            packet.bytes.withBytes { reportLocally(.hostUnreachable, about: $0, on: packet.interface, now: now) }
+        }
+        for stream in neighbour.waiters where streams.contains(stream) {
+            streams[stream].flags.remove(.waiting)
+            if streams[stream].connection.state == .synSent {
+                streams[stream].connection.fail(.hostUnreachable)
+                settle(stream, now)
+            } else {
+                streams[stream].flags.insert(.unreachable)
+                markReady(stream: stream)
+            }
+        }
+    }
+
+    /// Sends an ARP request or a neighbour solicitation, to all or to a known MAC.
+    private mutating func solicit(_ key: ScopedAddress, at mac: MACAddress?, _ now: Now) {
+        guard interfaces.contains(key.interface.slot),
+            let source = interfaces[key.interface.slot].source(for: key.address, preferred: nil)
+        else { return }
+        if key.address.isIPv4 {
+            sendARP(
+                ARPPacket(
+                    operation: ARPPacket.request, senderMAC: interfaces[key.interface.slot].mac, sender: source,
+                    targetMAC: .zero, target: key.address),
+                to: mac ?? .broadcast, on: key.interface)
+        } else {
+            let message = NeighbourMessage(target: key.address, linkAddress: interfaces[key.interface.slot].mac)
+            sendNeighbourMessage(
+                ICMPHeader(type: ICMPType.neighbourSolicitation, code: 0), message, from: source,
+                to: mac == nil ? key.address.solicitedNode : key.address,
+                mac: mac ?? key.address.solicitedNode.multicastMAC, on: key.interface)
+        }
+    }
+
+    mutating func sendARP(_ packet: ARPPacket, to mac: MACAddress, on id: InterfaceID) {
+        statistics.arp.sent &+= 1
+        enqueue(OwnedPacket(interface: id, destination: mac, etherType: EtherType.arp, bytes: packet.bytes))
+    }
+
+    /// Sends a neighbour discovery message: hop limit 255, straight to a MAC.
+    mutating func sendNeighbourMessage(
+        _ header: ICMPHeader, _ message: NeighbourMessage, from source: IPAddress, to destination: IPAddress,
+        mac: MACAddress, on id: InterfaceID
+    ) {
+        let option =
+            header.type == ICMPType.neighbourSolicitation ? NeighbourOption.sourceLink : NeighbourOption.targetLink
+        sendDiscovery(header, message.payload(linkOption: option), from: source, to: destination, mac: mac, on: id)
+    }
+
+    mutating func sendDiscovery(
+        _ header: ICMPHeader, _ payload: [UInt8], from source: IPAddress, to destination: IPAddress, mac: MACAddress,
+        on id: InterfaceID
+    ) {
+        statistics.icmp6.sent &+= 1
+        statistics.ipv6.sent &+= 1
+        let pseudoSum = pseudoHeaderSum(source, destination, IPProtocol.icmp6)
+        let body = payload.withBytes { header.message(payload: $0, pseudoSum: pseudoSum) }
+        let ip = IPv6Header(
+            payloadLength: body.count, nextHeader: IPProtocol.icmp6, source: source, destination: destination,
+            hopLimit: 255)
+        let bytes = makeBytes(IPv6Header.size + body.count) { span in
+            ip.write(into: &span, at: 0)
+            span.copy(from: body, at: IPv6Header.size)
+        }
+        enqueue(OwnedPacket(interface: id, destination: mac, etherType: EtherType.ipv6, bytes: bytes))
+    }
+}

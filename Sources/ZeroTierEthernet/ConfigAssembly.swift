@@ -1,0 +1,82 @@
+//  Configurations come in pieces, out of order, repeated, and from anyone: each piece is signed by the controller.
+//
+//  slot: empty -> collecting -> whole. A new update takes the slot that was used longest ago.
+
+import NetPrimitives
+import ZeroTierWire
+
+/// The updates of one network under assembly.
+struct ConfigAssembly: Sendable {
+    private struct Update: Sendable {
+        let id: UInt64
+        let total: Int
+        var bytes: [UInt8]
+        var received = 0
+        var chunks: Set<UInt64> = []
+        var lastUse: UInt64
+    }
+
+    private var updates: [Update] = []
+    private var uses: UInt64 = 0
+
+    /// What a piece did.
+    enum OnChunk: Hashable, Sendable {
+        /// More are needed.
+        case incomplete
+        /// Every byte is here.
+        case whole([UInt8])
+        /// Not one to keep: contradicts the others, or there are too many.
+        case refused
+    }
+
+    /// A piece is known by its signature.
+    private static func chunkID(_ signature: [UInt8]) -> UInt64 {
+        func word(_ start: Int) -> UInt64 {
+            signature.dropFirst(start).prefix(8).reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+        }
+        return word(0) ^ word(8)
+    }
+
+    /// Whether the piece was taken before, so that its signature need not be checked.
+    func isDuplicate(_ placement: NetworkConfigChunk.Placement) -> Bool {
+        updates.contains {
+            $0.id == placement.updateID && $0.chunks.contains(ConfigAssembly.chunkID(placement.signature))
+        }
+    }
+
+    /// Takes a piece whose signature was verified.
+    mutating func add(_ data: [UInt8], _ placement: NetworkConfigChunk.Placement) -> OnChunk {
+        uses += 1
+        let position = slot(for: placement)
+        guard updates[position].total == Int(placement.totalLength),
+            updates[position].chunks.count < ProtocolLimits.configurationChunks
+        else { return .refused }
+        guard updates[position].chunks.insert(ConfigAssembly.chunkID(placement.signature)).inserted else {
+            return .incomplete
+        }
+        updates[position].lastUse = uses
+        let start = Int(placement.offset)
+        updates[position].bytes.replaceSubrange(start..<start + data.count, with: data)
+        updates[position].received += data.count
+        guard updates[position].received == updates[position].total else {
+            return updates[position].received > updates[position].total ? .refused : .incomplete
+        }
+        defer { updates[position].bytes = [] }
+        return .whole(updates[position].bytes)
+    }
+
+    private mutating func slot(for placement: NetworkConfigChunk.Placement) -> Int {
+        if let known = updates.firstIndex(where: { $0.id == placement.updateID }) { return known }
+        let update = Update(
+            id: placement.updateID, total: Int(placement.totalLength),
+            bytes: [UInt8](repeating: 0, count: Int(placement.totalLength)), lastUse: uses)
+        if updates.count < ProtocolLimits.configurationAssemblies {
+            updates.append(update)
+            return updates.count - 1
+        }
+        var oldest = 0
+        for index in updates.indices where updates[index].lastUse < updates[oldest].lastUse { oldest = index }
+        updates[oldest] = update
+        return oldest
+    }
+}

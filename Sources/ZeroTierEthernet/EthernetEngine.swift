@@ -1,0 +1,194 @@
+//  The Ethernet layer (VL2): which frames of which virtual networks go to whom and come from whom.
+//  Read first: Docs/architecture.md; zerotier/ZeroTierOne node/Network.hpp, node/Switch.hpp (facts only).
+//
+//  In   join, leave, subscribe            Out  nextPacket      packets for peers
+//       route, sendFrame                       nextLocalFrame  frames for the local stack
+//       admit, receive, receiveReply           nextEvent       status, configurations, wishes
+//       learn, handleDeadlines                 nextDeadline
+//
+//  Sans-I/O: time comes as a parameter, randomness at construction. One owner; nothing is kept of a span.
+
+package import NetPrimitives
+package import ZeroTierWire
+
+/// The Ethernet machine of one node, for all its networks.
+package struct EthernetEngine: ~Copyable {
+    enum Timer: Hashable, Sendable {
+        /// Ask for a configuration, announce groups.
+        case network(SlotID)
+        /// Ask senders of waiting packets for credentials; give packets up.
+        case waiting
+        /// Forget what expired.
+        case housekeeping
+    }
+
+    var shared: EthernetShared
+    var networks = SlotTable<VirtualNetwork>()
+    var slots: [NetworkID: SlotID] = [:]
+    var waiting = WaitingPackets()
+    var deadlines = DeadlineQueue<Timer>()
+    var outboundFlows = FlowCache<FrameRouting>()
+    var inboundFlows = FlowCache<Bool>()
+    var lastNetwork: (id: NetworkID, slot: SlotID) = (NetworkID(0), .none)
+
+    package init(
+        identity: Identity, configuration: EthernetConfiguration = EthernetConfiguration(), random: RandomSource,
+        now: Now
+    ) {
+        shared = EthernetShared(identity: identity, configuration: configuration, random: random)
+        deadlines.schedule(.housekeeping, at: now.monotonic + EthernetLimits.housekeeping)
+    }
+
+    /// This node's address.
+    package var address: Address { shared.address }
+
+    // MARK: Networks
+
+    /// Joins a network; joining again changes nothing but a new authorisation (`token:...`). `savedConfiguration` are the
+    /// bytes of `networks.d/<id>.conf`, if there are any. Nil only when too many networks are joined.
+    @discardableResult
+    package mutating func join(
+        _ id: NetworkID, savedConfiguration: [UInt8]? = nil, authorization: String = "", now: Now
+    ) -> SlotID? {
+        if let slot = slots[id] {
+            if !authorization.isEmpty { networks[slot].authorization = authorization }
+            return slot
+        }
+        guard networks.count < EthernetLimits.networks else { return nil }
+        let slot = networks.insert(VirtualNetwork(id: id, address: shared.address, authorization: authorization))
+        slots[id] = slot
+        networks[slot].slot = slot
+        if !id.isAdHoc, id.controller != shared.address { shared.want(id.controller) }
+        var isRestored = false
+        if let bytes = savedConfiguration, bytes.count > 1, let config = try? NetworkConfig(decoding: bytes) {
+            isRestored = networks[slot].apply(config, origin: .disk, &shared, now)
+        }
+        if !isRestored, savedConfiguration == nil || savedConfiguration?.isEmpty == true {
+            shared.emit(.storeConfiguration(id: id, [0x0a]))
+        }
+        shared.emit(.statusChanged(network: slot, id: id, networks[slot].status))
+        runNetwork(slot, now)
+        return slot
+    }
+
+    /// Leaves a network and forgets all of it.
+    package mutating func leave(_ id: NetworkID) {
+        guard let slot = slots.removeValue(forKey: id) else { return }
+        _ = networks.remove(slot)
+        deadlines.cancel(.network(slot))
+        waiting.removeAll { $0.network == id }
+        shared.invalidateFlows()
+        shared.emit(.deleteConfiguration(id: id))
+    }
+
+    /// The slot of a joined network.
+    package func slot(of id: NetworkID) -> SlotID? { slots[id] }
+
+    /// All joined networks in slot order.
+    package var joined: [SlotID] { networks.ids }
+
+    /// Everything the outside may know of a network; nil if the slot's network was left.
+    package func snapshot(of slot: SlotID) -> NetworkSnapshot? {
+        networks.contains(slot) ? networks[slot].snapshot(slot) : nil
+    }
+
+    /// The configuration in force.
+    package func configuration(of slot: SlotID) -> NetworkConfig? {
+        networks.contains(slot) ? networks[slot].config : nil
+    }
+
+    /// Members of a network that showed or used something lately, in order of address.
+    package func members(of slot: SlotID) -> [Address] {
+        networks.contains(slot) ? networks[slot].members.keys.sorted() : []
+    }
+
+    /// Says that the interface of a network cannot be used (or can again); wins over every other status.
+    package mutating func setPortError(_ isBroken: Bool, network slot: SlotID) {
+        guard networks.contains(slot), networks[slot].hasPortError != isBroken else { return }
+        networks[slot].hasPortError = isBroken
+        shared.emit(.statusChanged(network: slot, id: networks[slot].id, networks[slot].status))
+    }
+
+    // MARK: Surroundings
+
+    /// The roots and moons, the best first; and whether this node is one of them, which makes it serve MULTICAST_LIKE and
+    /// MULTICAST_GATHER to everyone.
+    package mutating func setUpstreams(_ upstreams: [Address], isUpstream: Bool) {
+        shared.upstreams = upstreams.filter { $0 != shared.address }
+        shared.isUpstream = isUpstream
+    }
+
+    /// Members that configurations name as always to be in contact with. The node keeps a path to them and reports it by
+    /// `noteReachability`.
+    package var alwaysContact: [Address] {
+        var result: Set<Address> = []
+        networks.forEachID { slot in
+            for address in networks[slot].config?.alwaysContact ?? [] { result.insert(address) }
+        }
+        result.remove(shared.address)
+        return result.sorted()
+    }
+
+    /// Latency to a member of `alwaysContact`; nil when there is no live path.
+    package mutating func noteReachability(of address: Address, latency: Duration?) {
+        shared.latencies[address] = latency
+        if shared.latencies.count > EthernetLimits.gates { shared.latencies = [address: latency ?? .zero] }
+    }
+
+    /// Gives an identity that was wanted (or may be). What waited for it is tried again.
+    package mutating func learn(_ identity: Identity, now: Now) {
+        let controllers = Set(slots.keys.map(\.controller))
+        guard shared.learn(identity, keeping: controllers) else { return }
+        for slot in networks.ids { networks[slot].noteIdentity(identity) }
+        retryWaiting(of: nil, identity: identity.address, now)
+    }
+
+    /// Forgets what was known of a peer that the peer engine dropped, except what it may not forget.
+    package mutating func forget(_ peer: Address) {
+        for slot in networks.ids { networks[slot].forget(peer) }
+        waiting.removeAll { $0.source == peer }
+        shared.invalidateFlows()
+    }
+
+    // MARK: Out
+
+    /// The next packet for a peer.
+    package mutating func nextPacket() -> EthernetPacket? { shared.packets.popFirst() }
+    /// How many packets wait.
+    package var packetCount: Int { shared.packets.count }
+    /// The next frame for the local stack.
+    package mutating func nextLocalFrame() -> LocalFrame? { shared.localFrames.popFirst() }
+    /// What happened.
+    package mutating func nextEvent() -> EthernetEvent? { shared.events.popFirst() }
+    /// How many frames and packets died of each cause.
+    package func drops(_ reason: EthernetDrop) -> UInt64 { shared.drops[reason.rawValue] }
+    /// MULTICAST_LIKE records held.
+    package var likeCount: Int { shared.groups.count }
+
+    // MARK: Time
+
+    /// When `handleDeadlines` wants to be called.
+    package mutating func nextDeadline() -> MonotonicInstant? { deadlines.next() }
+
+    /// Does what is due.
+    package mutating func handleDeadlines(now: Now) {
+        while let timer = deadlines.popDue(now.monotonic) {
+            switch timer {
+            case .network(let slot):
+                if networks.contains(slot) { runNetwork(slot, now) }
+            case .waiting: tickWaiting(now)
+            case .housekeeping:
+                shared.expire(now)
+                for slot in networks.ids { networks[slot].expire(&shared, now) }
+                deadlines.schedule(.housekeeping, at: now.monotonic + EthernetLimits.housekeeping)
+            }
+        }
+    }
+
+    /// One round of a network's loop: ask for a configuration, announce groups.
+    mutating func runNetwork(_ slot: SlotID, _ now: Now) {
+        networks[slot].requestConfigurationIfDue(&shared, now)
+        networks[slot].announceIfDue(&shared, now)
+        deadlines.schedule(.network(slot), at: now.monotonic + EthernetLimits.loopInterval)
+    }
+}

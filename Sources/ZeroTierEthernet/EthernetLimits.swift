@@ -1,0 +1,68 @@
+//  Numbers of this implementation of the Ethernet layer; those of the protocol are in `ProtocolLimits`.
+
+import NetPrimitives
+import ZeroTierWire
+
+/// Bounds and rhythms that are a choice of ours.
+package enum EthernetLimits {
+    /// Networks that may be joined at once.
+    package static let networks = 1024
+    /// Packets for peers, and frames for the stack, that wait to be pulled.
+    package static let packetQueue = 4096
+    package static let localQueue = 1024
+    package static let eventQueue = 4096
+    /// Packets that wait for credentials or an identity: in all and of one sender.
+    package static let waitingPackets = 256
+    package static let waitingPacketsPerPeer = 16
+    package static let waitingLife: Duration = .milliseconds(5000)
+    /// How often a waiting packet asks its sender for credentials.
+    package static let credentialRequestInterval: Duration = .milliseconds(500)
+    /// Members remembered of one network; the one unused longest gives way.
+    package static let membersPerNetwork = 8192
+    /// Credentials kept of one member.
+    package static let revocationsPerMember = 256
+    /// A member that was not used for this long is forgotten (its revocations are kept while they matter).
+    package static let memberIdle: Duration = .milliseconds(3_600_000)
+    /// Identities kept for checking signatures.
+    package static let identities = 512
+    /// Identities asked for and not yet given.
+    package static let wantedIdentities = 512
+    /// MULTICAST_LIKE records: of one peer, and in all. Oldest out first.
+    package static let likesPerPeer = 4096
+    package static let likesTotal = 262_144
+    /// Groups of one network that this host subscribes to, and that were seen behind it as a bridge.
+    package static let subscriptions = 4096
+    package static let bridgedGroups = 1024
+    package static let bridgedGroupLife: Duration = .milliseconds(1_200_000)
+    /// Groups of one network for which sending state is kept.
+    package static let multicastSenders = 512
+    /// MACs learned behind bridges, per network.
+    package static let bridgeRoutes = 4096
+    /// Entries of the tables that space out requests and answers.
+    package static let gates = 4096
+    package static let authorisations = 65_536
+    /// The loop in which networks ask for configurations and announce groups.
+    package static let loopInterval: Duration = .milliseconds(5000)
+    package static let housekeeping: Duration = .milliseconds(30_000)
+    /// Verdicts on flows that are remembered, in each direction.
+    static let flowCacheEntries = 64
+}
+
+/// What a node decides about its Ethernet layer at start.
+package struct EthernetConfiguration: Sendable {
+    /// `os/architecture`, told to controllers.
+    package var platform = ""
+    /// Software version told to controllers. Rule tables are only given to those who say 1.x.
+    package var version: (major: UInt8, minor: UInt8, revision: UInt8) = (1, 14, 1)
+    /// Credentials are shown again to a member in use after this long.
+    package var credentialPush = ProtocolLimits.credentialPush
+    /// Whether this node has a controller, so that networks of its own address can be asked for.
+    package var hasController = false
+    package var likesPerPeer = EthernetLimits.likesPerPeer
+    package var likesTotal = EthernetLimits.likesTotal
+    package var membersPerNetwork = EthernetLimits.membersPerNetwork
+    package var packetQueue = EthernetLimits.packetQueue
+    package var localQueue = EthernetLimits.localQueue
+
+    package init() {}
+}

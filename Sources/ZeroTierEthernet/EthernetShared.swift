@@ -1,0 +1,162 @@
+//  What all networks of a node share: queues out, identities, multicast records, surroundings, counters.
+
+import NetPrimitives
+import ZeroTierWire
+
+/// Lent to a network for each of its verbs.
+struct EthernetShared: Sendable {
+    let identity: Identity
+    let configuration: EthernetConfiguration
+    var random: RandomSource
+
+    var packets: BoundedQueue<EthernetPacket>
+    var localFrames: BoundedQueue<LocalFrame>
+    var events = BoundedQueue<EthernetEvent>(capacity: EthernetLimits.eventQueue)
+    var drops = [UInt64](repeating: 0, count: EthernetDrop.allCases.count)
+
+    var groups: MulticastGroups
+    var upstreams: [Address] = []
+    var isUpstream = false
+    var latencies: [Address: Duration] = [:]
+
+    // Every change after which a remembered verdict on a flow may be wrong counts this up.
+    private(set) var flowEpoch: UInt64 = 1
+
+    private var identities: [Address: Identity] = [:]
+    private var identityOrder: [Address] = []
+    private var wanted: Set<Address> = []
+    private var wantedOrder: [Address] = []
+    private var gates: [Gate: MonotonicInstant] = [:]
+    private var authorisations: [Authorisation: MonotonicInstant] = [:]
+
+    /// Something that may happen once per interval with a peer.
+    enum Gate: Hashable, Sendable {
+        /// NETWORK_CREDENTIALS received.
+        case credentials(Address)
+        /// ERROR asking for credentials sent.
+        case credentialRequest(Address, NetworkID)
+        /// Credentials pushed because the peer asked.
+        case credentialPush(Address, NetworkID)
+    }
+
+    private struct Authorisation: Hashable, Sendable {
+        let network: NetworkID
+        let peer: Address
+    }
+
+    init(identity: Identity, configuration: EthernetConfiguration, random: RandomSource) {
+        self.identity = identity
+        self.configuration = configuration
+        self.random = random
+        packets = BoundedQueue(capacity: configuration.packetQueue)
+        localFrames = BoundedQueue(capacity: configuration.localQueue)
+        groups = MulticastGroups(
+            limitPerPeer: configuration.likesPerPeer, limitTotal: configuration.likesTotal,
+            life: ProtocolLimits.multicastLikeExpire)
+    }
+
+    var address: Address { identity.address }
+
+    // MARK: Out
+
+    mutating func count(_ drop: EthernetDrop) { drops[drop.rawValue] &+= 1 }
+
+    mutating func emit(_ event: EthernetEvent) { events.append(event) }
+
+    /// Queues a packet. A packet for ourselves, or for nobody, is not sent.
+    mutating func send(_ verb: Verb, _ payload: [UInt8], to destination: Address, compress: Bool = true) {
+        guard destination != address, !destination.isReserved else { return }
+        let packet = EthernetPacket(destination: destination, verb: verb, payload: payload, compress: compress)
+        if !packets.tryAppend(packet) { count(.packetQueueFull) }
+    }
+
+    mutating func sendReply(_ request: Verb, _ packetID: PacketID, _ body: [UInt8], to destination: Address) {
+        send(.ok, OKHeader(inReplyTo: request, packetID: packetID).payload(body), to: destination, compress: false)
+    }
+
+    mutating func sendError(_ request: Verb, _ packetID: PacketID, _ reason: ErrorReply.Reason, to peer: Address) {
+        send(
+            .error, ErrorReply(inReplyTo: request, packetID: packetID, reason: reason).encoded, to: peer,
+            compress: false)
+    }
+
+    mutating func deliver(_ frame: LocalFrame) {
+        if !localFrames.tryAppend(frame) { count(.localQueueFull) }
+    }
+
+    mutating func invalidateFlows() { flowEpoch &+= 1 }
+
+    // MARK: Identities
+
+    func identity(of address: Address) -> Identity? {
+        address == identity.address ? identity : identities[address]
+    }
+
+    /// Asks the node for an identity, once until it is given.
+    mutating func want(_ address: Address) {
+        guard !address.isReserved, identity(of: address) == nil, wanted.insert(address).inserted else { return }
+        wantedOrder.append(address)
+        if wantedOrder.count > EthernetLimits.wantedIdentities { wanted.remove(wantedOrder.removeFirst()) }
+        emit(.wantsIdentity(address))
+    }
+
+    /// Asks again for an identity that something still waits for.
+    mutating func wantAgain(_ address: Address) {
+        if wanted.contains(address) { emit(.wantsIdentity(address)) } else { want(address) }
+    }
+
+    /// Keeps an identity; false if it was known already.
+    mutating func learn(_ identity: Identity, keeping controllers: Set<Address>) -> Bool {
+        if wanted.remove(identity.address) != nil { wantedOrder.removeAll { $0 == identity.address } }
+        guard self.identity(of: identity.address) == nil else { return false }
+        identities[identity.address] = identity.withoutSecret
+        identityOrder.append(identity.address)
+        var attempts = identityOrder.count
+        while identityOrder.count > EthernetLimits.identities, attempts > 0 {
+            attempts -= 1
+            let oldest = identityOrder.removeFirst()
+            if controllers.contains(oldest) {
+                identityOrder.append(oldest)
+            } else {
+                identities[oldest] = nil
+            }
+        }
+        return true
+    }
+
+    // MARK: Gates
+
+    /// Whether something may happen now; if so, not again for `interval`.
+    mutating func pass(_ gate: Gate, _ interval: Duration, _ now: Now) -> Bool {
+        if let next = gates[gate], now.monotonic < next { return false }
+        if gates.count >= EthernetLimits.gates {
+            gates = gates.filter { $0.value > now.monotonic }
+            // Too many at once to tell apart: better to say no than to forget whom we told no.
+            if gates.count >= EthernetLimits.gates { return false }
+        }
+        gates[gate] = now.monotonic + interval
+        return true
+    }
+
+    mutating func expire(_ now: Now) {
+        gates = gates.filter { $0.value > now.monotonic }
+        authorisations = authorisations.filter { $0.value > now.monotonic }
+        groups.expire(now.monotonic)
+    }
+
+    // MARK: The local controller's members
+
+    mutating func authorise(_ peer: Address, _ network: NetworkID, _ now: Now) {
+        let key = Authorisation(network: network, peer: peer)
+        if authorisations.count >= EthernetLimits.authorisations, authorisations[key] == nil {
+            authorisations = authorisations.filter { $0.value > now.monotonic }
+            guard authorisations.count < EthernetLimits.authorisations else { return }
+        }
+        authorisations[key] = now.monotonic + ProtocolLimits.controllerAuthorizationMemory
+    }
+
+    func isAuthorised(_ peer: Address, _ network: NetworkID, _ now: Now) -> Bool {
+        guard let until = authorisations[Authorisation(network: network, peer: peer)] else { return false }
+        return now.monotonic < until
+    }
+}

@@ -1,0 +1,216 @@
+//  Frames on their way in: FRAME, EXT_FRAME, MULTICAST_FRAME. Nothing is copied unless it must wait.
+
+package import NetPrimitives
+package import ZeroTierWire
+
+extension EthernetEngine {
+    /// Decides on the frame in a packet's payload, `length` bytes of `packet` from `offset` on. Delivering it is the
+    /// caller's; answers and copies come out of `nextPacket`.
+    package mutating func admit(
+        _ verb: Verb, _ packet: RawSpan, at offset: Int, length: Int, from source: Address, packetID: PacketID,
+        now: Now
+    ) -> Admission {
+        let admission = admit(
+            verb, packet, at: offset, length: length, from: source, packetID: packetID, isRetry: false, now)
+        if case .drop(let reason, _) = admission { shared.count(reason) }
+        return admission
+    }
+
+    mutating func admit(
+        _ verb: Verb, _ packet: RawSpan, at offset: Int, length: Int, from source: Address, packetID: PacketID,
+        isRetry: Bool, _ now: Now
+    ) -> Admission {
+        guard offset >= 0, length >= FrameRoute.frameHeaderLength, offset <= packet.byteCount - length,
+            source != shared.address
+        else { return .drop(.malformed, trusted: false) }
+        let id = NetworkID(packet.loadUInt64(at: offset))
+        guard let slot = cachedSlot(id) else { return .drop(.networkNotJoined, trusted: false) }
+        switch verb {
+        case .frame:
+            let etherType = packet.loadUInt16(at: offset + 8)
+            let start = offset + FrameRoute.frameHeaderLength
+            let count = length - FrameRoute.frameHeaderLength
+            let flow = FlowKey(
+                network: slot, peer: source, source: .zero, destination: .zero, etherType: etherType, length: count,
+                frame: packet, at: start)
+            if let flow, let known = inboundFlows.verdict(flow, epoch: shared.flowEpoch, now.monotonic) {
+                guard known else { return .drop(.ruleInbound, trusted: true) }
+                return .frame(
+                    AdmittedFrame(
+                        network: slot, source: id.mac(of: source), destination: networks[slot].mac,
+                        etherType: etherType, offset: start, length: count))
+            }
+            let answer = networks[slot].admitFrame(
+                etherType, packet, at: start, length: count, from: source, &shared, now)
+            if let flow, let until = answer.until, case .frame = answer.admission {
+                inboundFlows.remember(true, flow, epoch: shared.flowEpoch, until: until)
+            } else if let flow, let until = answer.until, case .drop(.ruleInbound, _) = answer.admission {
+                inboundFlows.remember(false, flow, epoch: shared.flowEpoch, until: until)
+            }
+            guard case .parked = answer.admission, !isRetry else { return answer.admission }
+        case .extendedFrame:
+            let admission = networks[slot].admitExtended(
+                packet, at: offset, length: length, from: source, packetID: packetID, &shared, now)
+            guard case .parked = admission, !isRetry else { return admission }
+        case .multicastFrame:
+            let admission = networks[slot].admitMulticast(
+                packet, at: offset, length: length, from: source, packetID: packetID, &shared, now)
+            guard case .parked = admission, !isRetry else { return admission }
+        default:
+            return .drop(.unexpectedVerb, trusted: false)
+        }
+        return askAndPark(verb, packet.copyBytes(offset, length), from: source, packetID: packetID, id, slot: slot, now)
+    }
+
+    // One network carries nearly all traffic at a time.
+    private mutating func cachedSlot(_ id: NetworkID) -> SlotID? {
+        if id == lastNetwork.id, networks.contains(lastNetwork.slot) { return lastNetwork.slot }
+        guard let slot = slots[id] else { return nil }
+        lastNetwork = (id, slot)
+        return slot
+    }
+
+    /// Keeps a packet whose sender is not let in yet, and asks for what is missing: its credentials, or, if those are
+    /// here, the identity that they are to be compared with.
+    private mutating func askAndPark(
+        _ verb: Verb, _ payload: [UInt8], from source: Address, packetID: PacketID, _ id: NetworkID, slot: SlotID,
+        _ now: Now
+    ) -> Admission {
+        let lacksIdentity = networks[slot].lacksIdentity(of: source)
+        if !lacksIdentity { requestCredentials(verb, packetID, from: source, id, now) }
+        park(
+            verb, payload, from: source, packetID: packetID, network: id,
+            reason: lacksIdentity ? .identity(source) : .credentials, now)
+        return .parked
+    }
+}
+
+extension VirtualNetwork {
+    /// `until`: how long the verdict may be remembered for the flow.
+    mutating func admitFrame(
+        _ etherType: UInt16, _ packet: RawSpan, at start: Int, length: Int, from source: Address,
+        _ shared: inout EthernetShared, _ now: Now
+    ) -> (admission: Admission, until: MonotonicInstant?) {
+        guard gate(source, &shared, now) else { return (.parked, nil) }
+        guard length > 0 else { return (.done(trusted: true), nil) }
+        let facts = FrameFacts(
+            isInbound: true, source: source, destination: address, sourceMAC: id.mac(of: source),
+            destinationMAC: mac, etherType: etherType, length: length)
+        let level = filterIncoming(facts, from: source, packet, at: start, &shared)
+        var until: MonotonicInstant?
+        if hasFlowRules, let member = members[source], let last = member.lastAnnouncement,
+            member.capabilities.allSatisfy({ VirtualNetwork.isFunctionOfFlow($0.rules) })
+        {
+            until = last + ProtocolLimits.multicastLikeAnnounce
+        }
+        guard level != .drop else { return (.drop(.ruleInbound, trusted: true), until) }
+        let frame = AdmittedFrame(
+            network: slot, source: facts.sourceMAC, destination: mac, etherType: etherType, offset: start,
+            length: length)
+        return (.frame(frame), until)
+    }
+
+    mutating func admitExtended(
+        _ packet: RawSpan, at offset: Int, length: Int, from source: Address, packetID: PacketID,
+        _ shared: inout EthernetShared, _ now: Now
+    ) -> Admission {
+        guard let frame = try? ExtendedFrame(decoding: packet.copyBytes(offset, length)) else {
+            return .drop(.malformed, trusted: false)
+        }
+        if let membership = frame.membership { _ = add(membership, &shared, now) }
+        guard gate(source, &shared, now), let config else { return .parked }
+        guard !frame.data.isEmpty, frame.source.bits != 0, frame.source != mac else {
+            return .drop(.ownSource, trusted: true)
+        }
+        let start = offset + length - frame.data.count
+        let facts = FrameFacts(
+            isInbound: true, source: source, destination: address, sourceMAC: frame.source,
+            destinationMAC: frame.destination, etherType: frame.etherType, length: frame.data.count)
+        let level = filterIncoming(facts, from: source, packet, at: start, &shared)
+        if level == .accept {
+            if frame.source != id.mac(of: source) {
+                guard activeBridges.contains(source) else { return .drop(.bridgingNotAllowed, trusted: true) }
+                bridges.learn(frame.source, behind: source)
+            } else if frame.destination != mac {
+                let isWelcome = frame.destination.isMulticast ? config.multicastLimit > 0 : isActiveBridge
+                guard isWelcome else { return .drop(.notForUs, trusted: true) }
+            }
+        }
+        if frame.wantsAcknowledgement {
+            var body = ByteWriter(capacity: 8)
+            body.networkID(id)
+            shared.sendReply(.extendedFrame, packetID, body.bytes, to: source)
+        }
+        guard level != .drop else { return .drop(.ruleInbound, trusted: true) }
+        return .frame(
+            AdmittedFrame(
+                network: slot, source: frame.source, destination: frame.destination, etherType: frame.etherType,
+                offset: start, length: frame.data.count))
+    }
+
+    mutating func admitMulticast(
+        _ packet: RawSpan, at offset: Int, length: Int, from source: Address, packetID: PacketID,
+        _ shared: inout EthernetShared, _ now: Now
+    ) -> Admission {
+        guard let frame = try? MulticastFrame(decoding: packet.copyBytes(offset, length)) else {
+            return .drop(.malformed, trusted: false)
+        }
+        if let membership = frame.membership { _ = add(membership, &shared, now) }
+        guard gate(source, &shared, now), let config else { return .parked }
+        guard config.multicastLimit > 0 else { return .drop(.multicastDisabled, trusted: true) }
+        let sourceMAC = frame.source ?? id.mac(of: source)
+        guard !frame.data.isEmpty, frame.data.count <= ProtocolLimits.maximumVirtualMTU, frame.group.mac.isMulticast,
+            sourceMAC.bits != 0, !sourceMAC.isMulticast
+        else { return .drop(.malformed, trusted: true) }
+        guard sourceMAC != mac else { return .drop(.ownSource, trusted: true) }
+        if frame.isToBeReplicated, replicators.contains(address) {
+            sendMulticast(
+                origin: source, to: frame.group, sourceMAC: sourceMAC, etherType: frame.etherType, data: frame.data,
+                &shared, now)
+        }
+        if sourceMAC != id.mac(of: source) {
+            guard activeBridges.contains(source) else { return .drop(.bridgingNotAllowed, trusted: true) }
+            bridges.learn(sourceMAC, behind: source)
+        }
+        let start = offset + length - frame.data.count
+        let facts = FrameFacts(
+            isInbound: true, source: source, destination: address, sourceMAC: sourceMAC,
+            destinationMAC: frame.group.mac, etherType: frame.etherType, length: frame.data.count)
+        let level = filterIncoming(facts, from: source, packet, at: start, &shared)
+        answerImplicitGather(frame, source, packetID, &shared, now)
+        guard level != .drop else { return .drop(.ruleInbound, trusted: true) }
+        return .frame(
+            AdmittedFrame(
+                network: slot, source: sourceMAC, destination: frame.group.mac, etherType: frame.etherType,
+                offset: start, length: frame.data.count))
+    }
+
+    // The sender wants to know more subscribers.
+    private func answerImplicitGather(
+        _ frame: MulticastFrame, _ source: Address, _ packetID: PacketID, _ shared: inout EthernetShared, _ now: Now
+    ) {
+        guard let limit = frame.gatherLimit, limit > 0 else { return }
+        let result = shared.gather(
+            id, frame.group, limit: limit, for: source, includingSelf: wants(frame.group), now)
+        guard !result.members.isEmpty else { return }
+        let reply = MulticastFrameReply(network: id, group: frame.group, result: result)
+        shared.sendReply(.multicastFrame, packetID, reply.encoded, to: source)
+    }
+}
+
+extension EthernetShared {
+    /// What we know of a group, for another node.
+    mutating func gather(
+        _ network: NetworkID, _ group: MulticastGroup, limit: UInt32, for asker: Address, includingSelf: Bool,
+        _ now: Now
+    ) -> GatherResult {
+        let room = min(Int(clamping: limit), GatherResult.maximumAddresses)
+        var members: [Address] = includingSelf ? [address] : []
+        if members.count > room { members.removeLast() }
+        members.append(
+            contentsOf: groups.sample(
+                network, group, limit: room - members.count, except: asker, random: &random, now.monotonic))
+        let total = groups.count(network, group) + (includingSelf ? 1 : 0)
+        return GatherResult(total: UInt32(clamping: total), members: members)
+    }
+}

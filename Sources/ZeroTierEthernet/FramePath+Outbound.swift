@@ -1,0 +1,194 @@
+//  Frames on their way out: a route for bursts to members, and the slow door for everything else.
+
+package import NetPrimitives
+package import ZeroTierWire
+
+extension EthernetEngine {
+    // MARK: Bursts
+
+    /// Where a burst goes. `frame` holds the first bytes of its first frame's payload from `offset` on: at least the
+    /// network and transport headers, so that rules can be asked. The answer holds for all frames of the burst.
+    package mutating func route(_ key: FrameKey, frame: RawSpan, at offset: Int, now: Now) -> FrameRouting {
+        guard offset >= 0, offset <= frame.byteCount, key.length >= 0 else { return .control }
+        let slot = key.network
+        guard networks.contains(slot) else { return dropped(.noSuchNetwork) }
+        if key.destination.isMulticast { return .control }
+        let flow = FlowKey(
+            network: slot, peer: Address(0), source: key.source, destination: key.destination,
+            etherType: key.etherType, length: key.length, frame: frame, at: offset)
+        if let flow, let known = outboundFlows.verdict(flow, epoch: shared.flowEpoch, now.monotonic) {
+            if case .drop(let reason) = known { shared.count(reason) }
+            return known
+        }
+        let answer = networks[slot].route(key, frame, at: offset, &shared, now)
+        if let flow, let until = answer.until {
+            outboundFlows.remember(answer.routing, flow, epoch: shared.flowEpoch, until: until)
+        }
+        if case .drop(let reason) = answer.routing { shared.count(reason) }
+        return answer.routing
+    }
+
+    private mutating func dropped(_ reason: EthernetDrop) -> FrameRouting {
+        shared.count(reason)
+        return .drop(reason)
+    }
+
+    /// Writes the header of a route's packets at `offset`, of `FrameRoute.headerLength` bytes.
+    package func writeHeader(_ route: FrameRoute, into packet: inout MutableRawSpan, at offset: Int) {
+        route.writeHeader(into: &packet, at: offset)
+    }
+
+    // MARK: Single frames
+
+    /// Sends one frame in owned bytes: every kind, `route` or not. What leaves comes out of `nextPacket`, what is answered
+    /// locally out of `nextLocalFrame`. Nil when it went on its way, else why not.
+    @discardableResult
+    package mutating func sendFrame(
+        network slot: SlotID, source: MACAddress, destination: MACAddress, etherType: UInt16, payload: [UInt8],
+        now: Now
+    ) -> EthernetDrop? {
+        guard networks.contains(slot) else {
+            shared.count(.noSuchNetwork)
+            return .noSuchNetwork
+        }
+        let frame = LocalFrame(
+            network: slot, source: source, destination: destination, etherType: etherType, payload: payload)
+        let reason = networks[slot].send(frame, &shared, now)
+        if let reason { shared.count(reason) }
+        return reason
+    }
+
+    // MARK: Groups
+
+    /// Adds groups that the local stack wants frames of. Those that follow from assigned addresses, and broadcast, are
+    /// there without. False if there are too many.
+    @discardableResult
+    package mutating func subscribe(network slot: SlotID, to groups: [MulticastGroup], now: Now) -> Bool {
+        networks.contains(slot) && networks[slot].subscribe(groups, &shared, now)
+    }
+
+    /// Takes groups back. Others notice after ten minutes.
+    package mutating func unsubscribe(network slot: SlotID, from groups: [MulticastGroup]) {
+        guard networks.contains(slot) else { return }
+        networks[slot].subscriptions.removeAll { groups.contains($0) }
+    }
+}
+
+extension VirtualNetwork {
+    /// Routes a burst. `until` says how long the answer may be remembered for the flow; nil: not at all.
+    mutating func route(
+        _ key: FrameKey, _ frame: RawSpan, at offset: Int, _ shared: inout EthernetShared, _ now: Now
+    ) -> (routing: FrameRouting, until: MonotonicInstant?) {
+        guard let config else { return (.drop(.noConfiguration), nil) }
+        guard key.length <= config.mtu else { return (.drop(.frameTooLong), nil) }
+        guard key.source == mac, id.isMember(key.destination), key.destination != mac else { return (.control, nil) }
+        let peer = id.address(of: key.destination)
+        let facts = FrameFacts(
+            isInbound: false, source: address, destination: peer, sourceMAC: key.source,
+            destinationMAC: key.destination, etherType: key.etherType, length: key.length)
+        let verdict = decideOutbound(facts, frame, at: offset, &shared.random)
+        if verdict.ranOut || verdict.copy != nil || verdict.capabilityCopy != nil || verdict.redirect != nil {
+            return (.control, nil)
+        }
+        let isPure = hasFlowRules && hasFlowCapabilities
+        let pushTime = shared.configuration.credentialPush
+        guard verdict.level != .drop else {
+            return (.drop(.ruleOutbound), isPure ? now.monotonic + pushTime : nil)
+        }
+        pushCredentialsIfDue(to: peer, &shared, now)
+        members[peer]?.lastUse = now.monotonic
+        let route = FrameRoute(
+            destination: peer, verb: .frame, network: id, etherType: key.etherType, sourceMAC: key.source,
+            destinationMAC: key.destination)
+        let pushed = members[peer]?.lastPush ?? now.monotonic
+        return (.send(route), isPure ? pushed + pushTime : nil)
+    }
+
+    /// Sends one frame. Nil when it went on its way.
+    mutating func send(_ frame: LocalFrame, _ shared: inout EthernetShared, _ now: Now) -> EthernetDrop? {
+        guard let config else { return .noConfiguration }
+        guard frame.payload.count <= config.mtu else { return .frameTooLong }
+        let isBridged = frame.source != mac
+        if isBridged, !isActiveBridge { return .notABridge }
+        if frame.destination.isMulticast { return sendToGroup(frame, config, isBridged, &shared, now) }
+        if frame.destination == mac {
+            shared.deliver(frame)
+            return nil
+        }
+        if id.isMember(frame.destination) { return sendToMember(frame, isBridged, &shared, now) }
+        return sendToBridges(frame, &shared)
+    }
+
+    private func outboundFacts(_ frame: LocalFrame, to destination: Address) -> FrameFacts {
+        FrameFacts(
+            isInbound: false, source: address, destination: destination, sourceMAC: frame.source,
+            destinationMAC: frame.destination, etherType: frame.etherType, length: frame.payload.count)
+    }
+
+    private mutating func sendToGroup(
+        _ frame: LocalFrame, _ config: NetworkConfig, _ isBridged: Bool, _ shared: inout EthernetShared, _ now: Now
+    ) -> EthernetDrop? {
+        var group = MulticastGroup(mac: frame.destination)
+        if frame.destination.isBroadcast {
+            if let asked = AddressResolution.group(ofARP: frame.payload, etherType: frame.etherType) {
+                group = asked
+            } else if !config.broadcastEnabled {
+                return .broadcastDisabled
+            }
+        } else if let answer = AddressResolution.advertisement(
+            for: frame.payload, etherType: frame.etherType, soliciting: frame.source, destination: frame.destination,
+            config: config, slot: slot, myself: address)
+        {
+            shared.deliver(answer)
+            return nil
+        }
+        guard config.multicastLimit > 0 else { return .multicastDisabled }
+        if isBridged { noteBridgedGroup(group, &shared, now) }
+        guard filterOutgoing(outboundFacts(frame, to: Address(0)), frame.payload, observed: true, &shared) else {
+            return .ruleOutbound
+        }
+        sendMulticast(
+            origin: nil, to: group, sourceMAC: frame.source, etherType: frame.etherType, data: frame.payload, &shared,
+            now)
+        return nil
+    }
+
+    private mutating func sendToMember(
+        _ frame: LocalFrame, _ isBridged: Bool, _ shared: inout EthernetShared, _ now: Now
+    ) -> EthernetDrop? {
+        let peer = id.address(of: frame.destination)
+        guard filterOutgoing(outboundFacts(frame, to: peer), frame.payload, observed: true, &shared) else {
+            return .ruleOutbound
+        }
+        pushCredentialsIfDue(to: peer, &shared, now)
+        members[peer]?.lastUse = now.monotonic
+        if isBridged {
+            let packet = ExtendedFrame(
+                network: id, destination: frame.destination, source: frame.source, etherType: frame.etherType,
+                data: frame.payload)
+            shared.send(.extendedFrame, packet.encoded, to: peer, compress: false)
+        } else {
+            let packet = Frame(network: id, etherType: frame.etherType, data: frame.payload)
+            shared.send(.frame, packet.encoded, to: peer, compress: false)
+        }
+        return nil
+    }
+
+    // A bridge that lacks our credentials asks for them and keeps the frame meanwhile.
+    private mutating func sendToBridges(_ frame: LocalFrame, _ shared: inout EthernetShared) -> EthernetDrop? {
+        guard filterOutgoing(outboundFacts(frame, to: Address(0)), frame.payload, observed: true, &shared) else {
+            return .ruleOutbound
+        }
+        let targets = bridgeTargets(for: frame.destination, &shared)
+        guard !targets.isEmpty else { return .noBridge }
+        let packet = ExtendedFrame(
+            network: id, destination: frame.destination, source: frame.source, etherType: frame.etherType,
+            data: frame.payload
+        ).encoded
+        for target in targets
+        where filterOutgoing(outboundFacts(frame, to: target), frame.payload, observed: false, &shared) {
+            shared.send(.extendedFrame, packet, to: target, compress: false)
+        }
+        return nil
+    }
+}

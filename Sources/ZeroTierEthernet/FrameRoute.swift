@@ -1,0 +1,177 @@
+//  What passes between the node and the Ethernet engine for a single frame: numbers and verdicts, no bytes that live on.
+//  Read first: Docs/architecture.md, "The one way for a packet out" and "in".
+//
+//  FRAME      offset size  field            EXTENDED FRAME  offset size  field
+//               0      8   network ID                         0      8   network ID
+//               8      2   EtherType                          8      1   flags, 0
+//              10      -   payload                            9      6   destination MAC
+//                                                            15      6   source MAC
+//                                                            21      2   EtherType
+//                                                            23      -   payload
+
+package import NetPrimitives
+package import ZeroTierWire
+
+/// A frame, or a burst of frames of one flow, that the local stack wants to send.
+package struct FrameKey: Hashable, Sendable {
+    /// The network's slot, as `EthernetEngine.join` gave it.
+    package var network: SlotID
+    package var source: MACAddress
+    package var destination: MACAddress
+    package var etherType: UInt16
+    /// Bytes of the Ethernet payload of the first frame (its longest, for a burst).
+    package var length: Int
+
+    package init(network: SlotID, source: MACAddress, destination: MACAddress, etherType: UInt16, length: Int) {
+        self.network = network
+        self.source = source
+        self.destination = destination
+        self.etherType = etherType
+        self.length = length
+    }
+}
+
+/// Where the frames of a burst go and what is written before each payload. A value for one turn of the loop.
+package struct FrameRoute: Hashable, Sendable {
+    /// The member that gets the packets.
+    package let destination: Address
+    /// `.frame` or `.extendedFrame`.
+    package let verb: Verb
+    package let network: NetworkID
+    package let etherType: UInt16
+    /// Only written for `.extendedFrame`.
+    package let sourceMAC: MACAddress
+    package let destinationMAC: MACAddress
+
+    /// Header bytes before the Ethernet payload, of both verbs.
+    package static let frameHeaderLength = 10
+    package static let extendedFrameHeaderLength = 23
+
+    /// Bytes that `writeHeader` writes: the Ethernet payload begins that far after the packet's payload offset.
+    package var headerLength: Int {
+        verb == .frame ? FrameRoute.frameHeaderLength : FrameRoute.extendedFrameHeaderLength
+    }
+
+    /// Writes the verb's header at `offset`; the span must have room for `headerLength` bytes there.
+    package func writeHeader(into packet: inout MutableRawSpan, at offset: Int) {
+        packet.storeUInt64(network.value, at: offset)
+        if verb == .frame {
+            packet.storeUInt16(etherType, at: offset + 8)
+        } else {
+            packet.storeUInt8(0, at: offset + 8)
+            packet.storeUInt48(destinationMAC.bits, at: offset + 9)
+            packet.storeUInt48(sourceMAC.bits, at: offset + 15)
+            packet.storeUInt16(etherType, at: offset + 21)
+        }
+    }
+}
+
+/// The answer to "where does this burst go?".
+package enum FrameRouting: Sendable {
+    /// Fill slots: header, then frame.
+    case send(FrameRoute)
+    /// Not a case for the fast path (multicast, neighbour discovery, bridges, copies for observers, rules that look
+    /// deep): write each frame into owned bytes and give it to `sendFrame`.
+    case control
+    case drop(EthernetDrop)
+}
+
+/// A frame that may be delivered: the payload is `length` bytes at `offset` of the span given to `admit`.
+package struct AdmittedFrame: Hashable, Sendable {
+    package let network: SlotID
+    package let source: MACAddress
+    package let destination: MACAddress
+    package let etherType: UInt16
+    package let offset: Int
+    package let length: Int
+}
+
+/// The answer to "may this packet's frame be delivered?".
+package enum Admission: Sendable {
+    /// Deliver it. The peer is trusted: tell the peer engine.
+    case frame(AdmittedFrame)
+    /// Nothing to deliver. `trusted` says whether the packet proved that the peer is a member of a network of ours.
+    case done(trusted: Bool)
+    /// The sender has not proved membership yet: the packet is kept for some seconds and comes out of `nextLocalFrame`
+    /// if it does.
+    case parked
+    case drop(EthernetDrop, trusted: Bool)
+
+    /// Whether to note trust in the peer.
+    package var isTrusted: Bool {
+        switch self {
+        case .frame: true
+        case .done(let trusted), .drop(_, let trusted): trusted
+        case .parked: false
+        }
+    }
+}
+
+/// What became of a control packet of this layer.
+package enum Reception: Hashable, Sendable {
+    /// Done; `trusted` says whether to note trust in the peer.
+    case done(trusted: Bool)
+    /// Kept until an identity or a credential arrives.
+    case parked
+    case drop(EthernetDrop)
+
+    package var isTrusted: Bool {
+        if case .done(let trusted) = self { trusted } else { false }
+    }
+}
+
+/// Every way in which a frame or a packet of this layer dies. Counted per case.
+package enum EthernetDrop: Int, Hashable, Sendable, CaseIterable {
+    // Outbound
+    case noSuchNetwork
+    case noConfiguration
+    case frameTooLong
+    case notABridge
+    case ruleOutbound
+    case redirected
+    case multicastDisabled
+    case broadcastDisabled
+    case noBridge
+    case packetQueueFull
+    case localQueueFull
+    // Inbound
+    case malformed
+    case networkNotJoined
+    case membershipMissing
+    case waitingQueueFull
+    case waitingTimedOut
+    case ruleInbound
+    case keepalive
+    case ownSource
+    case bridgingNotAllowed
+    case notForUs
+    case credentialsTooOften
+    case credentialInvalid
+    case notAuthorised
+    case likeLimitPerPeer
+    case likeLimitTotal
+    case notFromController
+    case badSignature
+    case badConfiguration
+    case duplicateChunk
+    case unexpectedVerb
+}
+
+/// A frame for the local stack that does not lie in a received packet: local answers, frames that waited, loopback.
+package struct LocalFrame: Hashable, Sendable {
+    package let network: SlotID
+    package let source: MACAddress
+    package let destination: MACAddress
+    package let etherType: UInt16
+    package let payload: [UInt8]
+}
+
+/// A packet for a peer, in owned bytes.
+package struct EthernetPacket: Hashable, Sendable {
+    package let destination: Address
+    package let verb: Verb
+    /// From the byte after the verb on.
+    package let payload: [UInt8]
+    /// Whether the sender may compress the payload if that makes it shorter.
+    package let compress: Bool
+}

@@ -1,0 +1,142 @@
+//  The whole decision on a frame: base rules, then capabilities; and the copies and redirections that follow from it.
+//  Read first: zerotier/ZeroTierOne node/Network.cpp, filterOutgoingPacket and filterIncomingPacket (facts only).
+
+import NetPrimitives
+import ZeroTierWire
+
+/// What base rules and capabilities together say of a frame.
+struct FrameVerdict: Hashable, Sendable {
+    enum Level: Hashable, Sendable {
+        case drop
+        case accept
+        /// Deliver whatever the MACs say.
+        case superAccept
+    }
+
+    var level: Level
+    /// Copies for observers that the base rules, and the capability that accepted, ask for.
+    var copy: RuleVerdict.Copy?
+    var capabilityCopy: RuleVerdict.Copy?
+    /// The member that gets the frame instead.
+    var redirect: Address?
+    /// More of the frame must be seen.
+    var ranOut = false
+}
+
+extension VirtualNetwork {
+    /// The decision on an outbound frame, or on its first bytes. Without side effects but for randomness.
+    borrowing func decideOutbound(
+        _ facts: FrameFacts, _ frame: RawSpan, at offset: Int, _ random: inout RandomSource
+    ) -> FrameVerdict {
+        guard let config else { return FrameVerdict(level: .drop) }
+        let remote = facts.destination.value == 0 ? nil : members[facts.destination]
+        let base = RuleFilter.evaluate(
+            config.rules, facts, frame: frame, at: offset, myself: address, config: config, remote: remote,
+            random: &random)
+        var verdict = FrameVerdict(level: .drop, copy: base.copy, ranOut: base.ranOut)
+        switch base.result {
+        case .drop: return verdict
+        case .accept, .superAccept: verdict.level = .accept
+        case .redirect:
+            verdict.level = .accept
+            verdict.redirect = base.destination
+        case .noMatch:
+            for capability in config.capabilities {
+                let own = RuleFilter.evaluate(
+                    capability.rules, facts, frame: frame, at: offset, myself: address, config: config,
+                    remote: remote, random: &random)
+                verdict.ranOut = verdict.ranOut || own.ranOut
+                guard own.result != .noMatch, own.result != .drop else { continue }
+                verdict.level = .accept
+                verdict.capabilityCopy = own.copy
+                if own.result == .redirect { verdict.redirect = own.destination }
+                break
+            }
+        }
+        return verdict
+    }
+
+    /// The decision on an inbound frame of `peer`, who passed the gate.
+    borrowing func decideInbound(
+        _ facts: FrameFacts, from peer: Address, _ frame: RawSpan, at offset: Int, _ random: inout RandomSource
+    ) -> FrameVerdict {
+        guard let config else { return FrameVerdict(level: .drop) }
+        let remote = members[peer]
+        let base = RuleFilter.evaluate(
+            config.rules, facts, frame: frame, at: offset, myself: address, config: config, remote: remote,
+            random: &random)
+        var verdict = FrameVerdict(level: .drop, copy: base.copy, ranOut: base.ranOut)
+        switch base.result {
+        case .drop: return verdict
+        case .accept: verdict.level = .accept
+        case .superAccept: verdict.level = .superAccept
+        case .redirect:
+            verdict.level = .accept
+            verdict.redirect = base.destination
+        case .noMatch:
+            for capability in remote?.capabilities ?? [] where remote?.isUsable(capability, config) == true {
+                let theirs = RuleFilter.evaluate(
+                    capability.rules, facts, frame: frame, at: offset, myself: address, config: config,
+                    remote: remote, random: &random)
+                verdict.ranOut = verdict.ranOut || theirs.ranOut
+                guard theirs.result != .noMatch, theirs.result != .drop else { continue }
+                verdict.level = theirs.result == .superAccept ? .superAccept : .accept
+                verdict.capabilityCopy = theirs.copy
+                if theirs.result == .redirect { verdict.redirect = theirs.destination }
+                break
+            }
+        }
+        return verdict
+    }
+
+    // MARK: Effects
+
+    /// Decides on a whole outbound frame, sends copies and redirections if `observed`, and says whether it may go on to
+    /// its destination.
+    mutating func filterOutgoing(
+        _ facts: FrameFacts, _ data: [UInt8], observed: Bool, _ shared: inout EthernetShared
+    ) -> Bool {
+        let verdict = data.withBytes { decideOutbound(facts, $0, at: 0, &shared.random) }
+        guard verdict.level != .drop else { return false }
+        guard observed else { return true }
+        send(verdict.capabilityCopy, .outboundTee, .outboundWatch, facts, data, &shared)
+        send(verdict.copy, .outboundTee, .outboundWatch, facts, data, &shared)
+        guard let redirect = verdict.redirect else { return true }
+        sendCopy(data, to: redirect, flags: ExtendedFrame.Reason.outboundRedirect.rawValue, facts, &shared)
+        shared.count(.redirected)
+        return false
+    }
+
+    /// Decides on an inbound frame that lies in a span, and sends what the rules ask for.
+    mutating func filterIncoming(
+        _ facts: FrameFacts, from peer: Address, _ frame: RawSpan, at offset: Int, _ shared: inout EthernetShared
+    ) -> FrameVerdict.Level {
+        let verdict = decideInbound(facts, from: peer, frame, at: offset, &shared.random)
+        guard verdict.level != .drop else { return .drop }
+        if verdict.copy == nil, verdict.capabilityCopy == nil, verdict.redirect == nil { return verdict.level }
+        let data = frame.copyBytes(offset, facts.length)
+        send(verdict.capabilityCopy, .inboundTee, .inboundWatch, facts, data, &shared)
+        send(verdict.copy, .inboundTee, .inboundWatch, facts, data, &shared)
+        guard let redirect = verdict.redirect else { return verdict.level }
+        sendCopy(data, to: redirect, flags: ExtendedFrame.Reason.inboundRedirect.rawValue, facts, &shared)
+        return .drop
+    }
+
+    private func send(
+        _ copy: RuleVerdict.Copy?, _ tee: ExtendedFrame.Reason, _ watch: ExtendedFrame.Reason, _ facts: FrameFacts,
+        _ data: [UInt8], _ shared: inout EthernetShared
+    ) {
+        guard let copy else { return }
+        let flags = copy.isWatched ? watch.rawValue | ExtendedFrame.acknowledgeFlag : tee.rawValue
+        sendCopy(Array(data.prefix(copy.length)), to: copy.to, flags: flags, facts, &shared)
+    }
+
+    private func sendCopy(
+        _ data: [UInt8], to target: Address, flags: UInt8, _ facts: FrameFacts, _ shared: inout EthernetShared
+    ) {
+        let frame = ExtendedFrame(
+            network: id, flags: flags, destination: facts.destinationMAC, source: facts.sourceMAC,
+            etherType: facts.etherType, data: data)
+        shared.send(.extendedFrame, frame.encoded, to: target)
+    }
+}

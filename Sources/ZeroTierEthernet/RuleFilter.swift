@@ -1,0 +1,476 @@
+//  Evaluates rule tables on frames: semantics of release 1.14.
+//  Read first: zerotier/ZeroTierOne node/Network.cpp, _doZtFilter (facts only).
+//
+//  A table is read from top to bottom. Matches are joined into a set, left to right, by AND or OR; an action happens if
+//  the set that stands before it is true. A match that cannot be asked of a frame (ports of ARP) fails whatever its NOT
+//  says; some tag matches succeed whatever their NOT says.
+
+import NetPrimitives
+import ZeroTierWire
+
+/// What is known of a frame beside its bytes.
+struct FrameFacts: Hashable, Sendable {
+    var isInbound: Bool
+    var source: Address
+    /// 0 while not known: before the subscribers of a multicast, or the bridge, are chosen.
+    var destination: Address
+    var sourceMAC: MACAddress
+    var destinationMAC: MACAddress
+    var etherType: UInt16
+    var vlanID: UInt16 = 0
+    /// Bytes of the Ethernet payload; there may be fewer in the span.
+    var length: Int
+}
+
+/// The result of one table.
+struct RuleVerdict: Hashable, Sendable {
+    enum Result: Hashable, Sendable {
+        case noMatch
+        case drop
+        case redirect
+        case accept
+        /// Accepted for us as an observer: delivered whatever the MACs say.
+        case superAccept
+    }
+
+    /// A copy for an observer.
+    struct Copy: Hashable, Sendable {
+        var to: Address
+        var length: Int
+        var isWatched: Bool
+    }
+
+    var result: Result
+    var destination: Address
+    var copy: Copy?
+    /// Class of service; nil if no rule set one.
+    var priority: UInt8?
+    /// The verdict needed bytes beyond those that were given.
+    var ranOut = false
+}
+
+/// The evaluator of one table on one frame.
+struct RuleFilter {
+    private enum Answer {
+        case plain(Bool)
+        /// False whatever NOT says.
+        case never
+        /// True whatever NOT says.
+        case always
+    }
+
+    private let facts: FrameFacts
+    private let myself: Address
+    // Where the payload begins in the span, and how many of its bytes are there.
+    private let offset: Int
+    private let available: Int
+    private var superAccept = false
+    private var skipsDrop = false
+    private var ranOut = false
+
+    /// Evaluates `rules`. `remote` is what the other member proved; nil if there is none. `frame` holds the payload, or
+    /// its first bytes, from `offset` on.
+    static func evaluate(
+        _ rules: [Rule], _ facts: FrameFacts, frame: RawSpan, at offset: Int, myself: Address,
+        config: borrowing NetworkConfig, remote: Member?, random: inout RandomSource
+    ) -> RuleVerdict {
+        var filter = RuleFilter(facts: facts, myself: myself, offset: offset, available: frame.byteCount - offset)
+        return filter.run(rules, frame, config, remote, &random)
+    }
+
+    private init(facts: FrameFacts, myself: Address, offset: Int, available: Int) {
+        self.facts = facts
+        self.myself = myself
+        self.offset = offset
+        self.available = min(max(0, available), facts.length)
+    }
+
+    private mutating func run(
+        _ rules: [Rule], _ frame: RawSpan, _ config: borrowing NetworkConfig, _ remote: Member?,
+        _ random: inout RandomSource
+    ) -> RuleVerdict {
+        var verdict = RuleVerdict(result: .noMatch, destination: facts.destination)
+        var isSet = true
+        for rule in rules {
+            if rule.isAction {
+                if isSet {
+                    if let result = act(rule.kind, &verdict) {
+                        verdict.result = result
+                        verdict.ranOut = ranOut
+                        return verdict
+                    }
+                } else {
+                    noteObserver(rule.kind)
+                    isSet = true
+                }
+                continue
+            }
+            if !isSet, !rule.isAlternative { continue }
+            let holds: Bool
+            switch answer(rule.kind, frame, config, remote, &random) {
+            case .plain(let value): holds = value != rule.isNegated
+            case .never: holds = false
+            case .always: holds = true
+            }
+            isSet = rule.isAlternative ? isSet || holds : isSet && holds
+        }
+        verdict.ranOut = ranOut
+        return verdict
+    }
+
+    // MARK: Actions
+
+    /// Takes an action; nil to go on with the next rule, with the set still true.
+    private mutating func act(_ kind: Rule.Kind, _ verdict: inout RuleVerdict) -> RuleVerdict.Result? {
+        switch kind {
+        case .drop:
+            guard skipsDrop else { return .drop }
+            skipsDrop = false
+            return nil
+        case .accept: return superAccept ? .superAccept : .accept
+        case .break: return .noMatch
+        case .priority(let level):
+            verdict.priority = level <= 8 ? level : 4
+            return .accept
+        case .tee(let target, _, let length): return copy(to: target, length, isWatched: false, &verdict)
+        case .watch(let target, _, let length): return copy(to: target, length, isWatched: true, &verdict)
+        case .redirect(let target, _, _):
+            switch observe(target, verdict) {
+            case .nobody: return nil
+            case .us: return .superAccept
+            case .other:
+                verdict.destination = target
+                return .redirect
+            }
+        default: return nil
+        }
+    }
+
+    private mutating func copy(
+        to target: Address, _ length: UInt16, isWatched: Bool, _ verdict: inout RuleVerdict
+    ) -> RuleVerdict.Result? {
+        switch observe(target, verdict) {
+        case .nobody: return nil
+        case .us: return .superAccept
+        case .other:
+            let count = length == 0 ? facts.length : min(facts.length, Int(length))
+            verdict.copy = RuleVerdict.Copy(to: target, length: count, isWatched: isWatched)
+            return nil
+        }
+    }
+
+    private enum Observer {
+        /// Its target has the frame or gets it anyway.
+        case nobody
+        /// We are the observer, and here is the frame.
+        case us
+        case other
+    }
+
+    private func observe(_ target: Address, _ verdict: RuleVerdict) -> Observer {
+        if target == facts.source { return .nobody }
+        if target == myself { return facts.isInbound ? .us : .nobody }
+        return target == verdict.destination ? .nobody : .other
+    }
+
+    // A copy rule for us that did not apply here applied at the sender.
+    private mutating func noteObserver(_ kind: Rule.Kind) {
+        guard facts.isInbound else { return }
+        switch kind {
+        case .tee(let target, _, _), .watch(let target, _, _), .redirect(let target, _, _):
+            if target == myself { superAccept = true }
+        default: break
+        }
+    }
+
+    // MARK: Bytes
+
+    /// A byte of the payload; 0 beyond what is there (and then the verdict is marked).
+    private mutating func byte(_ index: Int, _ frame: RawSpan) -> UInt8 {
+        guard index >= 0, index < available else {
+            if index >= 0, index < facts.length { ranOut = true }
+            return 0
+        }
+        return frame.loadUInt8(at: offset + index)
+    }
+
+    private mutating func uint16(_ index: Int, _ frame: RawSpan) -> UInt16 {
+        UInt16(byte(index, frame)) << 8 | UInt16(byte(index + 1, frame))
+    }
+
+    private mutating func uint32(_ index: Int, _ frame: RawSpan) -> UInt32 {
+        UInt32(uint16(index, frame)) << 16 | UInt32(uint16(index + 2, frame))
+    }
+
+    private mutating func ipv6(_ index: Int, _ frame: RawSpan) -> IPAddress {
+        let high = UInt64(uint32(index, frame)) << 32 | UInt64(uint32(index + 4, frame))
+        return IPAddress(
+            v6High: high, low: UInt64(uint32(index + 8, frame)) << 32 | UInt64(uint32(index + 12, frame)))
+    }
+
+    private var isIPv4: Bool { facts.etherType == 0x0800 && facts.length >= 20 }
+    private var isIPv6: Bool { facts.etherType == 0x86dd && facts.length >= 40 }
+
+    private mutating func ipv4HeaderLength(_ frame: RawSpan) -> Int { 4 * Int(byte(0, frame) & 15) }
+
+    /// The upper-layer protocol of an IPv6 packet and where it begins; nil if there is none within the frame.
+    private mutating func walkIPv6(_ frame: RawSpan) -> (proto: UInt8, position: Int)? {
+        guard isIPv6 else { return nil }
+        var position = 40
+        var proto = byte(6, frame)
+        while proto == 0 || proto == 43 || proto == 60 || proto == 135 {
+            guard position + 8 <= facts.length else { return nil }
+            proto = byte(position, frame)
+            position += Int(byte(position + 1, frame)) * 8 + 8
+            guard position <= facts.length else { return nil }
+        }
+        return (proto, position)
+    }
+
+    // MARK: Matches
+
+    private mutating func answer(
+        _ kind: Rule.Kind, _ frame: RawSpan, _ config: borrowing NetworkConfig, _ remote: Member?,
+        _ random: inout RandomSource
+    ) -> Answer {
+        switch kind {
+        case .sourceAddress(let address): return .plain(address == facts.source)
+        case .destinationAddress(let address): return .plain(address == facts.destination)
+        case .vlanID(let id): return .plain(id == facts.vlanID)
+        // Frames carry no VLAN tag here: priority and drop eligibility are 0.
+        case .vlanPriority(let value), .vlanDropEligible(let value): return .plain(value == 0)
+        case .sourceMAC(let mac): return .plain(mac == facts.sourceMAC)
+        case .destinationMAC(let mac): return .plain(mac == facts.destinationMAC)
+        case .sourceIPv4(let address, let bits): return matchIPv4(12, address, bits, frame)
+        case .destinationIPv4(let address, let bits): return matchIPv4(16, address, bits, frame)
+        case .sourceIPv6(let address, let bits): return matchIPv6(8, address, bits, frame)
+        case .destinationIPv6(let address, let bits): return matchIPv6(24, address, bits, frame)
+        case .typeOfService(let mask, let from, let to): return matchTypeOfService(mask, from, to, frame)
+        case .ipProtocol(let number): return matchProtocol(number, frame)
+        case .etherType(let number): return .plain(number == facts.etherType)
+        case .icmp(let type, let code, let flags): return matchICMP(type, flags & 1 != 0 ? code : nil, frame)
+        case .sourcePorts(let from, let to): return matchPorts(0, from, to, frame)
+        case .destinationPorts(let from, let to): return matchPorts(2, from, to, frame)
+        case .characteristics(let mask):
+            return .plain(characteristics(frame, config, remote) & mask != 0)
+        case .frameSize(let from, let to):
+            return .plain(facts.length >= Int(from) && facts.length <= Int(to))
+        case .random(let probability): return .plain(random.nextUInt32() <= probability)
+        case .integerRange(let start, let end, let index, let format):
+            return matchInteger(start, end, Int(index), format, frame)
+        case .unknown: return .plain(config.unknownMatches)
+        default: return matchTag(kind, config, remote)
+        }
+    }
+
+    private mutating func matchIPv4(_ index: Int, _ address: UInt32, _ bits: UInt8, _ frame: RawSpan) -> Answer {
+        guard isIPv4 else { return .never }
+        guard bits > 0 else { return .plain(true) }
+        let shift = UInt32(32 - min(32, Int(bits)))
+        return .plain(uint32(index, frame) >> shift == address >> shift)
+    }
+
+    // The rule's address is not masked: with host bits set it never matches.
+    private mutating func matchIPv6(_ index: Int, _ address: IPAddress, _ bits: UInt8, _ frame: RawSpan) -> Answer {
+        guard isIPv6 else { return .never }
+        return .plain(ipv6(index, frame).masked(to: Int(bits)) == address)
+    }
+
+    private mutating func matchTypeOfService(
+        _ mask: UInt8, _ from: UInt8, _ to: UInt8, _ frame: RawSpan
+    ) -> Answer {
+        let value: UInt8
+        if isIPv4 {
+            value = byte(1, frame) & mask
+        } else if isIPv6 {
+            value = UInt8(truncatingIfNeeded: uint16(0, frame) >> 4) & mask
+        } else {
+            return .never
+        }
+        return .plain(value >= from && value <= to)
+    }
+
+    private mutating func matchProtocol(_ number: UInt8, _ frame: RawSpan) -> Answer {
+        if isIPv4 { return .plain(byte(9, frame) == number) }
+        guard let (proto, _) = walkIPv6(frame) else { return .never }
+        return .plain(proto == number)
+    }
+
+    private mutating func matchICMP(_ type: UInt8, _ code: UInt8?, _ frame: RawSpan) -> Answer {
+        let position: Int
+        if isIPv4 {
+            position = ipv4HeaderLength(frame)
+            guard byte(9, frame) == 1, facts.length >= position + 2 else { return .never }
+        } else if let walk = walkIPv6(frame), walk.proto == 58, facts.length >= walk.position + 2 {
+            position = walk.position
+        } else {
+            return .never
+        }
+        guard byte(position, frame) == type else { return .plain(false) }
+        guard let code else { return .plain(true) }
+        return .plain(byte(position + 1, frame) == code)
+    }
+
+    private static func hasPorts(_ proto: UInt8) -> Bool {
+        proto == 6 || proto == 17 || proto == 132 || proto == 136
+    }
+
+    // `within`: 0 for the source port, 2 for the destination port.
+    private mutating func matchPorts(_ within: Int, _ from: UInt16, _ to: UInt16, _ frame: RawSpan) -> Answer {
+        if isIPv4 {
+            let position = ipv4HeaderLength(frame)
+            guard RuleFilter.hasPorts(byte(9, frame)), facts.length > position + 4 else { return .plain(false) }
+            let port = uint16(position + within, frame)
+            return .plain(port >= from && port <= to)
+        }
+        guard let (proto, position) = walkIPv6(frame) else { return .never }
+        guard RuleFilter.hasPorts(proto), facts.length > position + 4 else { return .plain(false) }
+        let port = uint16(position + within, frame)
+        // Port 0 never matches on IPv6: so do real nodes.
+        return .plain(port > 0 && port >= from && port <= to)
+    }
+
+    private mutating func matchInteger(
+        _ start: UInt64, _ end: UInt64, _ index: Int, _ format: UInt8, _ frame: RawSpan
+    ) -> Answer {
+        let bits = Int(format & 63) + 1
+        let bytes = (bits + 7) / 8
+        let isLittleEndian = format & 0x80 != 0
+        var value: UInt64 = 0
+        if isLittleEndian {
+            if index + bytes <= facts.length {
+                for position in 0..<bytes {
+                    value |= UInt64(byte(index + position, frame)) << UInt64(8 * (8 - bytes + position))
+                }
+                value >>= UInt64(64 - bits)
+            }
+        } else if index + 8 <= facts.length {
+            for position in (8 - bytes)..<8 { value = value << 8 | UInt64(byte(index + position, frame)) }
+            if bits < 64 { value &= (1 << UInt64(bits)) - 1 }
+        }
+        // Only 32 bits of the width are kept, as the reference does.
+        let width = (end &- start) & 0xffff_ffff
+        return .plain(value >= start && value <= start &+ width)
+    }
+
+    // MARK: Characteristics
+
+    private mutating func characteristics(
+        _ frame: RawSpan, _ config: borrowing NetworkConfig, _ remote: Member?
+    ) -> UInt64 {
+        var result: UInt64 = facts.isInbound ? 1 << 63 : 0
+        if facts.destinationMAC.isMulticast { result |= 1 << 62 }
+        if facts.destinationMAC.isBroadcast { result |= 1 << 61 }
+        result |= ownershipCharacteristics(frame, config, remote)
+        if isIPv4 {
+            let position = ipv4HeaderLength(frame)
+            if byte(9, frame) == 6, facts.length > position + 13 { result |= tcpFlags(position, frame) }
+        } else if let walk = walkIPv6(frame), walk.proto == 6, facts.length > walk.position + 14 {
+            result |= tcpFlags(walk.position, frame)
+        }
+        return result
+    }
+
+    private mutating func tcpFlags(_ position: Int, _ frame: RawSpan) -> UInt64 {
+        UInt64(byte(position + 13, frame)) | UInt64(byte(position + 12, frame) & 15) << 8
+    }
+
+    // Bit 60: the sender's IP address is known to be its own; bit 59: so is its MAC.
+    private mutating func ownershipCharacteristics(
+        _ frame: RawSpan, _ config: borrowing NetworkConfig, _ remote: Member?
+    ) -> UInt64 {
+        let ipBit: UInt64 = 1 << 60
+        let macBit: UInt64 = 1 << 59
+        var result: UInt64 = 0
+        var source: IPAddress?
+        if isIPv4 {
+            source = IPAddress(v4: uint32(12, frame))
+        } else if isIPv6 {
+            let isNeighbourMessage = facts.length >= 64 && byte(6, frame) == 58
+            if isNeighbourMessage, byte(40, frame) == 0x87 {
+                result |= ipBit
+            } else if isNeighbourMessage, byte(40, frame) == 0x88 {
+                source = ipv6(48, frame)
+            } else {
+                source = ipv6(8, frame)
+            }
+        } else if facts.etherType == 0x0806, facts.length >= 28 {
+            source = IPAddress(v4: uint32(14, frame))
+        }
+        if facts.isInbound {
+            guard let remote else { return result }
+            if let source, remote.owns(source, config) || RuleFilter.isEmulated(source, config) { result |= ipBit }
+            if remote.owns(facts.sourceMAC, config) { result |= macBit }
+        } else {
+            if let source, config.ownerships.contains(where: { $0.owns(source) }) { result |= ipBit }
+            if config.ownerships.contains(where: { $0.owns(facts.sourceMAC) }) { result |= macBit }
+        }
+        return result
+    }
+
+    /// Whether an IPv6 source lies in a range whose neighbours are answered locally: it counts as authenticated for
+    /// every sender.
+    private static func isEmulated(_ source: IPAddress, _ config: borrowing NetworkConfig) -> Bool {
+        guard source.isIPv6, config.emulatesNeighbours else { return false }
+        let network = config.network
+        let sixPlane = network.sixPlaneAddress(of: config.issuedTo)
+        let rfc4193 = network.rfc4193Address(of: config.issuedTo)
+        return config.addresses.contains { own in
+            (own.address == sixPlane
+                && IPPrefix(sixPlane, length: NetworkID.sixPlanePrefixLength).contains(source))
+                || (own.address == rfc4193
+                    && IPPrefix(rfc4193, length: NetworkID.rfc4193PrefixLength).contains(source))
+        }
+    }
+
+    // MARK: Tags
+
+    private mutating func matchTag(
+        _ kind: Rule.Kind, _ config: borrowing NetworkConfig, _ remote: Member?
+    ) -> Answer {
+        switch kind {
+        case .tagSender(let id, let value):
+            return matchOneTag(id, value, isRemote: facts.isInbound, isReceiver: false, config, remote)
+        case .tagReceiver(let id, let value):
+            return matchOneTag(id, value, isRemote: !facts.isInbound, isReceiver: true, config, remote)
+        case .tagsDifference(let id, let value):
+            return compareTags(id, config, remote) { $0 > $1 ? $0 - $1 <= value : $1 - $0 <= value }
+        case .tagsAnd(let id, let value): return compareTags(id, config, remote) { $0 & $1 == value }
+        case .tagsOr(let id, let value): return compareTags(id, config, remote) { $0 | $1 == value }
+        case .tagsXor(let id, let value): return compareTags(id, config, remote) { $0 ^ $1 == value }
+        case .tagsEqual(let id, let value): return compareTags(id, config, remote) { $0 == value && $1 == value }
+        default: return .plain(false)
+        }
+    }
+
+    private mutating func compareTags(
+        _ id: UInt32, _ config: borrowing NetworkConfig, _ remote: Member?, _ compare: (UInt32, UInt32) -> Bool
+    ) -> Answer {
+        guard let mine = config.tag(id) else { return .never }
+        guard let theirs = remote?.tag(id, config) else {
+            if facts.isInbound, !superAccept { return .never }
+            // Outbound we do not know the other's tags yet: let it decide.
+            skipsDrop = true
+            return .always
+        }
+        return .plain(compare(mine.value, theirs.value))
+    }
+
+    private mutating func matchOneTag(
+        _ id: UInt32, _ value: UInt32, isRemote: Bool, isReceiver: Bool, _ config: borrowing NetworkConfig,
+        _ remote: Member?
+    ) -> Answer {
+        if superAccept {
+            skipsDrop = true
+            return .always
+        }
+        if isRemote {
+            if let theirs = remote?.tag(id, config) { return .plain(theirs.value == value) }
+            guard isReceiver else { return .never }
+            skipsDrop = true
+            return .always
+        }
+        guard let mine = config.tag(id) else { return .never }
+        return .plain(mine.value == value)
+    }
+}

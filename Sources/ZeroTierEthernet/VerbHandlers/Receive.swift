@@ -1,0 +1,152 @@
+//  The door for control packets of this layer, their replies and errors; and for packets that waited.
+
+package import NetPrimitives
+package import ZeroTierWire
+
+extension EthernetEngine {
+    /// Takes a control packet: MULTICAST_LIKE, MULTICAST_GATHER, NETWORK_CREDENTIALS, NETWORK_CONFIG, and
+    /// NETWORK_CONFIG_REQUEST on a node without a controller. Frames go to `admit`.
+    package mutating func receive(
+        _ verb: Verb, _ payload: [UInt8], from source: Address, packetID: PacketID, now: Now
+    ) -> Reception {
+        counted(receive(verb, payload, from: source, packetID: packetID, isRetry: false, now))
+    }
+
+    /// Takes the body (behind `OKHeader`) of an OK that answers a packet of ours.
+    package mutating func receiveReply(
+        to verb: Verb, _ body: [UInt8], from source: Address, packetID: PacketID, now: Now
+    ) -> Reception {
+        counted(receiveReply(to: verb, body, from: source, packetID: packetID, isRetry: false, now))
+    }
+
+    private mutating func counted(_ reception: Reception) -> Reception {
+        if case .drop(let reason) = reception { shared.count(reason) }
+        return reception
+    }
+
+    private mutating func receive(
+        _ verb: Verb, _ payload: [UInt8], from source: Address, packetID: PacketID, isRetry: Bool, _ now: Now
+    ) -> Reception {
+        switch verb {
+        case .multicastLike: receiveMulticastLike(payload, from: source, now)
+        case .multicastGather: receiveMulticastGather(payload, from: source, packetID: packetID, now)
+        case .networkCredentials:
+            receiveNetworkCredentials(payload, from: source, packetID: packetID, isRetry: isRetry, now)
+        case .networkConfig:
+            receiveConfigChunk(payload, from: source, packetID: packetID, isReply: false, now)
+        case .networkConfigRequest: refuseConfigRequest(payload, from: source, packetID: packetID)
+        default: .drop(.unexpectedVerb)
+        }
+    }
+
+    private mutating func receiveReply(
+        to verb: Verb, _ body: [UInt8], from source: Address, packetID: PacketID, isRetry: Bool, _ now: Now
+    ) -> Reception {
+        switch verb {
+        case .networkConfigRequest:
+            receiveConfigChunk(body, from: source, packetID: packetID, isReply: true, now)
+        case .multicastGather: receiveMulticastGatherReply(body, now)
+        case .multicastFrame: receiveMulticastFrameReply(body, now)
+        // Acknowledgements of watched frames, and of pushed configurations (which quote ECHO).
+        case .extendedFrame, .networkConfig: .done(trusted: false)
+        default: .drop(.unexpectedVerb)
+        }
+    }
+
+    // MARK: Waiting
+
+    mutating func park(
+        _ verb: Verb, _ payload: [UInt8], from source: Address, packetID: PacketID, network: NetworkID?,
+        reason: WaitingPacket.Reason, isReply: Bool = false, _ now: Now
+    ) {
+        let packet = WaitingPacket(
+            verb: verb, payload: payload, source: source, packetID: packetID, network: network, reason: reason,
+            expires: now.monotonic + EthernetLimits.waitingLife, isReply: isReply)
+        for _ in 0..<waiting.append(packet) { shared.count(.waitingQueueFull) }
+        if deadlines.deadline(of: .waiting) == nil {
+            deadlines.schedule(.waiting, at: now.monotonic + EthernetLimits.credentialRequestInterval)
+        }
+    }
+
+    /// Asks a peer for its credentials, at most twice a second.
+    mutating func requestCredentials(
+        _ verb: Verb, _ packetID: PacketID, from source: Address, _ id: NetworkID, _ now: Now
+    ) {
+        guard
+            shared.pass(.credentialRequest(source, id), EthernetLimits.credentialRequestInterval, now)
+        else { return }
+        shared.sendError(verb, packetID, .needMembershipCertificate(id), to: source)
+    }
+
+    /// Every half second while packets wait: gives up the old ones, asks again for what the others need.
+    mutating func tickWaiting(_ now: Now) {
+        let expired = waiting.take { $0.expires <= now.monotonic }
+        for _ in expired { shared.count(.waitingTimedOut) }
+        for packet in waiting.packets {
+            switch packet.reason {
+            case .credentials:
+                if let network = packet.network {
+                    requestCredentials(packet.verb, packet.packetID, from: packet.source, network, now)
+                }
+            case .identity(let address): shared.wantAgain(address)
+            }
+        }
+        guard !waiting.isEmpty else { return }
+        deadlines.schedule(.waiting, at: now.monotonic + EthernetLimits.credentialRequestInterval)
+    }
+
+    /// Tries again what waited for a peer's credentials (all peers' of a network after a new configuration), or for an
+    /// identity.
+    mutating func retryWaiting(
+        of peers: Set<Address>?, network: NetworkID? = nil, identity: Address? = nil, _ now: Now
+    ) {
+        guard !waiting.isEmpty else { return }
+        let packets = waiting.take { packet in
+            if let identity {
+                return packet.reason == .identity(identity)
+                    || (packet.reason == .credentials && packet.source == identity)
+            }
+            if let network, packet.network != network { return false }
+            return packet.reason == .credentials && peers?.contains(packet.source) ?? true
+        }
+        for packet in packets where packet.expires > now.monotonic { retry(packet, now) }
+    }
+
+    private mutating func retry(_ packet: WaitingPacket, _ now: Now) {
+        if packet.isReply {
+            _ = counted(
+                receiveReply(
+                    to: packet.verb, packet.payload, from: packet.source, packetID: packet.packetID, isRetry: true,
+                    now))
+            return
+        }
+        switch packet.verb {
+        case .frame, .extendedFrame, .multicastFrame: retryFrame(packet, now)
+        default:
+            _ = counted(
+                receive(
+                    packet.verb, packet.payload, from: packet.source, packetID: packet.packetID, isRetry: true, now))
+        }
+    }
+
+    private mutating func retryFrame(_ packet: WaitingPacket, _ now: Now) {
+        let payload = packet.payload
+        let admission = payload.withBytes { bytes in
+            admit(
+                packet.verb, bytes, at: 0, length: bytes.byteCount, from: packet.source, packetID: packet.packetID,
+                isRetry: true, now)
+        }
+        switch admission {
+        case .frame(let frame):
+            shared.deliver(
+                LocalFrame(
+                    network: frame.network, source: frame.source, destination: frame.destination,
+                    etherType: frame.etherType,
+                    payload: Array(payload[frame.offset..<frame.offset + frame.length])))
+        // Its time goes on running.
+        case .parked: for _ in 0..<waiting.append(packet) { shared.count(.waitingQueueFull) }
+        case .drop(let reason, _): shared.count(reason)
+        case .done: break
+        }
+    }
+}

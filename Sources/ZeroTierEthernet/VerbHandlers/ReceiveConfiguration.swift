@@ -1,0 +1,148 @@
+//  NETWORK_CONFIG, OK(NETWORK_CONFIG_REQUEST), and the errors that answer requests.
+
+package import NetPrimitives
+package import ZeroTierWire
+
+extension EthernetEngine {
+    mutating func receiveConfigChunk(
+        _ payload: [UInt8], from source: Address, packetID: PacketID, isReply: Bool, _ now: Now
+    ) -> Reception {
+        guard let chunk = try? NetworkConfigChunk(decoding: payload) else { return .drop(.malformed) }
+        guard let slot = slots[chunk.network] else { return .drop(.networkNotJoined) }
+        guard !chunk.network.isAdHoc else { return .drop(.notFromController) }
+        let bytes: [UInt8]
+        let updateID: UInt64
+        if let placement = chunk.placement {
+            updateID = placement.updateID
+            guard !networks[slot].assembly.isDuplicate(placement) else { return .drop(.duplicateChunk) }
+            switch chunk.verdict({ shared.identity(of: $0) }) {
+            case .invalid: return .drop(.badSignature)
+            case .needsIdentity(let signer):
+                shared.want(signer)
+                park(
+                    isReply ? .networkConfigRequest : .networkConfig, payload, from: source, packetID: packetID,
+                    network: chunk.network, reason: .identity(signer), isReply: isReply, now)
+                return .parked
+            case .valid: break
+            }
+            if placement.flags & NetworkConfigChunk.fastPropagateFlag != 0 {
+                networks[slot].propagate(payload, from: source, &shared)
+            }
+            switch networks[slot].assembly.add(chunk.data, placement) {
+            case .incomplete: return .done(trusted: false)
+            case .refused: return .drop(.badConfiguration)
+            case .whole(let whole): bytes = whole
+            }
+        } else {
+            guard source == chunk.network.controller else { return .drop(.notFromController) }
+            bytes = chunk.data
+            updateID = packetID.value
+        }
+        guard let config = try? NetworkConfig(decoding: bytes),
+            networks[slot].apply(config, origin: .controller, &shared, now)
+        else { return .drop(.badConfiguration) }
+        if !isReply { acknowledge(chunk.network, updateID, packetID, to: source) }
+        retryWaiting(of: nil, network: chunk.network, now)
+        return .done(trusted: false)
+    }
+
+    // The quoted verb is ECHO in every release; controllers ignore the reply.
+    private mutating func acknowledge(
+        _ network: NetworkID, _ updateID: UInt64, _ packetID: PacketID, to source: Address
+    ) {
+        var body = ByteWriter(capacity: 16)
+        body.networkID(network)
+        body.uint64(updateID)
+        shared.sendReply(.echo, packetID, body.bytes, to: source)
+    }
+
+    /// A node without a controller says so.
+    mutating func refuseConfigRequest(
+        _ payload: [UInt8], from source: Address, packetID: PacketID
+    ) -> Reception {
+        guard let request = try? NetworkConfigRequest(decoding: payload) else { return .drop(.malformed) }
+        shared.sendError(.networkConfigRequest, packetID, .unsupportedOperation(request.network), to: source)
+        return .done(trusted: false)
+    }
+
+    /// Takes an ERROR about something of this layer. What the controller alone may say is believed from it alone.
+    package mutating func receiveError(_ error: ErrorReply, from source: Address, now: Now) -> Reception {
+        guard let id = error.reason.network, let slot = slots[id] else { return .drop(.networkNotJoined) }
+        let isFromController = source == id.controller && !id.isAdHoc
+        let isAboutConfig = error.header.inReplyTo == .networkConfigRequest
+        switch error.reason {
+        case .objectNotFound, .unsupportedOperation:
+            guard isFromController, isAboutConfig else { return refuse(.notFromController) }
+            networks[slot].fail(.notFound, &shared)
+        case .networkAccessDenied:
+            guard isFromController else { return refuse(.notFromController) }
+            networks[slot].fail(.accessDenied, &shared)
+        case .networkAuthenticationRequired(_, let info):
+            guard isFromController else { return refuse(.notFromController) }
+            let details = SingleSignOn(failureInfo: WireDictionary(decoding: info))
+            networks[slot].fail(.authenticationRequired, info: details, &shared)
+        case .needMembershipCertificate:
+            networks[slot].pushOnRequest(to: source, &shared, now)
+        case .unwantedMulticast(_, let mac, let distinguisher):
+            guard networks[slot].gate(source, &shared, now) else { return refuse(.membershipMissing) }
+            shared.groups.remove(source, from: MulticastGroup(mac: mac, distinguisher: distinguisher), of: id)
+        default: return refuse(.unexpectedVerb)
+        }
+        return .done(trusted: false)
+    }
+
+    private mutating func refuse(_ reason: EthernetDrop) -> Reception {
+        shared.count(reason)
+        return .drop(reason)
+    }
+
+    // MARK: Networks whose controller is this node
+
+    /// Gives the answer of the local controller to `localConfigurationRequest`, or a push of it.
+    package mutating func receiveLocalConfiguration(_ config: NetworkConfig, now: Now) {
+        guard let slot = slots[config.network], config.network.controller == shared.address else { return }
+        guard networks[slot].apply(config, origin: .controller, &shared, now) else {
+            shared.count(.badConfiguration)
+            return
+        }
+        retryWaiting(of: nil, network: config.network, now)
+    }
+
+    /// Gives the refusal of the local controller: `.notFound` or `.accessDenied`.
+    package mutating func receiveLocalFailure(_ id: NetworkID, _ status: NetworkStatus) {
+        guard let slot = slots[id], id.controller == shared.address else { return }
+        networks[slot].fail(status, &shared)
+    }
+
+    /// Takes a revocation that the local controller made.
+    package mutating func receiveLocalRevocation(_ revocation: Revocation, now: Now) {
+        guard let slot = slots[revocation.network] else { return }
+        _ = networks[slot].add(revocation, from: shared.address, &shared, now)
+    }
+
+    /// Notes that the local controller sent a member its configuration: its groups are kept, and its gathers answered.
+    package mutating func authorise(_ member: Address, on network: NetworkID, now: Now) {
+        shared.authorise(member, network, now)
+    }
+}
+
+extension VirtualNetwork {
+    /// Passes a piece on to all members known, if its controller wants that.
+    func propagate(_ payload: [UInt8], from source: Address, _ shared: inout EthernetShared) {
+        for peer in members.keys.sorted() where peer != source && peer != id.controller {
+            shared.send(.networkConfig, payload, to: peer)
+        }
+    }
+
+    /// A peer that refused our packet wants to see our credentials.
+    mutating func pushOnRequest(to peer: Address, _ shared: inout EthernetShared, _ now: Now) {
+        guard config?.membership != nil else { return }
+        let isOfThisConfig = members[peer]?.pushedConfiguration == configSequence
+        if isOfThisConfig, let last = members[peer]?.lastPush,
+            now.monotonic - last <= ProtocolLimits.credentialsInterval
+        {
+            return
+        }
+        pushCredentials(to: peer, &shared, now)
+    }
+}

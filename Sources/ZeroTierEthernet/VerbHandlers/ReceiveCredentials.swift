@@ -1,0 +1,128 @@
+//  NETWORK_CREDENTIALS: what others prove, or pass on of revocations.
+
+import NetPrimitives
+import ZeroTierWire
+
+extension EthernetEngine {
+    private struct Tally {
+        var isAccepted = false
+        var isRejected = false
+        var missing: [Address] = []
+        /// Members whose entries changed.
+        var changed: Set<Address> = []
+
+        mutating func note(_ outcome: CredentialOutcome, of member: Address) {
+            switch outcome {
+            case .added:
+                isAccepted = true
+                changed.insert(member)
+            case .redundant: isAccepted = true
+            case .rejected: isRejected = true
+            case .needsIdentity(let signer): missing.append(signer)
+            }
+        }
+    }
+
+    mutating func receiveNetworkCredentials(
+        _ payload: [UInt8], from source: Address, packetID: PacketID, isRetry: Bool, _ now: Now
+    ) -> Reception {
+        if !isRetry {
+            guard shared.pass(.credentials(source), ProtocolLimits.credentialsInterval, now) else {
+                return .drop(.credentialsTooOften)
+            }
+        }
+        guard let credentials = try? NetworkCredentials(decoding: payload) else { return .drop(.malformed) }
+        var tally = Tally()
+        for item in credentials.memberships {
+            guard let slot = slots[item.network] else { continue }
+            tally.note(networks[slot].add(item, &shared, now), of: item.issuedTo)
+        }
+        for item in credentials.capabilities {
+            guard let slot = slots[item.network] else { continue }
+            tally.note(networks[slot].add(item, &shared, now), of: item.issuedTo)
+        }
+        for item in credentials.tags {
+            guard let slot = slots[item.network] else { continue }
+            tally.note(networks[slot].add(item, &shared, now), of: item.issuedTo)
+        }
+        for item in credentials.revocations {
+            guard let slot = slots[item.network] else { continue }
+            tally.note(networks[slot].add(item, from: source, &shared, now), of: item.target)
+        }
+        for item in credentials.ownerships {
+            guard let slot = slots[item.network] else { continue }
+            tally.note(networks[slot].add(item, &shared, now), of: item.issuedTo)
+        }
+        if let signer = tally.missing.first {
+            for address in tally.missing { shared.want(address) }
+            park(
+                .networkCredentials, payload, from: source, packetID: packetID, network: nil,
+                reason: .identity(signer), now)
+        }
+        if tally.isRejected { shared.count(.credentialInvalid) }
+        if !tally.changed.isEmpty { retryWaiting(of: tally.changed, now) }
+        if tally.isAccepted { return .done(trusted: true) }
+        return tally.missing.isEmpty ? .done(trusted: false) : .parked
+    }
+}
+
+extension VirtualNetwork {
+    // An entry is made only for a member that the controller vouched for.
+    private mutating func update(
+        _ peer: Address, _ shared: inout EthernetShared, _ now: Now,
+        _ change: (inout Member, (Address) -> Identity?) -> CredentialOutcome
+    ) -> CredentialOutcome {
+        var member = members[peer] ?? Member(now.monotonic)
+        let outcome = change(&member) { shared.identity(of: $0) }
+        guard outcome == .added else { return outcome }
+        if members[peer] == nil { touch(peer, &shared, now) }
+        if member.fingerprintWords == nil {
+            if let identity = shared.identity(of: peer) {
+                member.fingerprintWords = Membership.fingerprintWords(identity.fingerprint)
+            } else {
+                // The gate will compare it with the membership.
+                shared.want(peer)
+            }
+        }
+        members[peer] = member
+        shared.invalidateFlows()
+        return outcome
+    }
+
+    mutating func add(_ new: Membership, _ shared: inout EthernetShared, _ now: Now) -> CredentialOutcome {
+        guard new.network == id else { return .rejected }
+        return update(new.issuedTo, &shared, now) { $0.add(new, $1) }
+    }
+
+    mutating func add(_ new: Capability, _ shared: inout EthernetShared, _ now: Now) -> CredentialOutcome {
+        update(new.issuedTo, &shared, now) { $0.add(new, $1) }
+    }
+
+    mutating func add(_ new: Tag, _ shared: inout EthernetShared, _ now: Now) -> CredentialOutcome {
+        update(new.issuedTo, &shared, now) { $0.add(new, $1) }
+    }
+
+    mutating func add(_ new: Ownership, _ shared: inout EthernetShared, _ now: Now) -> CredentialOutcome {
+        update(new.issuedTo, &shared, now) { $0.add(new, $1) }
+    }
+
+    mutating func add(
+        _ new: Revocation, from source: Address, _ shared: inout EthernetShared, _ now: Now
+    ) -> CredentialOutcome {
+        let outcome = update(new.target, &shared, now) { member, identity in
+            switch new.verdict(identity) {
+            case .valid: member.revoke(new)
+            case .invalid: .rejected
+            case .needsIdentity(let signer): .needsIdentity(signer)
+            }
+        }
+        guard outcome == .added, new.isFastPropagated else { return outcome }
+        var credentials = NetworkCredentials()
+        credentials.revocations = [new]
+        let payload = credentials.encoded
+        for peer in members.keys.sorted() where peer != source && peer != new.signer {
+            shared.send(.networkCredentials, payload, to: peer)
+        }
+        return outcome
+    }
+}

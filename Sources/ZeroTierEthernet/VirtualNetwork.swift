@@ -1,0 +1,303 @@
+//  A joined network: configuration, members, groups. The join state machine.
+//  Read first: zerotier/ZeroTierOne node/Network.hpp (facts only).
+//
+//  requesting --config--> ok --config--> ok                every 5 s until the first config, then every 60 s
+//      |                   |
+//      +----- error -------+--> denied, not found, authentication required     a config stays in force
+//                                 --config--> ok
+
+import NetPrimitives
+import ZeroTierWire
+
+/// One network and all that is kept for it. Its verbs are in the files named after what they do.
+struct VirtualNetwork: ~Copyable {
+    /// Where a configuration came from.
+    enum Origin: Hashable, Sendable {
+        case disk
+        case controller
+        /// Made by ourselves: an ad-hoc network.
+        case derived
+    }
+
+    let id: NetworkID
+    let address: Address
+    let mac: MACAddress
+    var slot = SlotID.none
+    var authorization: String
+
+    private(set) var config: NetworkConfig?
+    /// Counts configurations, so that a push can be told to be of an older one.
+    private(set) var configSequence: UInt64 = 0
+    private(set) var failure: NetworkStatus?
+    private(set) var failureInfo: SingleSignOn?
+    var hasPortError = false
+    // When the configuration was taken; nil for one from disk, which counts as infinitely old.
+    private var configTime: MonotonicInstant?
+
+    // What follows from the configuration and is asked for often.
+    private(set) var activeBridges: [Address] = []
+    private(set) var replicators: [Address] = []
+    private(set) var isActiveBridge = false
+    /// Whether verdicts of the base rules may be remembered per flow.
+    private(set) var hasFlowRules = false
+    private(set) var hasFlowCapabilities = false
+
+    var members: [Address: Member] = [:]
+    var assembly = ConfigAssembly()
+    var bridges = BridgeRoutes()
+    /// Groups that the host asked for, sorted.
+    var subscriptions: [MulticastGroup] = []
+    /// Groups that hosts behind this bridge used, and until when they are announced.
+    var bridgedGroups: [MulticastGroup: MonotonicInstant] = [:]
+    var senders: [MulticastGroup: MulticastSender] = [:]
+    var lastAnnouncement: MonotonicInstant?
+
+    init(id: NetworkID, address: Address, authorization: String) {
+        self.id = id
+        self.address = address
+        self.authorization = authorization
+        mac = id.mac(of: address)
+    }
+
+    // MARK: State
+
+    var status: NetworkStatus {
+        if hasPortError { return .portError }
+        if let failure { return failure }
+        return config == nil ? .requestingConfiguration : .ok
+    }
+
+    func snapshot(_ slot: SlotID) -> NetworkSnapshot {
+        NetworkSnapshot(
+            slot: slot, id: id, mac: mac, status: status, isPrivate: !(config?.isPublic ?? false),
+            name: config?.name ?? "", mtu: config?.mtu ?? ProtocolLimits.virtualMTU,
+            revision: config?.revision ?? 0, isBridge: isActiveBridge,
+            broadcastEnabled: config?.broadcastEnabled ?? false,
+            multicastLimit: Int(clamping: config?.multicastLimit ?? 0), addresses: config?.addresses ?? [],
+            routes: config?.routes ?? [], dns: config?.dns ?? NetworkDNS(), multicastSubscriptions: allGroups(),
+            singleSignOn: failure == .authenticationRequired ? failureInfo : nil)
+    }
+
+    /// Notes that the controller refused. What was configured before stays in force.
+    mutating func fail(_ status: NetworkStatus, info: SingleSignOn? = nil, _ shared: inout EthernetShared) {
+        let changed = failure != status || failureInfo != info
+        failure = status
+        failureInfo = info
+        if changed { shared.emit(.statusChanged(network: slot, id: id, self.status)) }
+    }
+
+    // MARK: Configuration
+
+    /// Asks for a configuration when none is there or the last one is a minute old; makes one for an ad-hoc network.
+    mutating func requestConfigurationIfDue(_ shared: inout EthernetShared, _ now: Now) {
+        if config != nil, let configTime, now.monotonic - configTime < ProtocolLimits.networkConfigRefresh { return }
+        if id.isAdHoc {
+            guard AdHocNetwork(id) != nil else { return }
+            let timestamp = UInt64(clamping: now.unixMilliseconds)
+            if let made = AdHocNetwork.configuration(id, member: address, timestamp: timestamp) {
+                apply(made, origin: .derived, &shared, now)
+            } else {
+                fail(.notFound, &shared)
+            }
+            return
+        }
+        let metadata = requestMetadata(shared.configuration)
+        if id.controller == address {
+            if shared.configuration.hasController {
+                shared.emit(.localConfigurationRequest(network: slot, id: id, metadata: metadata))
+            } else {
+                fail(.notFound, &shared)
+            }
+            return
+        }
+        let request = NetworkConfigRequest(
+            network: id, metadata: metadata, revision: config?.revision ?? 0, timestamp: config?.timestamp ?? 0)
+        shared.send(.networkConfigRequest, request.encoded, to: id.controller)
+    }
+
+    private func requestMetadata(_ configuration: EthernetConfiguration) -> [UInt8] {
+        var metadata = RequestMetadata()
+        metadata.majorVersion = UInt64(configuration.version.major)
+        metadata.minorVersion = UInt64(configuration.version.minor)
+        metadata.revision = UInt64(configuration.version.revision)
+        metadata.platform = configuration.platform
+        metadata.authorization = authorization
+        return metadata.dictionary.encoded
+    }
+
+    /// Takes a configuration into force; false if it is not for this member of this network.
+    @discardableResult
+    mutating func apply(
+        _ new: NetworkConfig, origin: Origin, _ shared: inout EthernetShared, _ now: Now
+    ) -> Bool {
+        guard new.network == id, new.issuedTo == address else { return false }
+        if let config, config == new { return true }
+        let old = config
+        let oldStatus = status
+        config = new
+        configSequence += 1
+        configTime = origin == .disk ? nil : now.monotonic
+        failure = nil
+        failureInfo = nil
+        derive(new)
+        shared.invalidateFlows()
+        if status != oldStatus { shared.emit(.statusChanged(network: slot, id: id, status)) }
+        if old.map({ !VirtualNetwork.looksAlike($0, new) }) ?? true {
+            shared.emit(.configurationChanged(network: slot, id: id))
+        }
+        if origin == .controller { shared.emit(.storeConfiguration(id: id, new.encoded)) }
+        announceNewGroups(since: old, &shared, now)
+        if let old, VirtualNetwork.provesMore(new, than: old) { pushToKnownMembers(&shared, now) }
+        return true
+    }
+
+    private mutating func derive(_ config: NetworkConfig) {
+        activeBridges = config.specialists.filter(\.isActiveBridge).map(\.address)
+        replicators = config.specialists.filter(\.isReplicator).map(\.address)
+        isActiveBridge = activeBridges.contains(address)
+        hasFlowRules = VirtualNetwork.isFunctionOfFlow(config.rules)
+        hasFlowCapabilities = config.capabilities.allSatisfy { VirtualNetwork.isFunctionOfFlow($0.rules) }
+        if !config.rules.isEmpty || config.multicastLimit == 0 { senders = config.multicastLimit == 0 ? [:] : senders }
+    }
+
+    /// Whether a table's verdict depends on nothing but what `FlowKey` holds, and has no side effects.
+    static func isFunctionOfFlow(_ rules: [Rule]) -> Bool {
+        rules.allSatisfy { rule in
+            switch rule.kind {
+            case .tee, .watch, .redirect, .random, .integerRange, .frameSize: false
+            default: true
+            }
+        }
+    }
+
+    // Whether the interface and its user see no difference.
+    private static func looksAlike(_ old: NetworkConfig, _ new: NetworkConfig) -> Bool {
+        old.addresses == new.addresses && old.routes == new.routes && old.mtu == new.mtu && old.name == new.name
+            && old.dns == new.dns && old.flags == new.flags && old.isPublic == new.isPublic
+            && old.multicastLimit == new.multicastLimit && old.specialists == new.specialists
+            && old.revision == new.revision && old.singleSignOn == new.singleSignOn
+    }
+
+    // Whether the credentials say something else, beyond a newer time.
+    private static func provesMore(_ new: NetworkConfig, than old: NetworkConfig) -> Bool {
+        new.tags.map { [$0.id, $0.value] } != old.tags.map { [$0.id, $0.value] }
+            || new.capabilities.map(\.id) != old.capabilities.map(\.id)
+            || new.capabilities.map(\.rules) != old.capabilities.map(\.rules)
+            || new.ownerships.map(\.things) != old.ownerships.map(\.things)
+    }
+
+    // MARK: Members
+
+    /// Makes sure there is an entry for a member, and that entries do not grow without bound.
+    mutating func touch(_ peer: Address, _ shared: inout EthernetShared, _ now: Now) {
+        if members[peer] != nil {
+            members[peer]?.lastUse = now.monotonic
+            return
+        }
+        if members.count >= max(1, shared.configuration.membersPerNetwork) { evictMember() }
+        var member = Member(now.monotonic)
+        member.fingerprintWords = shared.identity(of: peer).map { Membership.fingerprintWords($0.fingerprint) }
+        members[peer] = member
+    }
+
+    private mutating func evictMember() {
+        var oldest: (use: MonotonicInstant, address: Address)?
+        for (address, member) in members {
+            let candidate = (use: member.lastUse, address: address)
+            if let best = oldest, (best.use, best.address) < (candidate.use, candidate.address) { continue }
+            oldest = candidate
+        }
+        if let oldest { members[oldest.address] = nil }
+    }
+
+    mutating func noteIdentity(_ identity: Identity) {
+        guard members[identity.address] != nil else { return }
+        members[identity.address]?.fingerprintWords = Membership.fingerprintWords(identity.fingerprint)
+    }
+
+    mutating func forget(_ peer: Address) {
+        guard let member = members[peer] else { return }
+        if member.mustBeRemembered(config) {
+            members[peer]?.forgetProofs()
+        } else {
+            members[peer] = nil
+        }
+        bridges.remove(peer)
+    }
+
+    /// Whether a peer may take part in this network. Announces our groups to it when it does and it is time.
+    mutating func gate(_ peer: Address, _ shared: inout EthernetShared, _ now: Now) -> Bool {
+        guard let config else { return false }
+        if !config.isPublic {
+            guard let member = members[peer] else { return false }
+            guard let isAdmitted = member.isAdmitted(by: config) else {
+                shared.want(peer)
+                return false
+            }
+            guard isAdmitted else { return false }
+        }
+        touch(peer, &shared, now)
+        announceToMemberIfDue(peer, &shared, now)
+        return true
+    }
+
+    /// Whether a peer would perhaps pass the gate if its identity were known.
+    func lacksIdentity(of peer: Address) -> Bool {
+        guard let config, let member = members[peer] else { return false }
+        return member.isAdmitted(by: config) == nil
+    }
+
+    /// The gate without any effect.
+    func isAllowed(_ peer: Address) -> Bool {
+        guard let config else { return false }
+        if config.isPublic { return true }
+        return members[peer]?.isAdmitted(by: config) ?? false
+    }
+
+    /// Forgets what expired.
+    mutating func expire(_ shared: inout EthernetShared, _ now: Now) {
+        bridgedGroups = bridgedGroups.filter { $0.value > now.monotonic }
+        expireSenders(now)
+        guard let config else { return }
+        for peer in members.keys.sorted() {
+            guard var member = members.removeValue(forKey: peer) else { continue }
+            member.expire(config)
+            let isIdle = now.monotonic - member.lastUse > EthernetLimits.memberIdle
+            if !isIdle || member.mustBeRemembered(config) { members[peer] = member }
+        }
+        shared.invalidateFlows()
+    }
+
+    // MARK: Pushing credentials
+
+    /// Shows a member our credentials, if it has not seen those of this configuration or that is long ago.
+    mutating func pushCredentialsIfDue(to peer: Address, _ shared: inout EthernetShared, _ now: Now) {
+        if let member = members[peer], member.pushedConfiguration == configSequence, let last = member.lastPush,
+            now.monotonic - last <= shared.configuration.credentialPush
+        {
+            return
+        }
+        pushCredentials(to: peer, &shared, now)
+    }
+
+    /// Shows a member our credentials.
+    mutating func pushCredentials(to peer: Address, _ shared: inout EthernetShared, _ now: Now) {
+        guard let config, peer != address else { return }
+        touch(peer, &shared, now)
+        members[peer]?.lastPush = now.monotonic
+        members[peer]?.pushedConfiguration = configSequence
+        var credentials = NetworkCredentials()
+        if let membership = config.membership { credentials.memberships = [membership] }
+        credentials.capabilities = config.capabilities
+        credentials.tags = config.tags
+        credentials.ownerships = config.ownerships
+        for packet in credentials.packets() { shared.send(.networkCredentials, packet.encoded, to: peer) }
+    }
+
+    // Without this, members whose rules refuse each other by old tags would never learn of the new ones.
+    private mutating func pushToKnownMembers(_ shared: inout EthernetShared, _ now: Now) {
+        for peer in members.keys.sorted() where members[peer]?.lastPush != nil {
+            pushCredentialsIfDue(to: peer, &shared, now)
+        }
+    }
+}

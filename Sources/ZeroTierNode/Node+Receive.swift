@@ -1,0 +1,60 @@
+//  The way in: datagrams to verbs to frames. Read first: Docs/architecture.md, "A day in the life".
+
+package import NetPrimitives
+import NetStack
+import ZeroTierEthernet
+import ZeroTierPeers
+import ZeroTierWire
+
+extension Node {
+    /// Takes the datagrams of one receive buffer; they are decrypted in place. `replies` gets relayed packets and answers,
+    /// and should be empty at the call: 64 KiB in cause at most 64 KiB of relays out.
+    package mutating func receive(_ batch: inout ReceiveBatch, replies: inout TransmitBatch, now: Now) {
+        var index = 0
+        while index < batch.datagrams.count {
+            let (opened, consumed) = peers.open(&batch, at: index, replies: &replies, now: now)
+            switch opened {
+            case .packet(let packet):
+                batch.withDatagrams(from: index) { span in handle(packet, in: span.bytes, now) }
+            case .handled: deliverReady(replies: &replies, now: now)
+            case .drop: break
+            }
+            index += max(1, consumed)
+        }
+        // One acknowledgement decision, window and set of events per socket and batch.
+        stack.endBatch(now: now)
+        settle(now: now)
+    }
+
+    /// Handles packets that were joined, decompressed, or had waited for their sender's identity.
+    mutating func deliverReady(replies: inout TransmitBatch, now: Now) {
+        while let ready = peers.nextReady(replies: &replies, now: now) {
+            ready.bytes.withBytes { handle(ready.packet, in: $0, now) }
+        }
+    }
+
+    /// The one switch over the verbs that are not the transport's own.
+    private mutating func handle(_ packet: OpenedPacket, in bytes: RawSpan, _ now: Now) {
+        switch packet.verb {
+        case .frame, .extendedFrame, .multicastFrame:
+            let admission = ethernet.admit(
+                packet.verb, bytes, at: packet.payloadOffset, length: packet.payloadLength, from: packet.source,
+                packetID: packet.packetID, now: now)
+            if case .frame(let frame) = admission, let entry = interfaces.of(network: frame.network) {
+                stack.receive(
+                    bytes.extracting(frame.offset..<frame.offset + frame.length), etherType: frame.etherType,
+                    source: frame.source, destination: frame.destination, on: entry.interface, now: now)
+            }
+            if admission.isTrusted { peers.noteTrust(packet, now: now) }
+        case .multicastLike, .multicastGather, .networkCredentials, .networkConfigRequest, .networkConfig:
+            let payload = bytes.copyBytes(packet.payloadOffset, packet.payloadLength)
+            let reception = ethernet.receive(
+                packet.verb, payload, from: packet.source, packetID: packet.packetID, now: now)
+            if reception.isTrusted { peers.noteTrust(packet, now: now) }
+        case .nop, .hello, .error, .ok, .whois, .rendezvous, .echo, .pushDirectPaths, .acknowledgement,
+            .qualityMeasurement, .userMessage, .remoteTrace, .pathNegotiationRequest:
+            // The transport's own; it hands none of them out.
+            break
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//  What the machines tell each other between packets: one place, one exhaustive switch per machine.
+
+import NetPrimitives
+import NetStack
+import ZeroTierEthernet
+import ZeroTierPeers
+import ZeroTierWire
+
+extension Node {
+    /// Hands on what the machines have for each other until all are quiet.
+    mutating func settle(now: Now) {
+        for _ in 0..<NodeLimits.settleRounds {
+            var isQuiet = true
+            while let event = peers.nextEvent() {
+                isQuiet = false
+                handle(event, now)
+            }
+            while let event = ethernet.nextEvent() {
+                isQuiet = false
+                handle(event, now)
+            }
+            while let frame = ethernet.nextLocalFrame() {
+                isQuiet = false
+                deliver(frame, now)
+            }
+            while let packet = ethernet.nextPacket() {
+                isQuiet = false
+                _ = peers.send(
+                    packet.verb, packet.payload, to: packet.destination, compress: packet.compress, now: now)
+            }
+            if isQuiet { return }
+        }
+    }
+
+    private mutating func deliver(_ frame: LocalFrame, _ now: Now) {
+        guard let entry = interfaces.of(network: frame.network) else { return }
+        frame.payload.withBytes { bytes in
+            stack.receive(
+                bytes, etherType: frame.etherType, source: frame.source, destination: frame.destination,
+                on: entry.interface, now: now)
+        }
+        stack.endBatch(now: now)
+    }
+
+    private mutating func handle(_ event: PeerEvent, _ now: Now) {
+        switch event {
+        case .online: emit(.online)
+        case .offline: emit(.offline)
+        case .identityCollision: emit(.identityCollision)
+        case .identityLearned(let address):
+            if let identity = peers.identity(of: address) { ethernet.learn(identity, now: now) }
+        case .peerDirect(let address, let path): emit(.peerDirect(address, path.remote))
+        case .peerRelayed(let address): emit(.peerRelayed(address))
+        case .peerExpired(let address, let record):
+            ethernet.forget(address)
+            emit(.store(.peer(address), record))
+            emit(.peerExpired(address))
+        case .planetUpdated(let bytes):
+            updateUpstreams()
+            emit(.store(.planet, bytes))
+        case .moonUpdated(let id, let bytes):
+            updateUpstreams()
+            emit(.store(.moon(id), bytes))
+        case .okReceived(let reply): receive(reply, now)
+        case .errorReceived(let reply): receive(error: reply, now)
+        case .userMessage(let source, let type, let data):
+            emit(.userMessage(from: source, type: type, data: data))
+        }
+    }
+
+    private mutating func receive(_ reply: ReplyReceived, _ now: Now) {
+        guard let verb = Verb(rawValue: reply.inReVerb) else { return }
+        let reception = ethernet.receiveReply(
+            to: verb, reply.payload, from: reply.source, packetID: reply.inRePacketID, now: now)
+        if reception.isTrusted { peers.noteTrust(reply, now: now) }
+    }
+
+    private mutating func receive(error reply: ReplyReceived, _ now: Now) {
+        var writer = ByteWriter()
+        writer.uint8(reply.inReVerb)
+        writer.uint64(reply.inRePacketID.value)
+        writer.uint8(reply.errorCode ?? 0)
+        writer.bytes(reply.payload)
+        // A reason that does not parse says nothing that could be acted on.
+        guard let error = try? ErrorReply(decoding: writer.bytes) else { return }
+        let reception = ethernet.receiveError(error, from: reply.source, now: now)
+        if reception.isTrusted { peers.noteTrust(reply, now: now) }
+    }
+
+    private mutating func handle(_ event: EthernetEvent, _ now: Now) {
+        switch event {
+        case .statusChanged(_, let id, let status): emit(.networkStatus(id, status))
+        case .configurationChanged(let network, let id):
+            applyConfiguration(of: network, now: now)
+            emit(.networkChanged(id))
+        case .storeConfiguration(let id, let bytes): emit(.store(.network(id), bytes))
+        case .deleteConfiguration(let id): emit(.delete(.network(id)))
+        case .wantsIdentity(let address):
+            if let identity = peers.identity(of: address) {
+                ethernet.learn(identity, now: now)
+            } else {
+                _ = peers.requestIdentity(address, now: now)
+            }
+        case .localConfigurationRequest(_, let id, _):
+            // A node without a controller of its own has no such network.
+            ethernet.receiveLocalFailure(id, .notFound)
+        }
+    }
+
+    /// The stack's events, with interfaces translated to networks. Group changes are the Ethernet layer's business.
+    mutating func map(_ event: StackEvent, now: Now) -> NodeEvent? {
+        switch event {
+        case .socket(let id, let edges): return .socket(id, edges)
+        case .groupJoined(let interface, let group):
+            if let entry = interfaces.of(interface: interface) {
+                _ = ethernet.subscribe(
+                    network: entry.network,
+                    to: [ZeroTierWire.MulticastGroup(mac: group.mac, distinguisher: group.distinguisher)],
+                    now: now)
+            }
+            return nil
+        case .groupLeft(let interface, let group):
+            if let entry = interfaces.of(interface: interface) {
+                ethernet.unsubscribe(
+                    network: entry.network,
+                    from: [ZeroTierWire.MulticastGroup(mac: group.mac, distinguisher: group.distinguisher)])
+            }
+            return nil
+        case .addressReady(let interface, let address):
+            return interfaces.of(interface: interface).map { .addressReady($0.networkID, address) }
+        case .addressConflict(let interface, let address, let mac, _):
+            return interfaces.of(interface: interface).map { .addressConflict($0.networkID, address, mac) }
+        case .echoReply(let reply): return .echoReply(reply)
+        case .echoFailed(let address, let identifier, let sequence, let reporter, let error):
+            return .echoFailed(address, identifier: identifier, sequence: sequence, reporter: reporter, error)
+        case .echoTimedOut(let address, let identifier, let sequence):
+            return .echoTimedOut(address, identifier: identifier, sequence: sequence)
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//  A whole node, sans I/O: transport, virtual Ethernet and TCP/IP stack joined. What ships is what is simulated.
+//  Read first: Docs/architecture.md.
+//
+//      datagrams --receive--> peers --verbs--> ethernet --frames--> stack --> sockets
+//      datagrams <-transmit-- peers <-routes-- ethernet <-bursts--- stack <-- sockets
+//
+//  One owner at a time: the holder of the driver's lock, or the simulator. After every call drain `nextEvent`, `nextJob`
+//  and `transmit`, and arm one timer at `nextDeadline`.
+
+package import NetPrimitives
+package import NetStack
+package import ZeroTierEthernet
+package import ZeroTierPeers
+package import ZeroTierWire
+
+/// The machines of one node and nothing else.
+package struct Node: ~Copyable {
+    /// The transport (VL1).
+    package internal(set) var peers: PeerEngine
+    /// The virtual networks (VL2).
+    package internal(set) var ethernet: EthernetEngine
+    /// The TCP/IP stack: socket verbs are called on it directly, then the owner drains and transmits.
+    package var stack: NetworkStack
+
+    var interfaces = VirtualInterfaces()
+    var events = BoundedQueue<NodeEvent>(capacity: NodeLimits.events)
+    var framesWaited: UInt64 = 0
+    /// Bytes of the slab that a frame of the largest MTU among our networks takes.
+    var largestFrameBytes: Int
+    /// Room for the leading bytes of a packet that rules look at, allocated once.
+    var headerScratch = [UInt8](repeating: 0, count: NodeLimits.headerBytes)
+    /// Events lost because the owner did not drain them.
+    package private(set) var eventsLost: UInt64 = 0
+
+    /// Makes a node; contact with the roots is due at once. `identity` has its secret.
+    package init(identity: Identity, configuration: NodeConfiguration, random: RandomSource, now: Now) {
+        var random = random
+        peers = PeerEngine(
+            identity: identity, configuration: configuration.peers, random: random.fork(), now: now)
+        ethernet = EthernetEngine(
+            identity: identity, configuration: configuration.ethernet, random: random.fork(), now: now)
+        stack = NetworkStack(configuration: configuration.stack, random: random.fork())
+        largestFrameBytes = peers.batchBytes(forPacketOf: NodeLimits.frameOverhead + NodeLimits.defaultMTU)
+        updateUpstreams()
+        settle(now: now)
+    }
+
+    /// Who we are, with the secret.
+    package var identity: Identity { peers.identity }
+    /// Our address.
+    package var address: Address { peers.address }
+
+    // MARK: Networks
+
+    /// Joins a network. `saved` is the stored configuration, if there is one. False when too many networks are joined.
+    package mutating func join(_ id: NetworkID, saved: [UInt8]? = nil, now: Now) -> Bool {
+        guard ethernet.join(id, savedConfiguration: saved, now: now) != nil else { return false }
+        settle(now: now)
+        return true
+    }
+
+    /// Leaves a network; its sockets end with `networkDown`. False if it was not joined.
+    package mutating func leave(_ id: NetworkID, now: Now) -> Bool {
+        guard let slot = ethernet.slot(of: id) else { return false }
+        if let entry = interfaces.of(network: slot) { removeInterface(of: entry, now: now) }
+        ethernet.leave(id)
+        emit(.networkLeft(id))
+        settle(now: now)
+        return true
+    }
+
+    /// The joined networks, by ascending ID.
+    package var networks: [NetworkSnapshot] {
+        ethernet.joined.compactMap { ethernet.snapshot(of: $0) }.sorted { $0.id < $1.id }
+    }
+
+    /// One joined network.
+    package func network(_ id: NetworkID) -> NetworkSnapshot? {
+        ethernet.slot(of: id).flatMap { ethernet.snapshot(of: $0) }
+    }
+
+    /// The stack's interface for a joined network; nil until it has a configuration.
+    package func interface(of id: NetworkID) -> InterfaceID? {
+        ethernet.slot(of: id).flatMap { interfaces.of(network: $0)?.interface }
+    }
+
+    /// The network that an interface stands for.
+    package func network(of interface: InterfaceID) -> NetworkID? {
+        interfaces.of(interface: interface)?.networkID
+    }
+
+    // MARK: Surroundings
+
+    /// Addresses and ports at which our sockets are bound, to be told to peers.
+    package mutating func setLocalEndpoints(_ endpoints: [SocketEndpoint]) { peers.setLocalEndpoints(endpoints) }
+
+    /// Sockets were closed or addresses changed: paths over them are tried anew.
+    package mutating func localNetworkChanged(closedSockets: [Int32], now: Now) {
+        peers.localNetworkChanged(closedSockets: closedSockets, now: now)
+        settle(now: now)
+    }
+
+    /// Takes a world that the owner decided on, unverified, such as a file that the user gave.
+    package mutating func adopt(_ world: World, now: Now) {
+        peers.adoptWorld(world, now: now)
+        settle(now: now)
+    }
+
+    /// Wants a moon that one of its roots can give.
+    package mutating func orbit(_ seed: MoonSeed, now: Now) {
+        peers.orbit(seed, now: now)
+        settle(now: now)
+    }
+
+    /// Forgets a moon. Whether it was held.
+    package mutating func deorbit(_ moonID: UInt64, now: Now) -> Bool {
+        let wasHeld = peers.deorbit(moonID, now: now)
+        emit(.delete(.moon(moonID)))
+        updateUpstreams()
+        settle(now: now)
+        return wasHeld
+    }
+
+    /// Takes a stored peer record. Whether it could be used.
+    package mutating func importPeer(_ record: [UInt8], now: Now) -> Bool {
+        let isUsable = peers.importPeer(record, now: now)
+        settle(now: now)
+        return isUsable
+    }
+
+    mutating func updateUpstreams() {
+        ethernet.setUpstreams(peers.rootAddresses, isUpstream: peers.isRoot)
+    }
+
+    // MARK: Work that costs more than a packet may
+
+    /// The oldest job; its result comes back by `complete`.
+    package mutating func nextJob() -> PeerJob? { peers.nextJob() }
+
+    /// Gives a job's result.
+    package mutating func complete(
+        _ ticket: JobTicket, isValid: Bool, replies: inout TransmitBatch, now: Now
+    ) {
+        peers.complete(ticket, isValid: isValid, now: now)
+        deliverReady(replies: &replies, now: now)
+        stack.endBatch(now: now)
+        settle(now: now)
+    }
+
+    // MARK: Time
+
+    /// When `handleDeadlines` has something to do next.
+    package mutating func nextDeadline() -> MonotonicInstant? {
+        var earliest = stack.nextDeadline
+        if let other = peers.nextDeadline(), other < earliest ?? .distantFuture { earliest = other }
+        if let other = ethernet.nextDeadline(), other < earliest ?? .distantFuture { earliest = other }
+        return earliest
+    }
+
+    /// Does what is due.
+    package mutating func handleDeadlines(now: Now) {
+        peers.handleDeadlines(now: now)
+        ethernet.handleDeadlines(now: now)
+        stack.handleDeadlines(now: now)
+        settle(now: now)
+    }
+
+    // MARK: Events
+
+    /// Takes the oldest event; sockets' edges come last.
+    package mutating func nextEvent(now: Now) -> NodeEvent? {
+        if let event = events.popFirst() { return event }
+        while let event = stack.nextEvent() {
+            if let mapped = map(event, now: now) { return mapped }
+        }
+        return nil
+    }
+
+    mutating func emit(_ event: NodeEvent) {
+        if !events.tryAppend(event) { eventsLost += 1 }
+    }
+
+    // MARK: Counters
+
+    /// What was counted so far.
+    package var statistics: NodeStatistics {
+        var drops: [EthernetDrop: UInt64] = [:]
+        for reason in EthernetDrop.allCases where ethernet.drops(reason) > 0 { drops[reason] = ethernet.drops(reason) }
+        return NodeStatistics(
+            peerDrops: peers.drops, ethernetDrops: drops, stack: stack.statistics,
+            relayedPackets: peers.relayedPackets, suites: peers.suites, framesWaited: framesWaited)
+    }
+}
+
+/// Bounds of the composition itself.
+package enum NodeLimits {
+    /// Events that wait for the owner.
+    package static let events = 1024
+    /// Leading bytes of a packet that rules may look at: IPv6 with a few extension headers, and a transport header.
+    package static let headerBytes = 256
+    /// Bytes before the Ethernet payload of the longest frame verb: packet header and EXT_FRAME header.
+    static let frameOverhead = PacketHeader.payloadOffset + FrameRoute.extendedFrameHeaderLength
+    /// Network MTU where no configuration says otherwise (vl2: default 2800).
+    static let defaultMTU = 2800
+    /// Rounds of handing things between the machines per call; each machine's queues are bounded, so this only stops
+    /// two machines that would talk for ever.
+    static let settleRounds = 64
+}

@@ -1,0 +1,58 @@
+//  What a node tells its owner, drained by `nextEvent()` after each call. Bytes leave elsewhere: by `transmit`.
+
+package import NetPrimitives
+package import NetStack
+package import ZeroTierEthernet
+package import ZeroTierWire
+
+/// A change worth telling.
+package enum NodeEvent: Sendable {
+    /// A root answers, or we are one.
+    case online
+    /// No root has answered for the online timeout.
+    case offline
+    /// A root knows another node with our address: this node cannot work and must be shut down.
+    case identityCollision
+    /// The peer is now reached directly.
+    case peerDirect(Address, SocketEndpoint)
+    /// The peer is now reached through a root only.
+    case peerRelayed(Address)
+    /// The peer was forgotten.
+    case peerExpired(Address)
+    /// A network's status changed.
+    case networkStatus(NetworkID, NetworkStatus)
+    /// A network's addresses, routes, MTU, name or DNS changed: read `Node.network(_:)`.
+    case networkChanged(NetworkID)
+    /// A network was left and its interface is gone.
+    case networkLeft(NetworkID)
+    /// An address on a network can be used.
+    case addressReady(NetworkID, IPAddress)
+    /// Another member uses an address of ours.
+    case addressConflict(NetworkID, IPAddress, MACAddress)
+    /// Edges of a socket.
+    case socket(SocketID, SocketEvents)
+    /// A reply to `stack.sendEcho`.
+    case echoReply(EchoReply)
+    /// An error came back for an echo request.
+    case echoFailed(IPAddress, identifier: UInt16, sequence: UInt16, reporter: IPAddress, StackError)
+    /// No answer to an echo request within its time.
+    case echoTimedOut(IPAddress, identifier: UInt16, sequence: UInt16)
+    /// A message for the application, outside any network.
+    case userMessage(from: Address, type: UInt64, data: [UInt8])
+    /// A state object is to be stored; it replaces the former one of that name.
+    case store(StateObject, [UInt8])
+    /// A state object is to be deleted.
+    case delete(StateObject)
+}
+
+/// What a node keeps over restarts, besides its identity. The node sees bytes; where they are kept is the driver's choice.
+package enum StateObject: Hashable, Sendable {
+    /// The planet held: upstream `planet`.
+    case planet
+    /// A moon held: upstream `moons.d/<id>.moon`.
+    case moon(UInt64)
+    /// A peer's record: upstream `peers.d/<address>.peer`.
+    case peer(Address)
+    /// A joined network's configuration: upstream `networks.d/<id>.conf`.
+    case network(NetworkID)
+}

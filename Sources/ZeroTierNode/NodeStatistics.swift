@@ -1,0 +1,21 @@
+//  Counters of a whole node, copied on request.
+
+package import NetStack
+package import ZeroTierEthernet
+package import ZeroTierPeers
+
+/// What a node counted since its start.
+package struct NodeStatistics: Sendable {
+    /// Datagrams and packets that died in the transport, by reason.
+    package var peerDrops: DropCounters
+    /// Frames and packets that died in the virtual Ethernet, by reason; only those that happened.
+    package var ethernetDrops: [EthernetDrop: UInt64]
+    /// The TCP/IP stack's counters.
+    package var stack: StackStatistics
+    /// Packets passed on for others.
+    package var relayedPackets: UInt64
+    /// Packets sealed and opened, by cipher suite number (0 authenticated only, 1 Salsa20/12, 3 AES-GMAC-SIV).
+    package var suites: SuiteCounters
+    /// Frames that the transport could not take at the moment, or that waited for an identity.
+    package var framesWaited: UInt64
+}

@@ -1,0 +1,188 @@
+//  Addresses whose identity is being asked for by WHOIS, and what waits for the answer.
+//
+//      unknown --something waits--> asked every 500 ms --identity--> everything is released
+//                                        \--5 s without answer--> everything is dropped
+
+import NetPrimitives
+import ZeroTierWire
+
+/// A received packet whose sender is not known yet.
+struct WaitingPacket: Sendable {
+    let bytes: [UInt8]
+    let path: PhysicalPath
+    let since: MonotonicInstant
+}
+
+/// A RENDEZVOUS that came before the identity of the peer it introduces.
+struct EarlyRendezvous: Sendable {
+    let endpoint: SocketEndpoint
+    let localSocket: Int32
+    let since: MonotonicInstant
+}
+
+/// The look-ups under way.
+struct IdentityLookup: Sendable {
+    private struct Entry: Sendable {
+        let address: Address
+        /// Nothing waits longer than until then.
+        var until: MonotonicInstant
+        var nextAsk: MonotonicInstant
+        /// Whether WHOIS is sent; a kept RENDEZVOUS alone does not ask.
+        var asks: Bool
+        var inbound: [WaitingPacket] = []
+        var outbound: [OutgoingPacket] = []
+        var rendezvous: EarlyRendezvous?
+    }
+
+    /// What waited for an identity.
+    struct Released: Sendable {
+        var inbound: [WaitingPacket]
+        var outbound: [OutgoingPacket]
+        var rendezvous: EarlyRendezvous?
+    }
+
+    /// What was given up.
+    struct Expired: Sendable {
+        var inbound = 0
+        var outbound = 0
+    }
+
+    // In order of their first wish; a few hundred at most, and never touched for a known peer.
+    private var entries: [Entry] = []
+    private var inboundCount = 0
+    private var outboundCount = 0
+    private var rendezvousCount = 0
+    private let limits: PeerLimits
+
+    init(limits: PeerLimits) {
+        self.limits = limits
+    }
+
+    var count: Int { entries.count }
+    var isEmpty: Bool { entries.isEmpty }
+
+    /// Whether an address is being asked for.
+    func isAsking(_ address: Address) -> Bool { entries.contains { $0.address == address && $0.asks } }
+
+    /// When something is due: a question or the end of a wait.
+    var nextDeadline: MonotonicInstant? {
+        var earliest: MonotonicInstant?
+        for entry in entries {
+            let due = entry.asks ? min(entry.nextAsk, entry.until) : entry.until
+            if due < earliest ?? .distantFuture { earliest = due }
+        }
+        return earliest
+    }
+
+    /// Asks for an address with nothing waiting.
+    mutating func request(_ address: Address, _ now: MonotonicInstant) -> Bool {
+        guard let index = place(address, asks: true, now) else { return false }
+        entries[index].until = now + ProtocolLimits.queueEntryLife
+        return true
+    }
+
+    /// Keeps a received packet until its sender is known. False when there is no room.
+    mutating func park(_ packet: WaitingPacket, from address: Address) -> Bool {
+        guard inboundCount < limits.waitingInbound, let index = place(address, asks: true, packet.since) else {
+            return false
+        }
+        // One stranger may take half of the room at most.
+        guard entries[index].inbound.count < max(1, limits.waitingInbound / 2) else { return false }
+        entries[index].inbound.append(packet)
+        entries[index].until = packet.since + ProtocolLimits.queueEntryLife
+        inboundCount += 1
+        return true
+    }
+
+    /// Keeps a packet to be sent until its destination is known. Returns how many packets had to give way; nil when there
+    /// is no room at all.
+    mutating func park(_ packet: OutgoingPacket) -> Int? {
+        guard let index = place(packet.destination, asks: true, packet.queuedAt) else { return nil }
+        var dropped = 0
+        if outboundCount >= limits.waitingOutbound {
+            let longest = entries.indices.max { entries[$0].outbound.count < entries[$1].outbound.count }
+            guard let longest, !entries[longest].outbound.isEmpty else { return nil }
+            entries[longest].outbound.removeFirst()
+            outboundCount -= 1
+            dropped = 1
+        }
+        entries[index].outbound.append(packet)
+        entries[index].until = packet.queuedAt + ProtocolLimits.queueEntryLife
+        outboundCount += 1
+        return dropped
+    }
+
+    /// Keeps an introduction until the peer is known: the last one per address. It does not ask for the identity, the
+    /// packet that it accompanies does.
+    mutating func park(_ rendezvous: EarlyRendezvous, for address: Address) -> Bool {
+        guard let index = place(address, asks: false, rendezvous.since) else { return false }
+        if entries[index].rendezvous == nil {
+            guard rendezvousCount < ProtocolLimits.earlyRendezvous else { return false }
+            rendezvousCount += 1
+        }
+        entries[index].rendezvous = rendezvous
+        entries[index].until = max(entries[index].until, rendezvous.since + ProtocolLimits.queueEntryLife)
+        return true
+    }
+
+    /// The identity of an address became known: all that waited for it.
+    mutating func release(_ address: Address, _ now: MonotonicInstant) -> Released? {
+        guard let index = entries.firstIndex(where: { $0.address == address }) else { return nil }
+        let entry = remove(index)
+        let isFresh: (MonotonicInstant) -> Bool = { now - $0 < ProtocolLimits.queueEntryLife }
+        return Released(
+            inbound: entry.inbound.filter { isFresh($0.since) },
+            outbound: entry.outbound.filter { isFresh($0.queuedAt) },
+            rendezvous: entry.rendezvous.flatMap { isFresh($0.since) ? $0 : nil })
+    }
+
+    /// The addresses to ask for now.
+    mutating func due(_ now: MonotonicInstant) -> [Address] {
+        var result: [Address] = []
+        for index in entries.indices where entries[index].asks && entries[index].nextAsk <= now {
+            guard entries[index].until > now else { continue }
+            guard result.count < ProtocolLimits.whoisAddressesPerPacket else { break }
+            entries[index].nextAsk = now + ProtocolLimits.whoisInterval
+            result.append(entries[index].address)
+        }
+        return result
+    }
+
+    /// Gives up what waited for too long.
+    mutating func expire(_ now: MonotonicInstant) -> Expired {
+        var expired = Expired()
+        var index = 0
+        while index < entries.count {
+            if entries[index].until <= now {
+                let entry = remove(index)
+                expired.inbound += entry.inbound.count
+                expired.outbound += entry.outbound.count
+            } else {
+                index += 1
+            }
+        }
+        return expired
+    }
+
+    private mutating func place(_ address: Address, asks: Bool, _ now: MonotonicInstant) -> Int? {
+        if let index = entries.firstIndex(where: { $0.address == address }) {
+            if asks, !entries[index].asks {
+                entries[index].asks = true
+                entries[index].nextAsk = now
+            }
+            return index
+        }
+        guard entries.count < limits.lookups else { return nil }
+        entries.append(
+            Entry(address: address, until: now + ProtocolLimits.queueEntryLife, nextAsk: now, asks: asks))
+        return entries.count - 1
+    }
+
+    private mutating func remove(_ index: Int) -> Entry {
+        let entry = entries.remove(at: index)
+        inboundCount -= entry.inbound.count
+        outboundCount -= entry.outbound.count
+        if entry.rendezvous != nil { rendezvousCount -= 1 }
+        return entry
+    }
+}

@@ -1,0 +1,211 @@
+//  What we know and owe of one other node. Read first: zerotier/ZeroTierOne node/Peer.hpp (facts only).
+//
+//  A peer exists once its identity is known. Its paths are those that answered us; without one it is relayed.
+//
+//      (no paths) --OK on a path--> direct --all paths silent 19 s or in doubt--> relayed --OK--> direct
+
+import NetPrimitives
+import ZeroTierCrypto
+import ZeroTierWire
+
+/// A remote endpoint that is being tried for a peer.
+struct PathProbe: Sendable {
+    /// Where to; the socket is `anySocket` when every one is to try.
+    var path: PhysicalPath
+    /// Tries made so far.
+    var attempts = 0
+    /// When the next one is due.
+    var due: MonotonicInstant
+}
+
+/// One other node.
+struct Peer: ~Copyable {
+    let identity: Identity
+    /// Key schedules of the pair.
+    let cipher: PacketCipher
+    /// Position in the topology's list of all peers.
+    var orderIndex = 0
+    var role: PeerRole
+    /// From its HELLO or OK(HELLO); 0 until known.
+    var protocolVersion: UInt8 = 0
+    var softwareVersion: SoftwareVersion?
+
+    var paths: [Path] = []
+    /// Index of the path that was hit last.
+    private var recentPath = 0
+
+    let createdAt: MonotonicInstant
+    /// Anything authentic; traffic of networks, in or out; a full round of HELLOs.
+    var lastReceive: MonotonicInstant?
+    var lastActivity: MonotonicInstant?
+    var lastFullHello: MonotonicInstant?
+    var lastTrust: MonotonicInstant?
+    var lastPathPush: MonotonicInstant?
+    var lastPathPushReceived: MonotonicInstant?
+    var pathPushCount = 0
+    var lastPathChange: MonotonicInstant?
+
+    /// Endpoints being tried.
+    var probes: [PathProbe] = []
+    /// HELLOs to a root since it was last heard from, and when the next is due.
+    var contactAttempts = 0
+    var contactDue: MonotonicInstant
+
+    /// The address to which the peer redirected us, and the priority of the path when it answers.
+    var redirect: (endpoint: SocketEndpoint, priority: Int)?
+
+    /// Unknown paths of this peer that are asked to confirm themselves, with the time of the last question.
+    var confirmations: [(path: PhysicalPath, at: MonotonicInstant)] = []
+    var confirmationGate = RateLimiter(
+        burst: ProtocolLimits.confirmationBurst, interval: ProtocolLimits.confirmationInterval)
+    var helloGate = RateLimiter(burst: ProtocolLimits.helloBurst, interval: ProtocolLimits.helloInterval)
+    var whoisGate = RateLimiter(burst: 1, interval: ProtocolLimits.whoisAnswerInterval)
+    /// ECHOs that come by relay or by paths not learned.
+    var otherEchoGate = RateLimiter(burst: ProtocolLimits.echoBurst, interval: ProtocolLimits.echoInterval)
+
+    /// What was last told about how the peer is reached; nil when nothing was.
+    var reportedDirect: Bool?
+    /// Whether a wake-up of this peer is in the deadline queue for keepalive.
+    var isKeptAlive = false
+
+    init(identity: Identity, cipher: consuming PacketCipher, role: PeerRole, now: MonotonicInstant) {
+        self.identity = identity.withoutSecret
+        self.cipher = cipher
+        self.role = role
+        createdAt = now
+        contactDue = now
+    }
+
+    var address: Address { identity.address }
+    var isUpstream: Bool { role != .leaf }
+
+    /// The suite that packets to this peer are sealed with.
+    @inline(__always)
+    var suite: CipherSuite {
+        protocolVersion >= ProtocolLimits.gmacSIVProtocolVersion ? .gmacSIV : .salsa
+    }
+
+    /// Whether the peer is known to answer ECHO path by path. Nodes before 1.8.9 answer one per second whatever the path,
+    /// those before protocol 5 and release 1.1.0 none at all: they are asked with HELLO, which has no gate.
+    var answersEchoPerPath: Bool {
+        guard protocolVersion >= ProtocolLimits.echoProtocolVersion, let version = softwareVersion else { return false }
+        return (version.major, version.minor, version.revision) >= (1, 8, 9)
+    }
+
+    /// Whether the peer answers ECHO at all.
+    var answersEcho: Bool {
+        protocolVersion >= ProtocolLimits.echoProtocolVersion
+            && softwareVersion != SoftwareVersion(major: 1, minor: 1, revision: 0)
+    }
+
+    // MARK: Packets
+
+    /// Checks and decrypts in place.
+    @inline(__always)
+    borrowing func open(_ packet: inout MutableRawSpan, length: Int) -> Bool {
+        PacketArmor.open(&packet, length: length, cipher: cipher)
+    }
+
+    /// Encrypts and authenticates in place.
+    @inline(__always)
+    borrowing func seal(_ packet: inout MutableRawSpan, length: Int, suite: CipherSuite) {
+        PacketArmor.seal(&packet, length: length, suite: suite, cipher: cipher)
+    }
+
+    // MARK: Paths
+
+    /// The index of the path of a datagram.
+    mutating func pathIndex(_ path: PhysicalPath) -> Int? {
+        if recentPath < paths.count, paths[recentPath].matches(path) { return recentPath }
+        for index in paths.indices where paths[index].matches(path) {
+            recentPath = index
+            return index
+        }
+        return nil
+    }
+
+    /// Whether the list has this remote endpoint, by any socket, not expired.
+    func hasPath(to endpoint: SocketEndpoint, _ now: MonotonicInstant) -> Bool {
+        paths.contains { $0.physical.remote == endpoint && $0.isUnexpired(now) }
+    }
+
+    /// Whether packets can go directly.
+    func isDirect(_ now: MonotonicInstant) -> Bool { PathSelection.best(paths, .alive, now) != nil }
+
+    /// Whether the peer's paths are kept alive: it takes part in a network and did so lately.
+    func isActive(_ now: MonotonicInstant, timeout: Duration) -> Bool {
+        guard let lastActivity else { return false }
+        return now - lastActivity < timeout
+    }
+
+    /// When the peer was last heard from, or made.
+    var lastHeard: MonotonicInstant { lastReceive ?? createdAt }
+
+    /// Puts a confirmed path into the list, over an expired or dead one when the list is full. False when one change of port
+    /// was made within the last second.
+    mutating func learn(_ path: Path, _ now: MonotonicInstant) -> Bool {
+        let siblings = paths.indices.filter { paths[$0].isSibling(of: path.physical) && !paths[$0].isSuperseded }
+        if siblings.contains(where: { paths[$0].isAlive(now) }) {
+            if let lastPathChange, now - lastPathChange < ProtocolLimits.pathChangeInterval { return false }
+            lastPathChange = now
+        }
+        var path = path
+        if let redirect, redirect.endpoint == path.physical.remote {
+            path.priority = redirect.priority
+            paths.removeAll { $0.priority < redirect.priority }
+            self.redirect = nil
+        }
+        for index in paths.indices where paths[index].isSibling(of: path.physical) { paths[index].isSuperseded = true }
+        paths.removeAll { $0.isSuperseded && !$0.isAlive(now) }
+        if paths.count >= ProtocolLimits.pathsKept {
+            let oldest = paths.indices.min { (paths[$0].lastReceive ?? .zero) < (paths[$1].lastReceive ?? .zero) }
+            if let oldest { paths.remove(at: oldest) }
+        }
+        paths.append(path)
+        recentPath = paths.count - 1
+        probes.removeAll { $0.path.remote == path.physical.remote }
+        confirmations.removeAll { $0.path == path.physical }
+        return true
+    }
+
+    /// Removes what is expired, and lets a superseded path live again when the one that took its place is gone.
+    mutating func dropExpiredPaths(_ now: MonotonicInstant) {
+        guard !paths.isEmpty else { return }
+        paths.removeAll { !$0.isUnexpired(now) && now - $0.lastSend >= ProtocolLimits.resetPathPatience }
+        if let priority = paths.map(\.priority).max() { paths.removeAll { $0.priority < priority } }
+        let list = paths
+        for index in paths.indices where paths[index].isSuperseded {
+            let path = paths[index]
+            let hasSuccessor = list.contains {
+                !$0.isSuperseded && $0.isSibling(of: path.physical) && $0.isAlive(now)
+            }
+            if !hasSuccessor { paths[index].isSuperseded = false }
+        }
+    }
+
+    /// Adds an endpoint to those being tried, unless it is among them.
+    mutating func probe(_ path: PhysicalPath, _ now: MonotonicInstant) {
+        if let index = probes.firstIndex(where: { $0.path == path }) {
+            probes[index].attempts = 0
+            probes[index].due = now
+            return
+        }
+        if probes.count >= ProtocolLimits.probesPerPeer { probes.removeFirst() }
+        probes.append(PathProbe(path: path, due: now))
+    }
+
+    /// Whether an unknown path may be asked to confirm itself now: once per second and path, with a bound over all.
+    mutating func mayConfirm(_ path: PhysicalPath, _ now: MonotonicInstant) -> Bool {
+        confirmations.removeAll { now - $0.at >= ProtocolLimits.pathConfirmationInterval }
+        guard !confirmations.contains(where: { $0.path == path }), confirmationGate.allow(now) else { return false }
+        confirmations.append((path, now))
+        return true
+    }
+}
+
+extension Peer {
+    /// Encrypts the inner section of a HELLO and authenticates it.
+    borrowing func sealHello(_ packet: inout MutableRawSpan, length: Int, sectionOffset: Int) {
+        PacketArmor.sealHello(&packet, length: length, sectionOffset: sectionOffset, cipher: cipher)
+    }
+}

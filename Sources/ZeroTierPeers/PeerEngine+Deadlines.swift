@@ -1,0 +1,284 @@
+//  Time: contact with roots, keepalive, expiry, WHOIS repeats. One deadline per peer; no sweep over all of them.
+
+package import NetPrimitives
+import ZeroTierWire
+
+extension PeerEngine {
+    /// Does what is due: call it when `nextDeadline` is reached. Work is bounded by what was scheduled.
+    package mutating func handleDeadlines(now: Now) {
+        // What fires schedules itself later than now, so this ends.
+        while let timer = timers.popDue(now.monotonic) {
+            switch timer {
+            case .peer(let id): servicePeer(id, now)
+            case .lookup: serviceLookup(now)
+            case .defragmenter:
+                for _ in 0..<defragmenter.expire(now.monotonic) { drops.count(.fragmentsTimedOut) }
+                if let next = defragmenter.nextDeadline { timers.schedule(.defragmenter, at: next) }
+            case .stalled: retryStalled(now)
+            case .online: checkOnline(now)
+            case .seeds: serviceSeeds(now)
+            }
+        }
+    }
+
+    // MARK: One peer
+
+    /// Sees to it that a peer is serviced at an instant, or earlier.
+    mutating func wake(_ id: PeerID, at instant: MonotonicInstant) {
+        if let planned = timers.deadline(of: .peer(id)), planned <= instant { return }
+        timers.schedule(.peer(id), at: instant)
+    }
+
+    private mutating func servicePeer(_ id: PeerID, _ now: Now) {
+        guard topology.peers.contains(id) else { return }
+        let time = now.monotonic
+        topology.peers[id].dropExpiredPaths(time)
+        if topology.peers[id].isUpstream {
+            serviceContact(id, now)
+        } else if time - topology.peers[id].lastHeard >= configuration.activityTimeout {
+            forget(id, now)
+            return
+        }
+        if topology.peers[id].isUpstream || topology.peers[id].isActive(time, timeout: configuration.activityTimeout) {
+            serviceKeepalive(id, now)
+        } else {
+            topology.peers[id].isKeptAlive = false
+        }
+        serviceDoubts(id, now)
+        serviceProbes(id, now)
+        updateLinkIfKnown(id, time)
+        wake(id, at: nextService(of: id, time))
+    }
+
+    /// A peer of which nothing was told yet is told of with its first packet, not by time passing.
+    private mutating func updateLinkIfKnown(_ id: PeerID, _ time: MonotonicInstant) {
+        if topology.peers[id].reportedDirect != nil { updateLink(id, time) }
+    }
+
+    /// When a peer next needs service: the earliest of its deadlines.
+    func nextService(of id: PeerID, _ time: MonotonicInstant) -> MonotonicInstant {
+        let isUpstream = topology.peers[id].isUpstream
+        var due = MonotonicInstant.distantFuture
+        if isUpstream {
+            if isContactNeeded(id, time) {
+                due = topology.peers[id].contactDue
+            } else if let index = PathSelection.best(topology.peers[id].paths, .alive, time),
+                let heard = topology.peers[id].paths[index].lastReceive
+            {
+                due = heard + ProtocolLimits.rootSilence
+            }
+        } else {
+            due = topology.peers[id].lastHeard + configuration.activityTimeout
+        }
+        let isKeptAlive =
+            isUpstream || topology.peers[id].isActive(time, timeout: configuration.activityTimeout)
+        if isKeptAlive, !topology.peers[id].paths.isEmpty, let last = topology.peers[id].lastFullHello {
+            due = min(due, last + ProtocolLimits.fullHelloKeepalive)
+        }
+        for path in topology.peers[id].paths {
+            due = min(due, nextService(of: path, isKeptAlive: isKeptAlive, time))
+        }
+        for probe in topology.peers[id].probes { due = min(due, probe.due) }
+        // Whatever was left undone just now is not tried in a tight loop.
+        return max(due, time + ProtocolLimits.timerGranularity)
+    }
+
+    private func nextService(of path: Path, isKeptAlive: Bool, _ time: MonotonicInstant) -> MonotonicInstant {
+        var due = isKeptAlive ? path.lastSend + ProtocolLimits.pathHeartbeat : MonotonicInstant.distantFuture
+        guard let heard = path.lastReceive else { return min(due, path.lastSend + ProtocolLimits.resetPathPatience) }
+        due = min(due, heard + ProtocolLimits.pathExpiration)
+        let silent = heard + ProtocolLimits.pathAlive
+        if silent > time { due = min(due, silent) }
+        if let since = path.doubtedSince {
+            let end = since + path.doubtPatience
+            if end > time { due = min(due, end, path.lastDoubtProbe + ProtocolLimits.pathDoubtInterval) }
+        }
+        return due
+    }
+
+    private mutating func forget(_ id: PeerID, _ now: Now) {
+        let address = topology.peers[id].address
+        emit(event: .peerExpired(address, record: record(of: id).encoded))
+        topology.remove(id)
+        timers.cancel(.peer(id))
+    }
+
+    /// Removes a peer that has to go for another reason than silence.
+    mutating func discard(_ id: PeerID) {
+        topology.remove(id)
+        timers.cancel(.peer(id))
+    }
+
+    // MARK: Keepalive (vl1 9.4)
+
+    private mutating func serviceKeepalive(_ id: PeerID, _ now: Now) {
+        let time = now.monotonic
+        guard !topology.peers[id].paths.isEmpty else { return }
+        let isFullRound =
+            topology.peers[id].lastFullHello.map { time - $0 >= ProtocolLimits.fullHelloKeepalive } ?? true
+        if isFullRound { topology.peers[id].lastFullHello = time }
+        let priority = topology.peers[id].paths.map(\.priority).max() ?? 1
+        for index in topology.peers[id].paths.indices {
+            let path = topology.peers[id].paths[index]
+            guard path.priority == priority, path.isUnexpired(time) else { continue }
+            guard isFullRound || time - path.lastSend >= ProtocolLimits.pathHeartbeat else { continue }
+            let isEcho = !isFullRound && topology.peers[id].answersEcho
+            topology.peers[id].paths[index].lastSend = time
+            enqueue(isEcho ? .echo : .hello, to: id, .path(path.physical), expectsReply: true, now: now)
+        }
+        if isFullRound, topology.peers[id].isUpstream { contactOtherFamilies(id, now) }
+    }
+
+    // MARK: Contact with roots (vl1 7.4, 7.8)
+
+    /// Whether a root is to be sent HELLO at its known endpoints: it has no live path, or did not answer the keepalive.
+    private func isContactNeeded(_ id: PeerID, _ time: MonotonicInstant) -> Bool {
+        guard let index = PathSelection.best(topology.peers[id].paths, .alive, time),
+            let heard = topology.peers[id].paths[index].lastReceive
+        else { return true }
+        return time - heard >= ProtocolLimits.rootSilence
+    }
+
+    private mutating func serviceContact(_ id: PeerID, _ now: Now) {
+        let time = now.monotonic
+        guard isContactNeeded(id, time) else {
+            topology.peers[id].contactAttempts = 0
+            topology.peers[id].contactDue = time
+            return
+        }
+        guard topology.peers[id].contactDue <= time else { return }
+        contact(id, families: [true, false], now)
+        topology.peers[id].lastFullHello = time
+        let attempt = topology.peers[id].contactAttempts
+        topology.peers[id].contactAttempts = min(attempt + 1, ProtocolLimits.contactPauses.count)
+        topology.peers[id].contactDue =
+            time + ProtocolLimits.contactPauses[min(attempt, ProtocolLimits.contactPauses.count - 1)]
+    }
+
+    /// HELLO to one endpoint of each family, at random, from all sockets; without endpoints through another root.
+    private mutating func contact(_ id: PeerID, families: [Bool], _ now: Now) {
+        let endpoints = roots.upstream(topology.peers[id].address)?.endpoints ?? []
+        var isSent = false
+        for isIPv4 in families {
+            let candidates = endpoints.filter { $0.address.isIPv4 == isIPv4 }
+            guard !candidates.isEmpty else { continue }
+            let endpoint = candidates[random.next(below: candidates.count)]
+            let path = PhysicalPath(localSocket: PhysicalPath.anySocket, remote: endpoint)
+            enqueue(.hello, to: id, .path(path), expectsReply: true, now: now)
+            isSent = true
+        }
+        if !isSent, families.count == 2 {
+            enqueue(.hello, to: id, .upstream, expectsReply: true, now: now)
+        }
+    }
+
+    /// A root that is reached in one family is asked in the other as well, once a minute.
+    private mutating func contactOtherFamilies(_ id: PeerID, _ now: Now) {
+        for isIPv4 in [true, false] {
+            let hasPath = topology.peers[id].paths.contains {
+                $0.physical.remote.address.isIPv4 == isIPv4 && $0.isUnexpired(now.monotonic)
+            }
+            if !hasPath { contact(id, families: [isIPv4], now) }
+        }
+    }
+
+    // MARK: Worlds
+
+    /// Makes peers of all roots, and leaves of those that no world lists any more.
+    mutating func applyRoots(_ now: Now) {
+        for id in topology.peers.ids where topology.peers[id].isUpstream {
+            let upstream = roots.upstream(topology.peers[id].address)
+            if upstream?.identity != topology.peers[id].identity { topology.setRole(.leaf, of: id) }
+        }
+        upstreamPeers = []
+        for upstream in roots.upstreams {
+            if let id = topology.lookUp(upstream.identity.address) {
+                if topology.peers[id].identity == upstream.identity {
+                    topology.setRole(upstream.role, of: id)
+                    upstreamPeers.append(id)
+                    wake(id, at: now.monotonic)
+                    continue
+                }
+                // The world's word counts more than what a HELLO once said.
+                discard(id)
+            }
+            if let id = addPeer(upstream.identity, role: upstream.role, now) { upstreamPeers.append(id) }
+        }
+        if !roots.seeds.isEmpty { timers.schedule(.seeds, at: now.monotonic) }
+        checkOnline(now)
+    }
+
+    /// Seeds of wanted moons are asked who they are, and then for their moon.
+    private mutating func serviceSeeds(_ now: Now) {
+        guard !roots.seeds.isEmpty else { return }
+        for seed in roots.seeds where seed.seed != identity.address {
+            guard let id = topology.lookUp(seed.seed) else {
+                _ = requestIdentity(seed.seed, now: now)
+                continue
+            }
+            guard !topology.peers[id].isUpstream else {
+                enqueue(.hello, to: id, .best, expectsReply: true, now: now)
+                continue
+            }
+            let isDirect = topology.peers[id].isDirect(now.monotonic)
+            enqueue(.hello, to: id, isDirect ? .best : .upstream, expectsReply: true, now: now)
+        }
+        timers.schedule(.seeds, at: now.monotonic + ProtocolLimits.pingCheck)
+    }
+
+    // MARK: Online (vl1 7.8)
+
+    mutating func becomeOnline(_ now: Now) {
+        guard !isOnline else { return }
+        isOnline = true
+        emit(event: .online)
+        if !roots.includesUs { timers.schedule(.online, at: now.monotonic + configuration.onlineTimeout) }
+        if !stalled.isEmpty { retryStalled(now) }
+    }
+
+    private mutating func checkOnline(_ now: Now) {
+        if roots.includesUs {
+            becomeOnline(now)
+            return
+        }
+        guard isOnline else { return }
+        var heard: MonotonicInstant?
+        for id in upstreamPeers {
+            guard let last = topology.peers[id].lastReceive else { continue }
+            heard = max(heard ?? last, last)
+        }
+        if let heard, now.monotonic - heard < configuration.onlineTimeout {
+            timers.schedule(.online, at: heard + configuration.onlineTimeout)
+        } else {
+            isOnline = false
+            emit(event: .offline)
+        }
+    }
+
+    // MARK: WHOIS (vl1 4.5)
+
+    /// Asks what is due, gives up what waited too long.
+    mutating func serviceLookup(_ now: Now) {
+        let expired = lookup.expire(now.monotonic)
+        for _ in 0..<expired.inbound { drops.count(.senderUnknown) }
+        for _ in 0..<expired.outbound { drops.count(.destinationUnreachable) }
+        if let upstream = bestUpstream(now.monotonic) {
+            let addresses = lookup.due(now.monotonic)
+            if !addresses.isEmpty, whoisGate.allow(now.monotonic) {
+                enqueue(.whois, Whois(addresses).encoded, to: upstream, .best, expectsReply: true, now: now)
+            }
+        }
+        scheduleLookup(now)
+    }
+
+    private mutating func scheduleLookup(_ now: Now) {
+        guard let next = lookup.nextDeadline else {
+            timers.cancel(.lookup)
+            return
+        }
+        // Without a root nothing can be asked; the ends of waits still count.
+        let earliest =
+            now.monotonic + (bestUpstream(now.monotonic) == nil ? ProtocolLimits.retryTick : .milliseconds(1))
+        timers.schedule(.lookup, at: max(next, earliest))
+    }
+}

@@ -1,0 +1,297 @@
+//  The way of a datagram in: vl1 section 4, in its order.
+
+package import NetPrimitives
+import ZeroTierCrypto
+import ZeroTierWire
+
+extension PeerEngine {
+    /// Takes the datagram at `index` of a receive buffer, with the following ones when they are the rest of its packet:
+    /// those are joined in place. Returns what became of it and how many datagrams were used up.
+    ///
+    /// `OpenedPacket.payloadOffset` counts from the start of the datagram at `index`: read it through
+    /// `batch.withDatagrams(from: index)`.
+    package mutating func open(
+        _ batch: inout ReceiveBatch, at index: Int, replies: inout TransmitBatch, now: Now
+    ) -> (opened: Opened, consumed: Int) {
+        let length = batch.datagrams[index].length
+        let path = batch.datagrams[index].path
+        guard length >= PacketHeader.payloadOffset else {
+            let opened = batch.withDatagram(index) { span in
+                open(&span, length: length, path: path, replies: &replies, now: now)
+            }
+            return (opened, 1)
+        }
+        // Only the head of a packet for us asks for a look at what follows it.
+        let head = batch.withDatagram(index) { span in
+            (
+                flags: span.loadUInt8(at: PacketHeader.flagsOffset), id: span.loadUInt64(at: 0),
+                destination: span.loadUInt40(at: 8), marker: span.loadUInt8(at: FragmentHeader.markerOffset)
+            )
+        }
+        if head.flags & PacketHeader.fragmentedFlag != 0, head.marker != FragmentHeader.marker,
+            head.destination == identity.address.value,
+            let joined = join(&batch, at: index, id: PacketID(head.id))
+        {
+            let opened = batch.withDatagrams(from: index) { span in
+                openWhole(&span, length: joined.length, path: path, replies: &replies, now: now)
+            }
+            return (opened, joined.count)
+        }
+        let opened = batch.withDatagram(index) { span in
+            open(&span, length: length, path: path, replies: &replies, now: now)
+        }
+        return (opened, 1)
+    }
+
+    /// Moves the data of the parts that follow the head to its end, if all of them are there in order.
+    private func join(_ batch: inout ReceiveBatch, at index: Int, id: PacketID) -> (length: Int, count: Int)? {
+        let first = batch.datagrams[index]
+        var total = 0
+        var length = first.length
+        var end = first.offset + first.length
+        var part = 1
+        repeat {
+            guard index + part < batch.datagrams.count else { return nil }
+            let next = batch.datagrams[index + part]
+            guard next.offset == end, next.path == first.path else { return nil }
+            let header = batch.withDatagram(index + part) { FragmentHeader($0.bytes, length: next.length) }
+            guard let header, header.packetID == id, header.isAcceptable, header.number == part,
+                total == 0 || header.total == total, header.destination == identity.address
+            else { return nil }
+            total = header.total
+            length += next.length - FragmentHeader.size
+            end += next.length
+            part += 1
+        } while part < total
+        guard length <= ProtocolLimits.maximumPacketLength else { return nil }
+        var place = first.length
+        for offset in 1..<total {
+            let next = batch.datagrams[index + offset]
+            batch.withDatagrams(from: index) { span in
+                span.move(
+                    from: next.offset - first.offset + FragmentHeader.size, to: place,
+                    count: next.length - FragmentHeader.size)
+            }
+            place += next.length - FragmentHeader.size
+        }
+        return (length, total)
+    }
+
+    /// Takes one datagram. The packet is decrypted in place; `replies` gets what is answered or relayed at once.
+    package mutating func open(
+        _ datagram: inout MutableRawSpan, length: Int, path: PhysicalPath, replies: inout TransmitBatch, now: Now
+    ) -> Opened {
+        guard length > FragmentHeader.size, length <= datagram.byteCount else { return drop(.tooShort) }
+        if datagram.loadUInt8(at: FragmentHeader.markerOffset) == FragmentHeader.marker {
+            return openFragment(&datagram, length: length, path: path, replies: &replies, now: now)
+        }
+        guard let header = PacketHeader(datagram.bytes, length: length) else { return drop(.tooShort) }
+        if header.source == identity.address { return drop(.ownSource) }
+        if header.destination != identity.address {
+            return relay(
+                &datagram, length: length, from: header.source, to: header.destination, isFragment: false, path: path,
+                replies: &replies, now: now)
+        }
+        guard length <= ProtocolLimits.maximumPacketLength else { return drop(.tooLong) }
+        if header.isFragmented {
+            let bytes = datagram.copyBytes(0, length)
+            return keep(defragmenter.addHead(bytes, id: header.id, path: path, now.monotonic), now)
+        }
+        return decode(&datagram, length: length, header: header, path: path, replies: &replies, now: now)
+    }
+
+    /// A whole packet for us, whatever its fragmented flag says.
+    private mutating func openWhole(
+        _ packet: inout MutableRawSpan, length: Int, path: PhysicalPath, replies: inout TransmitBatch, now: Now
+    ) -> Opened {
+        guard let header = PacketHeader(packet.bytes, length: length) else { return drop(.tooShort) }
+        if header.source == identity.address { return drop(.ownSource) }
+        guard header.destination == identity.address else { return drop(.malformed) }
+        return decode(&packet, length: length, header: header, path: path, replies: &replies, now: now)
+    }
+
+    private mutating func openFragment(
+        _ datagram: inout MutableRawSpan, length: Int, path: PhysicalPath, replies: inout TransmitBatch, now: Now
+    ) -> Opened {
+        guard let header = FragmentHeader(datagram.bytes, length: length) else { return drop(.tooShort) }
+        if header.destination != identity.address {
+            return relay(
+                &datagram, length: length, from: nil, to: header.destination, isFragment: true, path: path,
+                replies: &replies, now: now)
+        }
+        guard header.isAcceptable, length <= ProtocolLimits.maximumPacketLength else { return drop(.badFragment) }
+        let data = datagram.copyBytes(FragmentHeader.size, length - FragmentHeader.size)
+        return keep(defragmenter.addPart(header, data: data, path: path, now.monotonic), now)
+    }
+
+    private mutating func keep(_ outcome: Defragmenter.OnPart, _ now: Now) -> Opened {
+        for _ in 0..<defragmenter.takeDisplaced() { drops.count(.fragmentsDisplaced) }
+        if let deadline = defragmenter.nextDeadline {
+            timers.schedule(.defragmenter, at: deadline)
+        } else {
+            timers.cancel(.defragmenter)
+        }
+        switch outcome {
+        case .stored: return .handled
+        case .drop(let reason): return drop(reason)
+        case .complete(let bytes, let path):
+            if !ready.tryAppend(.raw(bytes, path)) { return drop(.noRoomToWait) }
+            return .handled
+        }
+    }
+
+    /// The next packet that was joined, decompressed, or waited for its sender; nil when there is none left. Ask after every
+    /// `open` that answered `handled`, and after `complete`.
+    package mutating func nextReady(replies: inout TransmitBatch, now: Now) -> ReadyPacket? {
+        while let item = ready.popFirst() {
+            switch item {
+            case .opened(let packet): return packet
+            case .raw(var bytes, let path):
+                let length = bytes.count
+                let opened = bytes.withMutableBytes { span in
+                    openWhole(&span, length: length, path: path, replies: &replies, now: now)
+                }
+                if case .packet(let packet) = opened { return ReadyPacket(packet: packet, bytes: bytes) }
+            }
+        }
+        return nil
+    }
+
+    // MARK: Whole packets for us
+
+    private mutating func decode(
+        _ packet: inout MutableRawSpan, length: Int, header: PacketHeader, path: PhysicalPath,
+        replies: inout TransmitBatch, now: Now
+    ) -> Opened {
+        switch header.cipher {
+        case .salsa, .gmacSIV: break
+        case .trustedPath: return drop(.untrustedPath)
+        case nil: return drop(.unknownSuite)
+        case .authenticatedOnly:
+            if header.flagsByte & PacketHeader.historicEncryptedFlag != 0 { return drop(.unknownSuite) }
+            switch Verb(verbByte: packet.loadUInt8(at: PacketHeader.verbOffset)) {
+            case .hello:
+                return receiveClearHello(
+                    &packet, length: length, header: header, path: path, replies: &replies, now: now)
+            // What bonded nodes tell each other; everything else has no reason to come in the clear.
+            case .acknowledgement, .qualityMeasurement, .pathNegotiationRequest: break
+            default: return drop(.clearVerb)
+            }
+        }
+        guard let id = topology.find(header.source) else {
+            return park(packet.copyBytes(0, length), header: header, path: path, now: now)
+        }
+        guard topology.peers[id].open(&packet, length: length) else { return drop(.badMAC) }
+        suites.count(header.cipher)
+        let verbByte = packet.loadUInt8(at: PacketHeader.verbOffset)
+        let opened = OpenedPacket(
+            peer: id, source: header.source, verb: Verb(verbByte: verbByte) ?? .nop, packetID: header.id,
+            hops: header.hops, path: path, payloadOffset: PacketHeader.payloadOffset,
+            payloadLength: length - PacketHeader.payloadOffset)
+        if verbByte & Verb.compressedFlag != 0, length > PacketHeader.payloadOffset {
+            return decompress(&packet, opened, replies: &replies, now: now)
+        }
+        return dispatch(&packet, opened, replies: &replies, now: now)
+    }
+
+    /// Keeps a stranger's packet and asks who that is.
+    private mutating func park(
+        _ bytes: [UInt8], header: PacketHeader, path: PhysicalPath, now: Now
+    ) -> Opened {
+        guard !header.source.isReserved else { return drop(.reservedSource) }
+        let packet = WaitingPacket(bytes: bytes, path: path, since: now.monotonic)
+        guard lookup.park(packet, from: header.source) else { return drop(.noRoomToWait) }
+        serviceLookup(now)
+        return .handled
+    }
+
+    /// Decompression needs room of its own, so a packet of VL2 comes out by `nextReady`.
+    private mutating func decompress(
+        _ packet: inout MutableRawSpan, _ opened: OpenedPacket, replies: inout TransmitBatch, now: Now
+    ) -> Opened {
+        let block = packet.copyBytes(opened.payloadOffset, opened.payloadLength)
+        guard let payload = try? LZ4Block.decompress(block, limit: ProtocolLimits.maximumPayloadLength),
+            !payload.isEmpty
+        else { return drop(.badCompression) }
+        var bytes = packet.copyBytes(0, PacketHeader.payloadOffset)
+        bytes[PacketHeader.verbOffset] &= ~Verb.compressedFlag
+        bytes.append(contentsOf: payload)
+        var plain = opened
+        plain.payloadLength = payload.count
+        let result = bytes.withMutableBytes { span in
+            dispatch(&span, plain, replies: &replies, now: now)
+        }
+        guard case .packet(let packet) = result else { return result }
+        if !ready.tryAppend(.opened(ReadyPacket(packet: packet, bytes: bytes))) { return drop(.noRoomToWait) }
+        return .handled
+    }
+
+    /// One switch over all verbs: VL1's are handled, VL2's handed out.
+    private mutating func dispatch(
+        _ packet: inout MutableRawSpan, _ opened: OpenedPacket, replies: inout TransmitBatch, now: Now
+    ) -> Opened {
+        let number = packet.loadUInt8(at: PacketHeader.verbOffset)
+        guard let verb = Verb(verbByte: number) else {
+            noteReceived(opened, now: now)
+            return .handled
+        }
+        switch verb {
+        case .frame, .extendedFrame, .multicastFrame, .networkConfigRequest, .networkConfig:
+            noteReceived(opened, isActivity: true, now: now)
+            return .packet(opened)
+        case .multicastLike, .networkCredentials, .multicastGather:
+            noteReceived(opened, now: now)
+            return .packet(opened)
+        case .nop, .acknowledgement, .qualityMeasurement, .pathNegotiationRequest, .remoteTrace:
+            noteReceived(opened, now: now)
+            return .handled
+        case .hello: return receiveSealedHello(&packet, opened, replies: &replies, now: now)
+        case .ok: return receiveOK(payload(&packet, opened), opened, now: now)
+        case .error: return receiveError(payload(&packet, opened), opened, now: now)
+        case .whois: return receiveWhois(payload(&packet, opened), opened, replies: &replies, now: now)
+        case .echo: return receiveEcho(payload(&packet, opened), opened, replies: &replies, now: now)
+        case .rendezvous: return receiveRendezvous(payload(&packet, opened), opened, now: now)
+        case .pushDirectPaths: return receivePushDirectPaths(payload(&packet, opened), opened, now: now)
+        case .userMessage: return receiveUserMessage(payload(&packet, opened), opened, now: now)
+        }
+    }
+
+    private func payload(_ packet: inout MutableRawSpan, _ opened: OpenedPacket) -> [UInt8] {
+        packet.copyBytes(opened.payloadOffset, opened.payloadLength)
+    }
+
+    // MARK: Bookkeeping of authentic packets (vl1 4.3)
+
+    /// An authentic packet came. `confirms`: it is the answer to something we sent to just that endpoint.
+    mutating func noteReceived(
+        _ opened: OpenedPacket, isActivity: Bool = false, confirms: Bool = false, now: Now
+    ) {
+        let id = opened.peer
+        let time = now.monotonic
+        topology.peers[id].lastReceive = time
+        if isActivity { noteActivity(id, time) }
+        if topology.peers[id].isUpstream, !isOnline { becomeOnline(now) }
+        if opened.hops == 0 {
+            if let index = topology.peers[id].pathIndex(opened.path) {
+                let wasUsable = topology.peers[id].paths[index].isAlive(time)
+                topology.peers[id].paths[index].noteReceipt(time)
+                if !wasUsable { pathCameAlive(id, now) }
+            } else {
+                considerPath(opened.path, for: id, confirms: confirms, now: now)
+            }
+        } else if isActivity {
+            doubtDirectPath(of: id, now: now)
+        }
+        // A stranger that came directly is being asked to confirm its path: too early to call it relayed.
+        if opened.hops > 0, topology.peers[id].reportedDirect == nil { updateLink(id, time) }
+    }
+
+    /// Traffic of a network: the peer's paths are worth keeping alive.
+    mutating func noteActivity(_ id: PeerID, _ time: MonotonicInstant) {
+        topology.peers[id].lastActivity = time
+        if !topology.peers[id].isKeptAlive {
+            topology.peers[id].isKeptAlive = true
+            wake(id, at: time)
+        }
+    }
+}

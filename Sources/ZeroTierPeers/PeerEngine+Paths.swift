@@ -1,0 +1,233 @@
+//  Learning, doubting and probing the paths of peers: vl1 section 9.
+//
+//      unknown path --authentic packet--> HELLO to it --its OK--> in the list
+//      in the list --silence while used, or the peer relays--> in doubt --answer--> fine
+//                                                                   \--500 ms--> relayed until something comes
+
+package import NetPrimitives
+package import ZeroTierWire
+
+extension PeerEngine {
+    // MARK: Check (vl1 9.3)
+
+    /// Whether a physical address may be used for a peer.
+    func isAllowed(_ endpoint: SocketEndpoint, for id: PeerID) -> Bool {
+        guard endpoint.port != 0, scopes.isUsable(endpoint.address),
+            !forbiddenPrefixes.contains(where: { $0.contains(endpoint.address) })
+        else { return false }
+        guard let upstream = roots.upstream(topology.peers[id].address) else { return configuration.directPathsEnabled }
+        return upstream.endpoints.isEmpty || upstream.endpoints.contains { $0.address == endpoint.address }
+    }
+
+    // MARK: Learning (vl1 9.2)
+
+    /// An authentic packet came directly by a path that is not in the list.
+    mutating func considerPath(_ path: PhysicalPath, for id: PeerID, confirms: Bool, now: Now) {
+        let time = now.monotonic
+        guard isAllowed(path.remote, for: id) else { return }
+        guard confirms else {
+            // Anybody can replay a packet from elsewhere: only an answer to our own question moves a path.
+            if topology.peers[id].mayConfirm(path, time) {
+                enqueue(.hello, to: id, .path(path), expectsReply: true, now: now)
+            }
+            return
+        }
+        let learned = Path(physical: path, scope: scopes.scope(of: path.remote.address), now: time)
+        guard topology.peers[id].learn(learned, time) else { return }
+        pathCameAlive(id, now)
+    }
+
+    /// A peer has one more live path.
+    mutating func pathCameAlive(_ id: PeerID, _ now: Now) {
+        updateLink(id, now.monotonic)
+        wake(id, at: nextService(of: id, now.monotonic))
+        if topology.peers[id].isUpstream, !lookup.isEmpty { serviceLookup(now) }
+        if !stalled.isEmpty { retryStalled(now) }
+    }
+
+    /// Tells when a peer changed between direct and relayed.
+    mutating func updateLink(_ id: PeerID, _ time: MonotonicInstant) {
+        let way = ownWay(id, .alive, time)
+        guard topology.peers[id].reportedDirect != (way != nil) else { return }
+        topology.peers[id].reportedDirect = way != nil
+        let address = topology.peers[id].address
+        emit(event: way.map { .peerDirect(address, $0.path) } ?? .peerRelayed(address))
+    }
+
+    // MARK: Doubt
+
+    /// The peer relays its traffic although we know a direct path: it may have lost it, by a restart for example.
+    mutating func doubtDirectPath(of id: PeerID, now: Now) {
+        let time = now.monotonic
+        guard let index = PathSelection.best(topology.peers[id].paths, .alive, time),
+            let heard = topology.peers[id].paths[index].lastReceive,
+            time - heard >= ProtocolLimits.pathDoubtInterval
+        else { return }
+        doubt(index, of: id, now)
+    }
+
+    /// Asks a path for a sign of life. If none comes within half a second, packets are relayed.
+    mutating func doubt(_ index: Int, of id: PeerID, _ now: Now) {
+        let time = now.monotonic
+        let path = topology.peers[id].paths[index]
+        if path.doubtedSince == nil {
+            // A path that was found fine is not asked again at once.
+            guard time - path.lastDoubtProbe >= ProtocolLimits.pathDoubtInterval else { return }
+            topology.peers[id].paths[index].doubtedSince = time
+        } else {
+            guard time - path.lastDoubtProbe >= ProtocolLimits.pathDoubtSilence else { return }
+        }
+        topology.peers[id].paths[index].lastDoubtProbe = time
+        sendProbe(to: id, path.physical, now)
+        wake(id, at: time + ProtocolLimits.pathDoubtInterval)
+    }
+
+    /// Doubts that need a second question, and those that came true.
+    mutating func serviceDoubts(_ id: PeerID, _ now: Now) {
+        let time = now.monotonic
+        for index in topology.peers[id].paths.indices {
+            let path = topology.peers[id].paths[index]
+            guard let since = path.doubtedSince, time - since < path.doubtPatience,
+                time - path.lastDoubtProbe >= ProtocolLimits.pathDoubtInterval
+            else { continue }
+            topology.peers[id].paths[index].lastDoubtProbe = time
+            sendProbe(to: id, path.physical, now)
+        }
+    }
+
+    /// While a peer is relayed, its paths that may still work are asked now and then.
+    mutating func reviveStalePaths(of id: PeerID, _ time: MonotonicInstant) {
+        for index in topology.peers[id].paths.indices {
+            let path = topology.peers[id].paths[index]
+            guard path.isUnexpired(time), time - path.lastDoubtProbe >= ProtocolLimits.pingCheck else { continue }
+            topology.peers[id].paths[index].lastDoubtProbe = time
+            topology.peers[id].probe(path.physical, time)
+            wake(id, at: time)
+        }
+    }
+
+    // MARK: Probes
+
+    /// One ECHO to an address, or a HELLO to peers that would not answer it.
+    mutating func sendProbe(to id: PeerID, _ path: PhysicalPath, _ now: Now) {
+        let isEcho = topology.peers[id].answersEchoPerPath
+        enqueue(isEcho ? .echo : .hello, to: id, .path(path), expectsReply: true, now: now)
+    }
+
+    /// Endpoints that were pushed or came by RENDEZVOUS: a few tries with growing pauses.
+    mutating func serviceProbes(_ id: PeerID, _ now: Now) {
+        let time = now.monotonic
+        var index = 0
+        while index < topology.peers[id].probes.count {
+            let probe = topology.peers[id].probes[index]
+            guard probe.due <= time else {
+                index += 1
+                continue
+            }
+            if probe.attempts > ProtocolLimits.probePauses.count
+                || topology.peers[id].paths.contains(where: {
+                    $0.physical.remote == probe.path.remote && $0.isAlive(time)
+                })
+            {
+                topology.peers[id].probes.remove(at: index)
+                continue
+            }
+            sendProbe(to: id, probe.path, now)
+            topology.peers[id].probes[index].attempts += 1
+            let pause = min(probe.attempts, ProtocolLimits.probePauses.count - 1)
+            topology.peers[id].probes[index].due = time + ProtocolLimits.probePauses[pause]
+            index += 1
+        }
+    }
+
+    /// Begins to try an endpoint: at once, from one socket or all.
+    mutating func beginProbe(_ path: PhysicalPath, of id: PeerID, now: Now) {
+        topology.peers[id].probe(path, now.monotonic)
+        serviceProbes(id, now)
+        wake(id, at: nextService(of: id, now.monotonic))
+    }
+
+    // MARK: Trust (vl1 9.9, 6.13)
+
+    /// A packet proved that its sender and we belong to one network: the path may relay for ten minutes, and our addresses
+    /// are told to the peer now and then.
+    package mutating func noteTrust(_ packet: OpenedPacket, now: Now) {
+        noteTrust(peer: packet.peer, path: packet.path, hops: packet.hops, now: now)
+    }
+
+    /// The same for a reply that was reported as an event.
+    package mutating func noteTrust(peer id: PeerID, path: PhysicalPath, hops: Int, now: Now) {
+        let time = now.monotonic
+        guard topology.peers.contains(id) else { return }
+        topology.peers[id].lastTrust = time
+        if hops == 0, let index = topology.peers[id].pathIndex(path) {
+            let until = time + ProtocolLimits.trust
+            // Written down twice a minute, not with every packet.
+            if until - topology.peers[id].paths[index].trustedUntil >= ProtocolLimits.housekeeping {
+                topology.peers[id].paths[index].trustedUntil = until
+                trustedPaths.add(path, until: until)
+            }
+        }
+        let interval =
+            hops == 0 ? ProtocolLimits.directPathPushDirect : ProtocolLimits.directPathPushRelayed
+        if let last = topology.peers[id].lastPathPush, time - last < interval { return }
+        pushDirectPaths(to: id, path, now)
+    }
+
+    private mutating func pushDirectPaths(to id: PeerID, _ path: PhysicalPath, _ now: Now) {
+        guard configuration.directPathsEnabled, !topology.peers[id].isUpstream else { return }
+        var endpoints: [SocketEndpoint] = []
+        for endpoint in localEndpoints + surfaces.all(now.monotonic)
+        where scopes.isUsable(endpoint.address) && endpoint.port != 0 && !endpoints.contains(endpoint)
+            && !forbiddenPrefixes.contains(where: { $0.contains(endpoint.address) })
+        {
+            endpoints.append(endpoint)
+        }
+        // An empty push does not count as done: addresses may become known in the next moment.
+        guard !endpoints.isEmpty else { return }
+        topology.peers[id].lastPathPush = now.monotonic
+        for packet in PushDirectPaths.packets(for: endpoints) {
+            enqueue(.pushDirectPaths, packet.encoded, to: id, .path(path), expectsReply: false, now: now)
+        }
+    }
+
+    /// Marks a peer as in use although no packet says so, such as an open virtual connection that is silent.
+    package mutating func noteActivity(with address: Address, now: Now) {
+        guard let id = topology.find(address) else { return }
+        noteActivity(id, now.monotonic)
+    }
+
+    // MARK: Our own address
+
+    /// Our address as seen from outside changed: what was confirmed with the old one is void until it answers again.
+    mutating func resetPaths(scope: AddressScope, isIPv4: Bool, now: Now) {
+        for id in topology.peers.ids {
+            var isReset = false
+            for index in topology.peers[id].paths.indices {
+                let path = topology.peers[id].paths[index]
+                guard path.scope == scope, path.physical.remote.address.isIPv4 == isIPv4 else { continue }
+                topology.peers[id].paths[index].lastReceive = nil
+                topology.peers[id].paths[index].lastSend = now.monotonic
+                sendProbe(to: id, path.physical, now)
+                isReset = true
+            }
+            if isReset {
+                updateLink(id, now.monotonic)
+                wake(id, at: nextService(of: id, now.monotonic))
+            }
+        }
+    }
+
+    /// The network under us changed (interface up or down, sleep): everything is asked anew. `closedSockets` are gone, and
+    /// the paths with them.
+    package mutating func localNetworkChanged(closedSockets: [Int32], now: Now) {
+        for id in topology.peers.ids {
+            topology.peers[id].paths.removeAll { closedSockets.contains($0.physical.localSocket) }
+            topology.peers[id].contactAttempts = 0
+            topology.peers[id].contactDue = now.monotonic
+            for index in topology.peers[id].paths.indices { doubt(index, of: id, now) }
+            updateLink(id, now.monotonic)
+            wake(id, at: now.monotonic)
+        }
+    }
+}

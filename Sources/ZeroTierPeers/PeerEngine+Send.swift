@@ -1,0 +1,349 @@
+//  The way of a packet out: vl1 section 5. Bulk packets are written in place in the driver's slab; everything else goes
+//  through one bounded queue.
+
+package import NetPrimitives
+import ZeroTierCrypto
+package import ZeroTierWire
+
+extension PeerEngine {
+    /// Where a packet goes that leaves now: the path and whose it is.
+    struct Way {
+        let path: PhysicalPath
+        /// The peer that the path belongs to: the destination, or the root that relays.
+        let owner: PeerID
+        let index: Int
+    }
+
+    // MARK: Bulk
+
+    /// Where packets for an address go, once per burst. Marks the peer as in use.
+    package mutating func route(to address: Address, now: Now) -> PeerRouting {
+        let time = now.monotonic
+        guard let id = topology.find(address) else {
+            guard address != identity.address, !address.isReserved else { return .unreachable }
+            _ = lookup.request(address, time)
+            serviceLookup(now)
+            return .wait
+        }
+        noteActivity(id, time)
+        guard let way = way(to: id, time) else { return .unreachable }
+        markSent(way, now)
+        return .path(
+            PeerRoute(
+                peer: id, path: way.path, isDirect: way.owner == id, mtu: configuration.pathMTU,
+                suite: topology.peers[id].suite))
+    }
+
+    /// Writes one packet of `length` bytes, headers included, into the batch: `fill` gets its whole span and writes the
+    /// payload from byte 28 on. False, and nothing written, when the batch is full or the packet longer than seven parts.
+    package mutating func append(
+        _ length: Int, verb: Verb, route: PeerRoute, into batch: inout TransmitBatch,
+        _ fill: (inout MutableRawSpan) -> Void
+    ) -> Bool {
+        guard topology.peers.contains(route.peer) else { return false }
+        return appendPacket(
+            length, verbByte: verb.rawValue, peer: route.peer, path: route.path, suite: route.suite, into: &batch, fill)
+            != nil
+    }
+
+    /// Bytes that a packet of `length` takes in a batch.
+    package func batchBytes(forPacketOf length: Int) -> Int {
+        guard let plan = FragmentPlan(length: length, mtu: configuration.pathMTU) else { return length }
+        return plan.stride * plan.count
+    }
+
+    /// Writes, seals and cuts one packet. Returns its ID on the wire; nil when it does not fit.
+    private mutating func appendPacket(
+        _ length: Int, verbByte: UInt8, peer: PeerID, path: PhysicalPath, suite: CipherSuite,
+        into batch: inout TransmitBatch, _ fill: (inout MutableRawSpan) -> Void
+    ) -> PacketID? {
+        guard let plan = FragmentPlan(length: length, mtu: configuration.pathMTU) else { return nil }
+        let destination = topology.peers[peer].address
+        let header = PacketHeader(
+            id: PacketID.random(using: &random), destination: destination, source: identity.address,
+            isFragmented: plan.count > 1)
+        var wireID = header.id
+        let isWritten = batch.appendParts(
+            count: plan.count, stride: plan.stride, lastLength: plan.lastLength, to: path
+        ) { region in
+            fill(&region)
+            header.write(into: &region)
+            region.storeUInt8(verbByte, at: PacketHeader.verbOffset)
+            topology.peers[peer].seal(&region, length: length, suite: suite)
+            wireID = PacketID(region.loadUInt64(at: 0))
+            if plan.count > 1 { plan.split(&region, length: length, id: wireID, destination: destination) }
+        }
+        return isWritten ? wireID : nil
+    }
+
+    // MARK: Choice
+
+    /// The way to a peer: its best live path; else through a root; else a path that may still work.
+    mutating func way(to id: PeerID, _ time: MonotonicInstant) -> Way? {
+        if let way = ownWay(id, .alive, time) { return way }
+        let relay = bestUpstream(except: id, time)
+        if let relay, let way = ownWay(relay, .alive, time) {
+            reviveStalePaths(of: id, time)
+            return way
+        }
+        if let way = ownWay(id, .unexpired, time) { return way }
+        if let relay, let way = ownWay(relay, .unexpired, time) { return way }
+        if let way = ownWay(id, .any, time) { return way }
+        if let relay, let way = ownWay(relay, .any, time) { return way }
+        return nil
+    }
+
+    func ownWay(_ id: PeerID, _ requirement: PathSelection.Requirement, _ time: MonotonicInstant) -> Way? {
+        guard let index = PathSelection.best(topology.peers[id].paths, requirement, time) else { return nil }
+        return Way(path: topology.peers[id].paths[index].physical, owner: id, index: index)
+    }
+
+    /// The root to relay through: the least latency, weighed by how long it has been silent (vl1 7.6). Roots without any
+    /// path do not count.
+    func bestUpstream(except excluded: PeerID? = nil, _ time: MonotonicInstant) -> PeerID? {
+        var choice: PeerID?
+        var best = Int64.max
+        for id in upstreamPeers where id != excluded && !topology.peers[id].paths.isEmpty {
+            let quality = relayQuality(id, time)
+            if quality <= best {
+                best = quality
+                choice = id
+            }
+        }
+        return choice
+    }
+
+    private func relayQuality(_ id: PeerID, _ time: MonotonicInstant) -> Int64 {
+        guard let heard = topology.peers[id].lastReceive, time - heard < configuration.activityTimeout else {
+            return Int64(UInt32.max)
+        }
+        var latency: Int64 = 65_535
+        if let index = PathSelection.best(topology.peers[id].paths, .unexpired, time),
+            let measured = topology.peers[id].paths[index].latency
+        {
+            // Microseconds would be finer than the reference, which only matters between two roots on one LAN.
+            latency = max(1, measured.milliseconds)
+        }
+        let isAlive = topology.peers[id].isDirect(time)
+        return (isAlive ? 0 : 65_535) + latency * ((time - heard).milliseconds / 61_000 + 1)
+    }
+
+    /// A path is used: nothing else needs to keep it alive; if it has been silent for long, it is asked whether it lives.
+    private mutating func markSent(_ way: Way, _ now: Now) {
+        let time = now.monotonic
+        topology.peers[way.owner].paths[way.index].lastSend = time
+        guard let heard = topology.peers[way.owner].paths[way.index].lastReceive,
+            time - heard >= ProtocolLimits.pathDoubtSilence
+        else { return }
+        doubt(way.index, of: way.owner, now)
+    }
+
+    // MARK: Control
+
+    /// Sends a packet whose payload is owned: everything but bulk. It is queued, or kept while the destination's identity
+    /// is being asked for. `compress`: try LZ4. Returns the name under which a reply is reported; nil when the address can
+    /// not have an identity, or the payload is too long.
+    @discardableResult
+    package mutating func send(
+        _ verb: Verb, _ payload: [UInt8], to destination: Address, compress: Bool = false, now: Now
+    ) -> SendToken? {
+        guard destination != identity.address, !destination.isReserved,
+            payload.count <= ProtocolLimits.maximumPayloadLength
+        else { return nil }
+        let token = makeToken()
+        var packet = OutgoingPacket(
+            verb: verb, payload: payload, destination: destination, token: token, expectsReply: verb.mayBeAnswered,
+            queuedAt: now.monotonic)
+        if compress, payload.count > ProtocolLimits.uncompressedPayloadLength,
+            let block = LZ4Block.compress(payload), block.count < payload.count
+        {
+            packet.payload = block
+            packet.isCompressed = true
+        }
+        if topology.find(destination) == nil {
+            parkOutgoing(packet, now)
+        } else {
+            enqueue(.packet(packet))
+        }
+        return token
+    }
+
+    /// Keeps a packet until its destination is known.
+    mutating func parkOutgoing(_ packet: OutgoingPacket, _ now: Now) {
+        guard let dropped = lookup.park(packet) else {
+            drops.count(.destinationUnreachable)
+            return
+        }
+        for _ in 0..<dropped { drops.count(.destinationUnreachable) }
+        serviceLookup(now)
+    }
+
+    mutating func enqueue(_ item: ControlItem) {
+        if control.append(item) != nil { drops.count(.controlQueueFull) }
+    }
+
+    /// Queues a packet that goes one given way.
+    mutating func enqueue(
+        _ verb: Verb, _ payload: [UInt8] = [], to id: PeerID, _ way: OutgoingPacket.Way, expectsReply: Bool, now: Now
+    ) {
+        enqueue(
+            .packet(
+                OutgoingPacket(
+                    verb: verb, payload: payload, destination: topology.peers[id].address, way: way,
+                    expectsReply: expectsReply, queuedAt: now.monotonic)))
+    }
+
+    /// Writes due control packets into the batch, until it is full or none is left.
+    package mutating func transmitControl(into batch: inout TransmitBatch, now: Now) {
+        while let item = control.first {
+            switch item {
+            case .datagram(let bytes, let path):
+                guard batch.append(bytes.count, to: path, { $0.copy(from: bytes, at: 0) }) else { return }
+            case .packet(let packet):
+                switch emit(packet, into: &batch, now) {
+                case .full: return
+                case .sent: break
+                case .tooLong: drops.count(.packetTooLong)
+                case .unreachable: stall(packet, now)
+                case .unknownPeer:
+                    _ = control.popFirst()
+                    if packet.way == .best, packet.verb != .hello { parkOutgoing(packet, now) }
+                    continue
+                }
+            }
+            _ = control.popFirst()
+        }
+    }
+
+    enum Emission {
+        case sent, full, tooLong, unreachable, unknownPeer
+    }
+
+    /// Writes one control packet.
+    mutating func emit(_ packet: OutgoingPacket, into batch: inout TransmitBatch, _ now: Now) -> Emission {
+        let time = now.monotonic
+        guard let id = topology.find(packet.destination) else { return .unknownPeer }
+        let path: PhysicalPath
+        var isDirect = false
+        switch packet.way {
+        case .path(let given):
+            path = given
+            if let index = topology.peers[id].pathIndex(given) { topology.peers[id].paths[index].lastSend = time }
+            isDirect = true
+        case .best:
+            if packet.verb.isActivity { noteActivity(id, time) }
+            guard let way = way(to: id, time) else { return .unreachable }
+            markSent(way, now)
+            path = way.path
+            isDirect = way.owner == id
+        case .upstream:
+            guard let relay = bestUpstream(except: id, time), let way = ownWay(relay, .any, time) else {
+                return .unreachable
+            }
+            path = way.path
+        }
+        let wireID: PacketID?
+        if packet.verb == .hello {
+            wireID = appendHello(to: id, path: path, sentTo: isDirect ? path.remote : nil, into: &batch, now)
+        } else {
+            let length = PacketHeader.payloadOffset + packet.payload.count
+            guard FragmentPlan(length: length, mtu: configuration.pathMTU) != nil else { return .tooLong }
+            let verbByte = packet.verb.rawValue | (packet.isCompressed ? Verb.compressedFlag : 0)
+            wireID = appendPacket(
+                length, verbByte: verbByte, peer: id, path: path, suite: topology.peers[id].suite, into: &batch
+            ) { $0.copy(from: packet.payload, at: PacketHeader.payloadOffset) }
+        }
+        guard let wireID else { return .full }
+        if packet.expectsReply {
+            expected.add(
+                wireID,
+                ExpectedReply(
+                    peer: packet.destination, verb: packet.verb, sentAt: time, remote: isDirect ? path.remote : nil,
+                    token: packet.token))
+        }
+        return .sent
+    }
+
+    /// Answers on the path that a packet came by. Beyond the batch's room it is dropped and counted.
+    mutating func reply(
+        _ verb: Verb, _ payload: [UInt8], to opened: OpenedPacket, replies: inout TransmitBatch, now: Now
+    ) {
+        let packet = OutgoingPacket(
+            verb: verb, payload: payload, destination: opened.source, way: .path(opened.path), expectsReply: false,
+            queuedAt: now.monotonic)
+        switch emit(packet, into: &replies, now) {
+        case .sent: break
+        case .tooLong: drops.count(.packetTooLong)
+        case .full, .unreachable, .unknownPeer: drops.count(.noRoomToReply)
+        }
+    }
+
+    /// Writes a HELLO. It is never cut: its receiver may not know us, and must read it as one datagram.
+    private mutating func appendHello(
+        to id: PeerID, path: PhysicalPath, sentTo: SocketEndpoint?, into batch: inout TransmitBatch, _ now: Now
+    ) -> PacketID? {
+        var moons = roots.moons.map {
+            WorldReference(id: $0.id, timestampMilliseconds: $0.timestampMilliseconds)
+        }
+        moons += roots.seeds.map { WorldReference(id: $0.moonID, timestampMilliseconds: 0) }
+        let hello = Hello(
+            protocolVersion: configuration.announcedProtocolVersion, softwareVersion: configuration.softwareVersion,
+            timestampMilliseconds: UInt64(max(0, now.unixMilliseconds)), identity: identity, sentTo: sentTo,
+            planet: WorldReference(
+                id: roots.planet?.id ?? 0, timestampMilliseconds: roots.planet?.timestampMilliseconds ?? 0),
+            moons: moons)
+        let payload = hello.encoded
+        let section = hello.sectionOffset
+        let length = PacketHeader.payloadOffset + payload.count
+        let header = PacketHeader(
+            id: PacketID.random(using: &random), destination: topology.peers[id].address, source: identity.address)
+        let isWritten = batch.append(length, to: path) { span in
+            span.copy(from: payload, at: PacketHeader.payloadOffset)
+            header.write(into: &span)
+            span.storeUInt8(Verb.hello.rawValue, at: PacketHeader.verbOffset)
+            topology.peers[id].sealHello(&span, length: length, sectionOffset: section)
+        }
+        return isWritten ? header.id : nil
+    }
+
+    // MARK: Packets without a path
+
+    /// Keeps a packet for which there is no path: tried again when one appears.
+    private mutating func stall(_ packet: OutgoingPacket, _ now: Now) {
+        guard packet.way == .best, packet.verb != .hello else { return }
+        if stalled.append(packet) != nil { drops.count(.destinationUnreachable) }
+        if timers.deadline(of: .stalled) == nil {
+            timers.schedule(.stalled, at: now.monotonic + ProtocolLimits.retryTick)
+        }
+    }
+
+    /// Tries what had no path once more, and gives up what waited too long.
+    mutating func retryStalled(_ now: Now) {
+        var remaining = stalled.count
+        while remaining > 0, let packet = stalled.popFirst() {
+            remaining -= 1
+            if now.monotonic - packet.queuedAt >= ProtocolLimits.queueEntryLife {
+                drops.count(.destinationUnreachable)
+            } else {
+                enqueue(.packet(packet))
+            }
+        }
+        timers.cancel(.stalled)
+    }
+}
+
+extension FragmentPlan {
+    /// Moves the tail of the sealed packet at the region's start apart and writes the fragment headers between.
+    func split(_ region: inout MutableRawSpan, length: Int, id: PacketID, destination: Address) {
+        let header = FragmentHeader.size
+        var part = count - 1
+        while part > 0 {
+            let source = stride + (part - 1) * (stride - header)
+            let size = min(stride - header, length - source)
+            region.move(from: source, to: part * stride + header, count: size)
+            FragmentHeader(packetID: id, destination: destination, total: count, number: part)
+                .write(into: &region, at: part * stride)
+            part -= 1
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//  VL1: the machine that moves sealed packets between addresses. Sans I/O: datagrams come in by `open`, leave by `append`
+//  and `transmitControl`, time is a parameter. Read first: Docs/architecture.md; then zerotier/ZeroTierOne
+//  node/Packet.hpp for the verbs.
+//
+//      datagram --open--> own: HELLO, WHOIS, ... handled here; the answer is in `replies` or in the control queue
+//                         VL2's: handed to the owner, decrypted in place
+//                         not ours: relayed into `replies`
+//      parts, strangers' packets, compressed ones --later--> nextReady
+
+package import NetPrimitives
+package import ZeroTierWire
+
+/// Deadlines of the engine.
+enum EngineTimer: Hashable, Sendable {
+    /// Keepalive, probes, contact and expiry of one peer.
+    case peer(PeerID)
+    /// WHOIS repeats and the end of waits.
+    case lookup
+    /// Packets of which parts are missing.
+    case defragmenter
+    /// Packets that wait for any path.
+    case stalled
+    /// Whether a root still answers.
+    case online
+    /// Seeds of moons that are wanted.
+    case seeds
+}
+
+/// The VL1 machine of one node.
+package struct PeerEngine: ~Copyable {
+    /// Who we are.
+    package let identity: Identity
+    let configuration: PeerConfiguration
+    let scopes: PathScopes
+    var random: RandomSource
+
+    var topology: Topology
+    var roots: Roots
+    /// The peers of the roots, by ascending address.
+    var upstreamPeers: [PeerID] = []
+    var lookup: IdentityLookup
+    var validation: IdentityValidation
+    var expected: ExpectedReplies
+    var defragmenter: Defragmenter
+    var relays: RelayLedger
+    var trustedPaths = TrustedPaths()
+    var introductions: Introductions
+    var surfaces = SurfaceAddresses()
+
+    var control: BoundedQueue<ControlItem>
+    /// Packets to known peers for which there was no path.
+    var stalled: BoundedQueue<OutgoingPacket>
+    var ready: BoundedQueue<ReadyItem>
+    var events: BoundedQueue<PeerEvent>
+    var timers = DeadlineQueue<EngineTimer>()
+    /// WHOIS over all addresses.
+    var whoisGate = RateLimiter(burst: ProtocolLimits.whoisBurst, interval: ProtocolLimits.whoisSendInterval)
+
+    /// Every packet and datagram that died, by reason.
+    package internal(set) var drops = DropCounters()
+    /// Packets passed on for others.
+    package internal(set) var relayedPackets: UInt64 = 0
+    /// Authentic packets that came in, by cipher suite.
+    package internal(set) var suites = SuiteCounters()
+    /// Whether a root answers, or we are one.
+    package internal(set) var isOnline = false
+    var localEndpoints: [SocketEndpoint] = []
+    var forbiddenPrefixes: [IPPrefix] = []
+    private var nextToken: UInt64 = 1
+
+    /// Makes the machine; contact with the roots is due at once. `identity` has its secret.
+    package init(identity: Identity, configuration: PeerConfiguration, random: RandomSource, now: Now) {
+        precondition(identity.secretKeys != nil, "a node needs its own secret")
+        let limits = configuration.limits
+        self.identity = identity
+        self.configuration = configuration
+        self.random = random
+        scopes = PathScopes(allowsLoopback: configuration.allowLoopbackPaths)
+        topology = Topology(limit: limits.peers)
+        roots = Roots(
+            ourselves: identity, planet: configuration.planet, moons: configuration.moons,
+            seeds: configuration.moonSeeds)
+        lookup = IdentityLookup(limits: limits)
+        validation = IdentityValidation(limits: limits, seed: self.random.nextUInt64())
+        expected = ExpectedReplies(limit: limits.expectedReplies)
+        defragmenter = Defragmenter(limits: limits)
+        relays = RelayLedger(limits: limits)
+        introductions = Introductions(limit: limits.introducedPairs)
+        control = BoundedQueue(capacity: limits.controlPackets)
+        stalled = BoundedQueue(capacity: limits.waitingOutbound)
+        ready = BoundedQueue(capacity: ProtocolLimits.readyPackets)
+        events = BoundedQueue(capacity: limits.events)
+        applyRoots(now)
+    }
+
+    // MARK: Questions
+
+    /// Our own address.
+    package var address: Address { identity.address }
+
+    /// Whether one of the worlds held lists us: then we relay, answer WHOIS without limit and introduce peers.
+    package var isRoot: Bool { roots.includesUs }
+
+    /// Whether the address is that of a root of the worlds held (ourselves not included).
+    package func isRoot(_ address: Address) -> Bool { roots.upstream(address) != nil }
+
+    /// The roots' addresses, ascending, without ourselves.
+    package var rootAddresses: [Address] { roots.upstreams.map { $0.identity.address } }
+
+    /// The planet held.
+    package var planet: World? { roots.planet }
+
+    /// The moons held, by ascending ID.
+    package var moons: [World] { roots.moons }
+
+    /// The identity of an address, if it is known: ours, or a peer's.
+    package func identity(of address: Address) -> Identity? {
+        if address == identity.address { return identity.withoutSecret }
+        guard let id = topology.lookUp(address) else { return nil }
+        return topology.peers[id].identity
+    }
+
+    /// Peers known, roots included.
+    package var peerCount: Int { topology.count }
+
+    /// The addresses that others see us by, ascending.
+    package mutating func surfaceAddresses(now: Now) -> [SocketEndpoint] { surfaces.all(now.monotonic) }
+
+    /// When `handleDeadlines` has something to do next.
+    package mutating func nextDeadline() -> MonotonicInstant? { timers.next() }
+
+    /// Whether `transmitControl` has something to write.
+    package var hasControl: Bool { !control.isEmpty }
+
+    // MARK: What is told and asked
+
+    /// Takes the oldest event.
+    package mutating func nextEvent() -> PeerEvent? { events.popFirst() }
+
+    /// Takes the oldest job. Every job taken must be answered by `complete`.
+    package mutating func nextJob() -> PeerJob? { validation.nextJob() }
+
+    mutating func emit(event: PeerEvent) {
+        if !events.tryAppend(event) { drops.count(.eventOverflow) }
+    }
+
+    mutating func makeToken() -> SendToken {
+        defer { nextToken += 1 }
+        return SendToken(nextToken)
+    }
+
+    /// Counts a drop and says so.
+    mutating func drop(_ reason: DropReason) -> Opened {
+        drops.count(reason)
+        return .drop(reason)
+    }
+
+    // MARK: What the owner decides
+
+    /// The addresses and ports at which our sockets are bound or mapped, to be told to peers.
+    package mutating func setLocalEndpoints(_ endpoints: [SocketEndpoint]) {
+        localEndpoints = endpoints
+    }
+
+    /// Prefixes of the virtual networks joined: no path leads into them, that would be a tunnel in its own tunnel.
+    package mutating func setForbiddenPrefixes(_ prefixes: [IPPrefix]) {
+        forbiddenPrefixes = prefixes
+    }
+
+    /// Asks for the identity of an address; `identityLearned` tells when it is there. True if it is known already.
+    package mutating func requestIdentity(_ address: Address, now: Now) -> Bool {
+        guard address != identity.address, !address.isReserved else { return address == identity.address }
+        if topology.lookUp(address) != nil { return true }
+        _ = lookup.request(address, now.monotonic)
+        serviceLookup(now)
+        return false
+    }
+
+    /// Takes a world that the owner decided on, unverified: a planet at setup, or a moon read from a file.
+    package mutating func adoptWorld(_ world: World, now: Now) {
+        roots.adopt(world)
+        emitWorld(world)
+        applyRoots(now)
+    }
+
+    /// Offers a world by the update rule, such as the built-in planet. Whether it was taken.
+    @discardableResult
+    package mutating func offerWorld(_ world: World, now: Now) -> Bool {
+        guard roots.offer(world) == .adopted else { return false }
+        emitWorld(world)
+        applyRoots(now)
+        return true
+    }
+
+    /// Wants a moon that `seed.seed` can give: upstream `orbit`.
+    package mutating func orbit(_ seed: MoonSeed, now: Now) {
+        roots.orbit(seed)
+        applyRoots(now)
+    }
+
+    /// Forgets a moon. Whether it was held.
+    package mutating func deorbit(_ moonID: UInt64, now: Now) -> Bool {
+        let wasHeld = roots.deorbit(moonID)
+        applyRoots(now)
+        return wasHeld
+    }
+
+    func worldEvent(_ world: World) -> PeerEvent {
+        switch world.kind {
+        case .planet: .planetUpdated(encoded: world.encoded)
+        case .moon: .moonUpdated(id: world.id, encoded: world.encoded)
+        }
+    }
+
+    mutating func emitWorld(_ world: World) { emit(event: worldEvent(world)) }
+}

@@ -1,0 +1,93 @@
+//  The numbers that bound what remote nodes can make the VL1 machine keep and do, and its own rhythm where the reference
+//  leaves it free. All are this implementation's choice.
+
+import NetPrimitives
+import ZeroTierWire
+
+extension ProtocolLimits {
+    // MARK: Memory
+
+    /// Peers that are not roots (about 2 KB each).
+    static let peers = 16_384
+    /// A new peer takes the place of the most silent of so many picked at random, if that was silent for so long.
+    static let evictionSamples = 16
+    static let evictionSilence: Duration = .seconds(60)
+    /// Paths kept of a peer; a real node keeps 64, of which it uses one.
+    static let pathsKept = 16
+    /// Endpoints tried for a peer at one time.
+    static let probesPerPeer = 32
+    static let incompletePackets = 64
+    static let incompletePacketsPerSource = 32
+    static let incompleteBytes = 512 * 1024
+    static let lookups = 256
+    static let waitingInbound = 64
+    static let waitingOutbound = 128
+    static let earlyRendezvous = 32
+    static let expectedReplies = 4096
+    static let expectedReplyLife: Duration = .seconds(30)
+    static let controlPackets = 1024
+    static let peerEvents = 4096
+    static let readyPackets = 256
+    static let surfaceReports = 256
+    static let moonSeeds = 32
+    static let rememberedIdentities = 4096
+
+    // MARK: What a root does for others
+
+    static let agreementBurstPerPrefix = 16
+    static let agreementIntervalPerPrefix: Duration = .milliseconds(50)
+    static let agreementBurst = 256
+    static let agreementInterval: Duration = .milliseconds(1)
+    static let validationBurstPerPrefix = 16
+    static let validationIntervalPerPrefix: Duration = .milliseconds(500)
+    static let validationBurst = 64
+    /// 20 validations of 17 ms per second: a third of one core.
+    static let validationInterval: Duration = .milliseconds(50)
+    static let pendingValidations = 64
+    /// Slots of the table of source prefixes.
+    static let prefixSlots = 1024
+    static let relayedBytesPerSecond = 16 * 1024 * 1024
+    static let relayedBytesBurst = 16 * 1024 * 1024
+    static let relaySources = 4096
+    static let trustedPaths = 256
+    static let introducedPairs = 4096
+    /// Two peers whose endpoints changed are introduced again after this.
+    static let reintroduction: Duration = .seconds(1)
+
+    // MARK: Gates
+
+    static let echoBurst = 4
+    /// HELLOs of a known peer that are answered: a node sends one from each of its sockets at one time.
+    static let helloBurst = 16
+    static let helloInterval: Duration = .milliseconds(250)
+    static let confirmationBurst = 8
+    static let confirmationInterval: Duration = .milliseconds(250)
+    static let whoisBurst = 64
+    static let whoisSendInterval: Duration = .milliseconds(10)
+    static let whoisAddressesPerPacket = 32
+    /// Addresses of one WHOIS that are answered: identities of 71 bytes in one packet.
+    static let whoisAnswers = 128
+
+    // MARK: Rhythm
+
+    /// Pauses before the next HELLO to a root that does not answer; the last one repeats.
+    static let contactPauses: [Duration] = [
+        .milliseconds(250), .milliseconds(500), .seconds(1), .seconds(2), .seconds(4), .seconds(5),
+    ]
+    /// A root's answer to a keepalive is missed after this.
+    static let rootSilence: Duration = .milliseconds(15_500)
+    /// Pauses between the tries of an endpoint that was pushed or came by RENDEZVOUS.
+    static let probePauses: [Duration] = [
+        .milliseconds(150), .milliseconds(350), .milliseconds(700), .milliseconds(1300), .milliseconds(2500),
+    ]
+    /// A path in use that was silent this long is asked for a sign of life.
+    static let pathDoubtSilence: Duration = .milliseconds(2500)
+    /// Pause between two such questions.
+    static let pathDoubtInterval: Duration = .milliseconds(250)
+    /// Without an answer for this long packets are relayed, until something comes by the path.
+    static let pathDoubtPatience: Duration = .milliseconds(500)
+    /// At most one change of a peer's port per this.
+    static let pathChangeInterval: Duration = .seconds(1)
+    /// A path whose use ended with a change of our own address may still answer within this.
+    static let resetPathPatience: Duration = .seconds(10)
+}

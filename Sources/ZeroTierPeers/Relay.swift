@@ -1,0 +1,213 @@
+//  Passing on packets for others: vl1 section 8. Roots do it for everybody, other nodes for paths of proven members of
+//  their networks. A relay cannot check the source, so it is bounded by where datagrams come from.
+
+import NetPrimitives
+import ZeroTierWire
+
+/// How many bytes were relayed for whom.
+struct RelayLedger: Sendable {
+    private struct Account: Sendable {
+        var source: SocketEndpoint
+        // When the budget is full again, in nanoseconds: a token bucket in one number.
+        var fullAt: UInt64 = 0
+    }
+
+    private var accounts: [Account] = []
+    private var index: [SocketEndpoint: Int] = [:]
+    private var recent = 0
+    private var victim = 0
+    private let limit: Int
+    private let bytesPerSecond: UInt64
+    private let burstNanoseconds: UInt64
+
+    init(limits: PeerLimits) {
+        limit = max(1, limits.relaySources)
+        bytesPerSecond = UInt64(max(1, limits.relayedBytesPerSecond))
+        burstNanoseconds = UInt64(max(1, limits.relayedBytesBurst)) * 1_000_000_000 / bytesPerSecond
+    }
+
+    var count: Int { accounts.count }
+
+    /// Takes a datagram's bytes from the source's budget, or says no.
+    mutating func allow(_ byteCount: Int, from source: SocketEndpoint, _ now: MonotonicInstant) -> Bool {
+        let place = account(of: source, now)
+        let cost = UInt64(byteCount) * 1_000_000_000 / bytesPerSecond
+        let start = max(accounts[place].fullAt, now.nanoseconds)
+        guard start - now.nanoseconds + cost <= burstNanoseconds else { return false }
+        accounts[place].fullAt = start + cost
+        return true
+    }
+
+    private mutating func account(of source: SocketEndpoint, _ now: MonotonicInstant) -> Int {
+        if recent < accounts.count, accounts[recent].source == source { return recent }
+        if let place = index[source] {
+            recent = place
+            return place
+        }
+        if accounts.count < limit {
+            accounts.append(Account(source: source))
+            recent = accounts.count - 1
+        } else {
+            recent = victimPlace(now)
+            index[accounts[recent].source] = nil
+            accounts[recent] = Account(source: source)
+        }
+        index[source] = recent
+        return recent
+    }
+
+    // The next account in turn whose budget is full, so that forgetting it gives nothing away; or just the next one.
+    private mutating func victimPlace(_ now: MonotonicInstant) -> Int {
+        for step in 0..<16 {
+            let place = (victim + step) % accounts.count
+            if accounts[place].fullAt <= now.nanoseconds {
+                victim = (place + 1) % accounts.count
+                return place
+            }
+        }
+        defer { victim = (victim + 1) % accounts.count }
+        return victim
+    }
+}
+
+/// Paths of proven members of our networks, for which a node that is no root relays (vl1 9.9).
+struct TrustedPaths: Sendable {
+    private var entries: [(path: PhysicalPath, until: MonotonicInstant)] = []
+
+    /// Trusts a path until an instant; the one whose trust ends first gives way when there are too many.
+    mutating func add(_ path: PhysicalPath, until: MonotonicInstant) {
+        if let index = entries.firstIndex(where: { $0.path == path }) {
+            entries[index].until = until
+            return
+        }
+        if entries.count >= ProtocolLimits.trustedPaths,
+            let index = entries.indices.min(by: { entries[$0].until < entries[$1].until })
+        {
+            entries.remove(at: index)
+        }
+        entries.append((path, until))
+    }
+
+    func contains(_ path: PhysicalPath, _ now: MonotonicInstant) -> Bool {
+        entries.contains { $0.path == path && $0.until > now }
+    }
+}
+
+/// When two peers were told of each other, and by which endpoints.
+struct Introductions: Sendable {
+    private struct Pair: Hashable, Sendable {
+        let low: Address
+        let high: Address
+    }
+
+    private struct Introduction: Sendable {
+        var at: MonotonicInstant
+        var low: SocketEndpoint
+        var high: SocketEndpoint
+    }
+
+    private var entries: [Pair: Introduction] = [:]
+    private var order: BoundedQueue<Pair>
+
+    init(limit: Int) {
+        order = BoundedQueue(capacity: limit)
+    }
+
+    var count: Int { entries.count }
+
+    /// Whether a pair may be introduced now: once in 30 s, or once a second when an endpoint is another than last time.
+    mutating func allow(
+        _ first: (address: Address, endpoint: SocketEndpoint), _ second: (address: Address, endpoint: SocketEndpoint),
+        _ now: MonotonicInstant
+    ) -> Bool {
+        let (low, high) = first.address < second.address ? (first, second) : (second, first)
+        let pair = Pair(low: low.address, high: high.address)
+        let introduction = Introduction(at: now, low: low.endpoint, high: high.endpoint)
+        if let last = entries[pair] {
+            let isSame = last.low == low.endpoint && last.high == high.endpoint
+            guard now - last.at >= (isSame ? ProtocolLimits.unite : ProtocolLimits.reintroduction) else { return false }
+            entries[pair] = introduction
+            return true
+        }
+        forgetOld(now)
+        entries[pair] = introduction
+        if let displaced = order.append(pair) { entries[displaced] = nil }
+        return true
+    }
+
+    private mutating func forgetOld(_ now: MonotonicInstant) {
+        while let pair = order.first, let entry = entries[pair], now - entry.at >= ProtocolLimits.uniteMemory {
+            _ = order.popFirst()
+            entries[pair] = nil
+        }
+    }
+}
+
+extension PeerEngine {
+    /// A datagram whose destination is not ours. `source` is nil for fragments, which do not say it.
+    mutating func relay(
+        _ datagram: inout MutableRawSpan, length: Int, from source: Address?, to destination: Address,
+        isFragment: Bool, path: PhysicalPath, replies: inout TransmitBatch, now: Now
+    ) -> Opened {
+        let time = now.monotonic
+        guard roots.includesUs || trustedPaths.contains(path, time) else { return drop(.relayNotAllowed) }
+        guard length <= ProtocolLimits.maximumPacketLength else { return drop(.tooLong) }
+        guard relays.allow(length, from: path.remote, time) else { return drop(.relayBudget) }
+        let known = topology.find(destination)
+        var way = known.flatMap { ownWay($0, .alive, time) ?? ownWay($0, .unexpired, time) }
+        let isDirect = way != nil
+        if way == nil, let upstream = bestUpstream(time), topology.peers[upstream].address != source {
+            way = ownWay(upstream, .any, time)
+        }
+        guard let way else { return drop(.relayUnknownDestination) }
+        // Back to where it came from would only go in circles.
+        if way.path.remote == path.remote, !isDirect { return drop(.relayUnknownDestination) }
+        let isWithinLimit =
+            isFragment ? FragmentHeader.incrementHops(in: &datagram) : PacketHeader.incrementHops(in: &datagram)
+        guard isWithinLimit else { return drop(.relayHopLimit) }
+        let bytes = datagram.bytes
+        guard replies.append(length, to: way.path, { $0.copy(from: bytes, sourceOffset: 0, count: length, at: 0) })
+        else { return drop(.noRoomToReply) }
+        topology.peers[way.owner].paths[way.index].lastSend = time
+        relayedPackets &+= 1
+        if !isFragment, let source, let sender = topology.lookUp(source), sender != way.owner {
+            introduce(sender, way.owner, now)
+        }
+        return .handled
+    }
+
+    /// Tells two peers of each other's endpoint, of the best scope that both have (vl1 8.2).
+    private mutating func introduce(_ first: PeerID, _ second: PeerID, _ now: Now) {
+        guard let (one, other) = commonPaths(first, second, now.monotonic) else { return }
+        let firstAddress = topology.peers[first].address
+        let secondAddress = topology.peers[second].address
+        guard introductions.allow((firstAddress, one.remote), (secondAddress, other.remote), now.monotonic) else {
+            return
+        }
+        let toFirst = Rendezvous(peer: secondAddress, endpoint: other.remote).encoded
+        let toSecond = Rendezvous(peer: firstAddress, endpoint: one.remote).encoded
+        // In random order, so that neither always has the first word.
+        if random.next(below: 2) == 0 {
+            enqueue(.rendezvous, toFirst, to: first, .path(one), expectsReply: false, now: now)
+            enqueue(.rendezvous, toSecond, to: second, .path(other), expectsReply: false, now: now)
+        } else {
+            enqueue(.rendezvous, toSecond, to: second, .path(other), expectsReply: false, now: now)
+            enqueue(.rendezvous, toFirst, to: first, .path(one), expectsReply: false, now: now)
+        }
+    }
+
+    private func commonPaths(
+        _ first: PeerID, _ second: PeerID, _ time: MonotonicInstant
+    ) -> (PhysicalPath, PhysicalPath)? {
+        for scope in AddressScope.allCases.reversed() {
+            for isIPv4 in [false, true] {
+                guard
+                    let one = PathSelection.best(topology.peers[first].paths, scope: scope, isIPv4: isIPv4, time),
+                    let other = PathSelection.best(topology.peers[second].paths, scope: scope, isIPv4: isIPv4, time)
+                else { continue }
+                return (topology.peers[first].paths[one].physical, topology.peers[second].paths[other].physical)
+            }
+        }
+        return nil
+    }
+}

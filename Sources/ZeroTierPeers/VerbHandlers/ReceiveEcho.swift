@@ -1,0 +1,29 @@
+//  ECHO (vl1 6.5): keepalive and path probe; the reply carries the payload back.
+
+import NetPrimitives
+import ZeroTierWire
+
+extension PeerEngine {
+    mutating func receiveEcho(
+        _ payload: [UInt8], _ opened: OpenedPacket, replies: inout TransmitBatch, now: Now
+    ) -> Opened {
+        noteReceived(opened, now: now)
+        let isAllowed: Bool
+        if opened.hops == 0, let index = topology.peers[opened.peer].pathIndex(opened.path) {
+            isAllowed = topology.peers[opened.peer].paths[index].echoGate.allow(now.monotonic)
+        } else {
+            isAllowed = topology.peers[opened.peer].otherEchoGate.allow(now.monotonic)
+        }
+        guard isAllowed else { return drop(.echoLimit) }
+        reply(.ok, Echo(payload).reply(to: opened.packetID), to: opened, replies: &replies, now: now)
+        return .handled
+    }
+
+    /// USER_MESSAGE (vl1 6.15): for the application.
+    mutating func receiveUserMessage(_ payload: [UInt8], _ opened: OpenedPacket, now: Now) -> Opened {
+        noteReceived(opened, now: now)
+        guard let message = try? UserMessage(decoding: payload) else { return drop(.malformed) }
+        emit(event: .userMessage(from: opened.source, type: message.type, data: message.data))
+        return .handled
+    }
+}

@@ -1,0 +1,264 @@
+//  HELLO (vl1 6.2): the only packet that is taken from strangers, and the most expensive one.
+//
+//      known, same identity:   MAC -> answer
+//      known, other identity:  gate, agreement, MAC -> ERROR(IDENTITY_COLLISION)
+//      unknown:                gate, agreement, MAC, gate, validation (off the packet path) -> peer -> answer
+
+package import NetPrimitives
+import ZeroTierCrypto
+import ZeroTierWire
+
+extension PeerEngine {
+    /// A HELLO in suite 0: its own MAC is all that vouches for it.
+    mutating func receiveClearHello(
+        _ packet: inout MutableRawSpan, length: Int, header: PacketHeader, path: PhysicalPath,
+        replies: inout TransmitBatch, now: Now
+    ) -> Opened {
+        guard let (hello, section) = try? Hello.decodeClear(packet.bytes, length: length) else {
+            return drop(.malformed)
+        }
+        guard hello.protocolVersion >= ProtocolLimits.minimumProtocolVersion else { return drop(.oldProtocol) }
+        guard hello.identity.address == header.source else { return drop(.identityMismatch) }
+        guard let id = topology.find(header.source) else {
+            return receiveStrangersHello(
+                &packet, length: length, header: header, hello: hello, section: section, path: path,
+                replies: &replies, now: now)
+        }
+        guard topology.peers[id].identity == hello.identity else {
+            return receiveCollision(&packet, length: length, header: header, hello: hello, path: path, now: now)
+        }
+        guard topology.peers[id].open(&packet, length: length) else { return drop(.badMAC) }
+        suites.count(.authenticatedOnly)
+        guard let whole = topology.peers[id].readHello(&packet, hello, section: section, length: length) else {
+            return drop(.malformed)
+        }
+        let authentic = AuthenticHello(hello: whole, packetID: header.id, path: path, hops: header.hops)
+        return accept(authentic, from: id, replies: &replies, now: now)
+    }
+
+    /// A HELLO in suite 1 or 3: it is authentic already.
+    mutating func receiveSealedHello(
+        _ packet: inout MutableRawSpan, _ opened: OpenedPacket, replies: inout TransmitBatch, now: Now
+    ) -> Opened {
+        let length = opened.payloadOffset + opened.payloadLength
+        guard let (hello, section) = try? Hello.decodeClear(packet.bytes, length: length) else {
+            return drop(.malformed)
+        }
+        guard hello.protocolVersion >= ProtocolLimits.minimumProtocolVersion else { return drop(.oldProtocol) }
+        guard hello.identity == topology.peers[opened.peer].identity else { return drop(.identityMismatch) }
+        guard let whole = topology.peers[opened.peer].readHello(&packet, hello, section: section, length: length) else {
+            return drop(.malformed)
+        }
+        let authentic = AuthenticHello(hello: whole, packetID: opened.packetID, path: opened.path, hops: opened.hops)
+        return accept(authentic, from: opened.peer, replies: &replies, now: now)
+    }
+
+    private mutating func receiveStrangersHello(
+        _ packet: inout MutableRawSpan, length: Int, header: PacketHeader, hello: Hello, section: Int?,
+        path: PhysicalPath, replies: inout TransmitBatch, now: Now
+    ) -> Opened {
+        let result = validation.result(for: hello.identity)
+        if result == false { return drop(.invalidIdentity) }
+        if validation.isPending(hello.identity) {
+            let waiting = WaitingPacket(bytes: packet.copyBytes(0, length), path: path, since: now.monotonic)
+            validation.wait(waiting, of: hello.identity)
+            return .handled
+        }
+        guard validation.allowsAgreement(path.remote.address, now.monotonic) else { return drop(.agreementLimit) }
+        guard let key = identity.secretKeys?.agree(with: hello.identity.publicKeys) else {
+            return drop(.invalidIdentity)
+        }
+        let cipher = PacketCipher(key)
+        guard PacketArmor.open(&packet, length: length, cipher: cipher) else { return drop(.badMAC) }
+        guard let whole = Peer.readHello(&packet, hello, section: section, length: length, cipher: cipher) else {
+            return drop(.malformed)
+        }
+        suites.count(.authenticatedOnly)
+        let authentic = AuthenticHello(hello: whole, packetID: header.id, path: path, hops: header.hops)
+        if result == true {
+            guard let id = addPeer(hello.identity, role: .leaf, now) else { return drop(.peerTableFull) }
+            return accept(authentic, from: id, replies: &replies, now: now)
+        }
+        guard validation.begin(authentic, now.monotonic) else { return drop(.validationLimit) }
+        return .handled
+    }
+
+    /// A known address with another key. The known identity stays; whoever holds the other one's secret is told.
+    private mutating func receiveCollision(
+        _ packet: inout MutableRawSpan, length: Int, header: PacketHeader, hello: Hello, path: PhysicalPath, now: Now
+    ) -> Opened {
+        guard validation.allowsAgreement(path.remote.address, now.monotonic) else { return drop(.agreementLimit) }
+        guard let key = identity.secretKeys?.agree(with: hello.identity.publicKeys) else {
+            return drop(.invalidIdentity)
+        }
+        let cipher = PacketCipher(key)
+        guard PacketArmor.open(&packet, length: length, cipher: cipher) else { return drop(.badMAC) }
+        sendCollision(to: hello.identity.address, packetID: header.id, path: path, cipher: cipher)
+        return drop(.identityCollision)
+    }
+
+    /// ERROR(HELLO, IDENTITY_COLLISION), sealed for the colliding identity with suite 1.
+    private mutating func sendCollision(
+        to address: Address, packetID: PacketID, path: PhysicalPath, cipher: borrowing PacketCipher
+    ) {
+        let payload = ErrorReply(inReplyTo: .hello, packetID: packetID, reason: .identityCollision).encoded
+        let length = PacketHeader.payloadOffset + payload.count
+        var bytes = [UInt8](repeating: 0, count: length)
+        let header = PacketHeader(
+            id: PacketID.random(using: &random), destination: address, source: identity.address)
+        bytes.withMutableBytes { span in
+            header.write(into: &span)
+            span.storeUInt8(Verb.error.rawValue, at: PacketHeader.verbOffset)
+            span.copy(from: payload, at: PacketHeader.payloadOffset)
+            PacketArmor.seal(&span, length: length, suite: .salsa, cipher: cipher)
+        }
+        enqueue(.datagram(bytes, path))
+    }
+
+    /// The result of a job.
+    package mutating func complete(_ ticket: JobTicket, isValid: Bool, now: Now) {
+        guard let outcome = validation.complete(ticket, isValid: isValid) else { return }
+        guard isValid else {
+            drops.count(.invalidIdentity)
+            if let id = topology.lookUp(outcome.identity.address), topology.peers[id].identity == outcome.identity,
+                !topology.peers[id].isUpstream
+            {
+                discard(id)
+            }
+            return
+        }
+        if let hello = outcome.hello { acceptValidated(hello, now) }
+        if let later = outcome.later, !ready.tryAppend(.raw(later.bytes, later.path)) { drops.count(.noRoomToWait) }
+    }
+
+    private mutating func acceptValidated(_ hello: AuthenticHello, _ now: Now) {
+        let address = hello.hello.identity.address
+        var known = topology.lookUp(address)
+        if let id = known, topology.peers[id].identity != hello.hello.identity {
+            // Another identity of this address was faster.
+            if let key = identity.secretKeys?.agree(with: hello.hello.identity.publicKeys) {
+                sendCollision(to: address, packetID: hello.packetID, path: hello.path, cipher: PacketCipher(key))
+            }
+            drops.count(.identityCollision)
+            return
+        }
+        if known == nil { known = addPeer(hello.hello.identity, role: .leaf, now) }
+        guard let id = known else {
+            drops.count(.peerTableFull)
+            return
+        }
+        guard topology.peers[id].helloGate.allow(now.monotonic) else {
+            drops.count(.helloLimit)
+            return
+        }
+        let opened = note(hello, from: id, now)
+        enqueue(
+            .packet(
+                OutgoingPacket(
+                    verb: .ok, payload: helloReply(to: hello), destination: address, way: .path(opened.path),
+                    expectsReply: false, queuedAt: now.monotonic)))
+        noteReceived(opened, now: now)
+    }
+
+    /// Step 4 and on: report, answer, version, bookkeeping.
+    private mutating func accept(
+        _ hello: AuthenticHello, from id: PeerID, replies: inout TransmitBatch, now: Now
+    ) -> Opened {
+        guard topology.peers[id].helloGate.allow(now.monotonic) else { return drop(.helloLimit) }
+        let opened = note(hello, from: id, now)
+        reply(.ok, helloReply(to: hello), to: opened, replies: &replies, now: now)
+        noteReceived(opened, now: now)
+        return .handled
+    }
+
+    private mutating func note(_ hello: AuthenticHello, from id: PeerID, _ now: Now) -> OpenedPacket {
+        topology.peers[id].protocolVersion = hello.hello.protocolVersion
+        topology.peers[id].softwareVersion = hello.hello.softwareVersion
+        if hello.hops == 0, let surface = hello.hello.sentTo {
+            noteSurface(surface, reporter: id, path: hello.path, now)
+        }
+        return OpenedPacket(
+            peer: id, source: hello.hello.identity.address, verb: .hello, packetID: hello.packetID, hops: hello.hops,
+            path: hello.path, payloadOffset: PacketHeader.payloadOffset, payloadLength: 0)
+    }
+
+    private func helloReply(to hello: AuthenticHello) -> [UInt8] {
+        var worlds: [World] = []
+        if let planet = hello.hello.planet {
+            worlds = roots.updates(
+                planetID: planet.id, planetTimestamp: planet.timestampMilliseconds,
+                moons: hello.hello.moons.map { ($0.id, $0.timestampMilliseconds) })
+        }
+        var surface = hello.path.remote
+        if hello.hello.protocolVersion < ProtocolLimits.echoProtocolVersion {
+            surface = SocketEndpoint(surface.address, port: 0)
+        }
+        let body = HelloReply(
+            timestampMilliseconds: hello.hello.timestampMilliseconds,
+            protocolVersion: configuration.announcedProtocolVersion, softwareVersion: configuration.softwareVersion,
+            surfaceAddress: surface, worlds: worlds)
+        return OKHeader(inReplyTo: .hello, packetID: hello.packetID).payload(body.encoded)
+    }
+
+    /// What another node sees us as.
+    mutating func noteSurface(_ surface: SocketEndpoint, reporter id: PeerID, path: PhysicalPath, _ now: Now) {
+        let outcome = surfaces.report(
+            surface, reporter: topology.peers[id].address, path: path, scopes: scopes,
+            isTrusted: topology.peers[id].isUpstream, now.monotonic)
+        if case .addressChanged(let scope, let isIPv4) = outcome { resetPaths(scope: scope, isIPv4: isIPv4, now: now) }
+    }
+
+    // MARK: New peers
+
+    /// Makes a peer of an identity, and lets go what waited for it. Nil when no key can be agreed, or there is no room.
+    mutating func addPeer(_ foreign: Identity, role: PeerRole, _ now: Now) -> PeerID? {
+        guard foreign.address != identity.address, !foreign.address.isReserved,
+            let key = identity.secretKeys?.agree(with: foreign.publicKeys)
+        else { return nil }
+        if role == .leaf, !topology.hasRoom {
+            guard let victim = topology.candidateForEviction(using: &random, now.monotonic) else { return nil }
+            emit(event: .peerExpired(topology.peers[victim].address, record: record(of: victim).encoded))
+            discard(victim)
+        }
+        let id = topology.insert(
+            Peer(identity: foreign, cipher: PacketCipher(key), role: role, now: now.monotonic))
+        wake(id, at: role == .leaf ? now.monotonic + configuration.activityTimeout : now.monotonic)
+        emit(event: .identityLearned(foreign.address))
+        release(id, now)
+        return id
+    }
+
+    private mutating func release(_ id: PeerID, _ now: Now) {
+        guard let released = lookup.release(topology.peers[id].address, now.monotonic) else { return }
+        for packet in released.inbound where !ready.tryAppend(.raw(packet.bytes, packet.path)) {
+            drops.count(.noRoomToWait)
+        }
+        for packet in released.outbound { enqueue(.packet(packet)) }
+        if let rendezvous = released.rendezvous {
+            punch(to: rendezvous.endpoint, localSocket: rendezvous.localSocket, for: id, now: now)
+        }
+    }
+}
+
+extension Peer {
+    /// Reads the rest of an authentic HELLO.
+    borrowing func readHello(
+        _ packet: inout MutableRawSpan, _ clear: Hello, section: Int?, length: Int
+    ) -> Hello? {
+        Peer.readHello(&packet, clear, section: section, length: length, cipher: cipher)
+    }
+
+    static func readHello(
+        _ packet: inout MutableRawSpan, _ clear: Hello, section: Int?, length: Int, cipher: borrowing PacketCipher
+    ) -> Hello? {
+        guard let section else { return clear }
+        cipher.cryptHelloSection(&packet, from: section, to: length)
+        var hello = clear
+        do {
+            try hello.decodeSection(packet.bytes, from: section, to: length)
+        } catch {
+            return nil
+        }
+        return hello
+    }
+}

@@ -1,0 +1,118 @@
+//  OK and ERROR (vl1 6.3, 6.4): replies. OK counts only when it quotes something we sent to that peer.
+
+import NetPrimitives
+import ZeroTierWire
+
+extension PeerEngine {
+    mutating func receiveOK(_ payload: [UInt8], _ opened: OpenedPacket, now: Now) -> Opened {
+        var reader = WireReader(payload)
+        guard let inRe = try? OKHeader(from: &reader) else { return drop(.malformed) }
+        guard let request = expected.find(inRe.packetID, from: opened.source, now.monotonic) else {
+            return drop(.unexpectedReply)
+        }
+        let body = reader.rest()
+        // The endpoint that we asked answers: the two-step rule of path learning.
+        let confirms = opened.hops == 0 && request.remote == opened.path.remote
+        switch request.verb {
+        case .hello:
+            guard inRe.inReplyTo == .hello else { return drop(.unexpectedReply) }
+            return receiveHelloReply(body, opened, request, confirms: confirms, now: now)
+        case .echo:
+            guard inRe.inReplyTo == .echo else { return drop(.unexpectedReply) }
+            noteReceived(opened, confirms: confirms, now: now)
+            if confirms { noteRoundTrip(opened, now.monotonic - request.sentAt) }
+            // An ECHO that the owner sent: it waits for the answer.
+            if request.token != nil { report(inRe, request, body, opened) }
+        case .whois:
+            guard inRe.inReplyTo == .whois else { return drop(.unexpectedReply) }
+            return receiveWhoisReply(body, opened, confirms: confirms, now: now)
+        default:
+            noteReceived(opened, confirms: confirms, now: now)
+            report(inRe, request, body, opened)
+        }
+        return .handled
+    }
+
+    private mutating func report(
+        _ inRe: OKHeader, _ request: ExpectedReply, _ body: [UInt8], _ opened: OpenedPacket
+    ) {
+        emit(
+            event: .okReceived(
+                ReplyReceived(
+                    peer: opened.peer, source: opened.source, inReVerb: inRe.inReplyTo.rawValue,
+                    inRePacketID: inRe.packetID, token: request.token, errorCode: nil, payload: body,
+                    hops: opened.hops, path: opened.path)))
+    }
+
+    private mutating func receiveHelloReply(
+        _ body: [UInt8], _ opened: OpenedPacket, _ request: ExpectedReply, confirms: Bool, now: Now
+    ) -> Opened {
+        guard let reply = try? HelloReply(decoding: body) else { return drop(.malformed) }
+        guard reply.protocolVersion >= ProtocolLimits.minimumProtocolVersion else { return drop(.oldProtocol) }
+        let id = opened.peer
+        topology.peers[id].protocolVersion = reply.protocolVersion
+        topology.peers[id].softwareVersion = reply.softwareVersion
+        noteReceived(opened, confirms: confirms, now: now)
+        if confirms { noteRoundTrip(opened, now.monotonic - request.sentAt) }
+        if opened.hops == 0, let surface = reply.surfaceAddress {
+            noteSurface(surface, reporter: id, path: opened.path, now)
+        }
+        // From anybody else the worlds are passed over unread.
+        if roots.mayTeachWorlds(opened.source), let worlds = try? reply.worlds() {
+            for world in worlds { offerWorld(world, now: now) }
+        }
+        return .handled
+    }
+
+    /// A round trip on the path that the packet came by, measured by our own clock.
+    private mutating func noteRoundTrip(_ opened: OpenedPacket, _ sample: Duration) {
+        guard topology.peers.contains(opened.peer), let index = topology.peers[opened.peer].pathIndex(opened.path)
+        else { return }
+        topology.peers[opened.peer].paths[index].noteRoundTrip(sample)
+    }
+
+    private mutating func receiveWhoisReply(
+        _ body: [UInt8], _ opened: OpenedPacket, confirms: Bool, now: Now
+    ) -> Opened {
+        noteReceived(opened, confirms: confirms, now: now)
+        guard topology.peers[opened.peer].isUpstream else { return drop(.notUpstream) }
+        guard let reply = try? WhoisReply(decoding: body) else { return drop(.malformed) }
+        for foreign in reply.identities.prefix(ProtocolLimits.whoisAddressesPerPacket) {
+            // A known identity stays, and what nobody asked for is not kept.
+            guard topology.lookUp(foreign.address) == nil, lookup.isAsking(foreign.address),
+                validation.result(for: foreign) != false
+            else { continue }
+            guard addPeer(foreign, role: .leaf, now) != nil else {
+                drops.count(.peerTableFull)
+                continue
+            }
+            // Roots are believed; a false identity is thrown out when its validation, in the background, says so.
+            if configuration.validatesLookedUpIdentities, validation.result(for: foreign) == nil {
+                validation.beginInBackground(foreign)
+            }
+        }
+        return .handled
+    }
+
+    mutating func receiveError(_ payload: [UInt8], _ opened: OpenedPacket, now: Now) -> Opened {
+        var reader = WireReader(payload)
+        guard let inRe = try? OKHeader(from: &reader), let code = try? reader.uint8("error.code") else {
+            return drop(.malformed)
+        }
+        noteReceived(opened, now: now)
+        if inRe.inReplyTo == .hello {
+            if code == ErrorReply.Code.identityCollision.rawValue, topology.peers[opened.peer].isUpstream {
+                emit(event: .identityCollision)
+            }
+            return .handled
+        }
+        emit(
+            event: .errorReceived(
+                ReplyReceived(
+                    peer: opened.peer, source: opened.source, inReVerb: inRe.inReplyTo.rawValue,
+                    inRePacketID: inRe.packetID,
+                    token: expected.find(inRe.packetID, from: opened.source, now.monotonic)?.token, errorCode: code,
+                    payload: reader.rest(), hops: opened.hops, path: opened.path)))
+        return .handled
+    }
+}

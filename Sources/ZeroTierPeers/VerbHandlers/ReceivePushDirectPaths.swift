@@ -1,0 +1,54 @@
+//  PUSH_DIRECT_PATHS (vl1 6.13): where a peer says it can be reached. Every address is tried; only one that answers counts.
+
+import NetPrimitives
+import ZeroTierWire
+
+extension PeerEngine {
+    mutating func receivePushDirectPaths(_ payload: [UInt8], _ opened: OpenedPacket, now: Now) -> Opened {
+        noteReceived(opened, now: now)
+        let id = opened.peer
+        guard mayFollowPush(id, now.monotonic) else { return drop(.pushLimit) }
+        guard let push = try? PushDirectPaths(decoding: payload) else { return drop(.malformed) }
+        var attempts: [Int: Int] = [:]
+        for record in push.records where !record.isForget && isAllowed(record.endpoint, for: id) {
+            if record.isClusterRedirect {
+                redirect(id, from: opened, to: record.endpoint, now: now)
+                continue
+            }
+            guard !topology.peers[id].hasPath(to: record.endpoint, now.monotonic) else { continue }
+            let address = record.endpoint.address
+            let kind = Int(scopes.scope(of: address).rawValue) * 2 + (address.isIPv4 ? 1 : 0)
+            guard attempts[kind, default: 0] < ProtocolLimits.directPathAttempts else { continue }
+            attempts[kind, default: 0] += 1
+            topology.peers[id].probe(
+                PhysicalPath(localSocket: PhysicalPath.anySocket, remote: record.endpoint), now.monotonic)
+        }
+        serviceProbes(id, now)
+        wake(id, at: nextService(of: id, now.monotonic))
+        return .handled
+    }
+
+    /// A peer that pushes all the time is not followed (vl1 13, row 16).
+    private mutating func mayFollowPush(_ id: PeerID, _ time: MonotonicInstant) -> Bool {
+        let last = topology.peers[id].lastPathPushReceived
+        topology.peers[id].lastPathPushReceived = time
+        if let last, time - last <= ProtocolLimits.directPathsWindow {
+            topology.peers[id].pathPushCount = min(
+                topology.peers[id].pathPushCount + 1, ProtocolLimits.directPathsLimit)
+        } else {
+            topology.peers[id].pathPushCount = 0
+        }
+        return topology.peers[id].pathPushCount < ProtocolLimits.directPathsLimit
+    }
+
+    /// The peer wants to be reached at another address than the one it sent from (vl1 9.7). Unlike the reference the new
+    /// path counts only when it answers: the old ones stay until then.
+    private mutating func redirect(_ id: PeerID, from opened: OpenedPacket, to endpoint: SocketEndpoint, now: Now) {
+        let path = PhysicalPath(
+            localSocket: opened.hops == 0 ? opened.path.localSocket : PhysicalPath.anySocket, remote: endpoint)
+        var priority = 1
+        if let index = topology.peers[id].pathIndex(opened.path) { priority = topology.peers[id].paths[index].priority }
+        topology.peers[id].redirect = (endpoint, priority + 2)
+        enqueue(.hello, to: id, .path(path), expectsReply: true, now: now)
+    }
+}

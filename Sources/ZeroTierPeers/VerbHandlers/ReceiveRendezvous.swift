@@ -1,0 +1,38 @@
+//  RENDEZVOUS (vl1 6.6): a root says where a peer is. The side that did not begin usually does not know the other yet: its
+//  WHOIS is on the way. Unlike the reference we keep such an introduction until the identity is there.
+
+import NetPrimitives
+import ZeroTierWire
+
+extension PeerEngine {
+    mutating func receiveRendezvous(_ payload: [UInt8], _ opened: OpenedPacket, now: Now) -> Opened {
+        noteReceived(opened, now: now)
+        guard topology.peers[opened.peer].isUpstream else { return drop(.notUpstream) }
+        guard let rendezvous = try? Rendezvous(decoding: payload) else { return drop(.malformed) }
+        guard rendezvous.peer != identity.address, !rendezvous.peer.isReserved else { return drop(.malformed) }
+        let socket = opened.path.localSocket
+        guard let id = topology.lookUp(rendezvous.peer) else {
+            let early = EarlyRendezvous(endpoint: rendezvous.endpoint, localSocket: socket, since: now.monotonic)
+            guard lookup.park(early, for: rendezvous.peer) else { return drop(.noRoomToWait) }
+            serviceLookup(now)
+            return .handled
+        }
+        punch(to: rendezvous.endpoint, localSocket: socket, for: id, now: now)
+        return .handled
+    }
+
+    /// Opens our NAT towards an endpoint with a datagram that does not reach it, then tries the endpoint.
+    mutating func punch(to endpoint: SocketEndpoint, localSocket: Int32, for id: PeerID, now: Now) {
+        guard isAllowed(endpoint, for: id) else { return }
+        // A path that works already needs no hole.
+        let isAlive = topology.peers[id].paths.contains {
+            $0.physical.remote == endpoint && $0.isAlive(now.monotonic) && $0.doubtedSince == nil
+        }
+        if !isAlive, endpoint.address.isIPv4 {
+            let path = PhysicalPath(
+                localSocket: localSocket, remote: endpoint, timeToLive: ProtocolLimits.holePunchTimeToLive)
+            enqueue(.datagram(random.bytes(ProtocolLimits.holePunchLength), path))
+        }
+        beginProbe(PhysicalPath(localSocket: localSocket, remote: endpoint), of: id, now: now)
+    }
+}

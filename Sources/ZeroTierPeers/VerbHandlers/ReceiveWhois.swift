@@ -1,0 +1,28 @@
+//  WHOIS (vl1 6.4): who is behind an address. Any node answers for itself and the peers it knows.
+
+import NetPrimitives
+import ZeroTierWire
+
+extension PeerEngine {
+    mutating func receiveWhois(
+        _ payload: [UInt8], _ opened: OpenedPacket, replies: inout TransmitBatch, now: Now
+    ) -> Opened {
+        noteReceived(opened, now: now)
+        if !roots.includesUs, !topology.peers[opened.peer].whoisGate.allow(now.monotonic) { return drop(.whoisLimit) }
+        guard let whois = try? Whois(decoding: payload) else { return drop(.malformed) }
+        var found: [Identity] = []
+        for address in whois.addresses.prefix(ProtocolLimits.whoisAnswers) {
+            if let known = identity(of: address) {
+                found.append(known)
+            } else if !address.isReserved, !roots.upstreams.isEmpty {
+                // The asker tries again; by then a root above us may have answered.
+                _ = lookup.request(address, now.monotonic)
+            }
+        }
+        serviceLookup(now)
+        guard !found.isEmpty else { return .handled }
+        let reply = OKHeader(inReplyTo: .whois, packetID: opened.packetID).payload(WhoisReply(found).encoded)
+        self.reply(.ok, reply, to: opened, replies: &replies, now: now)
+        return .handled
+    }
+}

@@ -1,0 +1,255 @@
+//  WHOIS, relaying, introduction, direct paths: the life of a connection (vl1 9.10).
+
+import NetPrimitives
+import Testing
+import ZeroTierWire
+
+@testable import ZeroTierPeers
+
+@Suite struct ConnectionTests {
+    @Test func `the first frame is relayed, then the pair becomes direct`() {
+        let star = Star(leaves: 2)
+        let (a, b) = (star.leaves[0], star.leaves[1])
+        #expect(star.start())
+        star.hub.run(.milliseconds(100))
+        star.hub.sendFrame(a, to: b.address)
+        #expect(star.hub.run(until: { !b.received.isEmpty }, within: .milliseconds(100)))
+        #expect(b.received.first?.packet.verb == .frame)
+        #expect(b.received.first?.packet.hops == 1)
+        #expect(b.received.first?.packet.source == a.address)
+        #expect(b.received.first?.payload == Array(repeating: 7, count: 100))
+        #expect(
+            star.hub.run(until: { star.hub.isDirect(a, to: b) && star.hub.isDirect(b, to: a) }, within: .seconds(1)))
+        let isDirect = star.hub.sendFrame(a, to: b.address)
+        #expect(isDirect)
+        #expect(star.hub.run(until: { b.received.count == 2 }, within: .milliseconds(6)))
+        #expect(b.received.last?.packet.hops == 0)
+        #expect(a.events.contains { if case .peerDirect(b.address, _) = $0 { true } else { false } })
+        #expect(a.has(.identityLearned(b.address)))
+    }
+
+    @Test func `both sides punch with a datagram of time to live 2`() {
+        let star = Star(leaves: 2)
+        #expect(star.connect())
+        let punches = star.hub.log.filter { $0.timeToLive == 2 }
+        #expect(Set(punches.map(\.from)) == Set(star.leaves.map { $0.sockets[0] }))
+        #expect(punches.allSatisfy { $0.bytes.count == 4 })
+    }
+
+    @Test func `a RENDEZVOUS that comes before the identity is kept and acted on`() {
+        // The starter's probes never arrive: only the side whose RENDEZVOUS came too early can open the path.
+        let star = Star(leaves: 2)
+        let (a, b) = (star.leaves[0], star.leaves[1])
+        star.hub.passes = { !($0.from == a.sockets[0] && $0.to == b.sockets[0] && $0.isHello) }
+        #expect(star.start())
+        star.hub.run(.milliseconds(100))
+        star.hub.sendFrame(a, to: b.address)
+        #expect(star.hub.run(until: { star.hub.isDirect(b, to: a) }, within: .milliseconds(500)))
+        let rendezvous = star.hub.log.filter { $0.from == star.root.sockets[0] && $0.to == b.sockets[0] }
+        #expect(!rendezvous.isEmpty)
+    }
+
+    @Test func `an early RENDEZVOUS is forgotten after 5 s`() {
+        let star = Star(leaves: 2)
+        #expect(star.start())
+        let node = star.leaves[0]
+        let prober = Prober(star.root.identity, to: node.identity)
+        let stranger = Fixture.identities[20]
+        let payload = Rendezvous(peer: stranger.address, endpoint: Fixture.endpoint(3, 3)).encoded
+        star.hub.receive(node, [prober.packet(Verb.rendezvous.rawValue, payload)], from: star.root.sockets[0])
+        #expect(node.lookupCount == 1)
+        star.hub.run(.seconds(5) - .milliseconds(1))
+        #expect(node.lookupCount == 1)
+        star.hub.run(.milliseconds(2))
+        #expect(node.lookupCount == 0)
+    }
+
+    @Test func `RENDEZVOUS from a node that is no root is ignored`() {
+        let star = Star(leaves: 2)
+        #expect(star.connect())
+        let (a, b) = (star.leaves[0], star.leaves[1])
+        let payload = Rendezvous(peer: star.root.address, endpoint: Fixture.endpoint(3, 3)).encoded
+        star.hub.forgetLog()
+        star.hub.receive(
+            a, [Prober(b.identity, to: a.identity).packet(Verb.rendezvous.rawValue, payload)], from: b.sockets[0])
+        #expect(a.drops(.notUpstream) == 1)
+        #expect(star.hub.log.allSatisfy { $0.to != Fixture.endpoint(3, 3) })
+    }
+
+    @Test func `without direct paths everything stays relayed`() {
+        let star = Star(leaves: 2, leaf: { $0.directPathsEnabled = false })
+        let (a, b) = (star.leaves[0], star.leaves[1])
+        #expect(star.start())
+        star.hub.run(.milliseconds(100))
+        for _ in 0..<20 {
+            let isDirect = star.hub.sendFrame(a, to: b.address)
+            #expect(!isDirect)
+            star.hub.run(.seconds(2))
+        }
+        #expect(b.received.count == 20)
+        #expect(b.received.allSatisfy { $0.packet.hops == 1 })
+        #expect(!star.hub.isDirect(a, to: b))
+    }
+
+    @Test func `loopback paths are refused unless allowed`() {
+        for isAllowed in [false, true] {
+            let hub = Hub()
+            let loopback = { (host: UInt32) in
+                SocketEndpoint(IPAddress(v4: 0x7f00_0000 + host), port: 9993)
+            }
+            let planet = Fixture.planet([(Fixture.identities[0], [loopback(1)])])
+            var configuration = PeerConfiguration(planet: planet)
+            configuration.allowLoopbackPaths = isAllowed
+            let root = hub.add(Fixture.identities[0], [loopback(1)], configuration)
+            let node = hub.add(Fixture.identities[1], [loopback(2)], configuration)
+            hub.run(.seconds(10))
+            #expect(node.isOnline, "a root's answer counts wherever it comes from")
+            #expect((hub.snapshot(node, of: root)?.paths.isEmpty == false) == isAllowed)
+            // A root that can not be a path is not asked more often than every 5 s.
+            #expect(hub.log.filter { $0.isHello && $0.from == loopback(2) }.count < 12)
+        }
+    }
+
+    @Test func `a restarted peer on a new port is reached within one second`() {
+        let star = Star(leaves: 2)
+        #expect(star.connect())
+        let (a, b) = (star.leaves[0], star.leaves[1])
+        star.hub.run(.seconds(30))
+        star.hub.sendFrame(a, to: b.address)
+        star.hub.run(.milliseconds(100))
+        // B comes back with the same identity, no memory, and another port.
+        star.hub.remove(b)
+        let again = star.hub.add(
+            b.identity, [Fixture.endpoint(1, 2, port: 40_000)], PeerConfiguration(planet: star.planet))
+        #expect(star.hub.run(until: { again.isOnline }, within: .milliseconds(100)))
+        star.hub.run(.milliseconds(20))
+        // B speaks first: through the root, which knows it already.
+        star.hub.sendFrame(again, to: a.address)
+        star.hub.run(.milliseconds(100))
+        var isReached = false
+        for _ in 0..<10 where !isReached {
+            star.hub.sendFrame(a, to: b.address)
+            star.hub.run(.milliseconds(100))
+            isReached = !again.received.isEmpty
+        }
+        #expect(isReached)
+    }
+
+    @Test func `a root reaches a restarted client on its new port at once`() {
+        let star = Star(leaves: 2)
+        #expect(star.start())
+        star.hub.run(.seconds(20))
+        let (a, b) = (star.leaves[0], star.leaves[1])
+        star.hub.remove(b)
+        let again = star.hub.add(
+            b.identity, [Fixture.endpoint(1, 2, port: 40_000)], PeerConfiguration(planet: star.planet))
+        star.hub.run(.milliseconds(100))
+        star.hub.sendFrame(a, to: b.address)
+        #expect(star.hub.run(until: { !again.received.isEmpty }, within: .milliseconds(900)))
+    }
+
+    @Test func `a peer whose path dies while in use is relayed within seconds`() {
+        let star = Star(leaves: 2)
+        #expect(star.connect())
+        let (a, b) = (star.leaves[0], star.leaves[1])
+        star.hub.passes = {
+            !(($0.from == a.sockets[0] && $0.to == b.sockets[0]) || ($0.from == b.sockets[0] && $0.to == a.sockets[0]))
+        }
+        b.received = []
+        for _ in 0..<40 {
+            star.hub.sendFrame(a, to: b.address)
+            star.hub.run(.milliseconds(100))
+        }
+        #expect(!b.received.isEmpty)
+        #expect(b.received.allSatisfy { $0.packet.hops == 1 })
+        #expect(a.has(.peerRelayed(b.address)))
+        // And direct again when the path is back.
+        star.hub.passes = { _ in true }
+        for _ in 0..<100 {
+            star.hub.sendFrame(a, to: b.address)
+            star.hub.run(.milliseconds(100))
+        }
+        #expect(star.hub.isDirect(a, to: b))
+    }
+
+    @Test func `pushed addresses are tried and the better path is taken`() {
+        let hub = Hub()
+        let endpoint = SocketEndpoint(IPAddress(v4: 0x0102_0304), port: 9993)
+        let planet = Fixture.planet([(Fixture.identities[0], [endpoint])])
+        let configuration = PeerConfiguration(planet: planet)
+        hub.add(Fixture.identities[0], [endpoint], configuration)
+        // Each leaf has a global and a private address; the root introduces them by the global one.
+        func leaf(_ index: Int) -> TestNode {
+            let global = SocketEndpoint(IPAddress(v4: 0x0201_0000 + UInt32(index)), port: 9993)
+            return hub.add(Fixture.identities[index], [global, Fixture.endpoint(5, index)], configuration)
+        }
+        let (a, b) = (leaf(1), leaf(2))
+        // Private addresses reach private ones only.
+        hub.passes = { ($0.from.address.v4 >> 24 == 10) == ($0.to.address.v4 >> 24 == 10) }
+        for node in [a, b] { node.engine.setLocalEndpoints([node.sockets[1]]) }
+        #expect(hub.run(until: { a.isOnline && b.isOnline }, within: .seconds(1)))
+        hub.run(.milliseconds(100))
+        hub.sendFrame(a, to: b.address)
+        #expect(hub.run(until: { hub.isDirect(a, to: b) }, within: .seconds(1)))
+        #expect(hub.snapshot(a, of: b)?.paths.first { $0.isPreferred }?.path.remote == b.sockets[0])
+        hub.sendFrame(a, to: b.address)
+        hub.run(.milliseconds(100))
+        // B takes the frame for proof of membership and tells its addresses.
+        if let packet = b.received.last?.packet { b.engine.noteTrust(packet, now: hub.now) }
+        hub.settle(b)
+        hub.run(.seconds(2))
+        #expect(hub.snapshot(a, of: b)?.paths.first { $0.isPreferred }?.path.remote == b.sockets[1])
+    }
+
+    @Test func `packets that wait for an identity are given up after 5 s`() {
+        let star = Star(leaves: 1)
+        #expect(star.start())
+        let node = star.leaves[0]
+        star.hub.sendFrame(node, to: Fixture.identities[30].address)
+        star.hub.forgetLog()
+        star.hub.run(.seconds(4))
+        let asked = star.hub.log.filter { $0.from == node.sockets[0] && $0.bytes.count == 33 }
+        #expect(asked.count == 8, "WHOIS every 500 ms")
+        #expect(node.drops(.destinationUnreachable) == 0)
+        star.hub.run(.seconds(2))
+        #expect(node.drops(.destinationUnreachable) == 1)
+        star.hub.forgetLog()
+        star.hub.run(.seconds(5))
+        #expect(!star.hub.log.contains { $0.from == node.sockets[0] && $0.bytes.count == 33 })
+    }
+
+    @Test func `a packet sent before the root answers leaves when it does`() {
+        let star = Star(leaves: 2)
+        let (a, b) = (star.leaves[0], star.leaves[1])
+        star.hub.send(a, .userMessage, UserMessage(type: 70_000, data: [1, 2, 3]).encoded, to: b.address)
+        #expect(
+            star.hub.run(
+                until: { b.has(.userMessage(from: a.address, type: 70_000, data: [1, 2, 3])) }, within: .seconds(2)))
+    }
+
+    @Test func `a stranger's packet waits until the root has told who that is`() {
+        let star = Star(leaves: 2)
+        let (a, b) = (star.leaves[0], star.leaves[1])
+        #expect(star.start())
+        star.hub.run(.milliseconds(100))
+        let bytes = Prober(a.identity, to: b.identity).packet(Verb.frame.rawValue, Array(repeating: 1, count: 20))
+        star.hub.receive(b, [bytes], from: a.sockets[0])
+        #expect(b.received.isEmpty)
+        star.hub.run(.milliseconds(50))
+        #expect(b.received.count == 1)
+        #expect(b.received.first?.payload == Array(repeating: 1, count: 20))
+    }
+
+    @Test func `an identity learned by WHOIS that proves false is thrown out`() {
+        let star = Star(leaves: 2)
+        let (a, b) = (star.leaves[0], star.leaves[1])
+        a.invalidIdentities = [b.address]
+        #expect(star.start())
+        star.hub.run(.milliseconds(100))
+        star.hub.sendFrame(a, to: b.address)
+        star.hub.run(.milliseconds(15))
+        #expect(a.identity(of: b.address) != nil)
+        star.hub.run(.milliseconds(100))
+        #expect(a.identity(of: b.address) == nil)
+    }
+}

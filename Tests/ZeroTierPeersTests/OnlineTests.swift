@@ -1,0 +1,137 @@
+//  Coming online, staying so, going quiet.
+
+import NetPrimitives
+import Testing
+import ZeroTierWire
+
+@testable import ZeroTierPeers
+
+@Suite struct OnlineTests {
+    @Test func `a node is online within one round trip of its root`() {
+        let star = Star(leaves: 1)
+        let node = star.leaves[0]
+        #expect(!node.isOnline)
+        // HELLO there, validation of the stranger at the root, OK back.
+        star.hub.run(star.hub.latency * 2 + star.hub.validationTime)
+        #expect(node.isOnline)
+        #expect(node.has(.online))
+        #expect(star.root.isOnline, "a root is online by itself")
+    }
+
+    @Test func `a known node is online after exactly one round trip`() {
+        let hub = Hub()
+        let endpoint = Fixture.endpoint(0, 1)
+        let planet = Fixture.planet([(Fixture.identities[0], [endpoint])])
+        let root = hub.add(Fixture.identities[0], [endpoint], PeerConfiguration(planet: planet))
+        let record = PeerRecord(
+            identity: Fixture.identities[1], protocolVersion: 12,
+            softwareVersion: SoftwareVersion(major: 1, minor: 14, revision: 1), endpoints: [])
+        let isTaken = root.engine.importPeer(record.encoded, now: hub.now)
+        #expect(isTaken)
+        let node = hub.add(Fixture.identities[1], [Fixture.endpoint(1, 1)], PeerConfiguration(planet: planet))
+        hub.run(.milliseconds(10) - .nanoseconds(1))
+        #expect(!node.isOnline)
+        hub.run(.nanoseconds(1))
+        #expect(node.isOnline)
+    }
+
+    @Test func `an unanswered HELLO is repeated after 250 ms, 500 ms, 1 s and on to every 5 s`() {
+        let star = Star(leaves: 1)
+        star.hub.passes = { _ in false }
+        star.hub.forgetLog()
+        let start = star.hub.now.monotonic
+        star.hub.run(.seconds(30))
+        let times = star.hub.log.filter { $0.isHello }.map { ($0.at - start - star.hub.latency).milliseconds }
+        #expect(times == [0, 250, 750, 1750, 3750, 7750, 12_750, 17_750, 22_750, 27_750])
+    }
+
+    @Test func `a node goes offline 30 s after the last packet of a root, not earlier`() {
+        let star = Star(leaves: 1)
+        #expect(star.start())
+        star.hub.run(.seconds(5))
+        let node = star.leaves[0]
+        star.hub.passes = { _ in false }
+        let silentFor = star.hub.snapshot(node, of: star.root)?.sinceReceive ?? .zero
+        star.hub.run(.seconds(30) - silentFor - .milliseconds(1))
+        #expect(node.isOnline)
+        star.hub.run(.milliseconds(2))
+        #expect(!node.isOnline)
+        #expect(node.events.last == .offline || node.has(.offline))
+        star.hub.passes = { _ in true }
+        #expect(star.hub.run(until: { node.isOnline }, within: .seconds(6)))
+    }
+
+    @Test func `with a root that answers a node stays online for an hour`() {
+        let star = Star(leaves: 2)
+        #expect(star.start())
+        star.hub.run(.seconds(3600))
+        for leaf in star.leaves {
+            #expect(leaf.isOnline)
+            #expect(leaf.events.filter { $0 == .offline }.isEmpty)
+        }
+    }
+
+    @Test func `an idle network is quiet, and its root sends leaves nothing but answers`() {
+        let star = Star(leaves: 3)
+        #expect(star.start())
+        star.hub.run(.seconds(60))
+        star.hub.forgetLog()
+        star.hub.run(.seconds(600))
+        let rootEndpoint = star.root.sockets[0]
+        let asked = star.hub.log.filter { $0.to == rootEndpoint }
+        let answered = star.hub.log.filter { $0.from == rootEndpoint }
+        #expect(asked.count == star.hub.log.count - answered.count)
+        // Per leaf and minute: one HELLO, four heartbeats at most.
+        #expect(asked.count <= 3 * 10 * 6)
+        #expect(asked.count >= 3 * 10 * 3, "the NAT's mapping must stay open")
+        #expect(answered.count <= asked.count + 3 * 12)
+    }
+
+    @Test func `a peer that is silent for the activity timeout is forgotten, and its record kept`() {
+        let star = Star(leaves: 2)
+        #expect(star.connect())
+        let (a, b) = (star.leaves[0], star.leaves[1])
+        star.hub.remove(b)
+        star.hub.run(.seconds(490))
+        #expect(star.hub.snapshot(a, of: b) != nil)
+        star.hub.run(.seconds(20))
+        #expect(star.hub.snapshot(a, of: b) == nil)
+        let record = a.events.compactMap { event -> [UInt8]? in
+            guard case .peerExpired(b.address, let record) = event else { return nil }
+            return record
+        }
+        #expect(record.count == 1)
+        let parsed = record.first.flatMap { try? PeerRecord(decoding: $0) }
+        #expect(parsed?.identity == b.identity)
+        #expect(parsed?.protocolVersion == 12)
+        #expect(star.hub.snapshot(a, of: star.root) != nil, "a root is never forgotten")
+    }
+
+    @Test func `active peers are kept alive, inactive ones are not`() {
+        let star = Star(leaves: 2)
+        #expect(star.connect())
+        let (a, b) = (star.leaves[0], star.leaves[1])
+        star.hub.run(.seconds(200))
+        #expect(star.hub.isDirect(a, to: b), "within the activity timeout the path is kept")
+        star.hub.run(.seconds(400))
+        star.hub.forgetLog()
+        star.hub.run(.seconds(200))
+        let between = star.hub.log.filter { $0.from == a.sockets[0] && $0.to == b.sockets[0] }
+        #expect(between.isEmpty)
+    }
+
+    @Test func `a peer of an earlier run is greeted at its last address`() {
+        let star = Star(leaves: 2)
+        #expect(star.connect())
+        let (a, b) = (star.leaves[0], star.leaves[1])
+        let records = a.engine.exportPeers()
+        #expect(records.map(\.address) == [b.address])
+        let other = star.hub.add(
+            Fixture.identities[9], [Fixture.endpoint(2, 1)], PeerConfiguration(planet: star.planet))
+        for record in records { other.engine.importPeer(record.record, now: star.hub.now) }
+        star.hub.settle(other)
+        #expect(star.hub.run(until: { star.hub.isDirect(other, to: b) }, within: .seconds(1)))
+        let isGarbageTaken = other.engine.importPeer([9, 9, 9], now: star.hub.now)
+        #expect(!isGarbageTaken)
+    }
+}

@@ -1,0 +1,382 @@
+//  What a root does for others, and its limits.
+
+import NetPrimitives
+import Testing
+import ZeroTierWire
+
+@testable import ZeroTierPeers
+
+@Suite struct RootTests {
+    @Test func `a root relays with one more hop and drops what was relayed three times`() {
+        let star = Star(leaves: 2)
+        #expect(star.start())
+        star.hub.run(.seconds(1))
+        let (a, b) = (star.leaves[0], star.leaves[1])
+        let prober = Prober(a.identity, to: b.identity)
+        for hops: UInt8 in 0..<8 {
+            var bytes = prober.packet(Verb.frame.rawValue, [1], id: UInt64(5000 + Int(hops)))
+            bytes[18] |= hops
+            star.hub.forgetLog()
+            star.hub.receive(star.root, [bytes], from: a.sockets[0])
+            let relayed = star.hub.log.filter { $0.to == b.sockets[0] && $0.source == a.address.value }
+            #expect(relayed.map(\.hops) == (hops < 3 ? [hops + 1] : []))
+        }
+        #expect(star.root.drops(.relayHopLimit) == 5)
+    }
+
+    @Test func `a root relays fragments as they are`() {
+        let star = Star(leaves: 2)
+        #expect(star.start())
+        star.hub.run(.seconds(1))
+        let (a, b) = (star.leaves[0], star.leaves[1])
+        let payload = Array(repeating: UInt8(5), count: 2500)
+        star.hub.sendFrame(a, to: b.address, payload)
+        #expect(star.hub.run(until: { b.received.count == 1 }, within: .milliseconds(100)))
+        #expect(b.received.first?.payload == payload)
+        #expect(b.received.first?.packet.hops == 1)
+    }
+
+    @Test func `a node that is no root does not relay for paths without trust`() {
+        let star = Star(leaves: 3)
+        #expect(star.connect())
+        let (a, b, c) = (star.leaves[0], star.leaves[1], star.leaves[2])
+        star.hub.sendFrame(a, to: c.address)
+        star.hub.run(.seconds(1))
+        // B sends to A what is meant for C.
+        let bytes = Prober(b.identity, to: c.identity).packet(Verb.frame.rawValue, [1])
+        star.hub.receive(a, [bytes], from: b.sockets[0])
+        #expect(a.drops(.relayNotAllowed) == 1)
+        // With trust it does.
+        star.hub.sendFrame(b, to: a.address)
+        star.hub.run(.milliseconds(20))
+        if let packet = a.received.last?.packet { a.engine.noteTrust(packet, now: star.hub.now) }
+        star.hub.receive(a, [bytes], from: b.sockets[0])
+        #expect(a.drops(.relayNotAllowed) == 1)
+        star.hub.run(.milliseconds(50))
+        #expect(c.received.contains { $0.packet.source == b.address })
+        // And only for ten minutes.
+        star.hub.run(.seconds(600))
+        star.hub.receive(a, [bytes], from: b.sockets[0])
+        #expect(a.drops(.relayNotAllowed) == 2)
+    }
+
+    @Test func `an unknown destination is dropped by a lone root`() {
+        let star = Star(leaves: 1)
+        #expect(star.start())
+        let bytes = Prober(star.leaves[0].identity, to: Fixture.identities[30]).packet(Verb.frame.rawValue, [1])
+        star.hub.receive(star.root, [bytes], from: star.leaves[0].sockets[0])
+        #expect(star.root.drops(.relayUnknownDestination) == 1)
+    }
+
+    @Test func `two peers are introduced once in 30 s, and again when one has another endpoint`() {
+        let star = Star(leaves: 2, leaf: { $0.directPathsEnabled = false })
+        #expect(star.start())
+        star.hub.run(.seconds(1))
+        let (a, b) = (star.leaves[0], star.leaves[1])
+        let bytes = Prober(a.identity, to: b.identity).packet(Verb.frame.rawValue, [1])
+        func introductions() -> Int {
+            star.hub.forgetLog()
+            star.hub.receive(star.root, [bytes], from: a.sockets[0])
+            return star.hub.log.filter { $0.from == star.root.sockets[0] && $0.source == star.root.address.value }.count
+        }
+        #expect(introductions() == 2)
+        #expect(introductions() == 0)
+        star.hub.run(.seconds(30) - .milliseconds(1))
+        #expect(introductions() == 0)
+        star.hub.run(.milliseconds(1))
+        #expect(introductions() == 2)
+    }
+
+    @Test func `a root answers WHOIS for all it knows, in order, without a limit`() throws {
+        let star = Star(leaves: 3)
+        #expect(star.start())
+        star.hub.run(.seconds(1))
+        let prober = Prober(star.leaves[0].identity, to: star.root.identity)
+        let wanted = [
+            star.leaves[2].address, Fixture.identities[30].address, star.root.address, star.leaves[1].address,
+        ]
+        for index in 0..<5 {
+            star.hub.forgetLog()
+            let bytes = prober.packet(Verb.whois.rawValue, Whois(wanted).encoded + [1, 2], id: UInt64(100 + index))
+            star.hub.receive(star.root, [bytes], from: star.leaves[0].sockets[0])
+            let answer = try #require(star.hub.log.compactMap { prober.open($0.bytes) }.first)
+            let (header, body) = try OKHeader.split(answer.payload)
+            #expect(header.inReplyTo == .whois)
+            let reply = try WhoisReply(decoding: body)
+            #expect(
+                reply.identities.map(\.address) == [star.leaves[2].address, star.root.address, star.leaves[1].address])
+        }
+    }
+
+    @Test func `a leaf answers one WHOIS per peer and 100 ms`() {
+        let star = Star(leaves: 2)
+        #expect(star.connect())
+        let (a, b) = (star.leaves[0], star.leaves[1])
+        let prober = Prober(a.identity, to: b.identity)
+        func ask(_ id: UInt64) -> Int {
+            star.hub.forgetLog()
+            star.hub.receive(
+                b, [prober.packet(Verb.whois.rawValue, Whois([b.address]).encoded, id: id)], from: a.sockets[0])
+            return star.hub.log.count
+        }
+        #expect(ask(1) == 1)
+        star.hub.run(.milliseconds(100) - .nanoseconds(1))
+        #expect(ask(2) == 0)
+        #expect(b.drops(.whoisLimit) == 1)
+        star.hub.run(.milliseconds(1))
+        #expect(ask(3) == 1)
+    }
+
+    @Test func `OK(WHOIS) counts only from a root, and never replaces a known identity`() {
+        let star = Star(leaves: 2)
+        #expect(star.connect())
+        let (a, b) = (star.leaves[0], star.leaves[1])
+        star.hub.passes = { _ in false }
+        star.hub.sendFrame(a, to: Fixture.identities[30].address)
+        // The WHOIS is on its way; B answers in the root's place.
+        let whois = star.hub.log.last { $0.from == a.sockets[0] && $0.bytes.count == 33 }
+        let id = whois.map { $0.bytes[0..<8].reduce(UInt64(0)) { $0 << 8 | UInt64($1) } } ?? 0
+        let payload = OKHeader(inReplyTo: .whois, packetID: PacketID(id))
+            .payload(WhoisReply([Fixture.identities[30]]).encoded)
+        star.hub.receive(
+            a, [Prober(b.identity, to: a.identity).packet(Verb.ok.rawValue, payload)], from: b.sockets[0])
+        #expect(a.identity(of: Fixture.identities[30].address) == nil)
+        #expect(a.drops(.unexpectedReply) == 1)
+        // The root itself, with what was not asked and a false B among it.
+        let falseB = Identity(address: b.address, publicKeys: Fixture.identities[31].publicKeys)
+        let mixed = OKHeader(inReplyTo: .whois, packetID: PacketID(id))
+            .payload(WhoisReply([falseB, Fixture.identities[32], Fixture.identities[30]]).encoded)
+        star.hub.receive(
+            a, [Prober(star.root.identity, to: a.identity).packet(Verb.ok.rawValue, mixed)],
+            from: star.root.sockets[0])
+        #expect(a.identity(of: b.address) == b.identity)
+        #expect(a.identity(of: Fixture.identities[30].address) == Fixture.identities[30])
+        #expect(a.identity(of: Fixture.identities[32].address) == nil, "unasked")
+    }
+
+    // MARK: Limits of ProtocolLimits
+
+    private func helloFlood(
+        _ count: Int, known: Int = 0, sources: (Int) -> SocketEndpoint = { Fixture.endpoint(6, 1 + $0) },
+        _ configure: (inout PeerConfiguration) -> Void
+    ) -> Star {
+        let star = Star(leaves: 0, root: configure)
+        for index in 0..<count {
+            let prober = Prober(Fixture.identities[2 + index], to: star.root.identity)
+            star.hub.receive(star.root, [prober.hello()], from: sources(index))
+        }
+        return star
+    }
+
+    @Test func `a root holds so many peers and no more`() {
+        let star = helloFlood(10) { $0.limits.peers = 6 }
+        star.hub.run(.milliseconds(100))
+        #expect(star.root.peerCount == 6)
+        #expect(star.root.drops(.peerTableFull) == 4)
+        // The silent ones give way later.
+        star.hub.run(.seconds(61))
+        let late = Prober(Fixture.identities[35], to: star.root.identity)
+        star.hub.receive(star.root, [late.hello()], from: Fixture.endpoint(6, 100))
+        star.hub.run(.milliseconds(100))
+        #expect(star.root.peerCount == 6)
+        #expect(star.root.identity(of: late.identity.address) != nil)
+    }
+
+    @Test func `key agreements are limited by source prefix`() {
+        let star = helloFlood(25) { _ in }
+        #expect(star.root.drops(.agreementLimit) == 25 - 16)
+        #expect(star.root.jobCount == 16)
+        // Another prefix has a bucket of its own.
+        let other = Prober(Fixture.identities[36], to: star.root.identity)
+        star.hub.receive(star.root, [other.hello()], from: Fixture.endpoint(7, 1))
+        #expect(star.root.jobCount == 17)
+    }
+
+    @Test func `key agreements are limited over all prefixes`() {
+        let star = helloFlood(20, sources: { Fixture.endpoint(20 + $0, 1) }) {
+            $0.limits.agreementBurst = 8
+            $0.limits.agreementInterval = .seconds(1)
+        }
+        #expect(star.root.drops(.agreementLimit) == 12)
+        star.hub.run(.seconds(1))
+        let other = Prober(Fixture.identities[36], to: star.root.identity)
+        star.hub.receive(star.root, [other.hello()], from: Fixture.endpoint(7, 1))
+        #expect(star.root.drops(.agreementLimit) == 12)
+    }
+
+    @Test func `validations are limited by source prefix, over all, and in number under way`() {
+        let perPrefix = helloFlood(10) { $0.limits.validationBurstPerPrefix = 4 }
+        #expect(perPrefix.root.jobCount == 4)
+        #expect(perPrefix.root.drops(.validationLimit) == 6)
+        let overAll = helloFlood(10, sources: { Fixture.endpoint(20 + $0, 1) }) { $0.limits.validationBurst = 5 }
+        #expect(overAll.root.jobCount == 5)
+        let underWay = helloFlood(10, sources: { Fixture.endpoint(20 + $0, 1) }) { $0.limits.pendingValidations = 3 }
+        #expect(underWay.root.jobCount == 3)
+        #expect(underWay.root.drops(.validationLimit) == 7)
+    }
+
+    @Test func `a HELLO with a wrong MAC does not use up validations`() {
+        let star = Star(leaves: 0, root: { $0.limits.agreementBurstPerPrefix = 100 })
+        for index in 0..<20 {
+            var bytes = Prober(Fixture.identities[2 + index], to: star.root.identity).hello()
+            bytes[20] ^= 1
+            star.hub.receive(star.root, [bytes], from: Fixture.endpoint(6, 1))
+        }
+        #expect(star.root.drops(.badMAC) == 20)
+        let honest = Prober(Fixture.identities[30], to: star.root.identity)
+        star.hub.receive(star.root, [honest.hello()], from: Fixture.endpoint(6, 1))
+        #expect(star.root.jobCount == 1)
+    }
+
+    @Test func `relayed bytes are limited for each source`() {
+        let star = Star(
+            leaves: 2,
+            root: {
+                $0.limits.relayedBytesPerSecond = 10_000
+                $0.limits.relayedBytesBurst = 10_000
+            })
+        #expect(star.start())
+        star.hub.run(.seconds(2))
+        let (a, b) = (star.leaves[0], star.leaves[1])
+        let bytes = Prober(a.identity, to: b.identity).packet(Verb.frame.rawValue, Array(repeating: 1, count: 972))
+        for _ in 0..<15 { star.hub.receive(star.root, [bytes], from: a.sockets[0]) }
+        #expect(star.root.drops(.relayBudget) == 5)
+        star.hub.receive(star.root, [bytes], from: Fixture.endpoint(1, 77))
+        #expect(star.root.drops(.relayBudget) == 5, "another source has its own budget")
+        star.hub.run(.milliseconds(100))
+        star.hub.receive(star.root, [bytes], from: a.sockets[0])
+        #expect(star.root.drops(.relayBudget) == 5, "1000 bytes are back after a tenth of a second")
+        star.hub.receive(star.root, [bytes], from: a.sockets[0])
+        #expect(star.root.drops(.relayBudget) == 6)
+    }
+
+    @Test func `the ledger of relay sources and the pairs introduced are bounded`() {
+        var limits = PeerLimits()
+        limits.relaySources = 8
+        var ledger = RelayLedger(limits: limits)
+        let now = MonotonicInstant(nanoseconds: 1_000_000_000)
+        for host in 1...100 {
+            let isAllowed = ledger.allow(1000, from: Fixture.endpoint(1, host), now)
+            #expect(isAllowed)
+        }
+        #expect(ledger.count == 8)
+        var introductions = Introductions(limit: 4)
+        for host in 1...50 {
+            _ = introductions.allow(
+                (Address(1), Fixture.endpoint(1, 1)), (Address(UInt64(host + 1)), Fixture.endpoint(1, host)), now)
+        }
+        #expect(introductions.count == 4)
+    }
+
+    @Test func `waiting packets, look-ups and control packets are bounded`() {
+        let star = Star(
+            leaves: 1,
+            leaf: {
+                $0.limits.waitingInbound = 8
+                $0.limits.waitingOutbound = 6
+                $0.limits.lookups = 10
+            })
+        #expect(star.start())
+        let node = star.leaves[0]
+        for index in 0..<20 {
+            let stranger = Prober(Fixture.identities[10 + index], to: node.identity)
+            star.hub.receive(node, [stranger.packet(Verb.frame.rawValue, [1])], from: Fixture.endpoint(8, index + 1))
+        }
+        #expect(node.drops(.noRoomToWait) == 12)
+        #expect(node.lookupCount == 8)
+        for index in 0..<20 { star.hub.send(node, .frame, [1], to: Fixture.identities[10 + index].address) }
+        #expect(node.lookupCount == 10)
+        #expect(node.drops(.destinationUnreachable) >= 10)
+        star.hub.run(.seconds(6))
+        #expect(node.lookupCount == 0)
+        #expect(node.drops(.senderUnknown) == 8)
+    }
+
+    // MARK: Gates
+
+    @Test func `ECHO is answered in bursts, then every 166 ms`() {
+        let star = Star(leaves: 2)
+        #expect(star.connect())
+        let (a, b) = (star.leaves[0], star.leaves[1])
+        star.hub.run(.seconds(5))
+        let prober = Prober(a.identity, to: b.identity)
+        func ask(_ id: UInt64) -> Bool {
+            star.hub.forgetLog()
+            star.hub.receive(b, [prober.packet(Verb.echo.rawValue, [4, 5], id: id)], from: a.sockets[0])
+            let answer = star.hub.log.compactMap { prober.open($0.bytes) }.first
+            return answer?.payload == OKHeader(inReplyTo: .echo, packetID: PacketID(id)).payload([4, 5])
+        }
+        let answers = (0..<10).filter { ask(UInt64(200 + $0)) }
+        #expect(answers.count == ProtocolLimits.echoBurst)
+        #expect(b.drops(.echoLimit) == UInt64(10 - ProtocolLimits.echoBurst))
+        star.hub.run(.milliseconds(165))
+        #expect(!ask(300))
+        star.hub.run(.milliseconds(1))
+        #expect(ask(301))
+    }
+
+    @Test func `HELLOs of a known peer are answered in bursts only`() {
+        let star = Star(leaves: 0)
+        let prober = Prober(Fixture.identities[20], to: star.root.identity)
+        for index in 0..<40 {
+            star.hub.receive(star.root, [prober.hello(id: UInt64(index + 1))], from: Fixture.endpoint(9, 9))
+            if index == 0 { star.hub.run(.milliseconds(50)) }
+        }
+        #expect(star.root.drops(.helloLimit) == UInt64(40 - ProtocolLimits.helloBurst))
+        star.hub.run(.milliseconds(250))
+        star.hub.receive(star.root, [prober.hello(id: 1000)], from: Fixture.endpoint(9, 9))
+        #expect(star.root.drops(.helloLimit) == UInt64(40 - ProtocolLimits.helloBurst))
+    }
+
+    @Test func `PUSH_DIRECT_PATHS is followed eight times in a row, with eight attempts per scope`() {
+        let star = Star(leaves: 2)
+        #expect(star.connect())
+        let (a, b) = (star.leaves[0], star.leaves[1])
+        star.hub.run(.seconds(5))
+        star.hub.forgetLog()
+        let prober = Prober(b.identity, to: a.identity)
+        let many = (1...20).map { PushDirectPaths.Record(endpoint: Fixture.endpoint(30, $0)) }
+        let forbidden = PushDirectPaths.Record(endpoint: SocketEndpoint(IPAddress(v4: 0x7f00_0001), port: 9993))
+        let forgotten = PushDirectPaths.Record(flags: 1, endpoint: Fixture.endpoint(31, 1))
+        let push = PushDirectPaths([forbidden, forgotten] + many).encoded
+        star.hub.receive(a, [prober.packet(Verb.pushDirectPaths.rawValue, push)], from: b.sockets[0])
+        let tried = Set(star.hub.log.filter { $0.from == a.sockets[0] }.map(\.to))
+        #expect(tried == Set((1...8).map { Fixture.endpoint(30, $0) }))
+        for index in 1..<12 {
+            star.hub.receive(
+                a, [prober.packet(Verb.pushDirectPaths.rawValue, push, id: UInt64(50 + index))], from: b.sockets[0])
+        }
+        #expect(a.drops(.pushLimit) == 4)
+        star.hub.run(.seconds(31))
+        star.hub.receive(
+            a, [prober.packet(Verb.pushDirectPaths.rawValue, push, id: 99)], from: b.sockets[0])
+        #expect(a.drops(.pushLimit) == 4)
+    }
+
+    @Test func `addresses are pushed to a trusted peer every 15 s by relay and every 120 s directly`() {
+        let star = Star(leaves: 2, leaf: { _ in })
+        #expect(star.connect())
+        let (a, b) = (star.leaves[0], star.leaves[1])
+        a.engine.setLocalEndpoints([Fixture.endpoint(40, 1)])
+        star.hub.sendFrame(b, to: a.address)
+        star.hub.run(.milliseconds(20))
+        guard var packet = a.received.last?.packet else { return }
+        func pushes() -> Bool {
+            star.hub.forgetLog()
+            a.engine.noteTrust(packet, now: star.hub.now)
+            star.hub.settle(a)
+            return !star.hub.log.filter { $0.from == a.sockets[0] }.isEmpty
+        }
+        packet.hops = 0
+        #expect(pushes())
+        star.hub.run(.seconds(120) - .milliseconds(1))
+        #expect(!pushes())
+        star.hub.run(.milliseconds(1))
+        #expect(pushes())
+        packet.hops = 1
+        star.hub.run(.seconds(15) - .milliseconds(1))
+        #expect(!pushes())
+        star.hub.run(.milliseconds(1))
+        #expect(pushes())
+    }
+}
