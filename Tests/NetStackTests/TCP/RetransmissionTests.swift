@@ -148,12 +148,14 @@ import Testing
     @Test func `SACK blocks that lie, wrap or overlap change nothing that is not in flight`() {
         var host = sending(4 * 1460)
         for blocks in [
-            (50_000, 60_000), (-5_000, -100), (2_000, 1_000), (0, 2_000_000_000), (-2_000_000_000, 5_000), (1_000, 1_000),
+            (50_000, 60_000), (-5_000, -100), (2_000, 1_000), (0, 2_000_000_000), (-2_000_000_000, 5_000),
+            (1_000, 1_000),
         ] {
             host.inject(.acknowledge, sequence: 0, acknowledgment: 0, options: host.sack(blocks))
         }
         #expect(host.connection.sender.scoreboard.sackedBytes == 0)
-        host.inject(.acknowledge, sequence: 0, acknowledgment: 0, options: host.sack((100, 200), (150, 300), (100, 300)))
+        host.inject(
+            .acknowledge, sequence: 0, acknowledgment: 0, options: host.sack((100, 200), (150, 300), (100, 300)))
         #expect(host.connection.sender.scoreboard.sackedBytes == 200)
         host.inject(.acknowledge, sequence: 0, acknowledgment: 4 * 1460)
         #expect(host.connection.sender.scoreboard.sackedBytes == 0 && host.connection.sender.outstanding == 0)
