@@ -134,7 +134,7 @@ private let outside = Fixture.endpoint(9, 9)
 
     // MARK: Suites
 
-    @Test(arguments: [(11, CipherSuite.salsa), (12, CipherSuite.gmacSIV)])
+    @Test(arguments: [(UInt8(11), CipherSuite.salsa), (UInt8(12), CipherSuite.gmacSIV)])
     func `peers are sent the suite of their protocol version`(_ version: UInt8, _ suite: CipherSuite) {
         let star = Star(
             leaves: 2, root: { $0.announcedProtocolVersion = version }, leaf: { $0.announcedProtocolVersion = version })

@@ -85,7 +85,7 @@ import ZeroTierWire
                 PacketID(id), ExpectedReply(peer: peer, verb: .echo, sentAt: time, remote: nil, token: nil))
         }
         add(1, start)
-        #expect(replies.find(PacketID(1), from: peer, start + .seconds(30) - .nanoseconds(1)) != nil)
+        #expect(replies.find(PacketID(1), from: peer, start + (.seconds(30) - .nanoseconds(1))) != nil)
         #expect(replies.find(PacketID(1), from: peer, start + .seconds(30)) == nil)
         #expect(replies.find(PacketID(1), from: Address(2), start) == nil, "another peer cannot answer for it")
         for id: UInt64 in 2...4 { add(id, start) }
@@ -141,7 +141,9 @@ import ZeroTierWire
         func global(_ last: UInt32, port: UInt16 = 9993) -> SocketEndpoint {
             SocketEndpoint(IPAddress(v4: 0x0909_0900 + last), port: port)
         }
-        func report(_ surface: SocketEndpoint, isTrusted: Bool = true, at time: MonotonicInstant = start) -> SurfaceAddresses.OnReport {
+        func report(_ surface: SocketEndpoint, isTrusted: Bool = true, at time: MonotonicInstant = start)
+            -> SurfaceAddresses.OnReport
+        {
             surfaces.report(surface, reporter: Address(5), path: path, scopes: scopes, isTrusted: isTrusted, time)
         }
         #expect(report(global(1)) == .nothing)
@@ -150,7 +152,7 @@ import ZeroTierWire
         #expect(report(global(3)) == .addressChanged(.global, isIPv4: true))
         #expect(report(Fixture.endpoint(1, 1)) == .nothing, "a private address seen by a global one says nothing")
         #expect(surfaces.all(start) == [global(3)])
-        #expect(surfaces.all(start + .seconds(600) - .nanoseconds(1)) == [global(3)])
+        #expect(surfaces.all(start + (.seconds(600) - .nanoseconds(1))) == [global(3)])
         #expect(surfaces.all(start + .seconds(600)).isEmpty)
     }
 
