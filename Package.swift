@@ -93,6 +93,9 @@ let package = Package(
             ],
             path: "Benchmarks/bench", swiftSettings: strict),
 
+        .executableTarget(
+            name: "interop-node", dependencies: ["ZeroTier"], path: "Tests/InteropTests/Node", swiftSettings: strict),
+
         .testTarget(name: "NetPrimitivesTests", dependencies: ["NetPrimitives"], swiftSettings: testing),
         .testTarget(
             name: "ZeroTierCryptoTests", dependencies: ["ZeroTierCrypto", "CCipherKernels", "NetPrimitives"],
@@ -116,7 +119,9 @@ let package = Package(
             ],
             swiftSettings: testing),
         .testTarget(name: "ZeroTierTests", dependencies: ["ZeroTier"], swiftSettings: testing),
-        .testTarget(name: "SimulationTests", dependencies: ["NetworkSimulator"], swiftSettings: testing),
+        .testTarget(
+            name: "SimulationTests", dependencies: ["NetworkSimulator", "ZeroTierWire", "NetPrimitives"],
+            swiftSettings: testing),
         .testTarget(name: "FuzzReplayTests", dependencies: ["FuzzBodies"], swiftSettings: testing),
         .testTarget(name: "RepositoryTests", swiftSettings: testing),
     ],

@@ -231,6 +231,7 @@ extension PeerEngine {
             if let index = topology.peers[id].pathIndex(given) { topology.peers[id].paths[index].lastSend = time }
             isDirect = true
         case .best:
+            if packet.verb.isActivity { noteActivity(id, time) }
             guard let way = way(to: id, time) else { return .unreachable }
             markSent(way, now)
             path = way.path

@@ -143,4 +143,12 @@ extension Verb {
             false
         }
     }
+
+    /// Whether a packet of this verb says that the peers take part in a network together (vl1 4.3).
+    var isActivity: Bool {
+        switch self {
+        case .frame, .extendedFrame, .multicastFrame, .networkConfigRequest, .networkConfig: true
+        default: false
+        }
+    }
 }

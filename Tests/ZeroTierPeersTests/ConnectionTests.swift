@@ -18,7 +18,8 @@ import ZeroTierWire
         #expect(b.received.first?.packet.hops == 1)
         #expect(b.received.first?.packet.source == a.address)
         #expect(b.received.first?.payload == Array(repeating: 7, count: 100))
-        #expect(star.hub.run(until: { star.hub.isDirect(a, to: b) && star.hub.isDirect(b, to: a) }, within: .seconds(1)))
+        #expect(
+            star.hub.run(until: { star.hub.isDirect(a, to: b) && star.hub.isDirect(b, to: a) }, within: .seconds(1)))
         let isDirect = star.hub.sendFrame(a, to: b.address)
         #expect(isDirect)
         #expect(star.hub.run(until: { b.received.count == 2 }, within: .milliseconds(6)))
@@ -151,7 +152,9 @@ import ZeroTierWire
         let star = Star(leaves: 2)
         #expect(star.connect())
         let (a, b) = (star.leaves[0], star.leaves[1])
-        star.hub.passes = { !(($0.from == a.sockets[0] && $0.to == b.sockets[0]) || ($0.from == b.sockets[0] && $0.to == a.sockets[0])) }
+        star.hub.passes = {
+            !(($0.from == a.sockets[0] && $0.to == b.sockets[0]) || ($0.from == b.sockets[0] && $0.to == a.sockets[0]))
+        }
         b.received = []
         for _ in 0..<40 {
             star.hub.sendFrame(a, to: b.address)
@@ -219,7 +222,9 @@ import ZeroTierWire
         let star = Star(leaves: 2)
         let (a, b) = (star.leaves[0], star.leaves[1])
         star.hub.send(a, .userMessage, UserMessage(type: 70_000, data: [1, 2, 3]).encoded, to: b.address)
-        #expect(star.hub.run(until: { b.has(.userMessage(from: a.address, type: 70_000, data: [1, 2, 3])) }, within: .seconds(2)))
+        #expect(
+            star.hub.run(
+                until: { b.has(.userMessage(from: a.address, type: 70_000, data: [1, 2, 3])) }, within: .seconds(2)))
     }
 
     @Test func `a stranger's packet waits until the root has told who that is`() {

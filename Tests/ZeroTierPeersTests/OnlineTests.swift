@@ -126,7 +126,8 @@ import ZeroTierWire
         let (a, b) = (star.leaves[0], star.leaves[1])
         let records = a.engine.exportPeers()
         #expect(records.map(\.address) == [b.address])
-        let other = star.hub.add(Fixture.identities[9], [Fixture.endpoint(2, 1)], PeerConfiguration(planet: star.planet))
+        let other = star.hub.add(
+            Fixture.identities[9], [Fixture.endpoint(2, 1)], PeerConfiguration(planet: star.planet))
         for record in records { other.engine.importPeer(record.record, now: star.hub.now) }
         star.hub.settle(other)
         #expect(star.hub.run(until: { star.hub.isDirect(other, to: b) }, within: .seconds(1)))

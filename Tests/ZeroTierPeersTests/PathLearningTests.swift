@@ -141,7 +141,9 @@ import ZeroTierWire
         func global(_ last: UInt32, port: UInt16 = 9993) -> SocketEndpoint {
             SocketEndpoint(IPAddress(v4: 0x0909_0900 + last), port: port)
         }
-        func report(_ surface: SocketEndpoint, isTrusted: Bool = true, at time: MonotonicInstant = start) -> SurfaceAddresses.OnReport {
+        func report(_ surface: SocketEndpoint, isTrusted: Bool = true, at time: MonotonicInstant = start)
+            -> SurfaceAddresses.OnReport
+        {
             surfaces.report(surface, reporter: Address(5), path: path, scopes: scopes, isTrusted: isTrusted, time)
         }
         #expect(report(global(1)) == .nothing)

@@ -92,7 +92,9 @@ import ZeroTierWire
         #expect(star.start())
         star.hub.run(.seconds(1))
         let prober = Prober(star.leaves[0].identity, to: star.root.identity)
-        let wanted = [star.leaves[2].address, Fixture.identities[30].address, star.root.address, star.leaves[1].address]
+        let wanted = [
+            star.leaves[2].address, Fixture.identities[30].address, star.root.address, star.leaves[1].address,
+        ]
         for index in 0..<5 {
             star.hub.forgetLog()
             let bytes = prober.packet(Verb.whois.rawValue, Whois(wanted).encoded + [1, 2], id: UInt64(100 + index))
@@ -101,7 +103,8 @@ import ZeroTierWire
             let (header, body) = try OKHeader.split(answer.payload)
             #expect(header.inReplyTo == .whois)
             let reply = try WhoisReply(decoding: body)
-            #expect(reply.identities.map(\.address) == [star.leaves[2].address, star.root.address, star.leaves[1].address])
+            #expect(
+                reply.identities.map(\.address) == [star.leaves[2].address, star.root.address, star.leaves[1].address])
         }
     }
 
@@ -226,10 +229,12 @@ import ZeroTierWire
     }
 
     @Test func `relayed bytes are limited for each source`() {
-        let star = Star(leaves: 2, root: {
-            $0.limits.relayedBytesPerSecond = 10_000
-            $0.limits.relayedBytesBurst = 10_000
-        })
+        let star = Star(
+            leaves: 2,
+            root: {
+                $0.limits.relayedBytesPerSecond = 10_000
+                $0.limits.relayedBytesBurst = 10_000
+            })
         #expect(star.start())
         star.hub.run(.seconds(2))
         let (a, b) = (star.leaves[0], star.leaves[1])
@@ -264,11 +269,13 @@ import ZeroTierWire
     }
 
     @Test func `waiting packets, look-ups and control packets are bounded`() {
-        let star = Star(leaves: 1, leaf: {
-            $0.limits.waitingInbound = 8
-            $0.limits.waitingOutbound = 6
-            $0.limits.lookups = 10
-        })
+        let star = Star(
+            leaves: 1,
+            leaf: {
+                $0.limits.waitingInbound = 8
+                $0.limits.waitingOutbound = 6
+                $0.limits.lookups = 10
+            })
         #expect(star.start())
         let node = star.leaves[0]
         for index in 0..<20 {

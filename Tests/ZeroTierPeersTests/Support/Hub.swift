@@ -42,7 +42,8 @@ final class TestNode {
     var invalidIdentities: Set<Address> = []
     var jobCount = 0
 
-    init(_ identity: Identity, _ sockets: [SocketEndpoint], _ configuration: PeerConfiguration, seed: UInt64, now: Now) {
+    init(_ identity: Identity, _ sockets: [SocketEndpoint], _ configuration: PeerConfiguration, seed: UInt64, now: Now)
+    {
         self.identity = identity
         self.sockets = sockets
         engine = PeerEngine(
@@ -202,7 +203,8 @@ final class Hub {
         while let job = node.engine.nextJob() {
             guard case .validate(let identity, let ticket) = job else { continue }
             node.jobCount += 1
-            jobs.append((now.monotonic + validationTime, node, ticket, !node.invalidIdentities.contains(identity.address)))
+            jobs.append(
+                (now.monotonic + validationTime, node, ticket, !node.invalidIdentities.contains(identity.address)))
         }
         var batch = TransmitBatch()
         drainReady(node, &batch)
@@ -242,7 +244,8 @@ final class Hub {
 
     /// Sends a FRAME as the data path does: in place when there is a way, else through `send`.
     @discardableResult
-    func sendFrame(_ node: TestNode, to destination: Address, _ payload: [UInt8] = Array(repeating: 7, count: 100)) -> Bool
+    func sendFrame(_ node: TestNode, to destination: Address, _ payload: [UInt8] = Array(repeating: 7, count: 100))
+        -> Bool
     {
         var isDirect = false
         switch node.engine.route(to: destination, now: now) {
