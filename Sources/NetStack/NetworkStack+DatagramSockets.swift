@@ -270,7 +270,7 @@ extension NetworkStack {
         joinGroup(MulticastGroup(group.multicastMAC), address: group, on: chosen)
     }
 
-    private func groupInterface(
+    private mutating func groupInterface(
         _ group: IPAddress, _ options: SocketOptions, _ now: Now
     ) throws(StackError) -> InterfaceID {
         try route(to: group, from: nil, on: routeInterface(options, group), now: now).interface

@@ -134,7 +134,7 @@ extension NetworkStack {
         return id
     }
 
-    private func streamRoute(
+    private mutating func streamRoute(
         to remote: SocketEndpoint, from local: IPAddress?, _ options: SocketOptions, _ now: Now
     ) throws(StackError) -> OutboundRoute {
         guard remote.port != 0 else { throw .addressNotAvailable }
