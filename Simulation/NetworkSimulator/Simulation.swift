@@ -192,6 +192,7 @@ package final class Simulation {
         }
         host.isRunning = false
         host.isOnline = false
+        host.wake = nil
         note("\(host.name) stops\(isClean ? "" : " (crash)")")
         record(event: 2, host)
         workload.hostStopped(host, self)
@@ -214,7 +215,7 @@ package final class Simulation {
     }
 
     private func wake(_ host: SimulatedHost) {
-        guard host.isRunning, let wake = host.wake, wake <= time else { return }
+        guard host.isRunning, host.wake == time else { return }
         host.wake = nil
         if host.wakesAtOnce.at == time { host.wakesAtOnce.count += 1 } else { host.wakesAtOnce = (time, 1) }
         guard host.wakesAtOnce.count < Simulation.wakesAtOnceLimit else {
