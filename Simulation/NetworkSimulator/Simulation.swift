@@ -53,6 +53,8 @@ package final class Simulation {
     package let workload = Workload()
     /// Called with a line for each thing that happens, for a person who looks for a cause.
     package var log: ((String) -> Void)?
+    /// Whether `log` gets every datagram too.
+    package var logsDatagrams = false
     /// Changes a node's configuration before it starts.
     package var configure: ((inout NodeConfiguration) -> Void)?
 
@@ -353,6 +355,7 @@ package final class Simulation {
         if bytes.byteCount > Simulation.datagramLimit {
             fail("\(host.name) sent a datagram of \(bytes.byteCount) bytes")
         }
+        if logsDatagrams { note("\(host.name) sends \(bytes.byteCount) bytes to \(destination)") }
         datagramCount += 1
         host.datagramsSent += 1
         let second = time.nanoseconds / 1_000_000_000
