@@ -87,7 +87,8 @@ import ZeroTierWire
     @Test func `a remembered flow gives the same answers`() throws {
         let (network, slotA, _) = try join("ff00160050000000")
         let frame = tcpFrame(network, to: 80, flags: 0x10, payload: 500)
-        guard case .send(let first) = route(slotA, network, frame), case .send(let second) = route(slotA, network, frame)
+        guard case .send(let first) = route(slotA, network, frame),
+            case .send(let second) = route(slotA, network, frame)
         else {
             Issue.record("no route")
             return

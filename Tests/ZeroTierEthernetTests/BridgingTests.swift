@@ -17,7 +17,8 @@ import ZeroTierWire
         network = NetworkID(controller: controller.address, number: 0xbeef)
     }
 
-    private func join(_ address: UInt64, _ change: (inout NetworkConfig) -> Void = { _ in }) throws -> (Station, SlotID) {
+    private func join(_ address: UInt64, _ change: (inout NetworkConfig) -> Void = { _ in }) throws -> (Station, SlotID)
+    {
         let station = lan.add(address)
         let slot = try #require(station.join(network, now: lan.now))
         lan.settle()
@@ -83,7 +84,9 @@ import ZeroTierWire
             network: network, membership: a.0.configuration(of: a.1)?.membership,
             destination: network.mac(of: b.0.address), source: network.mac(of: a.0.address), etherType: 1, data: [5])
         lan.deliver(Crossing(from: a.0.address, to: b.0.address, verb: .extendedFrame, payload: frame.encoded))
+        lan.settle()
         #expect(b.0.frames.map(\.payload) == [[5]])
+        #expect(lan.crossings(.error).isEmpty)
     }
 
     @Test func `an unknown MAC is looked for behind all bridges, of many behind some`() throws {
@@ -133,7 +136,9 @@ import ZeroTierWire
 
     private let observer = Address(0x55)
 
-    private func observed(_ rule: Rule.Kind) throws -> (a: (Station, SlotID), b: (Station, SlotID), c: (Station, SlotID)) {
+    private func observed(_ rule: Rule.Kind) throws -> (
+        a: (Station, SlotID), b: (Station, SlotID), c: (Station, SlotID)
+    ) {
         let rules = [Rule(.etherType(0x0800)), Rule(rule), Rule(.accept)]
         let a = try join(0x21) { $0.rules = rules }
         let b = try join(0x22) { $0.rules = rules }

@@ -80,11 +80,12 @@ import ZeroTierWire
         #expect(header.inReplyTo == .echo && body.count == 16)
         // The same again, a second later: stored, but nothing to tell.
         a.events.removeAll()
-        lan.push(lan.config(network, for: a.identity, by: controller, timestamp: config.timestamp + 1000) {
-            $0.name = "lab"
-            $0.mtu = 1400
-            $0.addresses = config.addresses
-        }, by: controller)
+        lan.push(
+            lan.config(network, for: a.identity, by: controller, timestamp: config.timestamp + 1000) {
+                $0.name = "lab"
+                $0.mtu = 1400
+                $0.addresses = config.addresses
+            }, by: controller)
         #expect(a.events.map { if case .storeConfiguration = $0 { true } else { false } } == [true])
     }
 
@@ -106,7 +107,8 @@ import ZeroTierWire
     @Test func `a piece with a wrong signature, of another signer, or unsigned from others is refused`() throws {
         let slot = try join()
         let config = lan.config(network, for: a.identity, by: controller)
-        var chunk = NetworkConfigChunk.chunks(of: config.encoded, network: network, updateID: 5, signedBy: controller)[0]
+        var chunk = NetworkConfigChunk.chunks(of: config.encoded, network: network, updateID: 5, signedBy: controller)[
+            0]
         chunk.data[3] ^= 1
         #expect(receive(chunk) == .drop(.badSignature))
         let forged = NetworkConfigChunk.chunks(of: config.encoded, network: network, updateID: 5, signedBy: a.identity)
@@ -161,7 +163,8 @@ import ZeroTierWire
         let slot = try join()
         #expect(a.events.contains(.wantsIdentity(controller.address)))
         let config = lan.config(network, for: a.identity, by: controller)
-        let chunk = NetworkConfigChunk.chunks(of: config.encoded, network: network, updateID: 5, signedBy: controller)[0]
+        let chunk = NetworkConfigChunk.chunks(of: config.encoded, network: network, updateID: 5, signedBy: controller)[
+            0]
         #expect(receive(chunk) == .parked)
         #expect(a.configuration(of: slot) == nil)
         a.learn(controller.withoutSecret, now: lan.now)

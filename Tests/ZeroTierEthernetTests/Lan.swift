@@ -267,7 +267,8 @@ enum Packets {
 
     static func tcp(from source: UInt16, to destination: UInt16, flags: UInt8, payload: Int = 0) -> [UInt8] {
         [
-            UInt8(source >> 8), UInt8(source & 255), UInt8(destination >> 8), UInt8(destination & 255), 0, 0, 0, 1, 0, 0,
+            UInt8(source >> 8), UInt8(source & 255), UInt8(destination >> 8), UInt8(destination & 255), 0, 0, 0, 1, 0,
+            0,
             0, 0, 0x50, flags, 0xff, 0xff, 0, 0, 0, 0,
         ] + [UInt8](repeating: 0x61, count: payload)
     }

@@ -121,7 +121,8 @@ import ZeroTierWire
         c.answersIdentities = false
         let slot = try #require(
             c.join(
-                network, savedConfiguration: lan.config(network, for: c.identity, by: controller).encoded, now: lan.now))
+                network, savedConfiguration: lan.config(network, for: c.identity, by: controller).encoded, now: lan.now)
+        )
         lan.settle()
         configure()
         a.sendFrame(

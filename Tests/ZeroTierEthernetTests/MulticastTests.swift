@@ -21,7 +21,8 @@ import ZeroTierWire
     }
 
     /// A member that knows the root.
-    private func join(_ address: UInt64, _ change: (inout NetworkConfig) -> Void = { _ in }) throws -> (Station, SlotID) {
+    private func join(_ address: UInt64, _ change: (inout NetworkConfig) -> Void = { _ in }) throws -> (Station, SlotID)
+    {
         let station = lan.add(address)
         station.setUpstreams([root.address], isUpstream: false)
         let slot = try #require(station.join(network, now: lan.now))
@@ -127,7 +128,8 @@ import ZeroTierWire
         #expect(small.drops(.likeLimitTotal) == 1 && small.likeCount == 5)
     }
 
-    @Test func `a node that is no root takes groups of members, and of those its controller configured lately`() throws {
+    @Test func `a node that is no root takes groups of members, and of those its controller configured lately`() throws
+    {
         let (a, _) = try join(0x21)
         let record = MulticastLike.Record(network: network, group: group)
         let foreign = MulticastLike.Record(network: NetworkID(5), group: group)
@@ -256,7 +258,9 @@ import ZeroTierWire
         lan.settle()
         _ = send([1], from: a)
         let answer = try #require(
-            lan.crossings(.ok, from: b.0.address, to: a.0.address).last { $0.payload[0] == Verb.multicastFrame.rawValue })
+            lan.crossings(.ok, from: b.0.address, to: a.0.address).last {
+                $0.payload[0] == Verb.multicastFrame.rawValue
+            })
         let reply = try MulticastFrameReply(decoding: try OKHeader.split(answer.payload).body)
         #expect(reply.result?.members == [Address(0x31)])
         #expect(lan.crossings(.multicastFrame, from: a.0.address, to: Address(0x31)).count == 1)
@@ -323,7 +327,9 @@ import ZeroTierWire
 
     @Test func `host subscriptions are bounded`() throws {
         let (a, slot) = try join(0x21)
-        let groups = (0...UInt32(EthernetLimits.subscriptions)).map { MulticastGroup(mac: group.mac, distinguisher: $0) }
+        let groups = (0...UInt32(EthernetLimits.subscriptions)).map {
+            MulticastGroup(mac: group.mac, distinguisher: $0)
+        }
         #expect(!a.subscribe(network: slot, to: groups, now: lan.now))
         #expect(a.snapshot(of: slot)?.multicastSubscriptions.count == EthernetLimits.subscriptions + 1)
     }

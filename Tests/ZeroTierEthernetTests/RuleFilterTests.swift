@@ -51,7 +51,7 @@ func hex(_ text: String) throws -> [UInt8] { try #require(Hexadecimal.decode(tex
     private func ownership(_ texts: [String], of member: Address) -> Ownership? {
         guard !texts.isEmpty else { return nil }
         let things = texts.map { text -> Ownership.Thing in
-            if let address = IPAddress(text), text.filter({ $0 == ":" }).count != 5 { return .ip(address) }
+            if let address = IPAddress(text) { return .ip(address) }
             return .mac(MACAddress(UInt64(text.replacingOccurrences(of: ":", with: ""), radix: 16) ?? 0))
         }
         return Ownership(

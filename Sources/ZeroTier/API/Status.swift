@@ -24,6 +24,20 @@ public struct NodeStatus: Hashable, Sendable {
     public var relayedPackets: UInt64
     /// Whether this node is a root.
     public var isRoot: Bool
+    /// Packets sealed and opened, by the cipher suite in their header.
+    public var packetsBySuite: SuiteCounts
+    /// Datagrams, packets and frames that were not passed on, by reason; only what happened.
+    public var drops: [String: UInt64]
+
+    /// Packets by cipher suite.
+    public struct SuiteCounts: Hashable, Sendable {
+        /// Suite 0, authenticated but not encrypted: what opens a connection.
+        public var authenticatedOnly: UInt64
+        /// Suite 1, Salsa20/12 and Poly1305: with nodes of protocol 11 and older, and before the newer suite is agreed on.
+        public var salsa: UInt64
+        /// Suite 3, AES-GMAC-SIV: with all others.
+        public var gmacSIV: UInt64
+    }
 }
 
 /// What a peer is to this node.

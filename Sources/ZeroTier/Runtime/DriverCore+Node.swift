@@ -202,7 +202,22 @@ extension DriverCore {
             id: NodeID(node.address), isOnline: isOnline, port: port.port, localEndpoints: localEndpoints,
             surfaceEndpoints: node.surfaceAddresses(now: now), publicIdentity: node.identity.text(includeSecret: false),
             peerCount: node.peers.peerCount, datagramsSent: port.statistics.datagramsSent,
-            sendCalls: port.statistics.sendCalls, relayedPackets: node.peers.relayedPackets, isRoot: node.peers.isRoot)
+            sendCalls: port.statistics.sendCalls, relayedPackets: node.peers.relayedPackets, isRoot: node.peers.isRoot,
+            packetsBySuite: suiteCounts, drops: drops)
+    }
+
+    private var suiteCounts: NodeStatus.SuiteCounts {
+        let suites = node.statistics.suites
+        return NodeStatus.SuiteCounts(
+            authenticatedOnly: suites.authenticatedOnly, salsa: suites.salsa, gmacSIV: suites.gmacSIV)
+    }
+
+    private var drops: [String: UInt64] {
+        let statistics = node.statistics
+        var result: [String: UInt64] = [:]
+        for (reason, count) in statistics.peerDrops.nonZero { result["\(reason)", default: 0] += count }
+        for (reason, count) in statistics.ethernetDrops { result["\(reason)", default: 0] += count }
+        return result
     }
 
     func peers(now: Now) -> [PeerStatus] { node.peers.snapshots(now: now).map { PeerStatus($0) } }

@@ -208,7 +208,8 @@ import Testing
         #expect(config.timestamp == 5 && config.credentialWindow == 7_200_000 && config.revision == 1)
         #expect(config.rules.count == 14)
         // The table of the evaluation vectors, but for its ports.
-        let table = "a50286dd000024013a010024011164010628040016005001"
+        let table =
+            "a50286dd000024013a010024011164010628040016005001"
             + "00a90800000000000000020100290800000000000000022908000000000000001001000000"
         #expect(Rule.encode(config.rules) == (try hex(table)))
         #expect(AdHocNetwork.configuration(NetworkID(0xff00_5000_1600_0000), member: member, timestamp: 5) == nil)

@@ -9,7 +9,7 @@ import Testing
 @Suite struct RuleTests {
     /// A rule in the controller's JSON as our value. Only what the vectors hold.
     static func rule(_ json: [String: Any]) throws -> Rule {
-        func number(_ key: String) -> UInt64 { (json[key] as? NSNumber)?.uint64Value ?? 0 }
+        func number(_ key: String) -> Int64 { (json[key] as? NSNumber)?.int64Value ?? 0 }
         func text(_ key: String) throws -> String { try #require(json[key] as? String) }
         func address(_ key: String) throws -> Address {
             let digits = try text(key)
@@ -32,9 +32,13 @@ import Testing
         case "ACTION_ACCEPT": kind = .accept
         case "ACTION_BREAK": kind = .break
         case "ACTION_TEE":
-            kind = .tee(try address("address"), flags: UInt32(number("flags")), length: UInt16(number("length")))
+            kind = .tee(
+                try address("address"), flags: UInt32(number("flags")),
+                length: UInt16(truncatingIfNeeded: number("length")))
         case "ACTION_WATCH":
-            kind = .watch(try address("address"), flags: UInt32(number("flags")), length: UInt16(number("length")))
+            kind = .watch(
+                try address("address"), flags: UInt32(number("flags")),
+                length: UInt16(truncatingIfNeeded: number("length")))
         case "ACTION_REDIRECT": kind = .redirect(try address("address"), flags: UInt32(number("flags")), length: 0)
         case "MATCH_SOURCE_ZEROTIER_ADDRESS": kind = .sourceAddress(try address("zt"))
         case "MATCH_DEST_ZEROTIER_ADDRESS": kind = .destinationAddress(try address("zt"))

@@ -47,10 +47,12 @@ import Testing
         }
     }
 
-    @Test(arguments: [
-        ("k= \t0x1F", 31), ("k=+a", 10), ("k=1gz", 1), ("k=", 7), ("k=zz", 7), ("x=1", 7), ("k=0x", 0), ("k=-1", .max),
-        ("k=fffffffffffffffff", .max),
-    ] as [(String, UInt64)])
+    @Test(
+        arguments: [
+            ("k= \t0x1F", 31), ("k=+a", 10), ("k=1gz", 1), ("k=", 7), ("k=zz", 7), ("x=1", 7), ("k=0x", 0),
+            ("k=-1", .max),
+            ("k=fffffffffffffffff", .max),
+        ] as [(String, UInt64)])
     func `integers are read like the C function does`(text: String, expected: UInt64) {
         #expect(WireDictionary(decoding: Array(text.utf8)).integer("k", default: 7) == expected)
     }
