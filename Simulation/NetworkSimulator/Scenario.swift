@@ -25,10 +25,12 @@ package struct ScenarioResult: Sendable {
 package enum Scenario {
     /// Runs one seed from start to end.
     package static func run(
-        _ kind: ScenarioKind, seed: UInt64, fixture: IdentityFixture, log: ((String) -> Void)? = nil
+        _ kind: ScenarioKind, seed: UInt64, fixture: IdentityFixture, logsDatagrams: Bool = false,
+        log: ((String) -> Void)? = nil
     ) -> ScenarioResult {
         let simulation = Simulation(seed: seed, fixture: fixture)
         simulation.log = log
+        simulation.logsDatagrams = logsDatagrams
         let summary: String
         switch kind {
         case .small: summary = SmallScenario(simulation).run()

@@ -53,6 +53,8 @@ package final class Simulation {
     package let workload = Workload()
     /// Called with a line for each thing that happens, for a person who looks for a cause.
     package var log: ((String) -> Void)?
+    /// Whether `log` gets every datagram too.
+    package var logsDatagrams = false
     /// Changes a node's configuration before it starts.
     package var configure: ((inout NodeConfiguration) -> Void)?
 
@@ -192,6 +194,7 @@ package final class Simulation {
         }
         host.isRunning = false
         host.isOnline = false
+        host.wake = nil
         note("\(host.name) stops\(isClean ? "" : " (crash)")")
         record(event: 2, host)
         workload.hostStopped(host, self)
@@ -214,7 +217,7 @@ package final class Simulation {
     }
 
     private func wake(_ host: SimulatedHost) {
-        guard host.isRunning, let wake = host.wake, wake <= time else { return }
+        guard host.isRunning, host.wake == time else { return }
         host.wake = nil
         if host.wakesAtOnce.at == time { host.wakesAtOnce.count += 1 } else { host.wakesAtOnce = (time, 1) }
         guard host.wakesAtOnce.count < Simulation.wakesAtOnceLimit else {
@@ -352,6 +355,7 @@ package final class Simulation {
         if bytes.byteCount > Simulation.datagramLimit {
             fail("\(host.name) sent a datagram of \(bytes.byteCount) bytes")
         }
+        if logsDatagrams { note("\(host.name) sends \(bytes.byteCount) bytes to \(destination)") }
         datagramCount += 1
         host.datagramsSent += 1
         let second = time.nanoseconds / 1_000_000_000

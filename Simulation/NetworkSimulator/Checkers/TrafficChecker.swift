@@ -27,7 +27,10 @@ package struct TrafficChecker {
             guard host.isRunning, index < datagrams.count else { return nil }
             let sent = host.datagramsSent - datagrams[index]
             let paths = Double(host.pathCount(simulation.time))
-            let bound = (paths * TrafficChecker.perPathAndMinute + TrafficChecker.perHostAndMinute) * minutes
+            // Without an answer every root is asked every five seconds, by every socket.
+            let asked = host.isOnline ? 0 : Double(simulation.hosts.count(where: \.isRoot) * host.ports.count)
+            let bound =
+                (paths * TrafficChecker.perPathAndMinute + TrafficChecker.perHostAndMinute + asked * 15) * minutes
             guard Double(sent) > bound else { return nil }
             return "\(host.name) sent \(sent) datagrams when idle, with \(Int(paths)) paths; the bound is \(Int(bound))"
         }
