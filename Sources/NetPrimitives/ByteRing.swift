@@ -103,18 +103,28 @@ public struct ByteRing: ~Copyable {
     /// Stores bytes at a stream offset at or after `start` without publishing them, and gives their partial checksum.
     public mutating func writeAndSum(_ source: RawSpan, from offset: Int, count: Int, at position: Int) -> UInt32 {
         precondition(count >= 0 && offset >= 0 && offset <= source.byteCount - count, "read outside the span")
+        precondition(position >= start, "the stream has moved on")
         guard count > 0 else { return 0 }
+        // Sound: the range of the source was checked above and the pointer stays inside the closure.
+        return unsafe source.withUnsafeBytes { bytes in
+            guard let base = bytes.baseAddress else { return 0 }
+            let from = unsafe base + offset
+            // Nearly always the bytes go to one chunk that is there already.
+            if let target = unsafe held(position, count) { return unsafe Checksum.copyAndSum(from, target, count) }
+            return unsafe writeAndSumPieces(from, count, position)
+        }
+    }
+
+    @inline(never)
+    private mutating func writeAndSumPieces(_ from: UnsafeRawPointer, _ count: Int, _ position: Int) -> UInt32 {
         reserve(position, count)
         var done = 0
         var sum: UInt32 = 0
         while done < count {
+            // Sound: `piece` gives `room` bytes of an owned chunk; the caller has checked `count` bytes at `from`.
             let (target, room) = unsafe piece(position + done)
             let part = min(room, count - done)
-            // Sound: as in `write`.
-            let piece: UInt32 = unsafe source.withUnsafeBytes { bytes in
-                guard let base = bytes.baseAddress else { return 0 }
-                return unsafe Checksum.copyAndSum(base + offset + done, target, part)
-            }
+            let piece = unsafe Checksum.copyAndSum(from + done, target, part)
             sum = Checksum.combine(sum, done & 1 == 0 ? piece : Checksum.swapped(piece))
             done += part
         }
@@ -150,16 +160,25 @@ public struct ByteRing: ~Copyable {
     public func readAndSum(_ position: Int, count: Int, into target: inout MutableRawSpan, at offset: Int) -> UInt32 {
         precondition(position >= start && count >= 0 && position <= end - count, "read outside the ring")
         precondition(offset >= 0 && offset <= target.byteCount - count, "write outside the span")
+        guard count > 0 else { return 0 }
+        // Sound: the range of the target was checked above and the pointer stays inside the closure.
+        return unsafe target.withUnsafeMutableBytes { bytes in
+            guard let base = bytes.baseAddress else { return 0 }
+            let to = unsafe base + offset
+            if let source = unsafe held(position, count) { return unsafe Checksum.copyAndSum(source, to, count) }
+            return unsafe readAndSumPieces(position, count, to)
+        }
+    }
+
+    @inline(never)
+    private func readAndSumPieces(_ position: Int, _ count: Int, _ to: UnsafeMutableRawPointer) -> UInt32 {
         var done = 0
         var sum: UInt32 = 0
         while done < count {
+            // Sound: `piece` gives `room` bytes of an owned chunk; the caller has checked `count` bytes at `to`.
             let (source, room) = unsafe piece(position + done)
             let part = min(room, count - done)
-            // Sound: as in `read`.
-            let piece: UInt32 = unsafe target.withUnsafeMutableBytes { bytes in
-                guard let base = bytes.baseAddress else { return 0 }
-                return unsafe Checksum.copyAndSum(source, base + offset + done, part)
-            }
+            let piece = unsafe Checksum.copyAndSum(source, to + done, part)
             sum = Checksum.combine(sum, done & 1 == 0 ? piece : Checksum.swapped(piece))
             done += part
         }
@@ -221,6 +240,18 @@ public struct ByteRing: ~Copyable {
         unsafe spares = chunk
         spareCount += 1
         chunkCount -= 1
+    }
+
+    /// The address of a range if it lies in one chunk that exists.
+    @inline(__always)
+    private func held(_ position: Int, _ count: Int) -> UnsafeMutableRawPointer? {
+        let inside = position & ByteRing.chunkMask
+        // A chunk number maps to a slot only within the table's reach.
+        guard inside <= ByteRing.chunkSize - count, let table = unsafe table,
+            position >> ByteRing.chunkShift - start >> ByteRing.chunkShift < tableSize,
+            let chunk = unsafe table[(position >> ByteRing.chunkShift) & (tableSize - 1)]
+        else { return nil }
+        return unsafe chunk + inside
     }
 
     /// The address of a stored byte and how many follow it in the same chunk.

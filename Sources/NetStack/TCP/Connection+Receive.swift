@@ -9,6 +9,7 @@ extension Connection {
         _ header: SegmentHeader, packet: RawSpan, congestionMarked: Bool = false, now: Now
     ) -> SegmentOutcome {
         let time = now.nanoseconds
+        if !congestionMarked, let outcome = receiveExpected(header, packet, time) { return outcome }
         switch state {
         case .closed:
             guard header.isChecksumValid(in: packet, pseudoHeaderSum: pseudoHeaderSum) else {
@@ -41,6 +42,41 @@ extension Connection {
         if header.flags.contains(.windowReduced) { isCongestionSeen = congestionMarked && echoesCongestion }
         if let outcome = acknowledge(header, start: start, time: time) { return outcome }
         return takeText(header, packet, start: start, isPlaced: isPlaced, time: time)
+    }
+
+    /// Header prediction: the next segment of a stream that flows one way, nothing missing, nothing else to say. It does
+    /// what the checks below would come to; nil: they decide.
+    @inline(__always)
+    private mutating func receiveExpected(
+        _ header: SegmentHeader, _ packet: RawSpan, _ time: Int
+    ) -> SegmentOutcome? {
+        let length = header.payloadLength
+        let start = receiver.ring.end
+        guard length > 0, state == .established, !isOrphan, header.flags.subtracting(.push) == .acknowledge,
+            header.sequence == receiver.sequence(at: start), receiver.isPlain(length: length),
+            header.acknowledgment == sender.sequence(at: sender.acknowledged), header.options.sackBlocks.count == 0,
+            sender.acknowledged + Int(header.window) << Int(peerScale) == sender.windowEdge
+        else { return nil }
+        if receiver.usesTimestamps {
+            guard let timestamp = header.options.timestamp,
+                !isOlder(timestamp.value, than: receiver.recentTimestamp)
+            else { return nil }
+        }
+        let wasEmpty = receiver.ring.isEmpty
+        let sum = receiver.ring.writeAndSum(packet, from: header.payloadOffset, count: length, at: start)
+        guard Checksum.isValid(header.total(pseudoHeaderSum, sum)) else { return .dropped(.badChecksum) }
+        receiver.storeExpected(length)
+        if receiver.usesTimestamps, let timestamp = header.options.timestamp {
+            receiver.note(timestamp: timestamp.value, start: start, time: time)
+            noteEcho(timestamp, length, time)
+        }
+        lastHeardAt = time
+        keepAliveProbes = 0
+        softError = nil
+        sender.windowSequence = start
+        sender.timing.silentWindowProbes = 0
+        if wasEmpty { events.insert(.readable) }
+        return .accepted
     }
 
     // MARK: Checks in the order of RFC 9293 3.10.7.4

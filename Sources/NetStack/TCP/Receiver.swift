@@ -146,6 +146,20 @@ struct Receiver: ~Copyable {
         return true
     }
 
+    /// Whether the next `length` bytes fit and nothing is out of order or at its end.
+    @inline(__always)
+    func isPlain(length: Int) -> Bool {
+        finishOffset == nil && ranges.isEmpty && ring.end + length <= advertisedEdge
+    }
+
+    /// The next bytes of the stream are in the ring, and their sum was right.
+    @inline(__always)
+    mutating func storeExpected(_ length: Int) {
+        segmentSize = max(segmentSize, length)
+        ring.publish(to: ring.end + length)
+        unacknowledged += length
+    }
+
     private mutating func noteDuplicate(_ start: Int, _ end: Int) {
         isAcknowledgmentDue = true
         if start < end { duplicate = (start, end) }

@@ -47,20 +47,35 @@ package struct SegmentHeader: Sendable {
     /// points outside. Options are parsed leniently: a malformed one ends the parse, what came before it counts.
     package init?(parsing packet: RawSpan, at offset: Int, length: Int) {
         guard length >= 20, offset >= 0, offset <= packet.byteCount - length else { return nil }
-        let word = packet.loadUInt16(at: offset + 12)
-        let headerLength = Int(word >> 12) * 4
+        let first = packet.loadUInt64(at: offset)
+        let second = packet.loadUInt64(at: offset &+ 8)
+        let third = packet.loadUInt32(at: offset &+ 16)
+        let headerLength = Int(truncatingIfNeeded: (second &>> 28) & 0xF) &* 4
         guard headerLength >= 20, headerLength <= length else { return nil }
-        let ports = packet.loadUInt32(at: offset)
-        sourcePort = UInt16(truncatingIfNeeded: ports >> 16)
-        destinationPort = UInt16(truncatingIfNeeded: ports)
-        sequence = SequenceNumber(packet.loadUInt32(at: offset + 4))
-        acknowledgment = SequenceNumber(packet.loadUInt32(at: offset + 8))
-        flags = SegmentFlags(rawValue: UInt8(truncatingIfNeeded: word))
-        window = packet.loadUInt16(at: offset + 14)
-        options = SegmentOptions(parsing: packet, at: offset + 20, length: headerLength - 20)
-        payloadOffset = offset + headerLength
-        payloadLength = length - headerLength
-        headerSum = Checksum.sum(packet, from: offset, count: headerLength)
+        sourcePort = UInt16(truncatingIfNeeded: first &>> 48)
+        destinationPort = UInt16(truncatingIfNeeded: first &>> 32)
+        sequence = SequenceNumber(UInt32(truncatingIfNeeded: first))
+        acknowledgment = SequenceNumber(UInt32(truncatingIfNeeded: second &>> 32))
+        flags = SegmentFlags(rawValue: UInt8(truncatingIfNeeded: second &>> 16))
+        window = UInt16(truncatingIfNeeded: second)
+        payloadOffset = offset &+ headerLength
+        payloadLength = length &- headerLength
+        // The sum is made of what has just been loaded: 32-bit words add up as well as 16-bit ones.
+        let low: UInt64 = 0xFFFF_FFFF
+        var sum = (first &>> 32) &+ (first & low) &+ (second &>> 32) &+ (second & low) &+ UInt64(third)
+        options = SegmentOptions()
+        options.wireLength = UInt8(truncatingIfNeeded: headerLength &- 20)
+        if headerLength == 32, packet.loadUInt32(at: offset &+ 20) == SegmentOptions.plainTimestamp {
+            // The layout of nearly every data segment: two no-operations and a timestamp.
+            let timestamp = packet.loadUInt64(at: offset &+ 24)
+            options.timestamp = SegmentOptions.Timestamp(
+                value: UInt32(truncatingIfNeeded: timestamp &>> 32), echo: UInt32(truncatingIfNeeded: timestamp))
+            sum = sum &+ UInt64(SegmentOptions.plainTimestamp) &+ (timestamp &>> 32) &+ (timestamp & low)
+        } else if headerLength > 20 {
+            options = SegmentOptions(parsing: packet, at: offset &+ 20, length: headerLength &- 20)
+            sum = sum &+ UInt64(Checksum.sum(packet, from: offset &+ 20, count: headerLength &- 20))
+        }
+        headerSum = Checksum.fold(sum)
     }
 
     /// Sequence space that the segment takes: payload, SYN and FIN.

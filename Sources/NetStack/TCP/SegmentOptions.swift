@@ -58,15 +58,12 @@ package struct SegmentOptions: Sendable {
 
     package init() {}
 
+    /// Two no-operations, kind 8, length 10: how a timestamp begins in a segment with no other option.
+    static let plainTimestamp: UInt32 = 0x0101_080A
+
     /// Parses `length` bytes of options. The range must lie in the packet.
     package init(parsing packet: RawSpan, at offset: Int, length: Int) {
         wireLength = UInt8(truncatingIfNeeded: length)
-        // The layout of nearly every data segment: two no-operations and a timestamp.
-        if length == TCPLimits.timestampOptionLength, packet.loadUInt32(at: offset) == 0x0101_080A {
-            timestamp = Timestamp(
-                value: packet.loadUInt32(at: offset + 4), echo: packet.loadUInt32(at: offset + 8))
-            return
-        }
         parse(packet, offset, offset + length)
     }
 
