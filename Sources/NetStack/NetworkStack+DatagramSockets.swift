@@ -157,7 +157,7 @@ extension NetworkStack {
         }
         statistics.udp.sent &+= 1
         markReady(datagram: slot)
-        if route.kind == .group { echoToMembers(bytes, record, now) }
+        if route.kind == .group, route.isBroadcast || options.multicastLoop { echoToMembers(bytes, record, now) }
     }
 
     // The route of the last destination is kept while nothing changes.

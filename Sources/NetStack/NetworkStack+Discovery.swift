@@ -215,7 +215,7 @@ extension NetworkStack {
             return conflict(message.target, by: claimant, on: info.interface, now: now)
         }
         guard let slot = neighbours.find(ScopedAddress(info.interface, message.target)) else {
-            return drop(.unmatchedError, \.icmp6)
+            return drop(.ignoredControl, \.icmp6)
         }
         if let address = message.linkAddress, address.isMulticast || address == .zero {
             return drop(.neighbourDiscovery, \.icmp6)

@@ -88,7 +88,7 @@ extension NetworkStack {
     private func isMartian(_ source: IPAddress, on id: InterfaceID) -> Bool {
         if source.isImpossibleSource || source.isLoopback { return true }
         if source.isIPv4, source.v4 >> 24 == 0 || source.v4 >> 28 == 0xf { return true }
-        return interfaces[id.slot].owns(source) || interfaces[id.slot].isDirectedBroadcast(source)
+        return interfaces[id.slot].isDirectedBroadcast(source)
     }
 
     private enum Reception {
@@ -111,9 +111,9 @@ extension NetworkStack {
         let header: IPv4Header
         do { header = try IPv4Header(parsing: packet) } catch { return drop(error, \.ipv4) }
         if !isLoopback {
-            guard !isMartian(header.source, on: id), !header.destination.isLoopback else {
-                return drop(.martian, \.ipv4)
-            }
+            guard !isMartian(header.source, on: id), !header.destination.isLoopback,
+                !interfaces[id.slot].owns(header.source)
+            else { return drop(.martian, \.ipv4) }
         }
         let reception = reception(of: header.destination, on: id, isLoopback: isLoopback)
         guard reception != .foreign else { return drop(.notForUs, \.ipv4) }
@@ -195,9 +195,9 @@ extension NetworkStack {
         let header: IPv6Header
         do { header = try IPv6Header(parsing: packet) } catch { return drop(error, \.ipv6) }
         if !isLoopback {
-            guard !isMartian(header.source, on: id), !header.destination.isLoopback else {
-                return drop(.martian, \.ipv6)
-            }
+            guard !isMartian(header.source, on: id), !header.destination.isLoopback,
+                !interfaces[id.slot].owns(header.source) || isAdvertisement(packet, header)
+            else { return drop(.martian, \.ipv6) }
         }
         let reception = reception(of: header.destination, on: id, isLoopback: isLoopback)
         guard reception != .foreign else { return drop(.notForUs, \.ipv6) }
@@ -235,6 +235,12 @@ extension NetworkStack {
                     now: now)
             }
         }
+    }
+
+    // Who claims an address of ours sends from it: only its advertisement is looked at.
+    private func isAdvertisement(_ packet: RawSpan, _ header: IPv6Header) -> Bool {
+        header.nextHeader == IPProtocol.icmp6 && header.payloadLength > 0
+            && packet.loadUInt8(at: IPv6Header.size) == ICMPType.neighbourAdvertisement
     }
 
     private mutating func receiveFragment(

@@ -96,17 +96,10 @@ extension NetworkStack {
     }
 
     private mutating func takeBurst(_ room: Int, _ now: Now) -> Burst? {
-        if let packet = controlQueue.popFirst() {
-            controlBytes -= packet.bytes.count
-            let burst = Burst(
-                interface: packet.interface, destination: packet.destination, etherType: packet.etherType, count: 1,
-                packetLength: packet.bytes.count, lastLength: packet.bytes.count,
-                isControl: packet.destination.isMulticast || packet.etherType == EtherType.arp, source: .packet,
-                isLoopback: packet.isLoopback)
-            currentPacket = packet
-            return burst
-        }
-        while let id = readySockets.popFirst() {
+        while true {
+            // A socket's turn may put packets here: a question for its neighbour, a listener's answers.
+            if let packet = controlQueue.popFirst() { return makeBurst(packet) }
+            guard let id = readySockets.popFirst() else { return nil }
             switch id.kind {
             case .stream:
                 guard streams.contains(id.slot) else { continue }
@@ -115,14 +108,21 @@ extension NetworkStack {
                 guard datagramSockets.contains(id.slot) else { continue }
                 if let burst = takeDatagramBurst(id.slot, room, now) { return burst }
             case .listener:
-                guard listeners.contains(id.slot) else { continue }
-                sendListenerReplies(id.slot, now)
-                if !controlQueue.isEmpty { return takeBurst(room, now) }
+                if listeners.contains(id.slot) { sendListenerReplies(id.slot, now) }
             case .reservation:
                 continue
             }
         }
-        return nil
+    }
+
+    private mutating func makeBurst(_ packet: OwnedPacket) -> Burst {
+        controlBytes -= packet.bytes.count
+        currentPacket = packet
+        return Burst(
+            interface: packet.interface, destination: packet.destination, etherType: packet.etherType, count: 1,
+            packetLength: packet.bytes.count, lastLength: packet.bytes.count,
+            isControl: packet.destination.isMulticast || packet.etherType == EtherType.arp, source: .packet,
+            isLoopback: packet.isLoopback)
     }
 
     mutating func markReady(stream slot: SlotID) {

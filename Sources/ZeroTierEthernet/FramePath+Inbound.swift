@@ -59,7 +59,7 @@ extension EthernetEngine {
         default:
             return .drop(.unexpectedVerb, trusted: false)
         }
-        return askAndPark(verb, packet.copyBytes(offset, length), from: source, packetID: packetID, id, now)
+        return askAndPark(verb, packet.copyBytes(offset, length), from: source, packetID: packetID, id, slot: slot, now)
     }
 
     // One network carries nearly all traffic at a time.
@@ -70,12 +70,17 @@ extension EthernetEngine {
         return slot
     }
 
-    /// Asks the sender for its credentials and keeps its packet.
+    /// Keeps a packet whose sender is not let in yet, and asks for what is missing: its credentials, or, if those are
+    /// here, the identity that they are to be compared with.
     private mutating func askAndPark(
-        _ verb: Verb, _ payload: [UInt8], from source: Address, packetID: PacketID, _ id: NetworkID, _ now: Now
+        _ verb: Verb, _ payload: [UInt8], from source: Address, packetID: PacketID, _ id: NetworkID, slot: SlotID,
+        _ now: Now
     ) -> Admission {
-        requestCredentials(verb, packetID, from: source, id, now)
-        park(verb, payload, from: source, packetID: packetID, network: id, reason: .credentials, now)
+        let lacksIdentity = networks[slot].lacksIdentity(of: source)
+        if !lacksIdentity { requestCredentials(verb, packetID, from: source, id, now) }
+        park(
+            verb, payload, from: source, packetID: packetID, network: id,
+            reason: lacksIdentity ? .identity(source) : .credentials, now)
         return .parked
     }
 }

@@ -241,6 +241,12 @@ struct VirtualNetwork: ~Copyable {
         return true
     }
 
+    /// Whether a peer would perhaps pass the gate if its identity were known.
+    func lacksIdentity(of peer: Address) -> Bool {
+        guard let config, let member = members[peer] else { return false }
+        return member.isAdmitted(by: config) == nil
+    }
+
     /// The gate without any effect.
     func isAllowed(_ peer: Address) -> Bool {
         guard let config else { return false }

@@ -114,7 +114,8 @@ extension Node {
         case .groupJoined(let interface, let group):
             if let entry = interfaces.of(interface: interface) {
                 _ = ethernet.subscribe(
-                    network: entry.network, to: [ZeroTierWire.MulticastGroup(mac: group.mac, distinguisher: group.distinguisher)],
+                    network: entry.network,
+                    to: [ZeroTierWire.MulticastGroup(mac: group.mac, distinguisher: group.distinguisher)],
                     now: now)
             }
             return nil

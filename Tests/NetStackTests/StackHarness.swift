@@ -14,7 +14,7 @@ struct TestFrame {
 }
 
 /// What the link does to frames. Probabilities are in 0...1.
-struct LinkModel {
+struct LinkConditions {
     var delay = Duration.milliseconds(1)
     var jitter = Duration.zero
     var loss = 0.0
@@ -24,7 +24,7 @@ struct LinkModel {
 }
 
 /// A stack with one interface on the link.
-final class TestHost {
+final class StackHost {
     var stack: NetworkStack
     let mac: MACAddress
     let interface: InterfaceID
@@ -36,11 +36,13 @@ final class TestHost {
     ) throws {
         mac = MACAddress(0x0200_0000_0000 | number)
         stack = NetworkStack(configuration: configuration, random: RandomSource(seed: seed &* 1_000 &+ number))
-        interface = try #require(
-            stack.addInterface(mac: mac, configuration: settings ?? InterfaceConfiguration(mtu: mtu), now: now))
+        let added = stack.addInterface(mac: mac, configuration: settings ?? InterfaceConfiguration(mtu: mtu), now: now)
+        guard let added else { throw StackError.tooManySockets }
+        interface = added
         for text in addresses {
-            let prefix = try #require(IPPrefix(text))
-            #expect(stack.addAddress(prefix, to: interface, now: now))
+            guard let prefix = IPPrefix(text), stack.addAddress(prefix, to: interface, now: now) else {
+                throw StackError.invalid
+            }
         }
     }
 
@@ -97,9 +99,9 @@ final class TestNetwork {
         let frame: TestFrame
     }
 
-    var hosts: [TestHost] = []
+    var hosts: [StackHost] = []
     var now = Now(monotonic: MonotonicInstant(nanoseconds: 1_000_000_000), unixMilliseconds: 1_700_000_000_000)
-    var model: LinkModel
+    var model: LinkConditions
     /// Every frame that was put on the link, lost ones too.
     var trace: [TestFrame] = []
     var keepsTrace = true
@@ -107,14 +109,14 @@ final class TestNetwork {
     private var flights: [Flight] = []
     private var order = 0
 
-    init(model: LinkModel = LinkModel(), seed: UInt64 = 1) {
+    init(model: LinkConditions = LinkConditions(), seed: UInt64 = 1) {
         self.model = model
         random = RandomSource(seed: seed)
     }
 
     /// Two hosts, 10.0.0.1 and fd00::1, 10.0.0.2 and fd00::2, whose addresses have been announced.
     static func pair(
-        mtu: Int = 2_800, model: LinkModel = LinkModel(), seed: UInt64 = 1,
+        mtu: Int = 2_800, model: LinkConditions = LinkConditions(), seed: UInt64 = 1,
         configuration: StackConfiguration = StackConfiguration()
     ) throws -> TestNetwork {
         let network = TestNetwork(model: model, seed: seed)
@@ -133,8 +135,8 @@ final class TestNetwork {
     func add(
         _ number: UInt64, addresses: [String], mtu: Int = 2_800, seed: UInt64 = 1,
         configuration: StackConfiguration = StackConfiguration(), settings: InterfaceConfiguration? = nil
-    ) throws -> TestHost {
-        let host = try TestHost(
+    ) throws -> StackHost {
+        let host = try StackHost(
             number, addresses: addresses, mtu: mtu, seed: seed, configuration: configuration, settings: settings,
             now: now)
         hosts.append(host)
@@ -233,7 +235,7 @@ func pattern(_ count: Int, seed: UInt64 = 7) -> [UInt8] {
     return source.bytes(count)
 }
 
-extension TestHost {
+extension StackHost {
     func sendTo(_ id: SocketID, _ bytes: [UInt8], to destination: SocketEndpoint? = nil, now: Now) throws(StackError) {
         try bytes.withBytes { (span) throws(StackError) in try stack.sendTo(id, span, to: destination, now: now) }
     }

@@ -18,7 +18,7 @@ struct TableTests {
         for step in 0..<20_000 {
             let key = UInt64(random.next(below: 300))
             switch random.next(below: 3) {
-            case 0, 1 where model.count < 200:
+            case 0 where model.count < 200, 1 where model.count < 200:
                 table.set(NumberKey(value: key), step)
                 model[key] = step
             default:
@@ -171,7 +171,9 @@ struct TableTests {
         for seed in UInt64(0)..<20 {
             var source = RandomSource(seed: seed)
             var other = PortAllocator(range: 32_768...60_999, random: &source)
-            if let port = other.port(from: address("10.0.0.1"), to: remote, isFree: { _ in true }) { starts.insert(port) }
+            if let port = other.port(from: address("10.0.0.1"), to: remote, isFree: { _ in true }) {
+                starts.insert(port)
+            }
         }
         #expect(starts.count > 15)
     }
@@ -181,7 +183,8 @@ struct TableTests {
         let a = InterfaceID(SlotID(index: 1, generation: 1))
         let b = InterfaceID(SlotID(index: 2, generation: 1))
         func route(_ text: String, _ id: InterfaceID, _ metric: Int = 0, gateway: String? = nil) -> StackRoute {
-            StackRoute(IPPrefix(text) ?? IPPrefix(.anyIPv4, length: 0), interface: id,
+            StackRoute(
+                IPPrefix(text) ?? IPPrefix(.anyIPv4, length: 0), interface: id,
                 gateway: gateway.map { address($0) }, metric: metric)
         }
         table.insert(route("0.0.0.0/0", a, gateway: "10.0.0.254"))
@@ -223,9 +226,9 @@ struct TableTests {
         let id = InterfaceID(SlotID(index: 1, generation: 1))
         let start = MonotonicInstant(nanoseconds: 1)
         let key = ScopedAddress(id, address("10.0.0.1"))
-        #expect(table.lower(key, to: 1_400, limit: 8, now: start))
-        #expect(!table.lower(key, to: 1_500, limit: 8, now: start))
-        #expect(table.lower(key, to: 1_300, limit: 8, now: start))
+        #expect(table.lower(key, to: 1_400, limit: 8, now: start) == true)
+        #expect(table.lower(key, to: 1_500, limit: 8, now: start) == false)
+        #expect(table.lower(key, to: 1_300, limit: 8, now: start) == true)
         #expect(table.mtu(key, start) == 1_300)
         let end = start + .seconds(600)
         #expect(table.mtu(key, end + .nanoseconds(-1)) == 1_300)
@@ -249,9 +252,9 @@ struct TableTests {
         let id = InterfaceID(SlotID(index: 1, generation: 1))
         let target = ScopedAddress(id, address("10.0.0.1"))
         let start = MonotonicInstant(nanoseconds: 60_000_000_000)
-        #expect(limiter.allow(target, limit: 4, now: start, random: &random))
-        #expect(!limiter.allow(target, limit: 4, now: start + .milliseconds(999), random: &random))
-        #expect(limiter.allow(target, limit: 4, now: start + .seconds(1), random: &random))
+        #expect(limiter.allow(target, limit: 4, now: start, random: &random) == true)
+        #expect(limiter.allow(target, limit: 4, now: start + .milliseconds(999), random: &random) == false)
+        #expect(limiter.allow(target, limit: 4, now: start + .seconds(1), random: &random) == true)
     }
 
     @Test func `a path MTU table and hash with another key order nothing differently`() {

@@ -77,7 +77,12 @@ extension VirtualNetwork {
         guard outcome == .added else { return outcome }
         if members[peer] == nil { touch(peer, &shared, now) }
         if member.fingerprintWords == nil {
-            member.fingerprintWords = shared.identity(of: peer).map { Membership.fingerprintWords($0.fingerprint) }
+            if let identity = shared.identity(of: peer) {
+                member.fingerprintWords = Membership.fingerprintWords(identity.fingerprint)
+            } else {
+                // The gate will compare it with the membership.
+                shared.want(peer)
+            }
         }
         members[peer] = member
         shared.invalidateFlows()

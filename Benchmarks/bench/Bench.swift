@@ -1,0 +1,61 @@
+// The benchmark program: one measurement per call, its result one JSON object on the last line. `Benchmarks/run` calls the
+// measurements alternately, takes medians and prints the table.
+
+import Foundation
+
+@main
+enum Bench {
+    static func main() async {
+        setvbuf(stdout, nil, _IOLBF, 0)
+        let arguments = Array(CommandLine.arguments.dropFirst())
+        let rest = Array(arguments.dropFirst())
+        do {
+            switch arguments.first {
+            case "ciphers": report(CipherBench.run())
+            case "stack": report(StackBench.run())
+            case "loop": report(LoopBench.run())
+            case "roofline": report(try RooflineBench.run())
+            case "kernel": report(try KernelBench.run())
+            case "identity": report(IdentityBench.run())
+            case "node": report(try await NodeBench.run(seconds: rest.first.flatMap(Double.init) ?? 3))
+            case "online": report(try await NodeBench.online(times: rest.first.flatMap { Int($0) } ?? 20))
+            case "peer": try await NodeBench.peer(rest)
+            default:
+                print("usage: bench ciphers|stack|loop|roofline|kernel|identity|node [SECONDS]|online [TIMES]")
+                exit(2)
+            }
+        } catch {
+            FileHandle.standardError.write(Data("bench: \(error)\n".utf8))
+            exit(1)
+        }
+    }
+
+    private static func report(_ values: [String: Double]) {
+        let fields = values.sorted { $0.key < $1.key }.map { "\"\($0.key)\": \(($0.value * 1000).rounded() / 1000)" }
+        print("{" + fields.joined(separator: ", ") + "}")
+    }
+
+    /// Seconds that a body takes.
+    static func seconds(_ body: () throws -> Void) rethrows -> Double {
+        let clock = ContinuousClock()
+        let duration = try clock.measure(body)
+        return Double(duration.components.seconds) + Double(duration.components.attoseconds) * 1e-18
+    }
+
+    /// The smallest time per call over some rounds: what the code costs when nothing disturbs it.
+    static func nanoseconds(rounds: Int = 30, calls: Int, _ body: () -> Void) -> Double {
+        var best = Double.infinity
+        for _ in 0..<rounds {
+            let time = seconds { for _ in 0..<calls { body() } }
+            best = min(best, time / Double(calls) * 1e9)
+        }
+        return best
+    }
+
+    /// The value at a share of the sorted values.
+    static func quantile(_ values: [Double], _ share: Double) -> Double {
+        guard !values.isEmpty else { return .nan }
+        let sorted = values.sorted()
+        return sorted[min(sorted.count - 1, Int(share * Double(sorted.count)))]
+    }
+}

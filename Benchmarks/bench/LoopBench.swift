@@ -1,0 +1,156 @@
+// Two whole nodes and their root back to back in one thread: everything but the kernel.
+
+import NetPrimitives
+import NetStack
+import ZeroTierCrypto
+import ZeroTierNode
+import ZeroTierPeers
+import ZeroTierWire
+
+/// A node with its address and its slabs.
+private struct Party: ~Copyable {
+    var node: Node
+    let endpoint: SocketEndpoint
+    var out = TransmitBatch()
+    var replies = TransmitBatch()
+    var inbound = ReceiveBatch()
+
+    init(_ node: consuming Node, _ endpoint: SocketEndpoint) {
+        self.node = node
+        self.endpoint = endpoint
+    }
+}
+
+/// Bulk TCP between two nodes through memory.
+enum LoopBench {
+    private static let network = NetworkID(0xff00_00ff_ff00_0000)
+
+    static func run() -> [String: Double] {
+        let total = 256 << 20
+        guard let seconds = transfer(total) else { return [:] }
+        let segments = Double(total) / 1342
+        return [
+            "loop_gbit_per_s": Double(total) * 8 / seconds / 1e9,
+            "loop_ns_per_1342_bytes_both_sides": seconds / segments * 1e9,
+        ]
+    }
+
+    private static func transfer(_ total: Int) -> Double? {
+        var now = Now(monotonic: MonotonicInstant(nanoseconds: 1_000_000_000), unixMilliseconds: 1_790_000_000_000)
+        var random = RandomSource(seed: 9)
+        let identities = (0..<3).map { _ in Identity.generate(using: &random) }
+        let endpoints = (1...3).map { SocketEndpoint(IPAddress(v4: 0x0a4d_0000 + UInt32($0)), port: 9993) }
+        guard let signer = identities[0].secretKeys else { return nil }
+        let planet = World(
+            kind: .planet, id: 7, timestampMilliseconds: 1, updateKey: signer.publicKeys,
+            roots: [World.Root(identity: identities[0].withoutSecret, endpoints: [endpoints[0]])]
+        ).signed(with: signer)
+        var parties = SlotTable<Party>()
+        let ids = (0..<3).map { index in
+            parties.insert(
+                Party(
+                    Node(
+                        identity: identities[index], configuration: NodeConfiguration(planet: planet),
+                        random: random.fork(), now: now), endpoints[index]))
+        }
+
+        func deliver(_ from: SlotID, isReply: Bool) {
+            let source = parties[from].endpoint
+            let count = isReply ? parties[from].replies.runs.count : parties[from].out.runs.count
+            for run in 0..<count {
+                let path = isReply ? parties[from].replies.runs[run].path : parties[from].out.runs[run].path
+                guard let to = ids.first(where: { parties[$0].endpoint == path.remote }) else { continue }
+                let back = PhysicalPath(localSocket: 0, remote: source)
+                func copy(_ run: TransmitBatch.Run, _ bytes: RawSpan) {
+                    parties[to].inbound.withStorage {
+                        $0.copy(from: bytes, sourceOffset: 0, count: bytes.byteCount, at: 0)
+                    }
+                    parties[to].inbound.setDatagrams(total: bytes.byteCount, segmentSize: run.stride, path: back)
+                }
+                if from == to { continue }
+                var owned: [UInt8] = []
+                var description = TransmitBatch.Run(path: path, offset: 0, stride: 0, count: 0, lastLength: 0)
+                if isReply {
+                    parties[from].replies.withRun(run) {
+                        owned = $1.copyBytes(); description = $0
+                    }
+                } else {
+                    parties[from].out.withRun(run) {
+                        owned = $1.copyBytes(); description = $0
+                    }
+                }
+                owned.withBytes { copy(description, $0) }
+                parties[to].replies.clear()
+                parties[to].receive(now)
+                deliver(to, isReply: true)
+            }
+        }
+        func pump() {
+            for id in ids {
+                parties[id].node.handleDeadlines(now: now)
+                while case .validate(let identity, let ticket)? = parties[id].node.nextJob() {
+                    parties[id].complete(ticket, identity.validate(), now)
+                    deliver(id, isReply: true)
+                }
+                while true {
+                    parties[id].transmit(now)
+                    if parties[id].out.isEmpty { break }
+                    deliver(id, isReply: false)
+                }
+                while parties[id].node.nextEvent(now: now) != nil {}
+            }
+            now = now.advanced(by: .microseconds(20))
+        }
+
+        for _ in 0..<200_000 {
+            pump()
+            if parties[ids[1]].node.peers.isOnline, parties[ids[2]].node.peers.isOnline { break }
+        }
+        for id in ids.dropFirst() { _ = parties[id].node.join(network, now: now) }
+        guard let address = parties[ids[2]].node.network(network)?.addresses.first?.address,
+            let listener = try? parties[ids[2]].node.stack.tcpListen(
+                on: SocketEndpoint(.anyIPv6, port: 1), backlog: 1, now: now),
+            let client = try? parties[ids[1]].node.stack.tcpConnect(to: SocketEndpoint(address, port: 1), now: now)
+        else { return nil }
+        let chunk = [UInt8](repeating: 0x5a, count: 65_536)
+        var sink = [UInt8](repeating: 0, count: 65_536)
+        var server: SocketID?
+        var sent = 0
+        var received = 0
+        var warm = 0
+        func step() {
+            if server == nil { server = try? parties[ids[2]].node.stack.accept(listener, now: now) }
+            if let count = try? chunk.withBytes({ try parties[ids[1]].node.stack.send(client, $0, now: now) }) {
+                sent += count
+            }
+            if let server {
+                while let count = try? sink.withMutableBytes({
+                    try parties[ids[2]].node.stack.receive(server, into: &$0, now: now)
+                }), count > 0 {
+                    received += count
+                }
+            }
+            pump()
+        }
+        while received < 8 << 20, warm < 2_000_000 {
+            step()
+            warm += 1
+        }
+        let start = received
+        return Bench.seconds { while received < start + total { step() } }
+    }
+}
+
+extension Party {
+    fileprivate mutating func receive(_ now: Now) { node.receive(&inbound, replies: &replies, now: now) }
+
+    fileprivate mutating func transmit(_ now: Now) {
+        out.clear()
+        node.transmit(into: &out, now: now)
+    }
+
+    fileprivate mutating func complete(_ ticket: JobTicket, _ isValid: Bool, _ now: Now) {
+        replies.clear()
+        node.complete(ticket, isValid: isValid, replies: &replies, now: now)
+    }
+}

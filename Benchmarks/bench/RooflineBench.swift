@@ -1,0 +1,112 @@
+// What one encrypted stream could reach on this machine with no TCP at all: copy in, seal in place, segmentation offload;
+// receive offload, open in place, copy out. Two threads over loopback, with the product's own port and cipher.
+
+import Foundation
+import NetPrimitives
+import Synchronization
+import ZeroTier
+import ZeroTierCrypto
+
+/// The roofline under `ours.stream1`.
+enum RooflineBench {
+    private static let datagram = 1427
+    private static let payload = 1374
+
+    static func run(seconds: Double = 2) throws -> [String: Double] {
+        var random = RandomSource(seed: 5)
+        let (a, b) = (SecretKeys.generate(using: &random), SecretKeys.generate(using: &random))
+        guard let key = a.agree(with: b.publicKeys) else { return [:] }
+        let loopback = IPAddress(v4: 0x7f00_0001)
+        let receiving = try UDPPort(addresses: [loopback], port: 0, mode: .offload)
+        let target = PhysicalPath(localSocket: 0, remote: SocketEndpoint(loopback, port: receiving.port))
+        let received = Atomic<Int>(0)
+        let failures = Atomic<Int>(0)
+        let isDone = Atomic<Bool>(false)
+        let socket = receiving.sockets[0]
+        return try withExtendedLifetime(socket) {
+            let done = DispatchSemaphore(value: 0)
+            try unsafe withoutActuallyEscaping({ receive(socket, key, received, failures, isDone) }) { body in
+                // Sound: the thread has ended before this closure does, see the semaphore.
+                nonisolated(unsafe) let body = unsafe body
+                let thread = Thread {
+                    unsafe body()
+                    done.signal()
+                }
+                thread.start()
+                try send(target, key, seconds, isDone)
+                done.wait()
+            }
+            let bytes = received.load(ordering: .relaxed)
+            return [
+                "roofline_stream1_mbit": Double(bytes) * 8 / seconds / 1e6,
+                "roofline_failures": Double(failures.load(ordering: .relaxed)),
+            ]
+        }
+    }
+
+    private static func send(
+        _ target: PhysicalPath, _ key: SharedKey, _ seconds: Double, _ isDone: borrowing Atomic<Bool>
+    ) throws {
+        var port = try UDPPort(addresses: [IPAddress(v4: 0x7f00_0001)], port: 0, mode: .offload)
+        let cipher = PacketCipher(key)
+        var batch = TransmitBatch()
+        // As large as a socket's ring, so that the application's copy misses the cache as it does in life.
+        let application = [UInt8](repeating: 0x77, count: 4 << 20)
+        var offset = 0
+        let end = Date().addingTimeInterval(seconds)
+        while Date() < end {
+            batch.clear()
+            application.withBytes { source in
+                for _ in 0..<44 {
+                    _ = batch.append(datagram, to: target) { span in
+                        span.storeUInt64(UInt64(offset), at: 0)
+                        span.storeUInt8(0x18, at: 18)
+                        span.copy(from: source, sourceOffset: offset, count: payload, at: 53)
+                        cipher.sealGMACSIV(&span, length: datagram)
+                    }
+                    offset = (offset + payload) % (application.count - payload)
+                }
+            }
+            var cursor = UDPPort.Cursor()
+            while case .blocked = port.send(batch, from: &cursor) { sched_yield() }
+        }
+        isDone.store(true, ordering: .releasing)
+    }
+
+    private static func receive(
+        _ socket: UDPPort.Socket, _ key: SharedKey, _ received: borrowing Atomic<Int>,
+        _ failures: borrowing Atomic<Int>, _ isDone: borrowing Atomic<Bool>
+    ) {
+        let cipher = PacketCipher(key)
+        var receiver = UDPReceiver()
+        var application = [UInt8](repeating: 0, count: 4 << 20)
+        var offset = 0
+        var bytes = 0
+        var bad = 0
+        while !isDone.load(ordering: .acquiring) {
+            var poll = pollfd(fd: socket.descriptor.number, events: Int16(POLLIN), revents: 0)
+            guard unsafe Glibc.poll(&poll, 1, 50) > 0 else { continue }
+            _ = receiver.receive(from: socket) { batch in
+                for index in 0..<batch.datagrams.count {
+                    let length = batch.datagrams[index].length
+                    guard length == datagram else { continue }
+                    batch.withDatagram(index) { span in
+                        guard cipher.openGMACSIV(&span, length: length) else {
+                            bad += 1
+                            return
+                        }
+                        let bytesIn = span.bytes
+                        application.withMutableBytes {
+                            $0.copy(from: bytesIn, sourceOffset: 53, count: payload, at: offset)
+                        }
+                        offset = (offset + payload) % (4 << 20 - payload)
+                        if offset > (4 << 20) - 2 * payload { offset = 0 }
+                        bytes += payload
+                    }
+                }
+            }
+        }
+        received.store(bytes, ordering: .relaxed)
+        failures.store(bad, ordering: .relaxed)
+    }
+}

@@ -1,0 +1,342 @@
+"""The cases, grouped in stages: a stage sets up one network once and runs several cases in it.
+
+Every stage but the first has at least one node of ours in it. Where a byte count or a packet count proves something,
+it is taken from the links (lab.counters, lab.Tap), not from what a node says about itself.
+"""
+
+import time
+
+import real
+from interop import stage
+from lab import check, direct_packets, suite_packets
+
+ANY_PORT = "ff0000ffff000000"
+# Ad-hoc IPv4 in 28/8: it must hold none of the physical addresses (10.77/16).
+IPV4 = "ff1c000000000001"
+MEGABYTE = 1 << 20
+LARGE = 64 * MEGABYTE
+RECOVERY_SECONDS = 90
+SMALL = MEGABYTE
+# The echo's port by address family: in the real stack an IPv6 UDP socket takes the port for both.
+PORTS = {4: 7004, 6: 7006}
+ROOT_ENDPOINT = "10.77.1.2/9993"
+
+
+def start(network_lab, endpoint=ROOT_ENDPOINT, options=None, **kinds):
+    """Starts nodes at places that exist: start(lab, root=Kind, a=Kind, ...). `root` is the planet's only root.
+    The nodes in the order given, all online."""
+    identity = real.new_identity(network_lab)
+    planet = real.make_planet(network_lab, network_lab.path("planet"), [(identity, [endpoint])])
+    nodes = []
+    for place, kind in kinds.items():
+        node = kind(network_lab, place)
+        role = {"identity": identity, "root": True} if place == "root" else (options or {}).get(place, {})
+        nodes.append(node.start(planet, **role))
+    for node in nodes:
+        node.online()
+    return nodes
+
+
+def port_at(address):
+    return PORTS[6 if ":" in address else 4]
+
+
+def udp(client, address, **options):
+    return client.exchange_udp(address, port_at(address), **options)
+
+
+def tcp(client, address, size):
+    return client.exchange_tcp(address, port_at(address), size)
+
+
+def join_and_serve(network, family, *nodes):
+    """All join and serve echoes; their addresses."""
+    addresses = [node.join(network, family) for node in nodes]
+    for node in nodes:
+        node.serve(PORTS[family], family)
+    return addresses
+
+
+def both_ways_udp(a, address_a, b, address_b):
+    udp(a, address_b, size=500)
+    udp(b, address_a, size=1200)
+
+
+def both_ways_tcp(notes, a, address_a, b, address_b, size):
+    """Each connects to the other's echo: `size` bytes there and back, compared, twice."""
+    for client, address in ((a, address_b), (b, address_a)):
+        notes.append("%.0f Mbit/s" % tcp(client, address, size))
+
+
+class Relaying:
+    """Proves by the links of place `name` that what its block sent went through the root (or did not)."""
+
+    def __init__(self, network_lab, name):
+        self.lab, self.tap = network_lab, direct_packets(network_lab, name)
+
+    def __enter__(self):
+        self.root_before, self.direct_before = self.lab.counters("root")[1], self.tap.count()
+        return self
+
+    def __exit__(self, *_):
+        self.root_bytes = self.lab.counters("root")[1] - self.root_before
+        self.direct = self.tap.count() - self.direct_before
+        self.tap.socket.close()
+
+    def check_relayed(self, least):
+        check(self.direct == 0, "%d direct datagrams" % self.direct)
+        check(self.root_bytes >= least, "the root forwarded %d bytes only" % self.root_bytes)
+
+    def check_direct(self, most=MEGABYTE // 4):
+        check(self.direct > 0, "no direct datagram")
+        check(self.root_bytes < most, "the root forwarded %d bytes" % self.root_bytes)
+
+
+def wait_until_direct(network_lab, node, address, seconds=60):
+    """Sends datagrams through `node` to the echo at `address` until they bypass the root; the seconds it took."""
+    began = time.monotonic()
+    while True:
+        before = network_lab.counters("root")[0]
+        udp(node, address, count=100, size=100)
+        if network_lab.counters("root")[0] - before < 50:
+            return time.monotonic() - began
+        check(time.monotonic() < began + seconds, "still relayed after %d s" % seconds)
+        time.sleep(0.2)
+
+
+@stage(
+    "real root, real nodes: all come online",
+    "real with real, relayed: UDP and TCP through the root alone",
+    "real with real, direct: UDP and TCP, the root sees none of it",
+    "real with real, direct: UDP and TCP over ad-hoc IPv4",
+    ours=False,
+)
+def the_bench_itself(runner, network_lab):
+    network_lab.routed("root", "a", "b")
+    with runner.case("real root, real nodes: all come online"):
+        _, a, b = start(network_lab, root=real.RealNode, a=real.RealNode, b=real.RealNode)
+    relayed_then_direct(
+        runner, network_lab, a, b,
+        "real with real, relayed: UDP and TCP through the root alone",
+        "real with real, direct: UDP and TCP, the root sees none of it")
+    with runner.case("real with real, direct: UDP and TCP over ad-hoc IPv4") as notes:
+        addresses = join_and_serve(IPV4, 4, a, b)
+        both_ways_udp(a, addresses[0], b, addresses[1])
+        both_ways_tcp(notes, a, addresses[0], b, addresses[1], 4 * MEGABYTE)
+
+
+def relayed_then_direct(runner, network_lab, a, b, relayed_name, direct_name, size=4 * MEGABYTE):
+    """Two nodes at places a and b of a routed network: exchanges through the root, then adds the route."""
+    address_a, address_b = join_and_serve(ANY_PORT, 6, a, b)
+    with runner.case(relayed_name) as notes:
+        with Relaying(network_lab, "a") as links:
+            both_ways_udp(a, address_a, b, address_b)
+            both_ways_tcp(notes, a, address_a, b, address_b, size)
+        links.check_relayed(4 * size)
+    network_lab.allow_direct("a", "b")
+    with runner.case(direct_name) as notes:
+        notes.append("direct after %.1f s" % wait_until_direct(network_lab, a, address_b))
+        with Relaying(network_lab, "a") as links:
+            both_ways_udp(a, address_a, b, address_b)
+            both_ways_tcp(notes, a, address_a, b, address_b, size)
+        links.check_direct()
+    return address_a, address_b
+
+
+@stage(
+    "the real node comes online through our root",
+    "relayed: UDP in both directions",
+    "relayed: TCP, each connects and each accepts",
+    "relay forced by the links: 64 MB there and back each way without a direct packet",
+    "relayed becomes direct when the route appears",
+    "direct: UDP in both directions",
+    "direct: TCP, each connects and each accepts",
+    "direct: 64 MB there and back, the real node connects",
+    "direct: 64 MB there and back, our node connects",
+    "both cipher suites were used",
+    "the real node restarts and the exchange goes on",
+    "our node restarts and the exchange goes on",
+    "our root restarts and the exchange goes on",
+)
+def ours_with_real(runner, network_lab):
+    network_lab.routed("root", "a", "b")
+    salsa, aes = suite_packets("b", 1), suite_packets("b", 3)
+    with runner.case("the real node comes online through our root"):
+        root, theirs, our = start(network_lab, root=runner.our_node, a=real.RealNode, b=runner.our_node)
+    address_a, address_b = join_and_serve(ANY_PORT, 6, theirs, our)
+    with runner.case("relayed: UDP in both directions"):
+        with Relaying(network_lab, "a") as links:
+            both_ways_udp(theirs, address_a, our, address_b)
+        links.check_relayed(2 * 20 * 500)
+    with runner.case("relayed: TCP, each connects and each accepts") as notes:
+        with Relaying(network_lab, "a") as links:
+            both_ways_tcp(notes, theirs, address_a, our, address_b, SMALL)
+        links.check_relayed(4 * SMALL)
+    with runner.case("relay forced by the links: 64 MB there and back each way without a direct packet") as notes:
+        with Relaying(network_lab, "a") as links:
+            both_ways_tcp(notes, theirs, address_a, our, address_b, LARGE)
+        links.check_relayed(4 * LARGE)
+
+    network_lab.allow_direct("a", "b")
+    with runner.case("relayed becomes direct when the route appears") as notes:
+        notes.append("direct after %.1f s" % wait_until_direct(network_lab, theirs, address_b))
+        wait_until_direct(network_lab, our, address_a)
+    with runner.case("direct: UDP in both directions"):
+        with Relaying(network_lab, "a") as links:
+            both_ways_udp(theirs, address_a, our, address_b)
+        links.check_direct()
+    with runner.case("direct: TCP, each connects and each accepts") as notes:
+        with Relaying(network_lab, "a") as links:
+            both_ways_tcp(notes, theirs, address_a, our, address_b, SMALL)
+        links.check_direct()
+    for name, client, address in (
+            ("direct: 64 MB there and back, the real node connects", theirs, address_b),
+            ("direct: 64 MB there and back, our node connects", our, address_a)):
+        with runner.case(name) as notes:
+            with Relaying(network_lab, "a") as links:
+                notes.append("%.0f Mbit/s" % tcp(client, address, LARGE))
+            links.check_direct(most=4 * MEGABYTE)
+    with runner.case("both cipher suites were used") as notes:
+        seen = {1: salsa.count(), 3: aes.count()}
+        notes.append("on our link %d packets of suite 1, %d of suite 3" % (seen[1], seen[3]))
+        check(seen[1] > 0 and seen[3] > 1000, "suites on the link: %r" % seen)
+        if hasattr(our, "suites"):
+            own = our.suites()
+            notes.append("our counters: %r" % (own,))
+            check(own[1] > 0 and own[3] > 1000, "our counters: %r" % (own,))
+    restarts(runner, root, theirs, our, address_a, address_b)
+
+
+def restarts(runner, root, theirs, our, address_a, address_b):
+    """Kills one node after the other; every time both ways must work again. Identity and address stay."""
+    def goes_on(notes):
+        began = time.monotonic()
+        # The other side may for a while send to a port of the node that was killed.
+        for client, address in ((theirs, address_b), (our, address_a)):
+            udp(client, address, count=1, tries=RECOVERY_SECONDS)
+        notes.append("again after %.1f s" % (time.monotonic() - began))
+        both_ways_udp(theirs, address_a, our, address_b)
+        both_ways_tcp(notes, theirs, address_a, our, address_b, SMALL)
+
+    with runner.case("the real node restarts and the exchange goes on") as notes:
+        theirs = theirs.restarted()
+        theirs.online()
+        check(join_and_serve(ANY_PORT, 6, theirs) == [address_a], "another address after the restart")
+        goes_on(notes)
+    with runner.case("our node restarts and the exchange goes on") as notes:
+        our = our.restarted()
+        our.online()
+        check(join_and_serve(ANY_PORT, 6, our) == [address_b], "another address after the restart")
+        goes_on(notes)
+    with runner.case("our root restarts and the exchange goes on") as notes:
+        root = root.restarted()
+        root.online()
+        goes_on(notes)
+
+
+@stage(
+    "through our root, real with real, relayed: UDP and TCP",
+    "through our root, real with real: introduced to each other, direct",
+)
+def real_with_real_through_our_root(runner, network_lab):
+    network_lab.routed("root", "a", "b")
+    _, a, b = start(network_lab, root=runner.our_node, a=real.RealNode, b=real.RealNode)
+    relayed_then_direct(
+        runner, network_lab, a, b,
+        "through our root, real with real, relayed: UDP and TCP",
+        "through our root, real with real: introduced to each other, direct")
+
+
+@stage(
+    "our node under a real root: online",
+    "our node under a real root, relayed: UDP and TCP",
+    "our node under a real root, direct: UDP and TCP",
+    "our node under a real root, direct: UDP and TCP over ad-hoc IPv4",
+)
+def under_a_real_root(runner, network_lab):
+    network_lab.routed("root", "a", "b")
+    with runner.case("our node under a real root: online"):
+        _, theirs, our = start(network_lab, root=real.RealNode, a=real.RealNode, b=runner.our_node)
+    relayed_then_direct(
+        runner, network_lab, theirs, our,
+        "our node under a real root, relayed: UDP and TCP",
+        "our node under a real root, direct: UDP and TCP")
+    with runner.case("our node under a real root, direct: UDP and TCP over ad-hoc IPv4") as notes:
+        addresses = join_and_serve(IPV4, 4, theirs, our)
+        both_ways_udp(theirs, addresses[0], our, addresses[1])
+        both_ways_tcp(notes, theirs, addresses[0], our, addresses[1], SMALL)
+
+
+@stage("Salsa only: our side announces protocol 11, 64 MB there and back each way")
+def salsa_only(runner, network_lab):
+    network_lab.routed("root", "a", "b")
+    network_lab.allow_direct("a", "b")
+    with runner.case("Salsa only: our side announces protocol 11, 64 MB there and back each way") as notes:
+        _, theirs, our = start(network_lab, root=runner.our_node, a=real.RealNode, b=runner.our_node,
+                               options={"b": {"protocol": 11}})
+        address_a, address_b = join_and_serve(ANY_PORT, 6, theirs, our)
+        wait_until_direct(network_lab, theirs, address_b)
+        with suite_packets("a", 1) as salsa, suite_packets("a", 3) as aes, Relaying(network_lab, "a") as links:
+            both_ways_tcp(notes, theirs, address_a, our, address_b, LARGE)
+            seen = (salsa.count(), aes.count())
+        links.check_direct(most=4 * MEGABYTE)
+        notes.append("%d packets of suite 1, %d of suite 3" % seen)
+        # The real node and the root (which is not told to be old) may use suite 3 with each other.
+        check(runner.options.rehearse or (seen[0] > 1000 and seen[1] < 100), "suites on the link: %r" % (seen,))
+
+
+@stage("three nodes started at once in one /24: all online, every pair exchanges")
+def one_network(runner, network_lab):
+    network_lab.bridged("root", "a", "b", "c")
+    with runner.case("three nodes started at once in one /24: all online, every pair exchanges") as notes:
+        nodes = start(network_lab, endpoint="10.77.0.11/9993", root=runner.our_node, a=real.RealNode,
+                      b=runner.our_node, c=real.RealNode)[1:]
+        notes.append("online after " + ", ".join("%.1f" % node.online() for node in nodes) + " s")
+        addresses = join_and_serve(ANY_PORT, 6, *nodes)
+        for node in nodes:
+            for other, address in zip(nodes, addresses):
+                if other is not node:
+                    udp(node, address)
+                    tcp(node, address, SMALL)
+
+
+def one_stream(sender, receiver, address, port, size):
+    """Between real nodes, one direction: Mbit/s. Both checksums must agree."""
+    listener = receiver.call("tcp-listen", port=port, family=4)["socket"]
+    accepted = receiver.begin("tcp-accept", socket=listener, timeout=45000)
+    client = sender.connect(address, port)
+    server = receiver.finish(accepted)["socket"]
+    receiving = receiver.begin("tcp-receive", socket=server)
+    sent = sender.call("tcp-send", limit=180, socket=client, bytes=size, seed=port, shutdown=1)
+    received = receiver.finish(receiving, limit=180)
+    for node, socket in ((sender, client), (receiver, server), (receiver, listener)):
+        node.call("close", socket=socket)
+    check(int(received["bytes"]) == size and sent["checksum"] == received["checksum"], "not the bytes that were sent")
+    return float(received["mbit"])
+
+
+def bench(network_lab, streams=5, stream_bytes=LARGE):
+    """The real library with itself, direct, over IPv4 (which needs no repair): the numbers of `make bench`."""
+    network_lab.routed("root", "a", "b")
+    network_lab.allow_direct("a", "b")
+    _, a, b = start(network_lab, root=real.RealNode, a=real.RealNode, b=real.RealNode)
+    result = {"library": "libzt 1.8.4", "online_seconds": [round(a.online(), 2), round(b.online(), 2)]}
+    address = join_and_serve(IPV4, 4, a, b)[1]
+    time.sleep(5)
+    before = float(a.call("status")["cpu_ms"])
+    time.sleep(5)
+    status = a.call("status")
+    result["idle_rss_kilobytes"] = int(status["rss_kb"])
+    result["idle_cpu_percent"] = round((float(status["cpu_ms"]) - before) / 50, 2)
+    udp(a, address, count=100, size=64)
+    wait_until_direct(network_lab, a, address)
+    echo = a.connect(address, PORTS[4])
+    ping = a.call("tcp-ping", socket=echo, count=5000, size=64)
+    a.call("close", socket=echo)
+    result["tcp_ping_pong_64_bytes_microseconds"] = {"p50": float(ping["p50_us"]), "p99": float(ping["p99_us"])}
+    connects = a.call("tcp-connects", limit=120, address=address, port=PORTS[4], count=500)
+    result["tcp_connects_per_second"] = float(connects["rate"])
+    rates = [one_stream(a, b, address, 7100 + i, stream_bytes) for i in range(streams)]
+    result["tcp_one_stream_megabits_per_second"] = {"all": rates, "median": sorted(rates)[len(rates) // 2]}
+    result["loaded_rss_kilobytes"] = int(a.call("status")["rss_kb"])
+    return result

@@ -1,0 +1,276 @@
+// Networks with a controller: asking, pieces, signatures, refusals.
+
+import NetPrimitives
+import Testing
+import ZeroTierWire
+
+@testable import ZeroTierEthernet
+
+@Suite struct ConfigurationTests {
+    let lan = Lan()
+    let controller: Identity
+    let a: Station
+    let network: NetworkID
+
+    init() {
+        controller = lan.makeIdentity(0x66_0000_0001)
+        a = lan.add(0x43_7a18_af52)
+        network = NetworkID(controller: controller.address, number: 0xbeef)
+    }
+
+    private func join(saved: [UInt8]? = nil, authorization: String = "") throws -> SlotID {
+        let slot = try #require(
+            a.join(network, savedConfiguration: saved, authorization: authorization, now: lan.now))
+        lan.settle()
+        return slot
+    }
+
+    private func status(_ slot: SlotID) -> NetworkStatus? { a.snapshot(of: slot)?.status }
+
+    private func receive(_ chunk: NetworkConfigChunk, from source: Address? = nil) -> Reception {
+        a.receive(
+            .networkConfig, chunk.encoded, from: source ?? controller.address, packetID: PacketID(9), now: lan.now)
+    }
+
+    private func refuse(_ reason: ErrorReply.Reason, from source: Address? = nil, verb: Verb = .networkConfigRequest) {
+        let error = ErrorReply(inReplyTo: verb, packetID: PacketID(1), reason: reason)
+        _ = a.receiveError(error, from: source ?? controller.address, now: lan.now)
+        lan.settle()
+    }
+
+    @Test func `a member asks at once, every five seconds, and then every minute`() throws {
+        let slot = try join(authorization: "token:abc")
+        #expect(status(slot) == .requestingConfiguration)
+        let first = try #require(lan.crossings(.networkConfigRequest, to: controller.address).first)
+        let request = try NetworkConfigRequest(decoding: first.payload)
+        #expect(request.network == network && request.revision == 0 && request.timestamp == 0)
+        #expect(RequestMetadata(WireDictionary(decoding: request.metadata)).authorization == "token:abc")
+        #expect(a.events.contains(.storeConfiguration(id: network, [0x0a])))
+        lan.advance(.milliseconds(4999))
+        #expect(lan.crossings(.networkConfigRequest).count == 1)
+        lan.advance(.milliseconds(1))
+        #expect(lan.crossings(.networkConfigRequest).count == 2)
+        let config = lan.config(network, for: a.identity, by: controller) { $0.revision = 4 }
+        lan.push(config, by: controller)
+        #expect(status(slot) == .ok)
+        lan.advance(.milliseconds(59_999))
+        #expect(lan.crossings(.networkConfigRequest).count == 2)
+        lan.advance(.seconds(5))
+        let again = try #require(lan.crossings(.networkConfigRequest).dropFirst(2).first)
+        let second = try NetworkConfigRequest(decoding: again.payload)
+        #expect(second.revision == 4 && second.timestamp == config.timestamp)
+    }
+
+    @Test func `a configuration is announced, kept and acknowledged`() throws {
+        let slot = try join()
+        let config = lan.config(network, for: a.identity, by: controller) {
+            $0.name = "lab"
+            $0.mtu = 1400
+            $0.addresses = [IPPrefix(IPAddress(v4: 0x0a00_0001), length: 24)]
+        }
+        lan.push(config, by: controller)
+        #expect(a.events.contains(.configurationChanged(network: slot, id: network)))
+        #expect(a.events.contains(.storeConfiguration(id: network, config.encoded)))
+        #expect(a.events.contains(.statusChanged(network: slot, id: network, .ok)))
+        let snapshot = try #require(a.snapshot(of: slot))
+        #expect(snapshot.name == "lab" && snapshot.mtu == 1400 && snapshot.addresses == config.addresses)
+        #expect(snapshot.isPrivate && snapshot.broadcastEnabled)
+        let acknowledged = try #require(lan.crossings(.ok, to: controller.address).first)
+        let (header, body) = try OKHeader.split(acknowledged.payload)
+        #expect(header.inReplyTo == .echo && body.count == 16)
+        // The same again, a second later: stored, but nothing to tell.
+        a.events.removeAll()
+        lan.push(
+            lan.config(network, for: a.identity, by: controller, timestamp: config.timestamp + 1000) {
+                $0.name = "lab"
+                $0.mtu = 1400
+                $0.addresses = config.addresses
+            }, by: controller)
+        #expect(a.events.map { if case .storeConfiguration = $0 { true } else { false } } == [true])
+    }
+
+    @Test func `pieces may come in any order, twice, and from anyone`() throws {
+        let slot = try join()
+        let config = lan.config(network, for: a.identity, by: controller) {
+            $0.rules = Array(repeating: Rule(.characteristics(.max)), count: 1000) + [Rule(.accept)]
+        }
+        let chunks = NetworkConfigChunk.chunks(
+            of: config.encoded, network: network, updateID: 5, signedBy: controller)
+        #expect(chunks.count == 2)
+        #expect(receive(chunks[1], from: Address(0x77)) == .done(trusted: false))
+        #expect(receive(chunks[1]) == .drop(.duplicateChunk))
+        #expect(a.configuration(of: slot) == nil)
+        #expect(receive(chunks[0], from: Address(0x78)) == .done(trusted: false))
+        #expect(a.configuration(of: slot) == config)
+    }
+
+    @Test func `a piece with a wrong signature, of another signer, or unsigned from others is refused`() throws {
+        let slot = try join()
+        let config = lan.config(network, for: a.identity, by: controller)
+        var chunk = NetworkConfigChunk.chunks(of: config.encoded, network: network, updateID: 5, signedBy: controller)[
+            0]
+        chunk.data[3] ^= 1
+        #expect(receive(chunk) == .drop(.badSignature))
+        let forged = NetworkConfigChunk.chunks(of: config.encoded, network: network, updateID: 5, signedBy: a.identity)
+        #expect(receive(forged[0]) == .drop(.badSignature))
+        let unsigned = NetworkConfigChunk(network: network, unsigned: config.encoded)
+        #expect(receive(unsigned, from: Address(0x77)) == .drop(.notFromController))
+        #expect(a.configuration(of: slot) == nil)
+        #expect(receive(unsigned) == .done(trusted: false))
+        #expect(a.configuration(of: slot) == config)
+        let other = NetworkConfigChunk(network: NetworkID(5), unsigned: config.encoded)
+        #expect(receive(other) == .drop(.networkNotJoined))
+    }
+
+    @Test func `a configuration for someone else or another network is refused`() throws {
+        let slot = try join()
+        let stranger = lan.makeIdentity(0x77)
+        for config in [
+            lan.config(network, for: stranger, by: controller),
+            lan.config(NetworkID(controller: controller.address, number: 1), for: a.identity, by: controller),
+        ] {
+            let chunk = NetworkConfigChunk.chunks(
+                of: config.encoded, network: network, updateID: 5, signedBy: controller)[0]
+            _ = receive(chunk)
+        }
+        #expect(a.drops(.badConfiguration) == 2)
+        #expect(a.configuration(of: slot) == nil)
+    }
+
+    @Test func `only three updates are under assembly, the one unused longest gives way`() throws {
+        let slot = try join()
+        func chunks(_ updateID: UInt64) -> (config: NetworkConfig, chunks: [NetworkConfigChunk]) {
+            let config = lan.config(network, for: a.identity, by: controller) {
+                $0.revision = updateID
+                $0.rules = Array(repeating: Rule(.characteristics(.max)), count: 1000) + [Rule(.accept)]
+            }
+            return (
+                config,
+                NetworkConfigChunk.chunks(
+                    of: config.encoded, network: network, updateID: updateID, signedBy: controller)
+            )
+        }
+        let updates = (1...4).map { chunks(UInt64($0)) }
+        for update in updates { _ = receive(update.chunks[0]) }
+        _ = receive(updates[0].chunks[1])
+        #expect(a.configuration(of: slot) == nil)
+        _ = receive(updates[3].chunks[1])
+        #expect(a.configuration(of: slot) == updates[3].config)
+    }
+
+    @Test func `a piece waits for the controller's identity`() throws {
+        a.answersIdentities = false
+        let slot = try join()
+        #expect(a.events.contains(.wantsIdentity(controller.address)))
+        let config = lan.config(network, for: a.identity, by: controller)
+        let chunk = NetworkConfigChunk.chunks(of: config.encoded, network: network, updateID: 5, signedBy: controller)[
+            0]
+        #expect(receive(chunk) == .parked)
+        #expect(a.configuration(of: slot) == nil)
+        a.learn(controller.withoutSecret, now: lan.now)
+        #expect(a.configuration(of: slot) == config)
+    }
+
+    @Test func `refusals of the controller alone are believed, and a configuration stays in force`() throws {
+        let slot = try join()
+        refuse(.networkAccessDenied(network), from: Address(0x77))
+        #expect(status(slot) == .requestingConfiguration && a.drops(.notFromController) == 1)
+        refuse(.networkAccessDenied(network))
+        #expect(status(slot) == .accessDenied)
+        refuse(.objectNotFound(network), verb: .frame)
+        #expect(status(slot) == .accessDenied)
+        refuse(.objectNotFound(network))
+        #expect(status(slot) == .notFound)
+        var info = WireDictionary()
+        info.append("aV", integer: 1)
+        info.append("iU", text: "https://issuer")
+        refuse(.networkAuthenticationRequired(network, info: info.encoded))
+        #expect(status(slot) == .authenticationRequired)
+        #expect(a.snapshot(of: slot)?.singleSignOn?.issuerURL == "https://issuer")
+        let config = lan.config(network, for: a.identity, by: controller)
+        lan.push(config, by: controller)
+        #expect(status(slot) == .ok)
+        refuse(.networkAccessDenied(network))
+        #expect(status(slot) == .accessDenied && a.configuration(of: slot) == config)
+        // Refused, it goes on asking.
+        let before = lan.crossings(.networkConfigRequest).count
+        lan.advance(.seconds(70))
+        #expect(lan.crossings(.networkConfigRequest).count >= before + 2)
+    }
+
+    @Test func `a saved configuration is in force at once, and a newer one is asked for`() throws {
+        let config = lan.config(network, for: a.identity, by: controller)
+        let slot = try join(saved: config.encoded)
+        #expect(status(slot) == .ok && a.configuration(of: slot) == config)
+        #expect(lan.crossings(.networkConfigRequest).count == 1)
+        #expect(!a.events.contains(.storeConfiguration(id: network, [0x0a])))
+        a.leave(network)
+        lan.settle()
+        #expect(a.events.last == .deleteConfiguration(id: network))
+        #expect(try status(join(saved: [0x0a])) == .requestingConfiguration)
+        a.leave(network)
+        #expect(try status(join(saved: Array("v=7\nrubbish".utf8))) == .requestingConfiguration)
+    }
+
+    @Test func `a piece to be passed on goes to all members but its sender and the controller`() throws {
+        let slot = try join()
+        lan.push(lan.config(network, for: a.identity, by: controller) { $0.isPublic = true }, by: controller)
+        for address in [0x21, 0x22, 0x23] as [UInt64] {
+            let frame = Frame(network: network, etherType: 0x0800, data: [1])
+            lan.deliver(Crossing(from: Address(address), to: a.address, verb: .frame, payload: frame.encoded))
+        }
+        #expect(a.members(of: slot).count == 3)
+        let config = lan.config(network, for: a.identity, by: controller, timestamp: 7)
+        let chunk = NetworkConfigChunk.chunks(
+            of: config.encoded, network: network, updateID: 8, flags: NetworkConfigChunk.fastPropagateFlag,
+            signedBy: controller)[0]
+        _ = receive(chunk, from: Address(0x22))
+        lan.settle()
+        let passed = lan.crossings(.networkConfig, from: a.address)
+        #expect(passed.map(\.to) == [Address(0x21), Address(0x23)])
+        #expect(passed.allSatisfy { $0.payload == chunk.encoded })
+    }
+
+    @Test func `a node without a controller says so`() throws {
+        let request = NetworkConfigRequest(network: NetworkID(controller: a.address, number: 1), metadata: [])
+        _ = a.receive(
+            .networkConfigRequest, request.encoded, from: Address(0x21), packetID: PacketID(3), now: lan.now)
+        lan.settle()
+        let answer = try ErrorReply(decoding: try #require(lan.crossings(.error).first).payload)
+        #expect(answer.reason == .unsupportedOperation(request.network))
+        #expect(answer.header.packetID == PacketID(3))
+        // And joining one's own network without a controller finds nothing.
+        let slot = try #require(a.join(request.network, now: lan.now))
+        #expect(status(slot) == .notFound)
+    }
+
+    @Test func `a network of the own controller is configured without packets`() throws {
+        let own = lan.add(0x66_0000_0009) { $0.hasController = true }
+        let id = NetworkID(controller: own.address, number: 1)
+        let slot = try #require(own.join(id, now: lan.now))
+        lan.settle()
+        let asked = own.events.contains {
+            if case .localConfigurationRequest(slot, id, let metadata) = $0 { !metadata.isEmpty } else { false }
+        }
+        #expect(asked && lan.crossings(.networkConfigRequest).isEmpty)
+        own.receiveLocalFailure(id, .accessDenied)
+        #expect(own.snapshot(of: slot)?.status == .accessDenied)
+        own.receiveLocalConfiguration(lan.config(id, for: own.identity, by: own.identity), now: lan.now)
+        #expect(own.snapshot(of: slot)?.status == .ok)
+    }
+
+    @Test func `too many networks are refused`() {
+        for number in 0..<EthernetLimits.networks {
+            #expect(a.join(NetworkID(0xff00_0000_0000_0000 | UInt64(number) << 24), now: lan.now) != nil)
+        }
+        #expect(a.join(network, now: lan.now) == nil)
+    }
+
+    @Test func `a port error wins over every other status`() throws {
+        let slot = try join()
+        a.setPortError(true, network: slot)
+        #expect(status(slot) == .portError)
+        a.setPortError(false, network: slot)
+        #expect(status(slot) == .requestingConfiguration)
+    }
+}

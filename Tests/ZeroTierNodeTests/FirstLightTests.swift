@@ -1,0 +1,179 @@
+import NetPrimitives
+import NetStack
+import Testing
+import ZeroTierNode
+import ZeroTierPeers
+import ZeroTierWire
+
+@Suite struct FirstLightTests {
+    private let anyPort = NetworkID(0xff00_00ff_ff00_0000)
+
+    private func online(_ lab: Lab, _ network: NetworkID) {
+        #expect(lab.run(for: .seconds(10)) { (0..<lab.hosts.count).allSatisfy { lab.isOnline($0) } })
+        for index in 1..<lab.hosts.count {
+            let joined = lab.act(index) { node, now in node.join(network, now: now) }
+            #expect(joined)
+        }
+    }
+
+    /// Sends `size` bytes from host 1 to host 2 by TCP and returns what arrived, with the time that it took.
+    private func transfer(_ lab: Lab, to address: IPAddress, size: Int) throws -> (bytes: [UInt8], time: Duration) {
+        let sent = RandomSourceBytes.make(size)
+        let listener = try lab.act(2) { node, now in
+            try node.stack.tcpListen(
+                on: SocketEndpoint(address.isIPv4 ? .anyIPv4 : .anyIPv6, port: 7777), backlog: 5, now: now)
+        }
+        let start = lab.now.monotonic
+        let client = try lab.act(1) { node, now in
+            try node.stack.tcpConnect(to: SocketEndpoint(address, port: 7777), now: now)
+        }
+        var server: SocketID?
+        var offset = 0
+        var received: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 65_536)
+        lab.run(for: .seconds(120)) {
+            if server == nil { server = try? lab.act(2) { node, now in try node.stack.accept(listener, now: now) } }
+            if offset < sent.count {
+                let chunk = Array(sent[offset..<min(sent.count, offset + 65_536)])
+                let count = try? lab.act(1) { node, now in
+                    try chunk.withBytes { bytes in try node.stack.send(client, bytes, now: now) }
+                }
+                offset += count ?? 0
+            }
+            if let server {
+                while true {
+                    let count = try? lab.act(2) { node, now in
+                        try buffer.withMutableBytes { try node.stack.receive(server, into: &$0, now: now) }
+                    }
+                    guard let count, count > 0 else { break }
+                    received += buffer[..<count]
+                }
+            }
+            return received.count >= size
+        }
+        #expect(received == sent)
+        return (received, lab.now.monotonic - start)
+    }
+
+    @Test func `a node is online one round trip after its start`() {
+        let lab = Lab(nodes: 1)
+        let start = lab.now.monotonic
+        #expect(lab.run(for: .seconds(5)) { lab.isOnline(1) })
+        #expect(lab.now.monotonic - start <= .milliseconds(10))
+    }
+
+    @Test func `two members of an ad-hoc network exchange a stream, relayed first and then direct`() throws {
+        let lab = Lab(nodes: 2)
+        online(lab, anyPort)
+        let address = try #require(lab.address(2, on: anyPort))
+        let result = try transfer(lab, to: address, size: 300_000)
+        #expect(result.time < .seconds(5))
+        let isDirect = lab.hosts[1].events.contains {
+            if case .peerDirect(let peer, _) = $0 { peer == lab.hosts[2].node.address } else { false }
+        }
+        #expect(isDirect)
+        #expect(lab.directDatagrams > 100)
+    }
+
+    @Test func `a stream comes through when every packet must be relayed`() throws {
+        let lab = Lab(nodes: 2)
+        for host in lab.hosts.dropFirst() { host.acceptsDirect = false }
+        online(lab, anyPort)
+        let address = try #require(lab.address(2, on: anyPort))
+        _ = try transfer(lab, to: address, size: 200_000)
+        #expect(lab.directDatagrams == 0)
+        #expect(lab.hosts[0].node.peers.relayedPackets > 50)
+    }
+
+    @Test func `an old protocol version makes the pair speak Salsa20`() throws {
+        let lab = Lab(nodes: 2, protocolVersion: 11)
+        online(lab, anyPort)
+        let address = try #require(lab.address(2, on: anyPort))
+        _ = try transfer(lab, to: address, size: 100_000)
+        // Host 2 sends to host 1, which announced 11: acknowledgements in suite 1.
+        #expect(lab.hosts[1].node.statistics.suites.salsa > 10)
+    }
+
+    @Test func `the IPv4 ad-hoc form resolves by ARP over multicast`() throws {
+        let lab = Lab(nodes: 2)
+        let network = NetworkID(0xff1c_0000_0000_0001)
+        online(lab, network)
+        lab.run(for: .seconds(1))
+        let address = try #require(lab.address(2, on: network, ipv4: true))
+        _ = try transfer(lab, to: address, size: 50_000)
+    }
+
+    @Test func `an echo request is answered on both families`() throws {
+        let lab = Lab(nodes: 2)
+        let network = NetworkID(0xff1c_0000_0000_0001)
+        online(lab, network)
+        lab.run(for: .seconds(1))
+        for ipv4 in [true, false] {
+            let address = try #require(lab.address(2, on: network, ipv4: ipv4))
+            let sequence: UInt16 = ipv4 ? 4 : 6
+            try lab.act(1) { node, now in
+                try [UInt8](repeating: 7, count: 56).withBytes { payload in
+                    try node.stack.sendEcho(to: address, identifier: 1, sequence: sequence, payload: payload, now: now)
+                }
+            }
+            let isAnswered = lab.run(for: .seconds(5)) {
+                lab.hosts[1].events.contains {
+                    if case .echoReply(let reply) = $0 { reply.sequence == sequence } else { false }
+                }
+            }
+            #expect(isAnswered)
+        }
+    }
+
+    @Test func `a port outside the ad-hoc range is refused by the sender's own rules`() throws {
+        let lab = Lab(nodes: 2)
+        let network = NetworkID(0xff00_5000_5000_0000)
+        online(lab, network)
+        let address = try #require(lab.address(2, on: network))
+        let client = try lab.act(1) { node, now in
+            try node.stack.tcpConnect(to: SocketEndpoint(address, port: 81), now: now)
+        }
+        lab.run(for: .seconds(3))
+        #expect(try lab.hosts[1].node.stack.state(client) != .established)
+        #expect((lab.hosts[1].node.statistics.ethernetDrops[.ruleOutbound] ?? 0) > 0)
+    }
+
+    @Test func `leaving a network ends its sockets`() throws {
+        let lab = Lab(nodes: 2)
+        online(lab, anyPort)
+        let address = try #require(lab.address(2, on: anyPort))
+        let listener = try lab.act(2) { node, now in
+            try node.stack.tcpListen(on: SocketEndpoint(.anyIPv6, port: 7), backlog: 5, now: now)
+        }
+        let client = try lab.act(1) { node, now in
+            try node.stack.tcpConnect(to: SocketEndpoint(address, port: 7), now: now)
+        }
+        #expect(lab.run(for: .seconds(10)) { (try? lab.hosts[1].node.stack.state(client)) == .established })
+        let wasJoined = lab.act(1) { node, now in node.leave(anyPort, now: now) }
+        #expect(wasJoined)
+        #expect(throws: StackError.self) {
+            try lab.act(1) { node, now in _ = try [1].withBytes { try node.stack.send(client, $0, now: now) } }
+        }
+        #expect(lab.hosts[1].node.networks.isEmpty)
+        lab.act(2) { node, now in node.stack.close(listener, now: now) }
+    }
+
+    @Test func `an idle network goes quiet`() throws {
+        let lab = Lab(nodes: 2)
+        online(lab, anyPort)
+        let address = try #require(lab.address(2, on: anyPort))
+        _ = try transfer(lab, to: address, size: 10_000)
+        lab.run(for: .seconds(900))
+        let before = lab.datagrams
+        lab.run(for: .seconds(600))
+        // Two nodes keep in touch with one root: at most one exchange per 5 s and node.
+        #expect(lab.datagrams - before <= 2 * 2 * 600 / 5)
+    }
+}
+
+enum RandomSourceBytes {
+    static func make(_ count: Int) -> [UInt8] {
+        var random = RandomSource(seed: 77)
+        return random.bytes(count)
+    }
+}
