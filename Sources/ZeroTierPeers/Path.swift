@@ -55,7 +55,9 @@ struct Path: Sendable {
 
     /// Whether the path was heard from lately, and does not leave a question unanswered.
     func isAlive(_ now: MonotonicInstant) -> Bool {
-        guard let lastReceive, now - lastReceive < ProtocolLimits.pathAlive else { return false }
+        guard let lastReceive,
+            now.nanoseconds &- lastReceive.nanoseconds < ProtocolLimits.pathAliveNanoseconds || now < lastReceive
+        else { return false }
         guard let doubtedSince else { return true }
         return now - doubtedSince < doubtPatience
     }

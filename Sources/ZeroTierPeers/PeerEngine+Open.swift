@@ -21,26 +21,31 @@ extension PeerEngine {
             }
             return (opened, 1)
         }
-        // Only the head of a packet for us asks for a look at what follows it.
-        let head = batch.withDatagram(index) { span in
-            (
-                flags: span.loadUInt8(at: PacketHeader.flagsOffset), id: span.loadUInt64(at: 0),
-                destination: span.loadUInt40(at: 8), marker: span.loadUInt8(at: FragmentHeader.markerOffset)
-            )
-        }
-        if head.flags & PacketHeader.fragmentedFlag != 0, head.marker != FragmentHeader.marker,
-            head.destination == identity.address.value,
-            let joined = join(&batch, at: index, id: PacketID(head.id))
-        {
-            let opened = batch.withDatagrams(from: index) { span in
-                openWhole(&span, length: joined.length, path: path, replies: &replies, now: now)
-            }
-            return (opened, joined.count)
-        }
+        var isHead = false
+        var id: UInt64 = 0
         let opened = batch.withDatagram(index) { span in
-            open(&span, length: length, path: path, replies: &replies, now: now)
+            // Only the head of a packet for us asks for a look at what follows it.
+            if span.loadUInt8(at: PacketHeader.flagsOffset) & PacketHeader.fragmentedFlag != 0,
+                span.loadUInt8(at: FragmentHeader.markerOffset) != FragmentHeader.marker,
+                span.loadUInt40(at: 8) == ownAddress
+            {
+                isHead = true
+                id = span.loadUInt64(at: 0)
+                return Opened.handled
+            }
+            return open(&span, length: length, path: path, replies: &replies, now: now)
         }
-        return (opened, 1)
+        guard isHead else { return (opened, 1) }
+        guard let joined = join(&batch, at: index, id: PacketID(id)) else {
+            let opened = batch.withDatagram(index) { span in
+                open(&span, length: length, path: path, replies: &replies, now: now)
+            }
+            return (opened, 1)
+        }
+        let whole = batch.withDatagrams(from: index) { span in
+            openWhole(&span, length: joined.length, path: path, replies: &replies, now: now)
+        }
+        return (whole, joined.count)
     }
 
     /// Moves the data of the parts that follow the head to its end, if all of them are there in order.
@@ -86,8 +91,8 @@ extension PeerEngine {
             return openFragment(&datagram, length: length, path: path, replies: &replies, now: now)
         }
         guard let header = PacketHeader(datagram.bytes, length: length) else { return drop(.tooShort) }
-        if header.source == identity.address { return drop(.ownSource) }
-        if header.destination != identity.address {
+        if header.source.value == ownAddress { return drop(.ownSource) }
+        if header.destination.value != ownAddress {
             return relay(
                 &datagram, length: length, from: header.source, to: header.destination, isFragment: false, path: path,
                 replies: &replies, now: now)
@@ -105,8 +110,8 @@ extension PeerEngine {
         _ packet: inout MutableRawSpan, length: Int, path: PhysicalPath, replies: inout TransmitBatch, now: Now
     ) -> Opened {
         guard let header = PacketHeader(packet.bytes, length: length) else { return drop(.tooShort) }
-        if header.source == identity.address { return drop(.ownSource) }
-        guard header.destination == identity.address else { return drop(.malformed) }
+        if header.source.value == ownAddress { return drop(.ownSource) }
+        guard header.destination.value == ownAddress else { return drop(.malformed) }
         return decode(&packet, length: length, header: header, path: path, replies: &replies, now: now)
     }
 

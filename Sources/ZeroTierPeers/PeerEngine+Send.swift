@@ -215,7 +215,11 @@ extension PeerEngine {
                 case .unreachable: stall(packet, now)
                 case .unknownPeer:
                     _ = control.popFirst()
-                    if packet.way == .best, packet.verb != .hello { parkOutgoing(packet, now) }
+                    if packet.way == .best, packet.verb != .hello {
+                        parkOutgoing(packet, now)
+                    } else {
+                        drops.count(.destinationUnreachable)
+                    }
                     continue
                 }
             }
@@ -318,7 +322,10 @@ extension PeerEngine {
 
     /// Keeps a packet for which there is no path: tried again when one appears.
     private mutating func stall(_ packet: OutgoingPacket, _ now: Now) {
-        guard packet.way == .best, packet.verb != .hello else { return }
+        guard packet.way == .best, packet.verb != .hello else {
+            drops.count(.destinationUnreachable)
+            return
+        }
         if stalled.append(packet) != nil { drops.count(.destinationUnreachable) }
         if timers.deadline(of: .stalled) == nil {
             timers.schedule(.stalled, at: now.monotonic + ProtocolLimits.retryTick)

@@ -30,6 +30,8 @@ enum EngineTimer: Hashable, Sendable {
 package struct PeerEngine: ~Copyable {
     /// Who we are.
     package let identity: Identity
+    /// Our address as a number, compared for every packet.
+    let ownAddress: UInt64
     let configuration: PeerConfiguration
     let scopes: PathScopes
     var random: RandomSource
@@ -73,6 +75,7 @@ package struct PeerEngine: ~Copyable {
         precondition(identity.secretKeys != nil, "a node needs its own secret")
         let limits = configuration.limits
         self.identity = identity
+        ownAddress = identity.address.value
         self.configuration = configuration
         self.random = random
         scopes = PathScopes(allowsLoopback: configuration.allowLoopbackPaths)

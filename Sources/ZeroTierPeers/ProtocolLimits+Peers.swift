@@ -80,6 +80,8 @@ extension ProtocolLimits {
     static let probePauses: [Duration] = [
         .milliseconds(150), .milliseconds(350), .milliseconds(700), .milliseconds(1300), .milliseconds(2500),
     ]
+    /// `pathAlive` in nanoseconds: asked for every packet, where a `Duration` would cost more than the rest.
+    static let pathAliveNanoseconds: UInt64 = 19_000_000_000
     /// A path in use that was silent this long is asked for a sign of life.
     static let pathDoubtSilence: Duration = .milliseconds(2500)
     /// Pause between two such questions.

@@ -24,7 +24,7 @@ struct Topology: ~Copyable {
     /// The peer with an address.
     @inline(__always)
     mutating func find(_ address: Address) -> PeerID? {
-        if address == recentAddress, recentID != PeerID.none { return recentID }
+        if address.value == recentAddress.value, recentID.generation != 0 { return recentID }
         return findInTable(address)
     }
 

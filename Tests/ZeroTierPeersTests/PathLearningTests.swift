@@ -174,6 +174,7 @@ import ZeroTierWire
         #expect(PathSelection.best([path(.private, latency: 1, age: 242)], .unexpired, now) == 0)
         #expect(PathSelection.best([path(.private, latency: 1, age: 243)], .unexpired, now) == nil)
         #expect(PathSelection.best([path(.private, latency: 1, age: 243)], .any, now) == 0)
+        #expect(ProtocolLimits.pathAlive.nanoseconds == Int64(ProtocolLimits.pathAliveNanoseconds))
         var old = near
         old.isSuperseded = true
         #expect(PathSelection.best([old, global], .alive, now) == 1)
