@@ -259,7 +259,7 @@ class LineProcess:
         box = queue.Queue()
         with self.lock:
             if self.waiting is None:
-                raise Failure("%s: exited" % self.label)
+                raise Failure("%s: exited with %s" % (self.label, self.process.poll()))
             self.count += 1
             tag = str(self.count)
             self.waiting[tag] = box
