@@ -20,7 +20,7 @@ package struct FuzzTarget: Sendable {
 
     /// Every target, cheap ones first.
     package static let all: [FuzzTarget] = [
-        FuzzTarget("packet", length: 2048, mutations: 1500, fuzzPacket),
+        FuzzTarget("packet", length: 2048, mutations: 800, fuzzPacket),
         FuzzTarget("verbs", length: 1024, fuzzVerbs),
         FuzzTarget("identity", length: 512, fuzzIdentity),
         FuzzTarget("world", length: 1024, mutations: 1000, fuzzWorld),
@@ -30,7 +30,7 @@ package struct FuzzTarget: Sendable {
         FuzzTarget("rules", length: 512, mutations: 500, fuzzRules),
         FuzzTarget("lz4", length: 512, mutations: 1500, fuzzLZ4),
         FuzzTarget("text", length: 128, fuzzText),
-        FuzzTarget("stack", length: 1024, mutations: 400, fuzzStack),
+        FuzzTarget("stack", length: 1024, mutations: 250, fuzzStack),
         FuzzTarget("pair", length: 256, mutations: 100, fuzzPair),
         FuzzTarget("sealed", length: 1024, mutations: 100, fuzzSealed),
         FuzzTarget("node", length: 512, mutations: 20, fuzzNode),

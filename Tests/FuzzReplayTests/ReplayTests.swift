@@ -1,9 +1,9 @@
 //  Every saved fuzz input, and a few thousand mutations of them, in every ordinary test run. A body traps on a finding.
 
 import Foundation
-import FuzzBodies
-import NetPrimitives
 import Testing
+
+@testable import FuzzBodies
 
 @Suite struct ReplayTests {
     private static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
@@ -45,6 +45,16 @@ import Testing
         #expect(Set(names) == Set(FuzzTarget.all.map(\.name)))
         let bytes = FuzzTarget.all.reduce(0) { $0 + Self.corpus($1).reduce(0) { $0 + $1.count } }
         #expect(bytes < 1 << 20)
+    }
+
+    // Otherwise the target would only ever see the cipher refuse.
+    @Test(arguments: [true, false])
+    func `what the sealed target sends is authentic to the node`(_ isOld: Bool) {
+        var scene = SealedScene(settings: 0)
+        for sender in 0..<3 { scene.send([1, 2, 3], verb: 0x08, from: sender, isOld: isOld) }
+        let suites = scene.harness.node.statistics.suites
+        #expect((isOld ? suites.salsa : suites.gmacSIV) == 3)
+        #expect(scene.harness.node.statistics.peerDrops[.badMAC] == 0)
     }
 
     @Test func `mutations depend on the seed alone`() {
