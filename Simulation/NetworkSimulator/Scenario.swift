@@ -45,6 +45,9 @@ extension Simulation {
     /// The ad-hoc network that allows all TCP ports.
     package static let adHocNetwork = NetworkID(0xff00_00ff_ff00_0000)
 
+    /// An ad-hoc network with IPv4, 45.x.y.z, where neighbours are found by multicast.
+    package static let adHocNetworkIPv4 = NetworkID(0xff2d_0000_0000_0001)
+
     /// A number from a range.
     package func draw(_ range: ClosedRange<Int>) -> Int {
         range.lowerBound + random.next(below: range.upperBound - range.lowerBound + 1)
@@ -59,5 +62,14 @@ extension Simulation {
     /// Adds all findings of a checker to the failures.
     package func failAll(_ findings: [String], _ heading: String) {
         for finding in findings { fail("\(heading): \(finding)") }
+    }
+}
+
+extension NetworkID {
+    /// Where a host is reached in an ad-hoc network.
+    func virtualAddress(of host: SimulatedHost) -> IPAddress {
+        let address = host.identity.address
+        guard case .ipv4(let firstOctet, _) = AdHocNetwork(self) else { return sixPlaneAddress(of: address) }
+        return IPAddress(v4: UInt32(firstOctet) << 24 | UInt32(truncatingIfNeeded: address.value & 0xff_ffff))
     }
 }

@@ -52,6 +52,8 @@ struct SimulatedNAT: Sendable {
     private(set) var address: IPAddress
     /// The private network behind it.
     let inside: IPPrefix
+    /// Addresses that were given to hosts.
+    var hostsSeen = 0
     private var mappings: [UInt16: Mapping] = [:]
     private var ports: [Key: UInt16] = [:]
 

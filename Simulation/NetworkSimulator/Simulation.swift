@@ -69,6 +69,7 @@ package final class Simulation {
     var natsByAddress: [IPAddress: Int] = [:]
     /// By translator.
     var hostsBehind: [[SimulatedHost]] = []
+    var addressesGiven = 0
     private var identitiesUsed = 0
     private var validations: [Identity: Bool] = [:]
 
@@ -164,6 +165,7 @@ package final class Simulation {
     package func start(_ host: SimulatedHost) {
         guard !host.isRunning else { return }
         var configuration = NodeConfiguration(planet: planet)
+        configuration.peers.announcedProtocolVersion = host.protocolVersion
         configure?(&configuration)
         host.isRunning = true
         host.isOnline = false
@@ -202,6 +204,7 @@ package final class Simulation {
 
     /// Ends and starts a host's node, with new ports if they are given.
     package func restart(_ host: SimulatedHost, ports: [UInt16]? = nil, isClean: Bool = true, pause: Duration = .zero) {
+        guard host.isRunning else { return }
         stop(host, isClean: isClean)
         if let ports { host.ports = ports }
         if pause == .zero { start(host) } else { after(pause) { $0.start(host) } }
@@ -213,6 +216,16 @@ package final class Simulation {
         host.networks.append(network)
         guard host.isRunning else { return }
         _ = host.node.join(network, now: host.clock(time))
+        drain(host)
+    }
+
+    /// A host is plugged in elsewhere: its sockets are closed, new ones opened.
+    package func move(_ host: SimulatedHost, to placement: Placement) {
+        replug(host, placement)
+        note("\(host.name) moves to \(describe(host)), address \(host.address)")
+        guard host.isRunning else { return }
+        host.node.setLocalEndpoints(host.ports.map { SocketEndpoint(host.address, port: $0) })
+        host.node.localNetworkChanged(closedSockets: host.ports.indices.map { Int32($0) }, now: host.clock(time))
         drain(host)
     }
 
