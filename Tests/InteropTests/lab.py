@@ -54,7 +54,8 @@ def enter_namespaces():
         os.makedirs(NETNS, exist_ok=True)
         shell("ip", "link", "set", "lo", "up")
         return None
-    command = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child"]
+    # A /proc of the new process namespace too: libdispatch reads its threads there, and traps when it finds none.
+    command = ["unshare", "--net", "--mount", "--pid", "--mount-proc", "--fork", "--kill-child"]
     if os.geteuid() != 0:
         command += ["--user", "--map-root-user"]
     try:
