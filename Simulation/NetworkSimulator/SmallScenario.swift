@@ -200,6 +200,8 @@ struct SmallScenario {
             simulation.fail("\(host.name) \(simulation.describe(host)) is \(host.isOnline ? "online" : "offline")")
         }
         simulation.failAll(ReachabilityChecker.differences(simulation, fresh: .seconds(2)), "reachability")
+        guard !simulation.failures.isEmpty else { return }
+        for host in simulation.hosts { simulation.noteCounters(of: host) }
     }
 
     // MARK: Silence

@@ -1,4 +1,5 @@
 //  Counters that stay at zero while nobody lies and nothing is damaged: if one moves, two of our own nodes disagree.
+//  Not among them: a node's own packets, which come back when a peer elsewhere has the same private address.
 
 import NetStack
 import ZeroTierNode
@@ -7,7 +8,7 @@ import ZeroTierPeers
 /// Looks at the reasons for which nodes dropped packets.
 package enum HonestyChecker {
     private static let peerReasons: [DropReason] = [
-        .tooLong, .ownSource, .reservedSource, .unknownSuite, .untrustedPath, .clearVerb, .badMAC, .badCompression,
+        .tooLong, .reservedSource, .unknownSuite, .untrustedPath, .clearVerb, .badMAC, .badCompression,
         .malformed, .badFragment, .fragmentsTooLong, .relayHopLimit, .relayBudget, .oldProtocol, .identityMismatch,
         .identityCollision, .invalidIdentity, .peerTableFull, .notUpstream, .eventOverflow, .noRoomToReply,
         .controlQueueFull, .packetTooLong,
