@@ -170,7 +170,8 @@ extension PeerEngine {
         else { return drop(.noRoomToReply) }
         topology.peers[way.owner].paths[way.index].lastSend = time
         relayedPackets &+= 1
-        if !isFragment, let source, let sender = topology.lookUp(source), sender != way.owner {
+        // Only a root's RENDEZVOUS is listened to.
+        if roots.includesUs, !isFragment, let source, let sender = topology.lookUp(source), sender != way.owner {
             introduce(sender, way.owner, now)
         }
         return .handled
