@@ -168,7 +168,8 @@ extension PeerEngine {
         let bytes = datagram.bytes
         guard replies.append(length, to: way.path, { $0.copy(from: bytes, sourceOffset: 0, count: length, at: 0) })
         else { return drop(.noRoomToReply) }
-        topology.peers[way.owner].paths[way.index].lastSend = time
+        // A path that has been silent is asked whether it lives: nobody else would notice that what is relayed gets lost.
+        markSent(way, now)
         relayedPackets &+= 1
         // Only a root's RENDEZVOUS is listened to.
         if roots.includesUs, !isFragment, let source, let sender = topology.lookUp(source), sender != way.owner {
