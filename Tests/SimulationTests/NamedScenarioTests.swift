@@ -131,6 +131,37 @@ struct NamedScenarioTests {
         #expect(simulation.run(for: .seconds(30)) { $0.isAsExpected })
     }
 
+    @Test func `a root does not relay by a path that has gone although it was the faster one`() throws {
+        let simulation = try makeWorld()
+        let first = simulation.addMember(.symmetric)
+        let nat = simulation.addNAT(NATModel(.symmetric))
+        let second = simulation.addMember(.behind(nat: nat))
+        simulation.run(for: .seconds(3))
+        simulation.pingBothWays(first, second)
+        simulation.run(for: .seconds(10))
+        #expect(simulation.isAsExpected)
+        second.link = LinkModel(latency: .milliseconds(60))
+        simulation.restartNAT(nat, newAddress: true)
+        // Well before the 19 s after which a silent path counts as dead.
+        simulation.run(for: .seconds(8))
+        #expect(simulation.isAsExpected)
+        #expect(simulation.failures.isEmpty)
+    }
+
+    @Test func `roots that are asked for somebody whom none of them knows do not go on asking each other`() throws {
+        let simulation = try makeWorld(roots: 2)
+        let first = simulation.addMember(.open)
+        let absent = simulation.addHost(at: .open)
+        simulation.run(for: .seconds(3))
+        simulation.workload.ping(from: first, to: absent, on: Simulation.adHocNetwork, simulation)
+        simulation.run(for: .seconds(5))
+        simulation.workload.stopPings()
+        simulation.run(for: .seconds(15))
+        let traffic = TrafficChecker(simulation)
+        simulation.run(for: .seconds(60))
+        #expect(traffic.idleFindings(simulation).isEmpty)
+    }
+
     @Test func `two minutes of silence cost little and leave direct pairs direct`() throws {
         let simulation = try makeWorld(roots: 2)
         let first = simulation.addMember(.portRestricted)

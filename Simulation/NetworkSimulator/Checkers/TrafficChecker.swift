@@ -26,13 +26,18 @@ package struct TrafficChecker {
     /// What is too much for an idle network.
     package func idleFindings(_ simulation: Simulation) -> [String] {
         let minutes = Double((simulation.time - start).milliseconds) / 60_000
+        let relayedByRoots = simulation.hosts.reduce(0) {
+            $0 + ($1.isRunning && !$1.isRoot ? $1.relayedPeerCount(simulation.time) : 0)
+        }
         return simulation.hosts.enumerated().compactMap { index, host in
             guard host.isRunning, index < datagrams.count else { return nil }
             let sent = host.datagramsSent - datagrams[index]
             let paths = Double(host.pathCount(simulation.time))
             // Without an answer every root is asked every five seconds, by every socket.
             let asked = host.isOnline ? 0 : Double(simulation.hosts.count(where: \.isRoot) * host.ports.count)
-            let relayed = Double(host.relayedPeerCount(simulation.time)) * TrafficChecker.perRelayedAndMinute
+            // A root passes on what others try by relay.
+            let relayedPeers = host.isRoot ? relayedByRoots : host.relayedPeerCount(simulation.time)
+            let relayed = Double(relayedPeers) * TrafficChecker.perRelayedAndMinute
             let bound =
                 (paths * TrafficChecker.perPathAndMinute + TrafficChecker.perHostAndMinute + relayed + asked * 15)
                 * minutes
