@@ -31,7 +31,8 @@ import Testing
         switch target {
         case "Sources/ZeroTierCrypto": ["Crypto"]
         case "Sources/ZeroTier": ["Glibc", "Synchronization", "Darwin", "Musl"]
-        case "Sources/ZeroTierCommand": ["ArgumentParser", "Dispatch", "Foundation", "Glibc", "Synchronization", "Darwin", "Musl"]
+        case "Sources/ZeroTierCommand":
+            ["ArgumentParser", "Dispatch", "Foundation", "Glibc", "Synchronization", "Darwin", "Musl"]
         case "Fuzz/fuzz": ["Glibc", "Darwin", "Musl"]
         case "Simulation/simulate", "Benchmarks/bench": ["Foundation", "Glibc", "Synchronization", "Darwin", "Musl"]
         default: []
