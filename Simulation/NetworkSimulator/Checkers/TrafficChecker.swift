@@ -20,8 +20,8 @@ package struct TrafficChecker {
     private static let perPathAndMinute = 50.0
     private static let perHostAndMinute = 60.0
     /// A member without a direct path is told of groups once a minute; what follows is an introduction, a push of addresses
-    /// and six tries of each of them.
-    private static let perRelayedAndMinute = 120.0
+    /// and six tries of each of them, of which a symmetric translator makes many.
+    private static let perRelayedAndMinute = 180.0
 
     /// What is too much for an idle network.
     package func idleFindings(_ simulation: Simulation) -> [String] {
