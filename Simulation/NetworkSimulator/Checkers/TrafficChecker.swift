@@ -16,8 +16,8 @@ package struct TrafficChecker {
     }
 
     /// Datagrams that a path costs when nothing uses it: two questions and two answers every 14 s, and a full round of
-    /// HELLOs a minute; twice as much is the bound. A host may say a few more things that belong to no path.
-    private static let perPathAndMinute = 50.0
+    /// HELLOs a minute, and tries of what is pushed; twice as much is the bound. A host may say a few more things that belong to no path.
+    private static let perPathAndMinute = 60.0
     private static let perHostAndMinute = 60.0
     /// A member without a direct path is told of groups once a minute; what follows is an introduction, a push of addresses
     /// and six tries of each of them, of which a symmetric translator makes many.
