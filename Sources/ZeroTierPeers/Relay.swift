@@ -150,6 +150,8 @@ extension PeerEngine {
         isFragment: Bool, path: PhysicalPath, replies: inout TransmitBatch, now: Now
     ) -> Opened {
         let time = now.monotonic
+        // Ours, sent to an endpoint that has become ours meanwhile: it would come back here.
+        guard source != identity.address else { return drop(.ownSource) }
         guard roots.includesUs || trustedPaths.contains(path, time) else { return drop(.relayNotAllowed) }
         guard length <= ProtocolLimits.maximumPacketLength else { return drop(.tooLong) }
         guard relays.allow(length, from: path.remote, time) else { return drop(.relayBudget) }
