@@ -1,5 +1,6 @@
 //  Counters that stay at zero while nobody lies and nothing is damaged: if one moves, two of our own nodes disagree.
-//  Not among them: a node's own packets, which come back when a peer elsewhere has the same private address.
+//  Not among them: a node's own packets, which come back when a peer elsewhere has the same private address,
+//  and parts of them that were sent to an endpoint which has become their sender's.
 
 import NetStack
 import ZeroTierNode
@@ -9,7 +10,7 @@ import ZeroTierPeers
 package enum HonestyChecker {
     private static let peerReasons: [DropReason] = [
         .tooLong, .reservedSource, .unknownSuite, .untrustedPath, .clearVerb, .badMAC, .badCompression,
-        .malformed, .badFragment, .fragmentsTooLong, .relayHopLimit, .relayBudget, .oldProtocol, .identityMismatch,
+        .malformed, .badFragment, .fragmentsTooLong, .relayBudget, .oldProtocol, .identityMismatch,
         .identityCollision, .invalidIdentity, .peerTableFull, .notUpstream, .eventOverflow, .noRoomToReply,
         .controlQueueFull, .packetTooLong,
     ]

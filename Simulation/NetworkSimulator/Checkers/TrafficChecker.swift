@@ -15,9 +15,10 @@ package struct TrafficChecker {
         bytesMoved = simulation.workload.bytesMoved
     }
 
-    /// Datagrams that a path costs when nothing uses it: two questions and two answers every 14 s, and a full round of
-    /// HELLOs a minute, and tries of what is pushed; twice as much is the bound. A host may say a few more things that belong to no path.
-    private static let perPathAndMinute = 60.0
+    /// Datagrams that a path costs when nothing uses it: two questions and two answers every 14 s, a full round of HELLOs a
+    /// minute, and tries of all the addresses that a peer behind a symmetric translator pushes. A host may say a few more
+    /// things that belong to no path.
+    private static let perPathAndMinute = 90.0
     private static let perHostAndMinute = 60.0
     /// A member without a direct path is told of groups once a minute; what follows is an introduction, a push of addresses
     /// and six tries of each of them, of which a symmetric translator makes many.
