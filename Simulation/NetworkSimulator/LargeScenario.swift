@@ -27,6 +27,7 @@ struct LargeScenario {
         let traffic = TrafficChecker(simulation)
         simulation.run(for: LargeScenario.silence)
         simulation.failAll(traffic.idleFindings(simulation), "not quiet")
+        simulation.failAll(HonestyChecker.findings(simulation), "among honest nodes")
         simulation.failAll(ReachabilityChecker.idleDifferences(simulation), "idle")
         return "\(leaves.count) nodes online after \(online.milliseconds) ms, \(simulation.datagramCount) datagrams"
     }

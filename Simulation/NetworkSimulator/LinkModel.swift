@@ -13,8 +13,8 @@ package struct LinkModel: Sendable, Hashable {
     package var loss = 0.0
     /// Chance that a datagram begins a burst in which most are lost.
     package var burstStart = 0.0
-    /// Mean number of datagrams in such a burst.
-    package var burstLength = 8.0
+    /// The longest such burst.
+    package var burst: Duration = .milliseconds(400)
     /// Share of datagrams that arrive twice.
     package var duplication = 0.0
     /// Share of datagrams that are held back, so that later ones pass them.
@@ -48,7 +48,7 @@ struct Link: Sendable {
     var model: LinkModel
     /// Nothing passes.
     var isCut = false
-    private var isInBurst = false
+    private var burstEnd = MonotonicInstant.zero
     private var freeAt = MonotonicInstant.zero
 
     init(_ model: LinkModel) { self.model = model }
@@ -69,19 +69,16 @@ struct Link: Sendable {
             freeAt = start + .nanoseconds(nanoseconds)
             depart = freeAt
         }
-        for _ in 0..<pieces where isLost(using: &random) { return (nil, nil) }
+        for _ in 0..<pieces where isLost(at: time, using: &random) { return (nil, nil) }
         let first = depart + delay(using: &random)
         guard model.duplication > 0, random.nextUnit() < model.duplication else { return (first, nil) }
         return (first, first + .microseconds(100 + random.next(below: 20_000)))
     }
 
-    private mutating func isLost(using random: inout RandomSource) -> Bool {
-        if isInBurst {
-            if random.nextUnit() < 1 / model.burstLength { isInBurst = false }
-            return random.nextUnit() < 0.8
-        }
+    private mutating func isLost(at time: MonotonicInstant, using random: inout RandomSource) -> Bool {
+        if time < burstEnd { return random.nextUnit() < 0.8 }
         if model.burstStart > 0, random.nextUnit() < model.burstStart {
-            isInBurst = true
+            burstEnd = time + .nanoseconds(random.next(below: Int(max(1, model.burst.nanoseconds))))
             return true
         }
         return model.loss > 0 && random.nextUnit() < model.loss

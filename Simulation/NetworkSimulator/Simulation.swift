@@ -4,6 +4,8 @@
 //      node --transmit--> uplink --> translator --> internet --> translator --> downlink --receive--> node
 
 package import NetPrimitives
+import NetStack
+import ZeroTierEthernet
 package import ZeroTierNode
 import ZeroTierPeers
 package import ZeroTierWire
@@ -92,6 +94,18 @@ package final class Simulation {
         let line = "\(seconds) s: \(text)"
         failures.append(line)
         note("FAILURE \(line)")
+    }
+
+    /// Writes down what a node dropped, for a person who looks for a cause.
+    func noteCounters(of host: SimulatedHost) {
+        guard log != nil else { return }
+        let statistics = host.node.statistics
+        let peers = statistics.peerDrops.nonZero.map { "\($0.reason) \($0.count)" }
+        let ethernet = statistics.ethernetDrops.map { "\($0.key) \($0.value)" }.sorted()
+        let stack = StackDropReason.allCases.compactMap { reason in
+            statistics.stack.dropped(reason) > 0 ? "\(reason) \(statistics.stack.dropped(reason))" : nil
+        }
+        note("\(host.name) dropped \((peers + ethernet + stack).joined(separator: ", "))")
     }
 
     func note(_ text: @autoclosure () -> String) {

@@ -37,6 +37,7 @@ struct SmallScenario {
         simulation.failAll(busy.busyFindings(simulation), "too much traffic")
         beIdle()
         simulation.failAll(MembershipChecker.findings(simulation), "membership")
+        simulation.failAll(HonestyChecker.findings(simulation), "among honest nodes")
         return summary(took, datagrams)
     }
 
@@ -199,6 +200,8 @@ struct SmallScenario {
             simulation.fail("\(host.name) \(simulation.describe(host)) is \(host.isOnline ? "online" : "offline")")
         }
         simulation.failAll(ReachabilityChecker.differences(simulation, fresh: .seconds(2)), "reachability")
+        guard !simulation.failures.isEmpty else { return }
+        for host in simulation.hosts { simulation.noteCounters(of: host) }
     }
 
     // MARK: Silence

@@ -137,7 +137,7 @@ extension PeerEngine {
     }
 
     /// A path is used: nothing else needs to keep it alive; if it has been silent for long, it is asked whether it lives.
-    private mutating func markSent(_ way: Way, _ now: Now) {
+    mutating func markSent(_ way: Way, _ now: Now) {
         let time = now.monotonic
         topology.peers[way.owner].paths[way.index].lastSend = time
         guard let heard = topology.peers[way.owner].paths[way.index].lastReceive,

@@ -150,6 +150,8 @@ extension PeerEngine {
         isFragment: Bool, path: PhysicalPath, replies: inout TransmitBatch, now: Now
     ) -> Opened {
         let time = now.monotonic
+        // Ours, sent to an endpoint that has become ours meanwhile: it would come back here.
+        guard source != identity.address else { return drop(.ownSource) }
         guard roots.includesUs || trustedPaths.contains(path, time) else { return drop(.relayNotAllowed) }
         guard length <= ProtocolLimits.maximumPacketLength else { return drop(.tooLong) }
         guard relays.allow(length, from: path.remote, time) else { return drop(.relayBudget) }
@@ -168,9 +170,11 @@ extension PeerEngine {
         let bytes = datagram.bytes
         guard replies.append(length, to: way.path, { $0.copy(from: bytes, sourceOffset: 0, count: length, at: 0) })
         else { return drop(.noRoomToReply) }
-        topology.peers[way.owner].paths[way.index].lastSend = time
+        // A path that has been silent is asked whether it lives: nobody else would notice that what is relayed gets lost.
+        markSent(way, now)
         relayedPackets &+= 1
-        if !isFragment, let source, let sender = topology.lookUp(source), sender != way.owner {
+        // Only a root's RENDEZVOUS is listened to.
+        if roots.includesUs, !isFragment, let source, let sender = topology.lookUp(source), sender != way.owner {
             introduce(sender, way.owner, now)
         }
         return .handled

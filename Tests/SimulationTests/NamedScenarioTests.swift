@@ -74,7 +74,9 @@ struct NamedScenarioTests {
     }
 
     @Test(arguments: [NATKind?.none, .portRestricted])
-    func `a peer that restarts on another port is reached within a second`(kind: NATKind?) throws {
+    func `a peer that restarts on another port is reached there within a second of its first packet`(kind: NATKind?)
+        throws
+    {
         let simulation = try makeWorld()
         let first = simulation.addMember(.open)
         let second = kind.map { simulation.addMember($0) } ?? simulation.addMember(.open)
@@ -82,13 +84,20 @@ struct NamedScenarioTests {
         simulation.pingBothWays(first, second)
         simulation.run(for: .seconds(10))
         #expect(simulation.isAsExpected)
+        let before = first.endpoint(of: second, simulation)
         simulation.restart(second, ports: [12_345], isClean: false)
         let restarted = simulation.time
-        // The restarted node has an address on the network within this time, and pings are a second apart.
+        // It pings once a second, and first from an address of which a second has shown that nobody else has it: its first
+        // packet to the other leaves at most two seconds after the restart.
         let isReached = simulation.run(for: .seconds(3)) { simulation in
-            simulation.workload.pings[0].lastAnswer.map { $0 > restarted } ?? false
+            let after = first.endpoint(of: second, simulation)
+            return after != nil && after != before
         }
         #expect(isReached)
+        let isAnswered = simulation.run(for: .seconds(1)) { simulation in
+            simulation.workload.pings[0].lastAnswer.map { $0 > restarted } ?? false
+        }
+        #expect(isAnswered)
         #expect(simulation.failures.isEmpty)
     }
 
@@ -129,6 +138,37 @@ struct NamedScenarioTests {
         #expect(simulation.isAsExpected)
         simulation.restartNAT(nat, newAddress: true)
         #expect(simulation.run(for: .seconds(30)) { $0.isAsExpected })
+    }
+
+    @Test func `a root does not relay by a path that has gone although it was the faster one`() throws {
+        let simulation = try makeWorld()
+        let first = simulation.addMember(.symmetric)
+        let nat = simulation.addNAT(NATModel(.symmetric))
+        let second = simulation.addMember(.behind(nat: nat))
+        simulation.run(for: .seconds(3))
+        simulation.pingBothWays(first, second)
+        simulation.run(for: .seconds(10))
+        #expect(simulation.isAsExpected)
+        second.link = LinkModel(latency: .milliseconds(60))
+        simulation.restartNAT(nat, newAddress: true)
+        // Well before the 19 s after which a silent path counts as dead.
+        simulation.run(for: .seconds(8))
+        #expect(simulation.isAsExpected)
+        #expect(simulation.failures.isEmpty)
+    }
+
+    @Test func `roots that are asked for somebody whom none of them knows do not go on asking each other`() throws {
+        let simulation = try makeWorld(roots: 2)
+        let first = simulation.addMember(.open)
+        let absent = simulation.addHost(at: .open)
+        simulation.run(for: .seconds(3))
+        simulation.workload.ping(from: first, to: absent, on: Simulation.adHocNetwork, simulation)
+        simulation.run(for: .seconds(5))
+        simulation.workload.stopPings()
+        simulation.run(for: .seconds(15))
+        let traffic = TrafficChecker(simulation)
+        simulation.run(for: .seconds(60))
+        #expect(traffic.idleFindings(simulation).isEmpty)
     }
 
     @Test func `two minutes of silence cost little and leave direct pairs direct`() throws {

@@ -6,8 +6,21 @@ import Testing
 @testable import NetworkSimulator
 
 struct SeedTests {
-    @Test(arguments: [UInt64(1), 2, 3, 4, 5])
+    @Test(arguments: [UInt64(1), 2, 3, 4])
     func `a small network drawn from a seed keeps all promises`(seed: UInt64) throws {
+        let fixture = try #require(Fixture.identities)
+        let result = Scenario.run(.small, seed: seed, fixture: fixture)
+        #expect(result.failures.isEmpty, "make simulate SEED=\(seed) COUNT=1")
+    }
+
+    // Each once found a fault; what it was stands beside it.
+    @Test(arguments: [
+        // A root went on relaying by a path whose translator had got another address, for it had been the faster one.
+        UInt64(113),
+        // Two roots asked each other for ever who a node was that had not come yet.
+        1712,
+    ])
+    func `a seed that once failed stays whole`(seed: UInt64) throws {
         let fixture = try #require(Fixture.identities)
         let result = Scenario.run(.small, seed: seed, fixture: fixture)
         #expect(result.failures.isEmpty, "make simulate SEED=\(seed) COUNT=1")

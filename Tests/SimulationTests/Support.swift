@@ -49,3 +49,11 @@ extension Simulation {
     /// Whether every pair that pings is as the oracle says, with answers within the last two seconds.
     var isAsExpected: Bool { ReachabilityChecker.differences(self, fresh: .seconds(2)).isEmpty }
 }
+
+extension SimulatedHost {
+    /// Where this host's packets for another go when they go directly.
+    func endpoint(of other: SimulatedHost, _ simulation: Simulation) -> SocketEndpoint? {
+        let snapshot = node.peers.snapshot(of: other.identity.address, now: clock(simulation.time))
+        return snapshot?.paths.first(where: \.isPreferred)?.path.remote
+    }
+}

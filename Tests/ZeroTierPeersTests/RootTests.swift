@@ -60,6 +60,14 @@ import ZeroTierWire
         #expect(a.drops(.relayNotAllowed) == 2)
     }
 
+    @Test func `a packet of our own that comes back is not relayed`() {
+        let star = Star(leaves: 1)
+        #expect(star.connect())
+        let bytes = Prober(star.root.identity, to: star.leaves[0].identity).packet(Verb.frame.rawValue, [1])
+        star.hub.receive(star.root, [bytes], from: star.leaves[0].sockets[0])
+        #expect(star.root.drops(.ownSource) == 1)
+    }
+
     @Test func `an unknown destination is dropped by a lone root`() {
         let star = Star(leaves: 1)
         #expect(star.start())

@@ -15,24 +15,30 @@ package struct TrafficChecker {
         bytesMoved = simulation.workload.bytesMoved
     }
 
-    /// Datagrams that a path costs when nothing uses it: two questions and two answers every 14 s, and a full round of
-    /// HELLOs a minute; twice as much is the bound. A host may say a few more things that belong to no path.
-    private static let perPathAndMinute = 50.0
+    /// Datagrams that a path costs when nothing uses it: two questions and two answers every 14 s, a full round of HELLOs a
+    /// minute, and tries of all the addresses that a peer behind a symmetric translator pushes. A host may say a few more
+    /// things that belong to no path.
+    private static let perPathAndMinute = 90.0
     private static let perHostAndMinute = 60.0
     /// A member without a direct path is told of groups once a minute; what follows is an introduction, a push of addresses
-    /// and six tries of each of them.
-    private static let perRelayedAndMinute = 120.0
+    /// and six tries of each of them, of which a symmetric translator makes many.
+    private static let perRelayedAndMinute = 180.0
 
     /// What is too much for an idle network.
     package func idleFindings(_ simulation: Simulation) -> [String] {
         let minutes = Double((simulation.time - start).milliseconds) / 60_000
+        let relayedByRoots = simulation.hosts.reduce(0) {
+            $0 + ($1.isRunning && !$1.isRoot ? $1.relayedPeerCount(simulation.time) : 0)
+        }
         return simulation.hosts.enumerated().compactMap { index, host in
             guard host.isRunning, index < datagrams.count else { return nil }
             let sent = host.datagramsSent - datagrams[index]
             let paths = Double(host.pathCount(simulation.time))
             // Without an answer every root is asked every five seconds, by every socket.
             let asked = host.isOnline ? 0 : Double(simulation.hosts.count(where: \.isRoot) * host.ports.count)
-            let relayed = Double(host.relayedPeerCount(simulation.time)) * TrafficChecker.perRelayedAndMinute
+            // A root passes on what others try by relay.
+            let relayedPeers = host.isRoot ? relayedByRoots : host.relayedPeerCount(simulation.time)
+            let relayed = Double(relayedPeers) * TrafficChecker.perRelayedAndMinute
             let bound =
                 (paths * TrafficChecker.perPathAndMinute + TrafficChecker.perHostAndMinute + relayed + asked * 15)
                 * minutes
