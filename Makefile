@@ -32,7 +32,7 @@ format: ## rewrite the sources in the project's format
 	$(SWIFT) format --in-place --recursive Package.swift Sources Tests Simulation Fuzz Benchmarks
 
 interop: requirements ## against the real libzt 1.8.4, in network namespaces (root, or unprivileged user namespaces)
-	$(SWIFT) build -c release --product zerotier
+	$(SWIFT) build -c release --product interop-node
 	Tests/InteropTests/run
 
 simulate: requirements ## whole simulated networks: SEED=first COUNT=how many

@@ -93,6 +93,9 @@ let package = Package(
             ],
             path: "Benchmarks/bench", swiftSettings: strict),
 
+        .executableTarget(
+            name: "interop-node", dependencies: ["ZeroTier"], path: "Tests/InteropTests/Node", swiftSettings: strict),
+
         .testTarget(name: "NetPrimitivesTests", dependencies: ["NetPrimitives"], swiftSettings: testing),
         .testTarget(
             name: "ZeroTierCryptoTests", dependencies: ["ZeroTierCrypto", "CCipherKernels", "NetPrimitives"],
@@ -116,9 +119,29 @@ let package = Package(
             ],
             swiftSettings: testing),
         .testTarget(name: "ZeroTierTests", dependencies: ["ZeroTier"], swiftSettings: testing),
-        .testTarget(name: "SimulationTests", dependencies: ["NetworkSimulator"], swiftSettings: testing),
+        .testTarget(
+            name: "SimulationTests", dependencies: ["NetworkSimulator", "ZeroTierWire", "NetPrimitives"],
+            swiftSettings: testing),
         .testTarget(name: "FuzzReplayTests", dependencies: ["FuzzBodies"], swiftSettings: testing),
         .testTarget(name: "RepositoryTests", swiftSettings: testing),
     ],
     cLanguageStandard: .c11
 )
+
+// `Fuzz/run` sets this: our targets with coverage and address checks, and libFuzzer's executable. Nobody else pays for it.
+if Context.environment["ZEROTIER_FUZZ"] != nil {
+    for target in package.targets {
+        if let settings = target.swiftSettings {
+            target.swiftSettings = settings + [.unsafeFlags(["-sanitize=fuzzer,address"])]
+        } else {
+            target.cSettings = [.unsafeFlags(["-fsanitize=address"])]
+        }
+    }
+    package.targets += [
+        .target(name: "CFuzzDriver", path: "Fuzz/CFuzzDriver"),
+        .executableTarget(
+            name: "fuzz", dependencies: ["FuzzBodies", "CFuzzDriver"], path: "Fuzz/fuzz",
+            swiftSettings: strict + [.unsafeFlags(["-sanitize=fuzzer,address", "-parse-as-library"])],
+            linkerSettings: [.unsafeFlags(["-sanitize=fuzzer,address"])]),
+    ]
+}

@@ -96,9 +96,9 @@ struct IPReassembly: ~Copyable {
         _ input: FragmentInput, packet: RawSpan, limits: StackLimits, lifetime: Duration, now: Now
     ) -> ReassemblyOutcome {
         let length = input.payload.count
-        // RFC 791: every part but the last is a multiple of eight; nothing may reach beyond 65535.
-        guard length > 0, !input.moreFragments || length % 8 == 0,
-            input.offset + length + input.headerLength <= 65_535
+        // RFC 791: every part but the last is a multiple of eight; nothing may reach beyond what the length field says.
+        let counted = IPReassembly.countedHeader(input.headerLength, input.key)
+        guard length > 0, !input.moreFragments || length % 8 == 0, input.offset + length + counted <= 65_535
         else { return .dropped(.fragmentMalformed) }
         let slot: SlotID
         if let known = index[input.key], datagrams.contains(known) {
@@ -135,11 +135,16 @@ struct IPReassembly: ~Copyable {
         guard let total = datagrams[slot].total, datagrams[slot].collected == total,
             let header = datagrams[slot].header
         else { return .stored }
-        guard header.count + total <= 65_535 else {
+        guard IPReassembly.countedHeader(header.count, input.key) + total <= 65_535 else {
             poison(slot)
             return .dropped(.fragmentMalformed)
         }
         return .complete(finish(slot, header, total))
+    }
+
+    // What the length field of the family counts of the header: all of it, or what is behind the 40 bytes of IPv6.
+    private static func countedHeader(_ length: Int, _ key: ReassemblyKey) -> Int {
+        key.source.isIPv4 ? length : length - IPv6Header.size
     }
 
     private enum Placement {

@@ -271,9 +271,14 @@ extension NetworkStack {
         }
         if let stream {
             let sequence = SequenceNumber(quoted.loadUInt32(at: quote.offset + 4))
+            let before = streams[stream].connection.interfaceSegmentSize
             streams[stream].connection.limitSegmentSize(
                 to: believed - streams[stream].headerLength - 20, sequence: sequence, now: now)
             settle(stream, now)
+            // The connection knows whether it sent what is quoted (RFC 5927 7.2).
+            guard streams.contains(stream), streams[stream].connection.interfaceSegmentSize < before else {
+                return drop(.unmatchedError)
+            }
         }
         let scoped = ScopedAddress(info.interface, quote.destination)
         if pathMTUs.lower(scoped, to: believed, limit: configuration.limits.pathMTUs, now: now.monotonic) {

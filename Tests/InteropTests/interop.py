@@ -58,12 +58,20 @@ class Runner:
             if not isinstance(error, lab.Failure):
                 traceback.print_exc()
             self.report("failed", name, "%s; %.1f s" % (error, time.monotonic() - start))
+            self.explain()
         else:
             self.report("passed", name, "; ".join([*notes, "%.1f s" % (time.monotonic() - start)]))
+
+    def explain(self):
+        """After a failure: what our nodes counted."""
+        for process in list(self.lab.processes):
+            if hasattr(process, "counters"):
+                print("      %s: %s" % (process.label, process.counters()), flush=True)
 
     def run(self, function, cases):
         self.left = list(cases)
         with lab.Lab() as network_lab:
+            self.lab = network_lab
             try:
                 function(self, network_lab)
             except Exception as error:
@@ -71,6 +79,7 @@ class Runner:
                     traceback.print_exc()
                 for name in list(self.left):
                     self.report("failed", name, "setup: %s" % error)
+                self.explain()
             if self.options.logs:
                 target = os.path.join(self.options.logs, function.__name__)
                 shutil.copytree(network_lab.directory, target, dirs_exist_ok=True)
@@ -83,7 +92,7 @@ def main():
     parser.add_argument("--list", action="store_true", help="print the names of the cases")
     parser.add_argument("--only", metavar="WORD", help="only stages with a case whose name holds the word")
     parser.add_argument("--repeat", type=int, default=1, metavar="N", help="run everything N times")
-    parser.add_argument("--zerotier", metavar="PATH", help="our command-line tool; without it only real with real")
+    parser.add_argument("--zerotier", metavar="PATH", help="our node, a built interop-node; without it only real with real")
     parser.add_argument("--rehearse", action="store_true", help="let real nodes play ours, to test the bench itself")
     parser.add_argument("--logs", metavar="DIRECTORY", help="keep what the nodes wrote")
     parser.add_argument("--bench", metavar="FILE", help="measure the real library with itself instead; JSON (- prints)")

@@ -82,24 +82,28 @@ class RealNode(lab.LineProcess):
     """One node of the real library, in its namespace. Every command of libzt_host.c is a call:
     node.call("tcp-connect", address=..., port=...) -> dict of its answer, all values text.
 
-    The methods from `start` on are what a stage needs of any node; ours.OurNode has the same."""
+    The methods from `start` on are what a stage needs of any node. Our node answers the same lines: ours.py derives
+    its class from this one."""
+
+    PROGRAM = HOST
+    LABEL = "real"
 
     def __init__(self, network_lab, place):
         self.place = place
         self.home = network_lab.path("home-" + place)
         os.makedirs(self.home, exist_ok=True)
-        super().__init__(network_lab, place, [HOST], label="real@" + place)
+        super().__init__(network_lab, place, [self.PROGRAM], label=self.LABEL + "@" + place)
 
-    def start(self, planet, port=9993, identity=None, **_):
-        """Starts the node; with a secret identity as that, else as the one in its home or a new one. The other
-        options are our node's and mean nothing here."""
-        self.planet, self.port = planet, port
+    def start(self, planet, port=9993, identity=None, protocol=None, **_):
+        """Starts the node; with a secret identity as that, else as the one in its home or a new one. The protocol to
+        announce is our node's option and means nothing to the real one."""
+        self.planet, self.port, self.protocol = planet, port, protocol
         if identity:
             with open(os.path.join(self.home, "identity.secret"), "w") as file:
                 file.write(identity)
             with open(os.path.join(self.home, "identity.public"), "w") as file:
                 file.write(public_part(identity))
-        self.call("start", home=self.home, planet=planet, port=port)
+        self.call("start", home=self.home, planet=planet, port=port, protocol=protocol)
         return self
 
     def online(self, timeout=30):
@@ -136,7 +140,7 @@ class RealNode(lab.LineProcess):
     def restarted(self):
         """Kills this node and starts another from the same home."""
         self.kill()
-        return RealNode(self.lab, self.place).start(self.planet, self.port)
+        return type(self)(self.lab, self.place).start(self.planet, self.port, protocol=self.protocol)
 
 
 def public_part(identity):

@@ -75,7 +75,7 @@ struct EchoTests {
                     etherType: EtherType.ipv4, bytes: bytes), now: network.now)
         }
         #expect(host.takeFrames(now: network.now).isEmpty)
-        #expect(host.stack.statistics.dropped(.ignoredControl) == 3)
+        #expect(host.stack.statistics.icmp4.dropped == 3)
     }
 
     @Test func `an unknown protocol is answered in both families, at most once a second`() throws {

@@ -148,16 +148,19 @@ struct StreamTests {
     @Test func `the more specific listener gets the connection`() throws {
         let network = try TestNetwork.pair()
         let (a, b) = (network.hosts[0], network.hosts[1])
-        #expect(b.stack.addAddress(IPPrefix(address("10.0.0.22"), length: 24), to: b.interface, now: network.now) == true)
+        #expect(
+            b.stack.addAddress(IPPrefix(address("10.0.0.22"), length: 24), to: b.interface, now: network.now) == true)
         let specific = try b.stack.tcpListen(on: endpoint("10.0.0.2", 80), backlog: 1, now: network.now)
         #expect(throws: StackError.addressInUse) {
             try b.stack.tcpListen(on: endpoint("0.0.0.0", 80), backlog: 1, now: network.now)
         }
         var options = SocketOptions()
         options.reusePort = true
-        let shared = try b.stack.tcpListen(on: endpoint("10.0.0.22", 81), backlog: 1, options: options, now: network.now)
+        let shared = try b.stack.tcpListen(
+            on: endpoint("10.0.0.22", 81), backlog: 1, options: options, now: network.now)
         let wild = try b.stack.tcpListen(on: endpoint("::", 81), backlog: 1, options: options, now: network.now)
-        for (target, port, expected) in [("10.0.0.2", 80, specific), ("10.0.0.22", 81, shared), ("10.0.0.2", 81, wild)] {
+        for (target, port, expected) in [("10.0.0.2", 80, specific), ("10.0.0.22", 81, shared), ("10.0.0.2", 81, wild)]
+        {
             _ = try a.stack.tcpConnect(to: endpoint(target, UInt16(port)), now: network.now)
             network.run(for: .milliseconds(50))
             #expect(try b.stack.accept(expected, now: network.now) != nil)
@@ -335,7 +338,9 @@ struct StreamTests {
             network.run(for: .milliseconds(100))
             for client in clients { a.stack.close(client, now: network.now) }
             network.run(for: .milliseconds(100))
-            while let server = try b.stack.accept(listener, now: network.now) { b.stack.close(server, now: network.now) }
+            while let server = try b.stack.accept(listener, now: network.now) {
+                b.stack.close(server, now: network.now)
+            }
             network.run(for: .milliseconds(100))
         }
         #expect(a.stack.timeWaitCount == 3)

@@ -171,7 +171,9 @@ struct TableTests {
         for seed in UInt64(0)..<20 {
             var source = RandomSource(seed: seed)
             var other = PortAllocator(range: 32_768...60_999, random: &source)
-            if let port = other.port(from: address("10.0.0.1"), to: remote, isFree: { _ in true }) { starts.insert(port) }
+            if let port = other.port(from: address("10.0.0.1"), to: remote, isFree: { _ in true }) {
+                starts.insert(port)
+            }
         }
         #expect(starts.count > 15)
     }
@@ -181,7 +183,8 @@ struct TableTests {
         let a = InterfaceID(SlotID(index: 1, generation: 1))
         let b = InterfaceID(SlotID(index: 2, generation: 1))
         func route(_ text: String, _ id: InterfaceID, _ metric: Int = 0, gateway: String? = nil) -> StackRoute {
-            StackRoute(IPPrefix(text) ?? IPPrefix(.anyIPv4, length: 0), interface: id,
+            StackRoute(
+                IPPrefix(text) ?? IPPrefix(.anyIPv4, length: 0), interface: id,
                 gateway: gateway.map { address($0) }, metric: metric)
         }
         table.insert(route("0.0.0.0/0", a, gateway: "10.0.0.254"))

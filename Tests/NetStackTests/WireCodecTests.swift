@@ -76,10 +76,12 @@ struct WireCodecTests {
         return bytes
     }
 
-    @Test(arguments: [
-        ([1, 1, 1, 0], nil), ([7, 7, 4, 0, 0, 0, 0, 0], nil), ([0x83, 4, 4, 0], .options), ([0x89, 4, 4, 0], .options),
-        ([7, 0, 0, 0], .options), ([7, 1, 0, 0], .options), ([7, 9, 0, 0], .options), ([1, 1, 1, 7], .options),
-    ] as [([UInt8], StackDropReason?)])
+    @Test(
+        arguments: [
+            ([1, 1, 1, 0], nil), ([7, 7, 4, 0, 0, 0, 0, 0], nil), ([0x83, 4, 4, 0], .options),
+            ([0x89, 4, 4, 0], .options),
+            ([7, 0, 0, 0], .options), ([7, 1, 0, 0], .options), ([7, 9, 0, 0], .options), ([1, 1, 1, 7], .options),
+        ] as [([UInt8], StackDropReason?)])
     func `IPv4 options are walked and source routes refused`(options: [UInt8], expected: StackDropReason?) {
         let bytes = ipv4(options: options)
         do {

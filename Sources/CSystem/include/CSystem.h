@@ -1,1 +1,138 @@
-/* Placeholder. */
+// What Swift's Glibc import does not offer: UDP segmentation offload, recvmmsg, control messages, epoll, timers,
+// interface lists, futexes. Numbers cross in host byte order; every failure returns a negated errno.
+// Read first: udp(7), epoll(7), timerfd_create(2), rtnetlink(7).
+
+#ifndef CSYSTEM_H
+#define CSYSTEM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// An IP address as two numbers (IPv4 in the low 32 bits of `low`), and a port.
+struct csystem_endpoint {
+    uint64_t high;
+    uint64_t low;
+    uint16_t port;
+    uint8_t is_ipv4;
+};
+
+// MARK: UDP
+
+// What the kernel granted to a new socket.
+struct csystem_udp_traits {
+    uint16_t port;             // The bound port.
+    uint8_t can_segment;       // UDP_SEGMENT is known to this kernel.
+    uint8_t coalesces;         // UDP_GRO is switched on.
+    uint32_t receive_buffer;   // Bytes of SO_RCVBUF as granted.
+};
+
+// Opens a non-blocking UDP socket bound to `local` (address and port may be zero). With `plain`, offloads stay off.
+// Returns the descriptor.
+int csystem_udp_open(const struct csystem_endpoint *local, int buffer_bytes, int plain,
+                     struct csystem_udp_traits *traits);
+
+// Sends `length` bytes to `to`, cut by the kernel into datagrams of `segment` bytes if that is not 0. `ttl` 0 is the
+// socket's default. Returns the bytes sent.
+long csystem_udp_send(int socket, const struct csystem_endpoint *to, const void *bytes, size_t length,
+                      uint16_t segment, uint8_t ttl);
+
+// One received message.
+struct csystem_received {
+    struct csystem_endpoint from;
+    uint32_t length;           // Bytes in the buffer.
+    uint32_t segment;          // Length of each coalesced datagram but the last; 0: one datagram.
+    uint8_t truncated;         // The message was longer than the buffer.
+};
+
+// The most buffers that one receive call takes.
+#define CSYSTEM_RECEIVE_MAXIMUM 32
+
+// Receives up to `count` messages, each into its own buffer of `capacity` bytes, without blocking. Returns how many.
+int csystem_udp_receive(int socket, void *const *buffers, size_t capacity, unsigned count,
+                        struct csystem_received *received);
+
+// MARK: Waiting
+
+#define CSYSTEM_READABLE 1
+#define CSYSTEM_WRITABLE 2
+
+struct csystem_ready {
+    uint64_t token;
+    uint32_t events;
+};
+
+int csystem_poller_open(void);
+// Watches a descriptor for CSYSTEM_READABLE and CSYSTEM_WRITABLE (level-triggered); 0 stops watching.
+int csystem_poller_watch(int poller, int descriptor, uint64_t token, uint32_t events, int is_new);
+// Waits until something is ready (`milliseconds` < 0: for ever). Returns how many entries were filled.
+int csystem_poller_wait(int poller, struct csystem_ready *ready, int maximum, int milliseconds);
+
+// A descriptor that becomes readable by `signal` and stays so until `drain`.
+int csystem_event_open(void);
+void csystem_event_signal(int event);
+void csystem_event_drain(int event);
+
+// A descriptor that becomes readable at an instant of `csystem_monotonic_nanoseconds`; 0 disarms.
+int csystem_timer_open(void);
+int csystem_timer_arm(int timer, uint64_t nanoseconds);
+void csystem_timer_drain(int timer);
+
+// Nanoseconds of a clock that goes on while the machine sleeps, and milliseconds since 1970.
+uint64_t csystem_monotonic_nanoseconds(void);
+int64_t csystem_unix_milliseconds(void);
+
+// MARK: Interfaces
+
+struct csystem_interface {
+    char name[32];
+    uint32_t index;
+    uint8_t is_loopback;
+    uint8_t is_point_to_point;
+    uint8_t is_temporary;      // Not usable as a lasting address: tentative, deprecated or privacy IPv6 address.
+    uint8_t prefix_length;
+    struct csystem_endpoint address;
+};
+
+// Fills in the addresses of all interfaces that are up. Returns how many there are, which may be more than `maximum`.
+int csystem_interfaces(struct csystem_interface *interfaces, int maximum);
+
+// A descriptor that becomes readable when an address or interface changes; `drain` empties it.
+int csystem_interface_watch_open(void);
+void csystem_interface_watch_drain(int watch);
+
+// MARK: Threads
+
+// Starts a thread that runs `body(context)`; the handle must be joined or detached once.
+int csystem_thread_start(void (*body)(void *), void *context, const char *name, uint64_t *handle);
+int csystem_thread_join(uint64_t handle);
+int csystem_thread_detach(uint64_t handle);
+
+// Parks the thread until `word` is not 0 or the time is over (`nanoseconds` < 0: for ever), then sets it to 0.
+// Returns 1 if it was unparked.
+int csystem_park(uint32_t *word, int64_t nanoseconds);
+void csystem_unpark(uint32_t *word);
+
+// MARK: Files and local sockets
+
+// Takes the exclusive lock of an open file without waiting.
+int csystem_lock_file(int descriptor);
+// Opens, creating if needed, a file with the mode given, whatever the umask says.
+int csystem_open_file(const char *path, int create, int exclusive, int truncate, int writable, unsigned mode);
+// A listening or connected Unix stream socket. The listener replaces a stale file and has mode 0600.
+int csystem_local_listen(const char *path);
+int csystem_local_connect(const char *path);
+int csystem_local_accept(int listener);
+// Sends without raising SIGPIPE.
+long csystem_local_send(int descriptor, const void *bytes, size_t length);
+// Waits until the descriptor is readable. Returns 1 if it is.
+int csystem_wait_readable(int descriptor, int milliseconds);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

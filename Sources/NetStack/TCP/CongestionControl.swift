@@ -84,7 +84,7 @@ struct CongestionControl: Sendable {
     }
 
     /// Recovery is complete.
-    mutating func finishRecovery() { window = max(min(window, threshold), segment) }
+    mutating func finishRecovery() { window = max(threshold, segment) }
 
     /// After a time-out the window begins at one segment.
     mutating func collapse() { window = segment }

@@ -110,7 +110,7 @@ extension Sender {
         case .reordering:
             timing.reorderingDeadline = nil
             detectLosses(time: time)
-            if scoreboard.lostBytes > 0 { enterRecovery(time: time) }
+            if scoreboard.lostBytes > 0 { enterRecovery(delivered: 0, time: time) }
         case .probe:
             timing.isProbeDue = true
             timing.roundBase = time

@@ -179,6 +179,9 @@ struct Receiver: ~Copyable {
         return true
     }
 
+    /// The start of the connection is over: ACKs may be delayed.
+    mutating func noteQuickOver() { quick = 0 }
+
     /// Data left right after data came: the application answers, so ACKs can travel with the answers.
     mutating func noteAnswer() { if unacknowledged > 0 { quick = 0 } }
 

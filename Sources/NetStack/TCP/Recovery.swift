@@ -139,7 +139,6 @@ extension Sender {
     mutating func detectLosses(time: Int) -> Int {
         guard usesSack, recovery.rackSentAt != .min else { return 0 }
         timing.reorderingDeadline = nil
-        guard scoreboard.sackedBytes > 0 else { return 0 }
         let window = reorderingWindow
         let wait = recovery.rackRoundTrip + window + (window > 0 ? TCPLimits.clockResolutionNanoseconds : 0)
         let (lost, remaining) = scoreboard.detectLosses(
@@ -148,12 +147,12 @@ extension Sender {
         return lost
     }
 
-    /// Something is lost: reduce once per window.
-    mutating func enterRecovery(time: Int) {
+    /// Something is lost: reduce once per window. `delivered`: bytes that the ACK at hand delivered.
+    mutating func enterRecovery(delivered: Int, time: Int) {
         guard recovery.phase == .open else { return }
         let window = congestion.window
         let threshold = congestion.threshold
-        let flight = max(outstanding - scoreboard.sackedBytes, 1)
+        let flight = max(outstanding - scoreboard.sackedBytes + delivered, 1)
         congestion.reduce()
         recovery.begin(
             .recovery, point: next, flight: flight, window: window, threshold: threshold,
@@ -161,7 +160,7 @@ extension Sender {
         timing.probeEnd = nil
         timing.isProbeDue = false
         congestion.window = recovery.proportionalWindow(
-            delivered: 0, inFlight: inFlight, threshold: congestion.threshold, segment: segmentSize, isSafe: false)
+            delivered: delivered, inFlight: inFlight, threshold: congestion.threshold, segment: segmentSize, isSafe: false)
     }
 
     /// A time-out: all is lost, begin again with one segment (RFC 5681 3.1).

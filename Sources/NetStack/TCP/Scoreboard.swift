@@ -22,8 +22,12 @@ struct DeliverySample: Sendable {
     var repeatedEnd = Int.min
     /// Something sent once was delivered after data behind it.
     var isReordered = false
+    /// The highest SACKed end before this ACK: its blocks come in any order.
+    private let highest: Int
 
-    mutating func note(_ record: Scoreboard.Record, to end: Int, highest: Int, isSack: Bool) {
+    init(highest: Int) { self.highest = highest }
+
+    mutating func note(_ record: Scoreboard.Record, to end: Int, isSack: Bool) {
         delivered += end - record.start
         if record.isRetransmitted {
             if !isSack { isRepeatAcknowledged = true }
@@ -69,7 +73,7 @@ struct Scoreboard: Sendable {
     private(set) var count = 0
     private(set) var sackedBytes = 0
     private(set) var lostBytes = 0
-    /// End of the highest SACKed record ever; data at or above it is not judged by loss detection.
+    /// End of the highest SACKed record ever.
     private(set) var highestSacked = Int.min
     // No record that ends at or before this offset is lost.
     private var lostHint = Int.min
@@ -101,7 +105,7 @@ struct Scoreboard: Sendable {
                 sackedBytes -= length
             } else {
                 if record.isLost { lostBytes -= length }
-                sample.note(record, to: end, highest: highestSacked, isSack: false)
+                sample.note(record, to: end, isSack: false)
             }
             if end < record.end {
                 self[0].start = end
@@ -115,7 +119,6 @@ struct Scoreboard: Sendable {
     /// Marks a range as received out of order. The caller has clamped it to what is in flight.
     mutating func sack(start: Int, end: Int, sample: inout DeliverySample) {
         guard start < end, count > 0 else { return }
-        let highest = highestSacked
         var index = self.index(of: start)
         if index < count, self[index].start < start, !self[index].isSacked {
             guard split(index, at: start) else { return }
@@ -130,7 +133,7 @@ struct Scoreboard: Sendable {
             let record = self[index]
             if record.isLost { lostBytes -= record.length }
             sackedBytes += record.length
-            sample.note(record, to: record.end, highest: highest, isSack: true)
+            sample.note(record, to: record.end, isSack: true)
             highestSacked = max(highestSacked, record.end)
             self[index].isSacked = true
             self[index].isLost = false
@@ -153,8 +156,10 @@ struct Scoreboard: Sendable {
         var lost = 0
         var remaining: Int?
         var index = 0
-        while index < count, self[index].start < highestSacked {
+        while index < count {
             let record = self[index]
+            // What lies behind a first transmission left after it: nothing further on is older than the delivered one.
+            if !record.isSacked, !record.isRetransmitted, record.sentAt > sentAt { break }
             if !record.isSacked, !record.isLost, (record.sentAt, record.end) <= (sentAt, end) {
                 let left = record.sentAt + wait - time
                 if left <= 0 {

@@ -37,7 +37,7 @@ extension Sender {
         timing.silentWindowProbes = 0
         let before = acknowledged
         let isWindowMoved = updateWindow(ack)
-        var sample = DeliverySample()
+        var sample = DeliverySample(highest: scoreboard.highestSacked)
         if ack.offset > before { advance(to: ack.offset, sample: &sample, time: time) }
         let isDuplicateReported = usesSack && ack.sackBlocks.count > 0 && apply(ack, sample: &sample)
         if sample.delivered > 0 { measure(sample, ack, time: time) }
@@ -157,8 +157,9 @@ extension Sender {
         switch recovery.phase {
         case .open:
             if scoreboard.lostBytes > 0 {
-                enterRecovery(time: time)
-            } else {
+                enterRecovery(delivered: delivered, time: time)
+            } else if advanced > 0 || recovery.isReorderingSeen {
+                // What only a SACK delivered may be the first sign of a loss: no growth for it.
                 grow(delivered, time: time)
             }
         case .recovery:

@@ -21,6 +21,11 @@ struct SentSegment: CustomStringConvertible {
     }
 }
 
+/// `#require` for values that come from mutating calls or spans.
+func needed<Value>(_ value: Value?, sourceLocation: SourceLocation = #_sourceLocation) throws -> Value {
+    try #require(value, sourceLocation: sourceLocation)
+}
+
 func bytes(_ count: Int, from first: Int = 0) -> [UInt8] { (first..<first + count).map { UInt8($0 % 251) } }
 
 extension Now {

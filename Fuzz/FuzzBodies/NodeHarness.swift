@@ -1,0 +1,143 @@
+//  One whole node at the end of a link that the input controls.
+
+import NetPrimitives
+import NetStack
+import ZeroTierEthernet
+import ZeroTierNode
+import ZeroTierPeers
+import ZeroTierWire
+
+/// A datagram that left a node.
+struct SentDatagram {
+    var path: PhysicalPath
+    var bytes: [UInt8]
+}
+
+/// A node under test, its clock and its link.
+struct NodeHarness: ~Copyable {
+    var node: Node
+    let endpoint: SocketEndpoint
+    var now = FuzzFixture.start
+    /// What came out since the owner last looked.
+    var outbox: [SentDatagram] = []
+    /// What the owner's worker says of identities.
+    var identitiesAreValid = true
+    private var batch = TransmitBatch()
+    private var inbound = ReceiveBatch()
+    private var idlePolls = 0
+
+    /// Bounds so small that an input of some hundred bytes reaches them.
+    static func configuration() -> NodeConfiguration {
+        var configuration = NodeConfiguration(planet: FuzzFixture.planet)
+        configuration.peers.limits.peers = 8
+        configuration.peers.limits.pendingValidations = 4
+        configuration.peers.limits.relaySources = 4
+        configuration.peers.limits.introducedPairs = 4
+        configuration.peers.limits.incompletePackets = 6
+        configuration.peers.limits.incompletePacketsPerSource = 3
+        configuration.peers.limits.lookups = 6
+        configuration.peers.limits.waitingInbound = 6
+        configuration.peers.limits.waitingOutbound = 6
+        configuration.peers.limits.expectedReplies = 16
+        configuration.peers.limits.controlPackets = 24
+        configuration.peers.limits.events = 48
+        configuration.ethernet.likesPerPeer = 8
+        configuration.ethernet.likesTotal = 16
+        configuration.ethernet.membersPerNetwork = 6
+        configuration.ethernet.packetQueue = 24
+        configuration.ethernet.localQueue = 12
+        configuration.stack = StackHarness.configuration
+        return configuration
+    }
+
+    init(_ identity: Identity, at endpoint: SocketEndpoint, seed: UInt64) {
+        self.endpoint = endpoint
+        node = Node(
+            identity: identity, configuration: NodeHarness.configuration(), random: RandomSource(seed: seed),
+            now: FuzzFixture.start)
+        node.setLocalEndpoints([endpoint])
+    }
+
+    // MARK: In
+
+    /// Gives the node the datagrams of one receive buffer.
+    mutating func receive(_ datagrams: [[UInt8]], from remote: SocketEndpoint) {
+        inbound.clear()
+        let path = PhysicalPath(localSocket: 0, remote: remote)
+        for bytes in datagrams where !bytes.isEmpty { _ = bytes.withBytes { inbound.append($0, path: path) } }
+        batch.clear()
+        node.receive(&inbound, replies: &batch, now: now)
+        collect()
+        pump()
+    }
+
+    // MARK: Time
+
+    /// Moves the clock and does what is due.
+    mutating func move(to instant: MonotonicInstant) {
+        if instant > now.monotonic {
+            now = now.advanced(by: instant - now.monotonic)
+            idlePolls = 0
+        }
+        node.handleDeadlines(now: now)
+        idlePolls += 1
+        pump()
+        if let next = node.nextDeadline(), next <= now.monotonic {
+            precondition(idlePolls < 64, "a deadline that is due again and again")
+        }
+    }
+
+    /// Lets time pass, deadline by deadline; after `polls` of them the rest in one leap.
+    mutating func advance(_ duration: Duration, polls: Int = 64) {
+        let end = now.monotonic + duration
+        var count = 0
+        while count < polls, let deadline = node.nextDeadline(), deadline <= end {
+            move(to: deadline)
+            count += 1
+        }
+        move(to: end)
+    }
+
+    // MARK: Out
+
+    /// Everything that an owner does after each call.
+    mutating func pump() {
+        var rounds = 0
+        while true {
+            rounds += 1
+            precondition(rounds < 1024, "a node that never falls silent")
+            while case .validate(_, let ticket)? = node.nextJob() {
+                batch.clear()
+                node.complete(ticket, isValid: identitiesAreValid, replies: &batch, now: now)
+                collect()
+            }
+            var events = 0
+            while node.nextEvent(now: now) != nil { events += 1 }
+            precondition(events <= NodeLimits.events + 256, "events without end")
+            batch.clear()
+            node.transmit(into: &batch, now: now)
+            if batch.isEmpty { break }
+            collect()
+        }
+        checkBounds()
+    }
+
+    private mutating func collect() {
+        batch.forEachDatagram { path, bytes in
+            precondition(
+                !bytes.isEmpty && bytes.byteCount <= ProtocolLimits.physicalMTU, "a datagram beyond the path MTU")
+            precondition(path.remote.port != 0, "a datagram to port 0")
+            outbox.append(SentDatagram(path: path, bytes: bytes.copyBytes()))
+        }
+        batch.clear()
+    }
+
+    private func checkBounds() {
+        let limits = NodeHarness.configuration()
+        // Roots of the planet and of moons come on top.
+        precondition(node.peers.peerCount <= limits.peers.limits.peers + 16, "more peers than allowed")
+        precondition(node.ethernet.likeCount <= limits.ethernet.likesTotal, "more subscriptions than allowed")
+        precondition(node.ethernet.packetCount <= limits.ethernet.packetQueue, "a queue beyond its bound")
+        precondition(node.stack.socketCount <= 64 && node.stack.neighbourCount <= 16)
+    }
+}

@@ -1,0 +1,55 @@
+//  Whether each pair that talks is reached as the oracle says.
+
+import NetPrimitives
+
+/// Compares what is with what must be.
+package enum ReachabilityChecker {
+    /// What is not as it must be: a line for each direction of each pair that pings. `fresh`: how old an answer may be.
+    package static func differences(_ simulation: Simulation, fresh: Duration) -> [String] {
+        var result: [String] = []
+        for ping in simulation.workload.pings {
+            let from = simulation.hosts[ping.from]
+            let to = simulation.hosts[ping.to]
+            let expected = simulation.reach(from, to)
+            let isAnswered = ping.lastAnswer.map { simulation.time - $0 <= fresh } ?? false
+            let isDirect = from.isDirect(to: to, simulation.time) ?? false
+            let actual: Reach = isDirect ? .direct : isAnswered ? .relayed : .impossible
+            if actual != expected || isAnswered != (expected != .impossible) {
+                result.append(
+                    "\(from.name) \(simulation.describe(from)) to \(to.name) \(simulation.describe(to)): "
+                        + "\(expected) expected, found \(actual)\(isAnswered ? "" : ", no answers")")
+            }
+        }
+        return result
+    }
+
+    /// The same without pings: only whether pairs are direct.
+    package static func idleDifferences(_ simulation: Simulation) -> [String] {
+        var result: [String] = []
+        for ping in simulation.workload.pings {
+            let from = simulation.hosts[ping.from]
+            let to = simulation.hosts[ping.to]
+            let isDirect = from.isDirect(to: to, simulation.time) ?? false
+            if isDirect != (simulation.reach(from, to) == .direct) {
+                result.append(
+                    "\(from.name) \(simulation.describe(from)) to \(to.name) \(simulation.describe(to)): "
+                        + "\(isDirect ? "direct" : "not direct") when idle")
+            }
+        }
+        return result
+    }
+}
+
+extension Simulation {
+    /// Where a host is, for people.
+    package func describe(_ host: SimulatedHost) -> String {
+        switch host.placement {
+        case .open: return "(open)"
+        case .blocked: return "(blocked)"
+        case .behind(let nat):
+            let model = nats[nat].model
+            let options = (model.hairpins ? " hairpin" : "") + (model.isolatesHosts ? " isolated" : "")
+            return "(behind \(nat): \(model.kind)\(options))"
+        }
+    }
+}

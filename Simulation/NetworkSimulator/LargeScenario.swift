@@ -1,0 +1,69 @@
+//  500 nodes behind 3 roots: all come online, some talk, then there is silence.
+
+import NetPrimitives
+
+/// One large network.
+struct LargeScenario {
+    private static let nodes = 500
+    private static let pairs = 40
+    private static let onlineLimit = Duration.seconds(60)
+    private static let talk = Duration.seconds(40)
+    private static let silence = Duration.seconds(60)
+
+    private let simulation: Simulation
+    private var leaves: [SimulatedHost] { simulation.hosts.filter { !$0.isRoot } }
+
+    init(_ simulation: Simulation) { self.simulation = simulation }
+
+    func run() -> String {
+        build()
+        let began = simulation.time
+        simulation.run(for: LargeScenario.onlineLimit) { $0.hosts.allSatisfy(\.isOnline) }
+        let online = simulation.time - began
+        for host in leaves where !host.isOnline { simulation.fail("\(host.name) is not online") }
+        talk()
+        simulation.workload.stopPings()
+        simulation.run(for: .seconds(15))
+        let traffic = TrafficChecker(simulation)
+        simulation.run(for: LargeScenario.silence)
+        simulation.failAll(traffic.idleFindings(simulation), "not quiet")
+        simulation.failAll(ReachabilityChecker.idleDifferences(simulation), "idle")
+        return "\(leaves.count) nodes online after \(online.milliseconds) ms, \(simulation.datagramCount) datagrams"
+    }
+
+    private func build() {
+        for _ in 0..<3 { simulation.addRoot() }
+        simulation.makePlanet()
+        for index in 0..<LargeScenario.nodes {
+            let host = simulation.addHost(
+                at: place(index), link: LinkModel(latency: .milliseconds(simulation.draw(1...50))))
+            simulation.join(host, Simulation.adHocNetwork)
+        }
+        for root in simulation.hosts where root.isRoot { simulation.start(root) }
+        for host in leaves { simulation.after(.milliseconds(simulation.draw(0...10_000))) { $0.start(host) } }
+    }
+
+    // A fifth is on the internet, the others are in fives behind translators.
+    private func place(_ index: Int) -> Placement {
+        if index % 5 == 0 { return .open }
+        if simulation.nats.isEmpty || simulation.drawOne(in: 4) {
+            var model = NATModel(simulation.draw(from: NATKind.allCases))
+            model.preservesPorts = simulation.drawOne(in: 2)
+            return .behind(nat: simulation.addNAT(model))
+        }
+        return .behind(nat: simulation.nats.count - 1)
+    }
+
+    private func talk() {
+        let hosts = leaves
+        for _ in 0..<LargeScenario.pairs {
+            let first = simulation.draw(from: hosts)
+            let second = simulation.draw(from: hosts)
+            guard first !== second else { continue }
+            simulation.workload.ping(from: first, to: second, on: Simulation.adHocNetwork, simulation)
+            simulation.workload.ping(from: second, to: first, on: Simulation.adHocNetwork, simulation)
+        }
+        simulation.run(for: LargeScenario.talk) { ReachabilityChecker.differences($0, fresh: .seconds(2)).isEmpty }
+        simulation.failAll(ReachabilityChecker.differences(simulation, fresh: .seconds(2)), "reachability")
+    }
+}

@@ -1,0 +1,105 @@
+//  One computer: a node, where it is plugged in, its clocks, its disk, and what it runs.
+
+package import NetPrimitives
+package import ZeroTierNode
+import ZeroTierPeers
+package import ZeroTierWire
+
+/// A host and its node.
+package final class SimulatedHost {
+    package let index: Int
+    package let identity: Identity
+    package let placement: Placement
+    /// The address of its own interface: private behind a translator.
+    let address: IPAddress
+    package let isRoot: Bool
+    /// The ports of its UDP sockets; the position is the socket's number.
+    package internal(set) var ports: [UInt16]
+    var uplink: Link
+    var downlink: Link
+
+    package internal(set) var node: Node
+    package internal(set) var isRunning = false
+    /// How often the node was started.
+    package internal(set) var epoch = 0
+    package internal(set) var networks: [NetworkID] = []
+    /// What outlives the node: its state directory.
+    var disk: [StateObject: [UInt8]] = [:]
+    var random: RandomSource
+    /// How much the monotonic clock is ahead of the simulation's.
+    let monotonicSkew: Duration
+    /// How much the wall clock is wrong.
+    let wallSkewMilliseconds: Int64
+    /// When the node is to be woken, in the simulation's time.
+    var wake: MonotonicInstant?
+    /// Wake-ups at one and the same instant, to catch a machine that spins.
+    var wakesAtOnce = (at: MonotonicInstant.zero, count: 0)
+    /// When the one thread that validates identities is free.
+    var workerFreeAt = MonotonicInstant.zero
+
+    package internal(set) var isOnline = false
+    /// When the node became online last.
+    package internal(set) var onlineSince: MonotonicInstant?
+    /// Datagrams sent, and those of the current second.
+    package internal(set) var datagramsSent = 0
+    var second = (number: UInt64(0), datagrams: 0)
+    package internal(set) var busiestSecond = 0
+
+    init(
+        index: Int, identity: Identity, placement: Placement, address: IPAddress, isRoot: Bool, ports: [UInt16],
+        link: LinkModel, random: RandomSource
+    ) {
+        var random = random
+        self.index = index
+        self.identity = identity
+        self.placement = placement
+        self.address = address
+        self.isRoot = isRoot
+        self.ports = ports
+        uplink = Link(link)
+        downlink = Link(link)
+        monotonicSkew = .nanoseconds(random.next(below: 1_000_000_000_000_000))
+        wallSkewMilliseconds = Int64(random.next(below: 20_000)) - 10_000
+        node = Node(
+            identity: identity, configuration: NodeConfiguration(planet: nil), random: random.fork(),
+            now: Now(monotonic: .zero, unixMilliseconds: 0))
+        self.random = random
+    }
+
+    /// What the host's clocks show.
+    func clock(_ time: MonotonicInstant) -> Now {
+        Now(
+            monotonic: time + monotonicSkew,
+            unixMilliseconds: Simulation.epochMilliseconds + Int64(time.nanoseconds / 1_000_000) + wallSkewMilliseconds)
+    }
+
+    /// The node's name in messages.
+    package var name: String { "\(isRoot ? "root" : "host") \(index) \(identity.address)" }
+
+    package var link: LinkModel {
+        get { uplink.model }
+        set {
+            uplink.model = newValue
+            downlink.model = newValue
+        }
+    }
+
+    /// Whether the access line is cut.
+    package var isCut: Bool {
+        get { uplink.isCut }
+        set {
+            uplink.isCut = newValue
+            downlink.isCut = newValue
+        }
+    }
+
+    /// Whether this node sends to another directly now; nil when it does not know it.
+    package func isDirect(to other: SimulatedHost, _ time: MonotonicInstant) -> Bool? {
+        node.peers.snapshot(of: other.identity.address, now: clock(time))?.isDirect
+    }
+
+    /// Physical paths of all peers.
+    func pathCount(_ time: MonotonicInstant) -> Int {
+        node.peers.snapshots(now: clock(time)).reduce(0) { $0 + $1.paths.count }
+    }
+}

@@ -1,0 +1,362 @@
+//  A whole network in one process and one thread: virtual time, one seed, and the code that ships. Nothing here reads a
+//  clock, a file or the system's randomness, so a seed says everything.
+//
+//      node --transmit--> uplink --> translator --> internet --> translator --> downlink --receive--> node
+
+package import NetPrimitives
+package import ZeroTierNode
+import ZeroTierPeers
+package import ZeroTierWire
+
+/// A datagram between two hosts.
+struct Datagram {
+    var bytes: [UInt8]
+    /// As the receiver sees it.
+    var source: SocketEndpoint
+    var destination: SocketEndpoint
+}
+
+/// What happens at an instant.
+enum SimulationEvent {
+    /// A datagram has left the sender's line.
+    case internet(Datagram)
+    /// A datagram has passed the receiver's line.
+    case arrival(host: Int, Datagram)
+    case wake(host: Int)
+    case jobDone(host: Int, epoch: Int, JobTicket, isValid: Bool)
+    case action((Simulation) -> Void)
+}
+
+/// The simulated world.
+package final class Simulation {
+    /// The wall clock at the start: 2026-01-01.
+    static let epochMilliseconds: Int64 = 1_767_225_600_000
+    /// Wake-ups of one node at one instant that are taken as spinning.
+    static let wakesAtOnceLimit = 1000
+    /// UDP payload that no datagram may exceed (vl1 14).
+    static let datagramLimit = 1432
+    /// Failures kept.
+    static let failureLimit = 20
+
+    package let seed: UInt64
+    let fixture: IdentityFixture
+    package private(set) var time = MonotonicInstant(nanoseconds: 1_000_000_000)
+    package internal(set) var hosts: [SimulatedHost] = []
+    var nats: [SimulatedNAT] = []
+    package private(set) var digest = TraceDigest()
+    /// What was found wrong.
+    package private(set) var failures: [String] = []
+    package private(set) var datagramCount = 0
+    /// The planet that lists the roots; made by `makePlanet`.
+    package internal(set) var planet: World?
+    /// What runs on the hosts.
+    package let workload = Workload()
+    /// Called with a line for each thing that happens, for a person who looks for a cause.
+    package var log: ((String) -> Void)?
+    /// Changes a node's configuration before it starts.
+    package var configure: ((inout NodeConfiguration) -> Void)?
+
+    /// For topology and faults; the network's own dice are another source, so that they do not shift each other.
+    package var random: RandomSource
+    var networkRandom: RandomSource
+    private var events = EventQueue<SimulationEvent>()
+    private var received = ReceiveBatch()
+    private var outgoing = TransmitBatch()
+    private var replies = TransmitBatch()
+    var hostsByAddress: [IPAddress: Int] = [:]
+    var natsByAddress: [IPAddress: Int] = [:]
+    /// By translator.
+    var hostsBehind: [[SimulatedHost]] = []
+    private var identitiesUsed = 0
+    private var validations: [Identity: Bool] = [:]
+
+    /// Makes an empty world.
+    package init(seed: UInt64, fixture: IdentityFixture) {
+        self.seed = seed
+        self.fixture = fixture
+        var source = RandomSource(seed: seed)
+        random = source.fork()
+        networkRandom = source.fork()
+        // Every seed takes other identities, in another order of addresses.
+        identitiesUsed = source.next(below: max(1, fixture.identities.count))
+    }
+
+    // MARK: Failures
+
+    /// Something is wrong.
+    package func fail(_ text: String) {
+        guard failures.count < Simulation.failureLimit else { return }
+        let line = "\(seconds) s: \(text)"
+        failures.append(line)
+        note("FAILURE \(line)")
+    }
+
+    func note(_ text: @autoclosure () -> String) {
+        guard let log else { return }
+        log("\(seconds) \(text())")
+    }
+
+    /// Virtual seconds since the start, to the millisecond.
+    package var seconds: String {
+        let milliseconds = time.nanoseconds / 1_000_000
+        let rest = String(milliseconds % 1000)
+        return "\(milliseconds / 1000)." + String(repeating: "0", count: 3 - rest.count) + rest
+    }
+
+    /// The next identity of the fixture.
+    func nextIdentity() -> Identity {
+        defer { identitiesUsed += 1 }
+        return fixture.identities[identitiesUsed % fixture.identities.count]
+    }
+
+    // MARK: Time
+
+    /// Does something later.
+    package func after(_ delay: Duration, _ action: @escaping (Simulation) -> Void) {
+        events.schedule(.action(action), at: time + delay)
+    }
+
+    func schedule(_ event: SimulationEvent, at instant: MonotonicInstant) { events.schedule(event, at: instant) }
+
+    /// Lets time pass.
+    package func run(for duration: Duration) { run(until: time + duration) }
+
+    /// Lets time pass up to an instant, unless `isDone` says that it is enough. `isDone` is asked every 250 ms.
+    @discardableResult
+    package func run(for duration: Duration, until isDone: (Simulation) -> Bool) -> Bool {
+        let end = time + duration
+        while time < end {
+            run(until: min(end, time + .milliseconds(250)))
+            if isDone(self) { return true }
+        }
+        return isDone(self)
+    }
+
+    private func run(until end: MonotonicInstant) {
+        while let (instant, event) = events.popNext(until: end) {
+            time = instant
+            perform(event)
+        }
+        time = end
+    }
+
+    private func perform(_ event: SimulationEvent) {
+        switch event {
+        case .internet(let datagram): crossInternet(datagram)
+        case .arrival(let index, let datagram): deliver(datagram, to: hosts[index])
+        case .wake(let index): wake(hosts[index])
+        case .jobDone(let index, let epoch, let ticket, let isValid):
+            let host = hosts[index]
+            guard host.isRunning, host.epoch == epoch else { return }
+            replies.clear()
+            host.node.complete(ticket, isValid: isValid, replies: &replies, now: host.clock(time))
+            sendReplies(of: host)
+            drain(host)
+        case .action(let action): action(self)
+        }
+    }
+
+    // MARK: Nodes
+
+    /// Starts a host's node: with what is on its disk, and joined to its networks.
+    package func start(_ host: SimulatedHost) {
+        guard !host.isRunning else { return }
+        var configuration = NodeConfiguration(planet: planet)
+        configure?(&configuration)
+        host.isRunning = true
+        host.isOnline = false
+        host.epoch += 1
+        let now = host.clock(time)
+        host.node = Node(
+            identity: host.identity, configuration: configuration, random: host.random.fork(), now: now)
+        host.node.setLocalEndpoints(host.ports.map { SocketEndpoint(host.address, port: $0) })
+        let names = host.disk.keys.compactMap { name -> Address? in
+            if case .peer(let address) = name { return address }
+            return nil
+        }
+        for name in names.sorted() {
+            if let record = host.disk[.peer(name)] { _ = host.node.importPeer(record, now: now) }
+        }
+        for network in host.networks { _ = host.node.join(network, saved: host.disk[.network(network)], now: now) }
+        note("\(host.name) starts, ports \(host.ports)")
+        record(event: 1, host)
+        workload.hostStarted(host, self)
+        drain(host)
+    }
+
+    /// Ends a host's node. A clean end writes its peers to disk, a crash does not.
+    package func stop(_ host: SimulatedHost, isClean: Bool) {
+        guard host.isRunning else { return }
+        if isClean {
+            for (address, record) in host.node.peers.exportPeers() { host.disk[.peer(address)] = record }
+        }
+        host.isRunning = false
+        host.isOnline = false
+        note("\(host.name) stops\(isClean ? "" : " (crash)")")
+        record(event: 2, host)
+        workload.hostStopped(host, self)
+    }
+
+    /// Ends and starts a host's node, with new ports if they are given.
+    package func restart(_ host: SimulatedHost, ports: [UInt16]? = nil, isClean: Bool = true, pause: Duration = .zero) {
+        stop(host, isClean: isClean)
+        if let ports { host.ports = ports }
+        if pause == .zero { start(host) } else { after(pause) { $0.start(host) } }
+    }
+
+    /// Joins a running or future node to a network.
+    package func join(_ host: SimulatedHost, _ network: NetworkID) {
+        guard !host.networks.contains(network) else { return }
+        host.networks.append(network)
+        guard host.isRunning else { return }
+        _ = host.node.join(network, now: host.clock(time))
+        drain(host)
+    }
+
+    private func wake(_ host: SimulatedHost) {
+        guard host.isRunning, let wake = host.wake, wake <= time else { return }
+        host.wake = nil
+        if host.wakesAtOnce.at == time { host.wakesAtOnce.count += 1 } else { host.wakesAtOnce = (time, 1) }
+        guard host.wakesAtOnce.count < Simulation.wakesAtOnceLimit else {
+            fail("\(host.name) spins: its deadline never leaves the present")
+            stop(host, isClean: false)
+            return
+        }
+        host.node.handleDeadlines(now: host.clock(time))
+        drain(host)
+    }
+
+    private func deliver(_ datagram: Datagram, to host: SimulatedHost) {
+        guard host.isRunning, let socket = host.ports.firstIndex(of: datagram.destination.port) else { return }
+        received.clear()
+        let path = PhysicalPath(localSocket: Int32(socket), remote: datagram.source)
+        let isTaken = datagram.bytes.withBytes { received.append($0, path: path) }
+        guard isTaken else { return }
+        replies.clear()
+        host.node.receive(&received, replies: &replies, now: host.clock(time))
+        sendReplies(of: host)
+        drain(host)
+    }
+
+    /// Takes everything out of a node that it has to give, and arms its timer. Called after whatever was done to it.
+    package func drain(_ host: SimulatedHost) {
+        guard host.isRunning else { return }
+        let now = host.clock(time)
+        for round in 0... {
+            outgoing.clear()
+            host.node.transmit(into: &outgoing, now: now)
+            var isQuiet = outgoing.isEmpty
+            outgoing.forEachDatagram { path, bytes in send(bytes, by: path, from: host) }
+            while let event = host.node.nextEvent(now: now) {
+                isQuiet = false
+                handle(event, of: host)
+            }
+            while let job = host.node.nextJob() { begin(job, on: host) }
+            if isQuiet || !host.isRunning { break }
+            if round == Simulation.wakesAtOnceLimit {
+                fail("\(host.name) always has something more to send")
+                stop(host, isClean: false)
+                return
+            }
+        }
+        arm(host)
+    }
+
+    private func sendReplies(of host: SimulatedHost) {
+        replies.forEachDatagram { path, bytes in send(bytes, by: path, from: host) }
+    }
+
+    private func arm(_ host: SimulatedHost) {
+        guard let deadline = host.node.nextDeadline(), deadline != .distantFuture else { return }
+        let instant = max(time, deadline + (.zero - host.monotonicSkew))
+        if let wake = host.wake, wake <= instant { return }
+        host.wake = instant
+        schedule(.wake(host: host.index), at: instant)
+    }
+
+    private func begin(_ job: PeerJob, on host: SimulatedHost) {
+        switch job {
+        case .validate(let identity, let ticket):
+            let isValid = validations[identity] ?? fixture.isValid(identity)
+            validations[identity] = isValid
+            let start = max(host.workerFreeAt, time)
+            host.workerFreeAt = start + .milliseconds(17)
+            schedule(
+                .jobDone(host: host.index, epoch: host.epoch, ticket, isValid: isValid), at: host.workerFreeAt)
+        }
+    }
+
+    // MARK: What nodes say
+
+    private func handle(_ event: NodeEvent, of host: SimulatedHost) {
+        switch event {
+        case .online:
+            host.isOnline = true
+            host.onlineSince = time
+            record(event: 3, host)
+            note("\(host.name) online")
+        case .offline:
+            host.isOnline = false
+            record(event: 4, host)
+            note("\(host.name) offline")
+        case .identityCollision: fail("\(host.name): identity collision")
+        case .peerDirect(let address, let endpoint):
+            record(event: 5, host, address.value)
+            note("\(host.name) direct to \(address) at \(endpoint)")
+        case .peerRelayed(let address):
+            record(event: 6, host, address.value)
+            note("\(host.name) relayed to \(address)")
+        case .peerExpired(let address):
+            record(event: 7, host, address.value)
+            note("\(host.name) forgets \(address)")
+        case .store(let object, let bytes): host.disk[object] = bytes
+        case .delete(let object): host.disk[object] = nil
+        case .addressConflict(let network, let address, let mac):
+            fail("\(host.name): address \(address) of network \(network) is also used by \(mac)")
+        case .networkStatus(let network, let status):
+            record(event: 8, host)
+            note("\(host.name) network \(network) \(status)")
+        case .networkChanged, .networkLeft, .addressReady, .userMessage: break
+        case .socket, .echoReply, .echoFailed, .echoTimedOut: workload.handle(event, of: host, self)
+        }
+    }
+
+    private func record(event: UInt64, _ host: SimulatedHost, _ detail: UInt64 = 0) {
+        digest.add(time.nanoseconds)
+        digest.add(event << 56 | UInt64(host.index))
+        digest.add(detail)
+    }
+
+    // MARK: What leaves a host
+
+    private func send(_ bytes: RawSpan, by path: PhysicalPath, from host: SimulatedHost) {
+        for (socket, port) in host.ports.enumerated()
+        where path.localSocket == PhysicalPath.anySocket || path.localSocket == Int32(socket) {
+            let source = SocketEndpoint(host.address, port: port)
+            inspect(bytes, from: source, to: path.remote, host)
+            let datagram = Datagram(bytes: bytes.copyBytes(), source: source, destination: path.remote)
+            leave(datagram, timeToLive: path.timeToLive, host)
+        }
+    }
+
+    // Every datagram passes here: the digest, and what may never be seen on a wire.
+    private func inspect(
+        _ bytes: RawSpan, from source: SocketEndpoint, to destination: SocketEndpoint, _ host: SimulatedHost
+    ) {
+        digest.add(time.nanoseconds)
+        digest.add(source)
+        digest.add(destination)
+        if digest.add(bytes, lookingFor: StreamContent.markerWord) {
+            fail("\(host.name) sent plaintext to \(destination)")
+        }
+        if bytes.byteCount > Simulation.datagramLimit {
+            fail("\(host.name) sent a datagram of \(bytes.byteCount) bytes")
+        }
+        datagramCount += 1
+        host.datagramsSent += 1
+        let second = time.nanoseconds / 1_000_000_000
+        if host.second.number != second { host.second = (second, 0) }
+        host.second.datagrams += 1
+        host.busiestSecond = max(host.busiestSecond, host.second.datagrams)
+    }
+}

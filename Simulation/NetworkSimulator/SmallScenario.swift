@@ -1,0 +1,205 @@
+//  A handful of nodes behind translators of all kinds, with streams and pings between some, and faults as drawn.
+
+import NetPrimitives
+import ZeroTierWire
+
+/// One small network.
+struct SmallScenario {
+    private static let safety = Duration.seconds(40)
+    /// Streams may have backed off for long when the faults end.
+    private static let livenessLimit = Duration.seconds(150)
+    /// How long what has come about must hold.
+    private static let stability = Duration.seconds(5)
+    private static let settling = Duration.seconds(12)
+    private static let silence = Duration.seconds(40)
+
+    private let simulation: Simulation
+    private var roots: [SimulatedHost] { simulation.hosts.filter(\.isRoot) }
+    private var leaves: [SimulatedHost] { simulation.hosts.filter { !$0.isRoot } }
+
+    init(_ simulation: Simulation) { self.simulation = simulation }
+
+    func run() -> String {
+        build()
+        planTraffic()
+        planFaults()
+        let busy = TrafficChecker(simulation)
+        simulation.run(for: SmallScenario.safety)
+        heal()
+        let healed = simulation.time
+        live()
+        let took = simulation.time - healed
+        let datagrams = simulation.datagramCount
+        simulation.failAll(busy.busyFindings(simulation), "too much traffic")
+        beIdle()
+        simulation.failAll(MembershipChecker.findings(simulation), "membership")
+        return summary(took, datagrams)
+    }
+
+    // MARK: Topology
+
+    private func build() {
+        for _ in 0..<simulation.draw(1...3) { simulation.addRoot(link: drawLink(isRoot: true)) }
+        simulation.makePlanet()
+        let count = drawCount()
+        for _ in 0..<count {
+            let ports = simulation.drawOne(in: 4) ? [UInt16(9993), 29_993] : [9993]
+            let host = simulation.addHost(at: drawPlacement(), link: drawLink(isRoot: false), ports: ports)
+            // The first two are members, so that there is a network.
+            if leaves.count <= 2 || !simulation.drawOne(in: 8) { simulation.join(host, Simulation.adHocNetwork) }
+        }
+        for root in roots { simulation.start(root) }
+        for host in leaves {
+            simulation.after(.milliseconds(simulation.draw(0...5000))) { $0.start(host) }
+        }
+    }
+
+    // Mostly few: they show as much and cost less.
+    private func drawCount() -> Int {
+        simulation.drawOne(in: 4) ? simulation.draw(9...20) : simulation.draw(2...8)
+    }
+
+    private func drawPlacement() -> Placement {
+        if !simulation.nats.isEmpty, simulation.drawOne(in: 4) {
+            return .behind(nat: simulation.draw(0...simulation.nats.count - 1))
+        }
+        switch simulation.draw(0...23) {
+        case 0: return .blocked
+        case 1...4: return .open
+        default:
+            var model = NATModel(simulation.draw(from: NATKind.allCases))
+            model.hairpins = simulation.drawOne(in: 2)
+            model.preservesPorts = simulation.drawOne(in: 2)
+            model.isolatesHosts = simulation.drawOne(in: 4)
+            model.expiry = .seconds(simulation.draw(from: [30, 60, 120, 180]))
+            return .behind(nat: simulation.addNAT(model))
+        }
+    }
+
+    private func drawLink(isRoot: Bool) -> LinkModel {
+        var link = LinkModel(latency: .microseconds(simulation.draw(500...60_000)))
+        // Both ends' lines are passed: the loss of a path is about twice this.
+        let badness = simulation.draw(0...3)
+        if badness > 0 {
+            link.jitter = .microseconds(simulation.draw(0...15_000))
+            link.loss = Double(simulation.draw(0...(isRoot ? 30 : 30 * badness))) / 1000
+            link.duplication = Double(simulation.draw(0...20)) / 1000
+            link.reordering = Double(simulation.draw(0...50)) / 1000
+            if simulation.drawOne(in: 3) { link.burstStart = 0.003 }
+        }
+        if !isRoot, simulation.drawOne(in: 3) { link.rate = simulation.draw(from: [2, 5, 20, 100]) * 1_000_000 }
+        link.mtu = simulation.draw(from: [1500, 1500, 1492, 1460, 1400])
+        return link
+    }
+
+    // MARK: Traffic
+
+    private func planTraffic() {
+        let members = leaves.filter { !$0.networks.isEmpty }
+        var pairs: [(SimulatedHost, SimulatedHost)] = []
+        for (index, first) in members.enumerated() {
+            for second in members.dropFirst(index + 1) { pairs.append((first, second)) }
+        }
+        let wanted = min(pairs.count, simulation.draw(1...6))
+        for _ in 0..<wanted {
+            let (first, second) = pairs.remove(at: simulation.random.next(below: pairs.count))
+            simulation.after(.milliseconds(simulation.draw(3000...12_000))) { simulation in
+                simulation.workload.ping(from: first, to: second, on: Simulation.adHocNetwork, simulation)
+                simulation.workload.ping(from: second, to: first, on: Simulation.adHocNetwork, simulation)
+            }
+            guard simulation.reach(first, second) != .impossible, !simulation.drawOne(in: 3) else { continue }
+            let isForward = simulation.drawOne(in: 2)
+            simulation.workload.transfer(
+                simulation.draw(50_000...500_000), reply: simulation.draw(0...100_000),
+                from: isForward ? first : second, to: isForward ? second : first, on: Simulation.adHocNetwork,
+                after: .milliseconds(simulation.draw(4000...30_000)), simulation)
+        }
+    }
+
+    // MARK: Faults
+
+    private func planFaults() {
+        for _ in 0..<simulation.draw(0...4) {
+            let time = Duration.milliseconds(simulation.draw(6000...34_000))
+            let host = simulation.draw(from: leaves)
+            switch simulation.draw(0...6) {
+            case 0: planRestart(host, time, ports: host.ports)
+            case 1: planRestart(host, time, ports: host.ports.map { $0 + UInt16(simulation.draw(1...500)) })
+            case 2: planRestart(simulation.draw(from: roots), time, ports: [Simulation.defaultPort])
+            case 3, 4:
+                simulation.after(time) { simulation in
+                    simulation.note("\(host.name) is cut off")
+                    host.isCut = true
+                }
+                simulation.after(time + .milliseconds(simulation.draw(300...6000))) { _ in host.isCut = false }
+            default:
+                guard case .behind(let nat) = host.placement else { continue }
+                let isNew = simulation.drawOne(in: 3)
+                simulation.after(time) { $0.restartNAT(nat, newAddress: isNew) }
+            }
+        }
+    }
+
+    private func planRestart(_ host: SimulatedHost, _ time: Duration, ports: [UInt16]) {
+        let isClean = simulation.drawOne(in: 2)
+        let pause = Duration.milliseconds(simulation.draw(0...3000))
+        simulation.after(time) { $0.restart(host, ports: ports, isClean: isClean, pause: pause) }
+    }
+
+    private func heal() {
+        simulation.note("all faults end")
+        for host in simulation.hosts {
+            host.link = host.link.withoutFaults
+            host.isCut = false
+        }
+    }
+
+    // MARK: Liveness
+
+    private func live() {
+        let isDone = simulation.run(for: SmallScenario.livenessLimit) { simulation in
+            simulation.workload.openTransfers.isEmpty && isOnlineAsExpected
+                && ReachabilityChecker.differences(simulation, fresh: .seconds(2)).isEmpty
+        }
+        if !isDone {
+            for transfer in simulation.workload.openTransfers {
+                simulation.fail(
+                    "transfer from host \(transfer.from) to \(transfer.to) is \(transfer.state), with "
+                        + "\(transfer.received) of \(transfer.size) bytes at the server")
+            }
+        }
+        checkNow()
+        guard simulation.failures.isEmpty else { return }
+        simulation.run(for: SmallScenario.stability)
+        checkNow()
+    }
+
+    private var isOnlineAsExpected: Bool {
+        leaves.allSatisfy { $0.isOnline == ($0.placement != .blocked) }
+    }
+
+    private func checkNow() {
+        for host in leaves where host.isOnline != (host.placement != .blocked) {
+            simulation.fail("\(host.name) \(simulation.describe(host)) is \(host.isOnline ? "online" : "offline")")
+        }
+        simulation.failAll(ReachabilityChecker.differences(simulation, fresh: .seconds(2)), "reachability")
+    }
+
+    // MARK: Silence
+
+    private func beIdle() {
+        simulation.workload.stopPings()
+        simulation.run(for: SmallScenario.settling)
+        let traffic = TrafficChecker(simulation)
+        simulation.run(for: SmallScenario.silence)
+        simulation.failAll(traffic.idleFindings(simulation), "not quiet")
+        simulation.failAll(ReachabilityChecker.idleDifferences(simulation), "idle")
+    }
+
+    private func summary(_ took: Duration, _ datagrams: Int) -> String {
+        let states = simulation.workload.transfers.map(\.state)
+        return "\(roots.count) roots, \(leaves.count) nodes, \(simulation.workload.pings.count / 2) pairs, "
+            + "\(states.count { $0 == .done }) of \(states.count) transfers, \(simulation.workload.bytesMoved / 1000) kB, "
+            + "\(datagrams) datagrams, whole again after \(took.milliseconds) ms"
+    }
+}

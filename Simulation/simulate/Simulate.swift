@@ -1,0 +1,126 @@
+//  Runs seeds. Same seed, same digest, in every process.
+//
+//      simulate --seed 1 --count 100                  seeds 1 to 100 of small networks
+//      simulate --seed 7 --count 1 --verbose          what happens in seed 7
+//      simulate --scenario large --count 1            500 nodes
+//      simulate --count 20 --verify                   and each seed once more in another process
+//      simulate --make-identities 520                 a new fixture, on standard output
+
+import Foundation
+import NetworkSimulator
+
+/// What the command line says.
+struct Arguments {
+    var seed: UInt64 = 1
+    var count: UInt64 = 1
+    var scenario = ScenarioKind.small
+    var isVerbose = false
+    var verifies = false
+    var identities: Int?
+
+    init?(_ words: [String]) {
+        var rest = words[...]
+        while let word = rest.popFirst() {
+            switch word {
+            case "--verbose": isVerbose = true
+            case "--verify": verifies = true
+            case "--seed":
+                guard let value = rest.popFirst().flatMap({ UInt64($0) }) else { return nil }
+                seed = value
+            case "--count":
+                guard let value = rest.popFirst().flatMap({ UInt64($0) }) else { return nil }
+                count = value
+            case "--scenario":
+                guard let value = rest.popFirst().flatMap({ ScenarioKind(rawValue: $0) }) else { return nil }
+                scenario = value
+            case "--make-identities":
+                guard let value = rest.popFirst().flatMap({ Int($0) }) else { return nil }
+                identities = value
+            default: return nil
+            }
+        }
+    }
+}
+
+@main
+struct Simulate {
+    static func main() {
+        guard let arguments = Arguments(Array(CommandLine.arguments.dropFirst())) else {
+            complain("usage: simulate [--seed n] [--count m] [--scenario small|large] [--verbose] [--verify]")
+            exit(2)
+        }
+        if let count = arguments.identities {
+            write(IdentityFixture.makeText(count: count, seed: UInt64.random(in: 0...UInt64.max)))
+            return
+        }
+        guard let fixture = loadFixture() else {
+            complain("simulate: no identities at \(fixturePath)")
+            exit(2)
+        }
+        exit(run(arguments, fixture) ? 0 : 1)
+    }
+
+    private static func run(_ arguments: Arguments, _ fixture: IdentityFixture) -> Bool {
+        let began = Date()
+        var failed: [UInt64] = []
+        for seed in arguments.seed..<arguments.seed + arguments.count {
+            let result = Scenario.run(
+                arguments.scenario, seed: seed, fixture: fixture, log: arguments.isVerbose ? { write($0 + "\n") } : nil)
+            write("seed \(seed) digest \(result.digest) \(result.summary)\n")
+            var reasons = result.failures
+            if arguments.verifies, !isRepeatable(seed, arguments.scenario, "\(result.digest)") {
+                reasons.append("another process gets another digest: something depends on more than the seed")
+            }
+            guard !reasons.isEmpty else { continue }
+            failed.append(seed)
+            for reason in reasons { write("seed \(seed) FAILED at \(reason)\n") }
+            write("replay: \(replay(seed, arguments.scenario))\n")
+        }
+        let seconds = Date().timeIntervalSince(began)
+        write(
+            "\(arguments.count) seeds in \(Int(seconds * 10) / 10) s, \(failed.count) failed"
+                + (failed.isEmpty ? "\n" : ": \(failed.map(String.init).joined(separator: " "))\n"))
+        return failed.isEmpty
+    }
+
+    private static func replay(_ seed: UInt64, _ scenario: ScenarioKind) -> String {
+        switch scenario {
+        case .small: "make simulate SEED=\(seed) COUNT=1"
+        case .large: ".build/release/simulate --seed \(seed) --count 1 --scenario large"
+        }
+    }
+
+    /// Runs a seed in another process, where hash tables are seeded differently.
+    private static func isRepeatable(_ seed: UInt64, _ scenario: ScenarioKind, _ digest: String) -> Bool {
+        let process = Process()
+        let output = Pipe()
+        process.executableURL = URL(fileURLWithPath: CommandLine.arguments[0])
+        process.arguments = ["--seed", "\(seed)", "--count", "1", "--scenario", scenario.rawValue]
+        process.standardOutput = output
+        do {
+            try process.run()
+        } catch {
+            complain("simulate: cannot run a second process: \(error)")
+            return false
+        }
+        let data = output.fileHandleForReading.readDataToEndOfFile()
+        process.waitUntilExit()
+        return String(decoding: data, as: UTF8.self).contains("digest \(digest) ")
+    }
+
+    // MARK: Files
+
+    private static var fixturePath: String {
+        URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .appendingPathComponent("Fixtures/identities.txt").path
+    }
+
+    private static func loadFixture() -> IdentityFixture? {
+        guard let data = FileManager.default.contents(atPath: fixturePath) else { return nil }
+        return IdentityFixture(text: String(decoding: data, as: UTF8.self))
+    }
+
+    private static func write(_ text: String) { FileHandle.standardOutput.write(Data(text.utf8)) }
+
+    private static func complain(_ text: String) { FileHandle.standardError.write(Data((text + "\n").utf8)) }
+}

@@ -1,0 +1,151 @@
+// Waiting: epoll, an event descriptor, one timer, clocks, threads and parking. Read first: epoll(7), futex(2).
+
+#define _GNU_SOURCE
+#include "CSystem.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/syscall.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+
+int csystem_poller_open(void) {
+    int poller = epoll_create1(EPOLL_CLOEXEC);
+    return poller < 0 ? -errno : poller;
+}
+
+int csystem_poller_watch(int poller, int descriptor, uint64_t token, uint32_t events, int is_new) {
+    struct epoll_event event = {.events = 0, .data = {.u64 = token}};
+    if (events & CSYSTEM_READABLE) event.events |= EPOLLIN;
+    if (events & CSYSTEM_WRITABLE) event.events |= EPOLLOUT;
+    int operation = is_new ? EPOLL_CTL_ADD : events == 0 ? EPOLL_CTL_DEL : EPOLL_CTL_MOD;
+    return epoll_ctl(poller, operation, descriptor, &event) == 0 ? 0 : -errno;
+}
+
+int csystem_poller_wait(int poller, struct csystem_ready *ready, int maximum, int milliseconds) {
+    struct epoll_event events[64];
+    if (maximum > 64) maximum = 64;
+    int count = epoll_wait(poller, events, maximum, milliseconds);
+    if (count < 0) return errno == EINTR ? 0 : -errno;
+    for (int i = 0; i < count; i++) {
+        ready[i].token = events[i].data.u64;
+        ready[i].events = 0;
+        if (events[i].events & (EPOLLIN | EPOLLERR | EPOLLHUP)) ready[i].events |= CSYSTEM_READABLE;
+        if (events[i].events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) ready[i].events |= CSYSTEM_WRITABLE;
+    }
+    return count;
+}
+
+int csystem_event_open(void) {
+    int event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    return event < 0 ? -errno : event;
+}
+
+void csystem_event_signal(int event) {
+    uint64_t one = 1;
+    while (write(event, &one, sizeof one) < 0 && errno == EINTR) {}
+}
+
+void csystem_event_drain(int event) {
+    uint64_t count;
+    while (read(event, &count, sizeof count) < 0 && errno == EINTR) {}
+}
+
+int csystem_timer_open(void) {
+    int timer = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+    return timer < 0 ? -errno : timer;
+}
+
+int csystem_timer_arm(int timer, uint64_t nanoseconds) {
+    struct itimerspec when = {{0, 0}, {0, 0}};
+    when.it_value.tv_sec = (time_t)(nanoseconds / 1000000000u);
+    when.it_value.tv_nsec = (long)(nanoseconds % 1000000000u);
+    return timerfd_settime(timer, TFD_TIMER_ABSTIME, &when, NULL) == 0 ? 0 : -errno;
+}
+
+void csystem_timer_drain(int timer) {
+    uint64_t count;
+    while (read(timer, &count, sizeof count) < 0 && errno == EINTR) {}
+}
+
+uint64_t csystem_monotonic_nanoseconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_BOOTTIME, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+int64_t csystem_unix_milliseconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+struct start {
+    void (*body)(void *);
+    void *context;
+};
+
+static void *run(void *argument) {
+    struct start start = *(struct start *)argument;
+    free(argument);
+    start.body(start.context);
+    return NULL;
+}
+
+int csystem_thread_start(void (*body)(void *), void *context, const char *name, uint64_t *handle) {
+    struct start *start = malloc(sizeof *start);
+    if (start == NULL) return -ENOMEM;
+    start->body = body;
+    start->context = context;
+    pthread_t thread;
+    int error = pthread_create(&thread, NULL, run, start);
+    if (error != 0) {
+        free(start);
+        return -error;
+    }
+    pthread_setname_np(thread, name);
+    *handle = (uint64_t)thread;
+    return 0;
+}
+
+int csystem_thread_join(uint64_t handle) {
+    return -pthread_join((pthread_t)handle, NULL);
+}
+
+int csystem_thread_detach(uint64_t handle) {
+    return -pthread_detach((pthread_t)handle);
+}
+
+int csystem_park(uint32_t *word, int64_t nanoseconds) {
+    uint64_t end = nanoseconds < 0 ? 0 : csystem_monotonic_nanoseconds() + (uint64_t)nanoseconds;
+    for (;;) {
+        if (__atomic_exchange_n(word, 0, __ATOMIC_ACQUIRE) != 0) return 1;
+        struct timespec left, *timeout = NULL;
+        if (nanoseconds >= 0) {
+            uint64_t now = csystem_monotonic_nanoseconds();
+            if (now >= end) return 0;
+            left.tv_sec = (time_t)((end - now) / 1000000000u);
+            left.tv_nsec = (long)((end - now) % 1000000000u);
+            timeout = &left;
+        }
+        syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, 0, timeout, NULL, 0);
+    }
+}
+
+void csystem_unpark(uint32_t *word) {
+    __atomic_store_n(word, 1, __ATOMIC_RELEASE);
+    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+}
+
+int csystem_wait_readable(int descriptor, int milliseconds) {
+    struct pollfd poll_entry = {.fd = descriptor, .events = POLLIN};
+    int count = poll(&poll_entry, 1, milliseconds);
+    if (count < 0) return errno == EINTR ? 0 : -errno;
+    return count > 0;
+}

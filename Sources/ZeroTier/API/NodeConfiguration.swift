@@ -1,0 +1,50 @@
+// What the owner of a node decides when it is made.
+
+extension Node {
+    /// Where a node keeps its identity and what it learned.
+    public struct Storage: Sendable {
+        enum Kind: Sendable {
+            case memory
+            case directory(String)
+            case store(any StateStore)
+        }
+
+        let kind: Kind
+
+        /// In memory: the node is another one each time.
+        public static let memory = Storage(kind: .memory)
+        /// In a directory, made if there is none. One node at a time can use it.
+        public static func directory(_ path: String) -> Storage { Storage(kind: .directory(path)) }
+        /// In a store of your own, or in a `MemoryStore` that outlives the node.
+        public static func store(_ store: any StateStore) -> Storage { Storage(kind: .store(store)) }
+    }
+
+    /// The settings of a node. The defaults make an ordinary node with a free port and no memory.
+    public struct Configuration: Sendable {
+        /// Where state is kept.
+        public var storage: Storage
+        /// The roots; nil for those stored, or else the standard ones.
+        public var planet: Planet?
+        /// Additional roots.
+        public var moons: [Planet] = []
+        /// The UDP port. 0: that of the last run if it is free, else a random one.
+        public var port: UInt16 = 0
+        /// The addresses to use; empty for all.
+        public var bindAddresses: [IPAddress] = []
+        /// Whether peers on this machine may be reached by its loopback interface. For demonstrations and tests.
+        public var allowsLoopbackPaths = false
+        /// Whether everything goes through the roots, never directly.
+        public var isRelayOnly = false
+        /// The protocol version to announce: 12, or 11 to make peers use the older cipher.
+        public var protocolVersion = 12
+        /// Whether the kernel's segmentation and receive offload are used where there are any.
+        public var usesOffload = true
+        /// Events that may wait for one consumer; beyond, the oldest are dropped.
+        public var eventCapacity = 256
+        /// Called with each event, in order, on a thread of the node. Must return soon.
+        public var log: (@Sendable (NodeEvent) -> Void)?
+
+        /// The defaults, with storage of choice.
+        public init(storage: Storage = .memory) { self.storage = storage }
+    }
+}

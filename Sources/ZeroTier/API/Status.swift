@@ -1,0 +1,145 @@
+// What a node, its networks and its peers are at one moment.
+
+/// A node at one moment.
+public struct NodeStatus: Hashable, Sendable {
+    /// The node's address.
+    public var id: NodeID
+    /// Whether a root answers.
+    public var isOnline: Bool
+    /// The UDP port.
+    public var port: UInt16
+    /// The addresses of this machine that peers are told of.
+    public var localEndpoints: [SocketEndpoint]
+    /// What the roots see as this node's addresses.
+    public var surfaceEndpoints: [SocketEndpoint]
+    /// The public identity in text form.
+    public var publicIdentity: String
+    /// Peers held in memory.
+    public var peerCount: Int
+    /// UDP datagrams given to the kernel.
+    public var datagramsSent: UInt64
+    /// System calls it took.
+    public var sendCalls: UInt64
+    /// Datagrams relayed for others.
+    public var relayedPackets: UInt64
+    /// Whether this node is a root.
+    public var isRoot: Bool
+    /// Packets sealed and opened, by the cipher suite in their header.
+    public var packetsBySuite: SuiteCounts
+    /// Datagrams, packets and frames that were not passed on, by reason; only what happened.
+    public var drops: [String: UInt64]
+
+    /// Packets by cipher suite.
+    public struct SuiteCounts: Hashable, Sendable {
+        /// Suite 0, authenticated but not encrypted: what opens a connection.
+        public var authenticatedOnly: UInt64
+        /// Suite 1, Salsa20/12 and Poly1305: with nodes of protocol 11 and older, and before the newer suite is agreed on.
+        public var salsa: UInt64
+        /// Suite 3, AES-GMAC-SIV: with all others.
+        public var gmacSIV: UInt64
+    }
+}
+
+/// What a peer is to this node.
+public enum PeerRole: String, Hashable, Sendable {
+    /// An ordinary node.
+    case leaf
+    /// A root of a moon.
+    case moon
+    /// A root of the planet.
+    case planet
+}
+
+/// A peer at one moment.
+public struct PeerStatus: Hashable, Sendable {
+    /// A way to the peer.
+    public struct Path: Hashable, Sendable {
+        /// Where the peer's datagrams come from.
+        public var endpoint: SocketEndpoint
+        /// Whether something came this way lately.
+        public var isAlive: Bool
+        /// Whether packets take this way now.
+        public var isPreferred: Bool
+        /// Time since something came; nil for never.
+        public var sinceReceive: Duration?
+        /// Time since something was sent; nil for never.
+        public var sinceSend: Duration?
+        /// Round trip time.
+        public var latency: Duration?
+    }
+
+    /// The peer's address.
+    public var id: NodeID
+    /// What it is to this node.
+    public var role: PeerRole
+    /// The protocol version it announced; 0 if it never did.
+    public var protocolVersion: Int
+    /// The release it announced.
+    public var version: String?
+    /// Round trip time of the preferred path.
+    public var latency: Duration?
+    /// Whether packets to it go directly, not through a root.
+    public var isDirect: Bool
+    /// Its paths.
+    public var paths: [Path]
+}
+
+/// A joined network at one moment.
+public struct NetworkStatus: Hashable, Sendable {
+    /// How far the network has come.
+    public enum State: String, Hashable, Sendable {
+        /// Waiting for the controller's answer.
+        case requestingConfiguration
+        /// Usable.
+        case ok
+        /// The controller does not admit this node.
+        case accessDenied
+        /// The controller does not know the network.
+        case notFound
+        /// The virtual interface could not be made.
+        case portError
+        /// The controller wants a newer protocol.
+        case clientTooOld
+        /// The controller wants the user to sign on.
+        case authenticationRequired
+    }
+
+    /// A route of the network.
+    public struct Route: Hashable, Sendable {
+        /// Where it leads.
+        public var target: IPPrefix
+        /// The gateway; nil for what is on the network itself.
+        public var via: IPAddress?
+    }
+
+    /// The network's ID.
+    public var id: NetworkID
+    /// The name that its administrator gave it.
+    public var name: String
+    /// How far it has come.
+    public var state: State
+    /// This node's Ethernet address on it.
+    public var mac: MACAddress
+    /// The longest packet.
+    public var mtu: Int
+    /// This node's addresses on it.
+    public var addresses: [IPPrefix]
+    /// Its routes.
+    public var routes: [Route]
+    /// Whether only admitted nodes are members.
+    public var isPrivate: Bool
+    /// Whether broadcasts reach all members.
+    public var isBroadcastEnabled: Bool
+}
+
+/// The answer to a `ping`.
+public struct EchoResult: Hashable, Sendable {
+    /// Who answered.
+    public var address: IPAddress
+    /// Position in the series.
+    public var sequence: Int
+    /// Time from the request to the answer.
+    public var roundTrip: Duration
+    /// What is left of the answer's hop limit.
+    public var hopLimit: Int
+}

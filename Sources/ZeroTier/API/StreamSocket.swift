@@ -1,0 +1,216 @@
+// TCP: connections and listeners. Every call may come from any task or thread; reading and writing at the same time is
+// what a connection is for.
+
+public import NetPrimitives
+import NetStack
+import Synchronization
+
+/// A TCP connection over a virtual network. As a sequence it gives the bytes that come, in chunks, to the end of the
+/// stream. Closed when the last reference goes.
+public final class StreamSocket: Sendable, AsyncSequence {
+    /// What the sequence consists of.
+    public typealias Element = [UInt8]
+
+    /// The most that one chunk of the sequence holds.
+    public static let chunkSize = 65_536
+
+    let driver: NodeDriver
+    let id: SocketID
+    /// This node's end.
+    public let localEndpoint: SocketEndpoint
+    /// The peer's end.
+    public let remoteEndpoint: SocketEndpoint
+
+    init(driver: NodeDriver, id: SocketID, local: SocketEndpoint, remote: SocketEndpoint) {
+        self.driver = driver
+        self.id = id
+        localEndpoint = local
+        remoteEndpoint = remote
+    }
+
+    deinit { close() }
+
+    // MARK: Tasks
+
+    /// The next bytes, at most `count`; nil at the end of the stream. Waits until there are some.
+    public func read(upTo count: Int = StreamSocket.chunkSize) async throws(ZeroTierError) -> [UInt8]? {
+        let bytes = try await driver.wait(for: .socket(id), until: nil, orThrow: .internalTimeout) {
+            [id] (core, now) throws(ZeroTierError) in
+            try core.streamRead(id, upTo: count, now: now)
+        }
+        return bytes.isEmpty ? nil : bytes
+    }
+
+    /// Exactly `count` bytes. Throws `closed` if the stream ends before.
+    public func read(exactly count: Int) async throws(ZeroTierError) -> [UInt8] {
+        var result: [UInt8] = []
+        result.reserveCapacity(count)
+        while result.count < count {
+            guard let chunk = try await read(upTo: count - result.count) else {
+                throw ZeroTierError(.closed, "the stream ended after \(result.count) of \(count) bytes")
+            }
+            result.append(contentsOf: chunk)
+        }
+        return result
+    }
+
+    /// Writes all bytes; returns when the last of them are in the send buffer.
+    public func write(_ bytes: [UInt8]) async throws(ZeroTierError) {
+        var offset = 0
+        while offset < bytes.count {
+            let start = offset
+            offset += try await driver.wait(for: .socket(id), until: nil, orThrow: .internalTimeout) {
+                [id] (core, now) throws(ZeroTierError) in
+                try core.streamWrite(id, bytes, from: start, now: now)
+            }
+        }
+    }
+
+    /// Ends the writing direction after everything written so far. The peer reads to the end, reading goes on here.
+    public func closeWrite() throws(ZeroTierError) {
+        try driver.call { [id] (core, now) throws(ZeroTierError) in try core.streamCloseWrite(id, now: now) }
+    }
+
+    /// Closes both directions; what was written is still delivered. Closing again does nothing.
+    public func close() {
+        try? driver.call { [id] (core, now) throws(ZeroTierError) in core.closeSocket(id, now: now) }
+    }
+
+    /// Ends the connection at once, with a reset for the peer.
+    public func abort() {
+        try? driver.call { [id] (core, now) throws(ZeroTierError) in core.abortStream(id, now: now) }
+    }
+
+    /// Whether small writes leave at once instead of waiting for an acknowledgement. Off at first, as everywhere.
+    public func setNoDelay(_ isOn: Bool) throws(ZeroTierError) {
+        try driver.call { [id] (core, now) throws(ZeroTierError) in
+            try core.setNoDelay(id, isOn, now: now)
+        }
+    }
+
+    /// Takes the chunks one by one.
+    public struct AsyncIterator: AsyncIteratorProtocol {
+        let socket: StreamSocket
+
+        /// The next chunk; nil at the end of the stream.
+        public mutating func next() async throws(ZeroTierError) -> [UInt8]? { try await socket.read() }
+    }
+
+    /// Iterators of one connection share its stream.
+    public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(socket: self) }
+
+    // MARK: Threads
+
+    /// As `read(upTo:)`, for threads outside of Swift's concurrency: blocks the thread. Throws `timedOut` after `timeout`.
+    public func readBlocking(upTo count: Int = StreamSocket.chunkSize, timeout: Duration? = nil) throws(ZeroTierError)
+        -> [UInt8]?
+    {
+        let bytes = try driver.waitBlocking(
+            for: .socket(id), until: timeout.map { SystemClock.monotonic() + $0 },
+            orThrow: ZeroTierError(.timedOut, "nothing came within the time given")
+        ) { (core, now) throws(ZeroTierError) in
+            try core.streamRead(id, upTo: count, now: now)
+        }
+        return bytes.isEmpty ? nil : bytes
+    }
+
+    /// Reads into a buffer of the caller and returns how many bytes; 0 at the end of the stream. Blocks the thread.
+    public func readBlocking(into buffer: inout MutableRawSpan) throws(ZeroTierError) -> Int {
+        try driver.waitBlocking(for: .socket(id), until: nil, orThrow: .internalTimeout) {
+            (core, now) throws(ZeroTierError) in
+            try core.streamRead(id, into: &buffer, now: now)
+        }
+    }
+
+    /// Writes all bytes of a buffer, from the caller's memory straight into the send buffer. Blocks the thread.
+    public func writeBlocking(_ bytes: RawSpan) throws(ZeroTierError) {
+        var offset = 0
+        while offset < bytes.byteCount {
+            let start = offset
+            offset += try driver.waitBlocking(for: .socket(id), until: nil, orThrow: .internalTimeout) {
+                (core, now) throws(ZeroTierError) in
+                try core.streamWrite(id, bytes, from: start, now: now)
+            }
+        }
+    }
+
+    /// As `writeBlocking`, for an array.
+    public func writeBlocking(_ bytes: [UInt8]) throws(ZeroTierError) {
+        try bytes.withBytes { (span) throws(ZeroTierError) in try writeBlocking(span) }
+    }
+}
+
+/// Accepts TCP connections. As a sequence it gives them one by one, until it is closed.
+public final class Listener: Sendable, AsyncSequence {
+    /// What the sequence consists of.
+    public typealias Element = StreamSocket
+
+    let driver: NodeDriver
+    let id: SocketID
+    /// Where it listens.
+    public let localEndpoint: SocketEndpoint
+
+    init(driver: NodeDriver, id: SocketID, local: SocketEndpoint) {
+        self.driver = driver
+        self.id = id
+        localEndpoint = local
+    }
+
+    deinit { close() }
+
+    /// The next connection. Waits until there is one; throws `closed` when the listener is closed, `timedOut` after
+    /// `timeout`.
+    public func accept(timeout: Duration? = nil) async throws(ZeroTierError) -> StreamSocket {
+        try await driver.wait(
+            for: .socket(id), until: timeout.map { SystemClock.monotonic() + $0 },
+            orThrow: ZeroTierError(.timedOut, "nobody connected within the time given")
+        ) {
+            [id, driver] (core, now) throws(ZeroTierError) in
+            try core.accept(id, now: now).map {
+                StreamSocket(driver: driver, id: $0.id, local: $0.local, remote: $0.remote)
+            }
+        }
+    }
+
+    /// As `accept`, for threads outside of Swift's concurrency: blocks the thread. Throws `timedOut` after `timeout`.
+    public func acceptBlocking(timeout: Duration? = nil) throws(ZeroTierError) -> StreamSocket {
+        try driver.waitBlocking(
+            for: .socket(id), until: timeout.map { SystemClock.monotonic() + $0 },
+            orThrow: ZeroTierError(.timedOut, "nobody connected within the time given")
+        ) { (core, now) throws(ZeroTierError) in
+            try core.accept(id, now: now).map {
+                StreamSocket(driver: driver, id: $0.id, local: $0.local, remote: $0.remote)
+            }
+        }
+    }
+
+    /// Stops listening. Connections that were accepted stay; those that were not are reset.
+    public func close() {
+        try? driver.call { [id] (core, now) throws(ZeroTierError) in core.closeSocket(id, now: now) }
+    }
+
+    /// Takes the connections one by one.
+    public struct AsyncIterator: AsyncIteratorProtocol {
+        let listener: Listener
+
+        /// The next connection; nil when the listener or the node is closed, or the task is cancelled.
+        public mutating func next() async throws(ZeroTierError) -> StreamSocket? {
+            do throws(ZeroTierError) {
+                return try await listener.accept()
+            } catch {
+                switch error.code {
+                case .closed, .nodeStopped, .cancelled: return nil
+                default: throw error
+                }
+            }
+        }
+    }
+
+    /// Iterators of one listener share its connections.
+    public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(listener: self) }
+}
+
+extension ZeroTierError {
+    // For waits without a time limit.
+    static let internalTimeout = ZeroTierError(.timedOut, "the time is over")
+}

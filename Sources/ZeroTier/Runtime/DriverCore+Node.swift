@@ -1,0 +1,285 @@
+// Events, networks and state of the machine in the words of the public interface.
+
+import NetPrimitives
+import NetStack
+import ZeroTierEthernet
+import ZeroTierNode
+import ZeroTierPeers
+import ZeroTierWire
+
+extension DriverCore {
+    // MARK: Networks
+
+    var isOnline: Bool { node.peers.isOnline }
+
+    /// Throws if the node can never work again.
+    func checkUsable() throws(ZeroTierError) {
+        if hasCollision {
+            throw ZeroTierError(
+                .identityCollision, "another node has the address \(NodeID(node.address)): this identity cannot be used"
+            )
+        }
+    }
+
+    mutating func join(_ network: NetworkID, now: Now) throws(ZeroTierError) {
+        guard node.join(network.wire, now: now) else {
+            throw ZeroTierError(.limitReached, "too many networks are joined")
+        }
+    }
+
+    mutating func leave(_ network: NetworkID, now: Now) {
+        _ = node.leave(network.wire, now: now)
+    }
+
+    func networks() -> [NetworkStatus] { node.networks.map { NetworkStatus($0) } }
+
+    /// The network if it can be used; nil if it may be able later. Throws when it will not.
+    func readyNetwork(_ network: NetworkID) throws(ZeroTierError) -> NetworkStatus? {
+        guard let snapshot = node.network(network.wire) else {
+            throw ZeroTierError(.notJoined, "network \(network) was left")
+        }
+        if snapshot.status == .notFound { throw networkError(snapshot) }
+        return snapshot.status == .ok ? NetworkStatus(snapshot) : nil
+    }
+
+    var hasUnreadyNetworks: Bool { node.networks.contains { $0.status != .ok } }
+
+    private func networkError(_ snapshot: NetworkSnapshot) -> ZeroTierError {
+        let id = NetworkID(snapshot.id)
+        switch snapshot.status {
+        case .accessDenied:
+            return ZeroTierError(
+                .notAuthorised,
+                "network \(id) does not admit this node yet: authorise node \(NodeID(node.address)) at its controller")
+        case .notFound:
+            return ZeroTierError(.networkNotFound, "the controller does not know network \(id)")
+        case .authenticationRequired:
+            return ZeroTierError(.notAuthorised, "network \(id) wants its user to sign on first")
+        case .clientTooOld:
+            return ZeroTierError(.notAuthorised, "the controller of network \(id) wants a newer protocol")
+        case .portError:
+            return ZeroTierError(.failed, "the virtual interface of network \(id) could not be made")
+        case .ok, .requestingConfiguration:
+            return ZeroTierError(
+                .controllerUnreachable,
+                "the controller \(id.controller?.description ?? "-") of network \(id) has not answered"
+                    + (isOnline ? "" : ", and neither has any root"))
+        }
+    }
+
+    func whyNotReady(_ network: NetworkID, node id: NodeID, after timeout: Duration) -> ZeroTierError {
+        guard let snapshot = node.network(network.wire) else {
+            return ZeroTierError(.notJoined, "network \(network) was left")
+        }
+        return networkError(snapshot)
+    }
+
+    /// What may be behind a peer's silence.
+    var whyNoAnswer: String? {
+        if !isOnline { return "no root answers, so the peer cannot be found" }
+        if let snapshot = node.networks.first(where: { $0.status != .ok }) {
+            return networkError(snapshot).message
+        }
+        return nil
+    }
+
+    // MARK: Echo
+
+    mutating func sendEcho(
+        to address: IPAddress, sequence: UInt16, _ payload: [UInt8], now: Now
+    ) throws(ZeroTierError) -> EchoKey {
+        nextEchoIdentifier &+= 1
+        let key = EchoKey(identifier: nextEchoIdentifier, sequence: sequence)
+        do throws(StackError) {
+            try payload.withBytes { (span) throws(StackError) in
+                try node.stack.sendEcho(
+                    to: address, identifier: key.identifier, sequence: sequence, payload: span, now: now)
+            }
+            echoes[key] = .waiting
+        } catch {
+            let failure = ZeroTierError(error, doing: "ping \(address)")
+            guard error == .networkUnreachable || error == .hostUnreachable, hasUnreadyNetworks else { throw failure }
+            echoes[key] = .failed(failure)
+        }
+        return key
+    }
+
+    private mutating func finishEcho(_ key: EchoKey, _ outcome: EchoOutcome) {
+        guard echoes[key] != nil else { return }
+        echoes[key] = outcome
+        waits.wake(.echo(identifier: key.identifier, sequence: key.sequence), into: &wakes)
+    }
+
+    // MARK: Addresses of this machine
+
+    /// Prefixes of our own networks, through which no packet of VL1 may travel.
+    mutating func virtualPrefixes() -> [IPPrefix] { node.networks.flatMap(\.addresses) }
+
+    mutating func setLocalAddresses(_ addresses: [IPAddress]) {
+        let endpoints = addresses.map { SocketEndpoint($0, port: port.port) }
+        guard endpoints != localEndpoints else { return }
+        localEndpoints = endpoints
+        node.setLocalEndpoints(endpoints)
+        outbox.append(.localAddressesChanged(endpoints))
+    }
+
+    // MARK: Shutdown
+
+    /// Closes what is open and hands out what is to be remembered.
+    mutating func prepareToStop(now: Now) {
+        for (address, record) in node.peers.exportPeers() {
+            work.append(
+                .store(name: "\(StateName.peerFolder)/\(address).peer", bytes: record, isSecret: false))
+        }
+        // Peers learn that the connections are over instead of waiting in vain.
+        for id in openSockets { node.stack.abort(id, now: now) }
+        openSockets = []
+    }
+
+    // MARK: Events
+
+    /// Takes everything the machine has to tell.
+    mutating func collectEvents(now: Now) {
+        while let event = node.nextEvent(now: now) { take(event) }
+        while let job = node.nextJob() { work.append(.job(job)) }
+    }
+
+    private mutating func take(_ event: ZeroTierNode.NodeEvent) {
+        switch event {
+        case .socket(let id, _): waits.wake(.socket(id), into: &wakes)
+        case .online: publish(.online)
+        case .offline: publish(.offline)
+        case .identityCollision:
+            hasCollision = true
+            publish(.identityCollision)
+        case .peerDirect(let address, let endpoint): outbox.append(.peerDirect(NodeID(address), endpoint))
+        case .peerRelayed(let address): outbox.append(.peerRelayed(NodeID(address)))
+        case .peerExpired(let address): outbox.append(.peerExpired(NodeID(address)))
+        case .networkStatus(let id, let status): takeStatus(NetworkID(id), status)
+        case .networkChanged(let id): publish(.networkChanged(NetworkID(id)))
+        case .networkLeft(let id): publish(.networkLeft(NetworkID(id)))
+        case .addressReady: waits.wake(.node, into: &wakes)
+        case .addressConflict(let id, let address, _): publish(.addressConflict(NetworkID(id), address))
+        case .echoReply(let reply):
+            finishEcho(
+                EchoKey(identifier: reply.identifier, sequence: reply.sequence),
+                .reply(reply.roundTrip, hopLimit: Int(reply.hopLimit)))
+        case .echoFailed(let destination, let identifier, let sequence, _, let error):
+            finishEcho(
+                EchoKey(identifier: identifier, sequence: sequence),
+                .failed(ZeroTierError(error, doing: "ping \(destination)")))
+        case .echoTimedOut(let destination, let identifier, let sequence):
+            finishEcho(
+                EchoKey(identifier: identifier, sequence: sequence),
+                .failed(ZeroTierError(.timedOut, "\(destination) did not answer")))
+        case .userMessage(let address, let type, let data):
+            outbox.append(.message(from: NodeID(address), type: type, data: data))
+        case .store(let object, let bytes):
+            work.append(.store(name: object.name, bytes: bytes, isSecret: object.isSecret))
+        case .delete(let object): work.append(.remove(name: object.name))
+        }
+    }
+
+    // An event after which those who wait for the node or a network look again.
+    private mutating func publish(_ event: NodeEvent) {
+        outbox.append(event)
+        waits.wake(.node, into: &wakes)
+    }
+
+    private mutating func takeStatus(_ id: NetworkID, _ status: ZeroTierEthernet.NetworkStatus) {
+        guard let snapshot = node.network(id.wire) else { return publish(.networkLeft(id)) }
+        switch status {
+        case .ok: publish(.networkReady(id, addresses: snapshot.addresses))
+        case .requestingConfiguration: publish(.networkChanged(id))
+        default: publish(.networkFailed(id, networkError(snapshot)))
+        }
+    }
+
+    // MARK: State
+
+    mutating func status(now: Now) -> NodeStatus {
+        NodeStatus(
+            id: NodeID(node.address), isOnline: isOnline, port: port.port, localEndpoints: localEndpoints,
+            surfaceEndpoints: node.surfaceAddresses(now: now), publicIdentity: node.identity.text(includeSecret: false),
+            peerCount: node.peers.peerCount, datagramsSent: port.statistics.datagramsSent,
+            sendCalls: port.statistics.sendCalls, relayedPackets: node.peers.relayedPackets, isRoot: node.peers.isRoot,
+            packetsBySuite: suiteCounts, drops: drops)
+    }
+
+    private var suiteCounts: NodeStatus.SuiteCounts {
+        let suites = node.statistics.suites
+        return NodeStatus.SuiteCounts(
+            authenticatedOnly: suites.authenticatedOnly, salsa: suites.salsa, gmacSIV: suites.gmacSIV)
+    }
+
+    private var drops: [String: UInt64] {
+        let statistics = node.statistics
+        var result: [String: UInt64] = [:]
+        for (reason, count) in statistics.peerDrops.nonZero { result["\(reason)", default: 0] += count }
+        for (reason, count) in statistics.ethernetDrops { result["\(reason)", default: 0] += count }
+        return result
+    }
+
+    func peers(now: Now) -> [PeerStatus] { node.peers.snapshots(now: now).map { PeerStatus($0) } }
+}
+
+extension StateObject {
+    /// The name under which the object is kept.
+    var name: String {
+        switch self {
+        case .planet: StateName.planet
+        case .moon(let id): "\(StateName.moonFolder)/\(hexadecimal(id, digits: 16)).moon"
+        case .peer(let address): "\(StateName.peerFolder)/\(address).peer"
+        case .network(let id): "\(StateName.networkFolder)/\(id).conf"
+        }
+    }
+
+    // A network's configuration holds credentials.
+    var isSecret: Bool {
+        if case .network = self { return true }
+        return false
+    }
+}
+
+extension NetworkStatus {
+    init(_ snapshot: NetworkSnapshot) {
+        self.init(
+            id: NetworkID(snapshot.id), name: snapshot.name, state: State(snapshot.status), mac: snapshot.mac,
+            mtu: snapshot.mtu, addresses: snapshot.addresses,
+            routes: snapshot.routes.map { Route(target: $0.target, via: $0.via) }, isPrivate: snapshot.isPrivate,
+            isBroadcastEnabled: snapshot.broadcastEnabled)
+    }
+}
+
+extension NetworkStatus.State {
+    init(_ status: ZeroTierEthernet.NetworkStatus) {
+        switch status {
+        case .requestingConfiguration: self = .requestingConfiguration
+        case .ok: self = .ok
+        case .accessDenied: self = .accessDenied
+        case .notFound: self = .notFound
+        case .portError: self = .portError
+        case .clientTooOld: self = .clientTooOld
+        case .authenticationRequired: self = .authenticationRequired
+        }
+    }
+}
+
+extension PeerStatus {
+    init(_ snapshot: PeerSnapshot) {
+        let role: PeerRole =
+            switch snapshot.role {
+            case .leaf: .leaf
+            case .moon: .moon
+            case .planet: .planet
+            }
+        self.init(
+            id: NodeID(snapshot.address), role: role, protocolVersion: Int(snapshot.protocolVersion),
+            version: snapshot.softwareVersion?.description, latency: snapshot.latency, isDirect: snapshot.isDirect,
+            paths: snapshot.paths.map { path in
+                Path(
+                    endpoint: path.path.remote, isAlive: path.isAlive, isPreferred: path.isPreferred,
+                    sinceReceive: path.sinceReceive, sinceSend: path.sinceSend, latency: path.latency)
+            })
+    }
+}

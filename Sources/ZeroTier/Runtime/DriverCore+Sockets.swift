@@ -1,0 +1,244 @@
+// The socket calls of the interface, under the node's lock: the stack's verbs with waiting in place of `wouldBlock`.
+// A result of nil means: nothing yet, wait for an event of the socket.
+
+import NetPrimitives
+import NetStack
+import ZeroTierNode
+
+extension DriverCore {
+    // MARK: Streams
+
+    enum ConnectProgress: Sendable {
+        case connected(local: SocketEndpoint)
+        /// No answer from the network, which may change: try again until the time is over.
+        case tryAgain(StackError)
+    }
+
+    mutating func openStream(
+        to remote: SocketEndpoint, from local: SocketEndpoint?, now: Now
+    ) throws(StackError) -> SocketID {
+        let id = try node.stack.tcpConnect(to: remote, from: local, now: now)
+        openSockets.insert(id)
+        return id
+    }
+
+    mutating func connectProgress(_ id: SocketID, now: Now) throws(ZeroTierError) -> ConnectProgress? {
+        do throws(StackError) {
+            if let error = try node.stack.takeError(id) { throw error }
+            switch try node.stack.state(id) {
+            case .synSent, .synReceived: return nil
+            case .closed: throw StackError.reset
+            default: return .connected(local: try node.stack.localEndpoint(id))
+            }
+        } catch {
+            switch error {
+            case .hostUnreachable, .networkUnreachable, .timedOut: return .tryAgain(error)
+            default: throw ZeroTierError(error)
+            }
+        }
+    }
+
+    mutating func streamRead(_ id: SocketID, upTo count: Int, now: Now) throws(ZeroTierError) -> [UInt8]? {
+        guard count > 0 else { return [] }
+        do throws(StackError) {
+            let available = try node.stack.receiveAvailable(id)
+            var bytes = [UInt8](repeating: 0, count: min(count, max(1, available)))
+            let taken = try bytes.withMutableBytes { (span) throws(StackError) in
+                try node.stack.receive(id, into: &span, now: now)
+            }
+            if taken < bytes.count { bytes.removeLast(bytes.count - taken) }
+            return bytes
+        } catch {
+            if error == .wouldBlock { return nil }
+            throw ZeroTierError(error)
+        }
+    }
+
+    mutating func streamRead(
+        _ id: SocketID, into target: inout MutableRawSpan, now: Now
+    ) throws(ZeroTierError) -> Int? {
+        do throws(StackError) {
+            return try node.stack.receive(id, into: &target, now: now)
+        } catch {
+            if error == .wouldBlock { return nil }
+            throw ZeroTierError(error)
+        }
+    }
+
+    mutating func streamWrite(_ id: SocketID, _ bytes: RawSpan, from start: Int, now: Now) throws(ZeroTierError) -> Int?
+    {
+        do throws(StackError) {
+            return try node.stack.send(id, bytes.extracting(droppingFirst: start), now: now)
+        } catch {
+            if error == .wouldBlock { return nil }
+            throw ZeroTierError(error)
+        }
+    }
+
+    mutating func streamWrite(_ id: SocketID, _ bytes: [UInt8], from start: Int, now: Now) throws(ZeroTierError) -> Int?
+    {
+        try bytes.withBytes { (span) throws(ZeroTierError) in try streamWrite(id, span, from: start, now: now) }
+    }
+
+    mutating func streamCloseWrite(_ id: SocketID, now: Now) throws(ZeroTierError) {
+        do throws(StackError) {
+            try node.stack.shutdown(id, .write, now: now)
+        } catch {
+            throw ZeroTierError(error)
+        }
+    }
+
+    mutating func setNoDelay(_ id: SocketID, _ isOn: Bool, now: Now) throws(ZeroTierError) {
+        do throws(StackError) {
+            var options = try node.stack.connectionOptions(id)
+            options.noDelay = isOn
+            try node.stack.setConnectionOptions(id, options, now: now)
+        } catch {
+            throw ZeroTierError(error)
+        }
+    }
+
+    // MARK: Listeners
+
+    mutating func listen(on local: SocketEndpoint, backlog: Int, now: Now) throws(ZeroTierError)
+        -> (id: SocketID, local: SocketEndpoint)
+    {
+        do throws(StackError) {
+            let id = try node.stack.tcpListen(on: local, backlog: backlog, now: now)
+            openSockets.insert(id)
+            return (id, try node.stack.localEndpoint(id))
+        } catch {
+            throw ZeroTierError(error, doing: "listen on \(local)")
+        }
+    }
+
+    struct Accepted: Sendable {
+        let id: SocketID
+        let local: SocketEndpoint
+        let remote: SocketEndpoint
+    }
+
+    mutating func accept(_ id: SocketID, now: Now) throws(ZeroTierError) -> Accepted? {
+        do throws(StackError) {
+            while let stream = try node.stack.accept(id, now: now) {
+                guard let local = try? node.stack.localEndpoint(stream),
+                    let remote = try? node.stack.remoteEndpoint(stream)
+                else {
+                    // It was reset while it waited.
+                    node.stack.close(stream, now: now)
+                    continue
+                }
+                openSockets.insert(stream)
+                return Accepted(id: stream, local: local, remote: remote)
+            }
+            return nil
+        } catch {
+            throw ZeroTierError(error)
+        }
+    }
+
+    // MARK: Datagrams
+
+    mutating func openDatagram(bind local: SocketEndpoint, now: Now) throws(ZeroTierError)
+        -> (id: SocketID, local: SocketEndpoint)
+    {
+        do throws(StackError) {
+            let id = try node.stack.udpOpen(isIPv4: local.address.isIPv4)
+            do throws(StackError) {
+                try node.stack.udpBind(id, to: local)
+                openSockets.insert(id)
+                return (id, try node.stack.localEndpoint(id))
+            } catch {
+                node.stack.close(id, now: now)
+                throw error
+            }
+        } catch {
+            throw ZeroTierError(error, doing: "bind UDP \(local)")
+        }
+    }
+
+    mutating func datagramSend(
+        _ id: SocketID, _ bytes: [UInt8], to destination: SocketEndpoint, now: Now
+    ) throws(ZeroTierError) -> Bool? {
+        do throws(StackError) {
+            try bytes.withBytes { (span) throws(StackError) in
+                try node.stack.sendTo(id, span, to: destination, now: now)
+            }
+            return true
+        } catch {
+            if error == .wouldBlock { return nil }
+            throw ZeroTierError(error, doing: "send to \(destination)")
+        }
+    }
+
+    mutating func datagramReceive(_ id: SocketID, now: Now) throws(ZeroTierError) -> Datagram? {
+        do throws(StackError) {
+            var bytes = [UInt8](repeating: 0, count: try node.stack.nextDatagramLength(id))
+            let received = try bytes.withMutableBytes { (span) throws(StackError) in
+                try node.stack.receiveFrom(id, into: &span, now: now)
+            }
+            return Datagram(bytes: bytes, source: received.source)
+        } catch {
+            switch error {
+            case .wouldBlock: return nil
+            // An earlier datagram found nobody: told once, and no reason to stop receiving.
+            case .refused, .hostUnreachable, .networkUnreachable: return nil
+            default: throw ZeroTierError(error)
+            }
+        }
+    }
+
+    mutating func joinGroup(_ id: SocketID, _ group: IPAddress, now: Now) throws(ZeroTierError) {
+        do throws(StackError) {
+            try node.stack.joinGroup(id, group, now: now)
+        } catch {
+            throw ZeroTierError(error, doing: "join the group \(group)")
+        }
+    }
+
+    // MARK: Ending
+
+    /// Whoever waits for the socket is woken and finds it closed.
+    mutating func closeSocket(_ id: SocketID, now: Now) {
+        guard openSockets.remove(id) != nil else { return }
+        node.stack.close(id, now: now)
+        waits.wake(.socket(id), into: &wakes)
+    }
+
+    mutating func abortStream(_ id: SocketID, now: Now) {
+        guard openSockets.remove(id) != nil else { return }
+        node.stack.abort(id, now: now)
+        waits.wake(.socket(id), into: &wakes)
+    }
+
+    /// Connections that are closed here and still deliver their last bytes.
+    var lingeringSockets: Int { max(0, node.stack.socketCount - openSockets.count) }
+}
+
+extension ZeroTierError {
+    /// The public name of a socket's failure.
+    init(_ error: StackError, doing action: String? = nil) {
+        let (code, text): (Code, String) =
+            switch error {
+            case .refused: (.connectionRefused, "the peer refused: nothing listens on that port")
+            case .reset: (.connectionReset, "the peer reset the connection")
+            case .timedOut: (.timedOut, "the peer does not answer any more")
+            case .networkUnreachable: (.networkUnreachable, "no joined network leads to that address")
+            case .hostUnreachable: (.hostUnreachable, "no member of the network answers for that address")
+            case .accessDenied: (.failed, "the network or a broadcast rule does not allow it")
+            case .networkDown: (.networkUnreachable, "the network or the local address went away")
+            case .brokenPipe: (.closed, "the connection is closed for writing")
+            case .aborted: (.connectionReset, "the connection ended before it could be used")
+            case .addressInUse: (.addressInUse, "another socket of this node has that address and port")
+            case .addressNotAvailable: (.addressNotAvailable, "the address is none of this node's, or no port is free")
+            case .messageTooLong: (.messageTooLong, "the datagram is too large")
+            case .badSocket: (.closed, "the socket is closed")
+            case .notConnected: (.closed, "the connection is closed")
+            case .wouldBlock: (.wouldBlock, "nothing to do at the moment")
+            case .noBuffers, .tooManySockets: (.limitReached, "a limit of this node is reached: \(error)")
+            case .addressFamily: (.invalidArgument, "the address is of the other IP version than the socket")
+            default: (.failed, "the call does not fit the socket: \(error)")
+            }
+        self.init(code, action.map { "cannot \($0): \(text)" } ?? text)
+    }
+}

@@ -1,0 +1,164 @@
+// What the node's lock protects: the machine, its slabs, the port, and whoever waits.
+// Read first: Docs/architecture.md, "Locks and wake-ups".
+
+import NetPrimitives
+import NetStack
+import ZeroTierNode
+import ZeroTierPeers
+
+/// The machine and the way to and from the kernel. Exactly one thread at a time holds it, by `NodeDriver`'s lock.
+struct DriverCore: ~Copyable {
+    var node: ZeroTierNode.Node
+    var port: UDPPort
+    let poller: Poller
+    let timer: WakeTimer
+    var waits = WaitTable()
+    var wakes = WakeList()
+    /// Events for consumers, in order, to be published after the lock is released.
+    var outbox: [NodeEvent] = []
+    /// Files and validations for the helper thread.
+    var work: [HelperThread.Work] = []
+    /// Answers to echo requests that somebody waits for.
+    var echoes: [EchoKey: EchoOutcome] = [:]
+    var nextEchoIdentifier: UInt16
+    /// Replies that the kernel's buffer had no room for.
+    var droppedReplies: UInt64 = 0
+
+    /// Sockets that the application holds.
+    var openSockets: Set<SocketID> = []
+    /// The roots know another node with our address.
+    var hasCollision = false
+    /// Where peers may find us on this machine's networks.
+    var localEndpoints: [SocketEndpoint] = []
+
+    private var batch = TransmitBatch()
+    private var cursor = UDPPort.Cursor()
+    private var replies = TransmitBatch()
+    // The socket whose buffer is full; its batch is kept until the socket is writable.
+    private var blockedSocket: Int32?
+    // When the timer fires; later than needed never, earlier sometimes.
+    private var armed: MonotonicInstant?
+
+    struct EchoKey: Hashable, Sendable {
+        let identifier: UInt16
+        let sequence: UInt16
+    }
+
+    enum EchoOutcome: Sendable {
+        case waiting
+        case reply(Duration, hopLimit: Int)
+        case failed(ZeroTierError)
+    }
+
+    init(node: consuming ZeroTierNode.Node, port: consuming UDPPort, poller: Poller, timer: WakeTimer, seed: UInt16) {
+        self.node = node
+        self.port = port
+        self.poller = poller
+        self.timer = timer
+        nextEchoIdentifier = seed
+    }
+
+    // MARK: In
+
+    mutating func receive(_ received: inout ReceiveBatch, now: Now) {
+        replies.clear()
+        node.receive(&received, replies: &replies, now: now)
+        sendReplies()
+    }
+
+    /// Gives the machine a validation's result.
+    mutating func complete(_ ticket: JobTicket, isValid: Bool, now: Now) {
+        replies.clear()
+        node.complete(ticket, isValid: isValid, replies: &replies, now: now)
+        sendReplies()
+    }
+
+    private mutating func sendReplies() {
+        guard !replies.isEmpty else { return }
+        var position = UDPPort.Cursor()
+        // Relayed packets and answers to control packets are not worth waiting for a full buffer.
+        if port.send(replies, from: &position) != .sent {
+            droppedReplies &+= UInt64(replies.runs.count - position.run)
+        }
+    }
+
+    // MARK: Out
+
+    /// Room that any packet finds; a batch with less may have left something behind.
+    private static let largestPacket = 12_288
+
+    /// Sends one slab. True if there may be more to send at once.
+    mutating func transmit(now: Now) -> Bool {
+        guard blockedSocket == nil else { return false }
+        batch.clear()
+        node.transmit(into: &batch, now: now)
+        guard !batch.isEmpty else { return false }
+        cursor = UDPPort.Cursor()
+        return flush() && batch.freeBytes < DriverCore.largestPacket
+    }
+
+    // Goes on with the batch at hand. False if the kernel's buffer is full.
+    private mutating func flush() -> Bool {
+        switch port.send(batch, from: &cursor) {
+        case .sent: return true
+        case .blocked(let id):
+            blockedSocket = id
+            watch(id, for: [.readable, .writable])
+            return false
+        }
+    }
+
+    /// A socket is writable again.
+    mutating func unblock(_ id: Int32) {
+        guard blockedSocket == id else { return }
+        blockedSocket = nil
+        watch(id, for: .readable)
+        _ = flush()
+    }
+
+    private func watch(_ id: Int32, for interest: Poller.Interest) {
+        guard let socket = port.socket(id) else { return }
+        poller.set(socket.descriptor, token: NodeDriver.token(ofSocket: id), for: interest)
+    }
+
+    // MARK: For the driver
+    // Mutating all, since an optional of this type can only be reached into that way.
+
+    mutating func sockets() -> [UDPPort.Socket] { port.sockets }
+
+    mutating func takeOutbox() -> [NodeEvent] {
+        defer { outbox = [] }
+        return outbox
+    }
+
+    mutating func takeWork() -> [HelperThread.Work] {
+        if work.isEmpty { return [] }
+        defer { work = [] }
+        return work
+    }
+
+    // MARK: Waiting
+
+    mutating func cancelWait(_ id: UInt64) { waits.cancel(id, into: &wakes) }
+
+    mutating func stopWaits() { waits.stopAll(into: &wakes) }
+
+    // MARK: Time
+
+    mutating func handleDeadlines(now: Now) {
+        timer.drain()
+        armed = nil
+        node.handleDeadlines(now: now)
+        waits.expire(now.monotonic, into: &wakes)
+    }
+
+    /// Arms the timer if something is due earlier than it would fire. An early firing is harmless, and far cheaper than
+    /// moving the timer with each packet.
+    mutating func armTimer() {
+        var next = node.nextDeadline()
+        if let deadline = waits.nextDeadline(), next.map({ deadline < $0 }) ?? true { next = deadline }
+        guard let next, next != .distantFuture, armed.map({ next < $0 }) ?? true else { return }
+        armed = next
+        timer.arm(at: next)
+    }
+}

@@ -1,0 +1,124 @@
+// Whole files, read and replaced atomically. Read first: open(2), rename(2), flock(2).
+
+import CSystem
+import Glibc
+
+/// Calls on files by path. Contents are whole byte arrays; a write is seen completely or not at all.
+package enum FileSystem {
+    /// Reads a file of at most `limit` bytes; nil if there is none.
+    package static func read(_ path: String, limit: Int = 1 << 24) throws(SystemError) -> [UInt8]? {
+        // Sound: the path is copied to a C string for the call.
+        let result = unsafe csystem_open_file(path, 0, 0, 0, 0, 0)
+        if result == -ENOENT { return nil }
+        let file = Descriptor(owning: try SystemError.check(result, "read \(path)"))
+        var bytes: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 16_384)
+        while true {
+            // Sound: at most as many bytes as the chunk has.
+            let count = unsafe Glibc.read(file.number, &chunk, chunk.count)
+            if count < 0 {
+                if errno == EINTR { continue }
+                throw SystemError(errno, "read \(path)")
+            }
+            if count == 0 { return bytes }
+            guard bytes.count + count <= limit else { throw SystemError(EFBIG, "read \(path)") }
+            bytes.append(contentsOf: chunk[..<count])
+        }
+    }
+
+    /// Replaces a file by way of a temporary one beside it. Missing directories are made.
+    package static func write(_ path: String, _ bytes: [UInt8], mode: UInt32) throws(SystemError) {
+        let folder = parent(of: path)
+        try makeDirectory(folder)
+        let temporary = "\(path).new"
+        // Left over from a run that was killed; its mode may be wrong.
+        _ = unsafe unlink(temporary)
+        let result = unsafe csystem_open_file(temporary, 1, 1, 1, 1, mode)
+        do throws(SystemError) {
+            let file = Descriptor(owning: try SystemError.check(result, "write \(path)"))
+            var offset = 0
+            while offset < bytes.count {
+                // Sound: the rest of the array, from an offset within it.
+                let count = unsafe bytes.withUnsafeBytes { raw in
+                    unsafe Glibc.write(file.number, raw.baseAddress.map { unsafe $0 + offset }, raw.count - offset)
+                }
+                if count < 0 {
+                    if errno == EINTR { continue }
+                    throw SystemError(errno, "write \(path)")
+                }
+                offset += count
+            }
+            if fsync(file.number) != 0 { throw SystemError(errno, "write \(path)") }
+            if unsafe rename(temporary, path) != 0 { throw SystemError(errno, "write \(path)") }
+        } catch {
+            _ = unsafe unlink(temporary)
+            throw error
+        }
+    }
+
+    /// Removes a file; that there is none is no error.
+    package static func remove(_ path: String) throws(SystemError) {
+        if unsafe unlink(path) != 0, errno != ENOENT { throw SystemError(errno, "remove \(path)") }
+    }
+
+    /// Makes a directory, and those above it, with mode 0700; that it exists is no error.
+    package static func makeDirectory(_ path: String) throws(SystemError) {
+        if path.isEmpty || path == "/" || path == "." { return }
+        if unsafe mkdir(path, 0o700) == 0 { return }
+        switch errno {
+        case EEXIST: return
+        case ENOENT:
+            try makeDirectory(parent(of: path))
+            if unsafe mkdir(path, 0o700) != 0, errno != EEXIST { throw SystemError(errno, "create \(path)") }
+        default: throw SystemError(errno, "create \(path)")
+        }
+    }
+
+    /// The names in a directory, sorted; none if there is no such directory.
+    package static func list(_ path: String) throws(SystemError) -> [String] {
+        guard let directory = unsafe opendir(path) else {
+            if errno == ENOENT { return [] }
+            throw SystemError(errno, "list \(path)")
+        }
+        defer { _ = unsafe closedir(directory) }
+        var names: [String] = []
+        while let entry = unsafe readdir(directory) {
+            // Sound: d_name is a zero-terminated array inside the entry, which lives until the next readdir.
+            let name = unsafe withUnsafeBytes(of: entry.pointee.d_name) { raw in
+                unsafe String(decoding: raw.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if name != ".", name != ".." { names.append(name) }
+        }
+        return names.sorted()
+    }
+
+    /// Opens a lock file and takes its lock. Nil if another process, or another node of this one, holds it.
+    package static func lock(_ path: String) throws(SystemError) -> Descriptor? {
+        let result = unsafe csystem_open_file(path, 1, 0, 0, 1, 0o600)
+        let file = Descriptor(owning: try SystemError.check(result, "write \(path)"))
+        switch csystem_lock_file(file.number) {
+        case 0: return file
+        case -EWOULDBLOCK: return nil
+        case let error: throw SystemError(-error, "lock \(path)")
+        }
+    }
+
+    /// Permission bits of a file; nil if there is none.
+    package static func mode(of path: String) -> UInt32? {
+        var status = stat()
+        guard unsafe stat(path, &status) == 0 else { return nil }
+        return UInt32(status.st_mode) & 0o7777
+    }
+
+    /// When a file was changed last, Unix seconds; nil if there is none.
+    package static func modificationTime(of path: String) -> Int64? {
+        var status = stat()
+        guard unsafe stat(path, &status) == 0 else { return nil }
+        return Int64(status.st_mtim.tv_sec)
+    }
+
+    private static func parent(of path: String) -> String {
+        guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return "." }
+        return slash == path.utf8.startIndex ? "/" : String(path[..<slash])
+    }
+}

@@ -1,0 +1,76 @@
+// The addresses of this machine, and word when they change. Read first: getifaddrs(3), rtnetlink(7).
+
+import CSystem
+package import NetPrimitives
+
+/// One address of an interface that is up.
+package struct InterfaceAddress: Hashable, Sendable {
+    package let interface: String
+    package let prefix: IPPrefix
+    package let isLoopback: Bool
+    /// A privacy, tentative or deprecated IPv6 address.
+    package let isTemporary: Bool
+}
+
+/// Watches the interfaces. Without netlink the driver asks again from time to time.
+package struct InterfaceWatcher: Sendable {
+    /// Readable after a change; nil where the system has no such thing.
+    package let descriptor: Descriptor?
+
+    /// Names of interfaces whose addresses are not offered to peers: tunnels, ours among them, and the loopback.
+    private static let refusedNames = ["lo", "zt", "tun", "tap"]
+
+    package init() {
+        let number = csystem_interface_watch_open()
+        descriptor = number >= 0 ? Descriptor(owning: number) : nil
+    }
+
+    /// Takes note of the changes that made the descriptor readable.
+    package func drain() {
+        if let descriptor { csystem_interface_watch_drain(descriptor.number) }
+    }
+
+    /// All addresses of interfaces that are up.
+    package static func scan() -> [InterfaceAddress] {
+        var capacity = 64
+        while true {
+            var entries = [csystem_interface](repeating: csystem_interface(), count: capacity)
+            // Sound: the shim fills at most `capacity` entries.
+            let count = Int(unsafe csystem_interfaces(&entries, Int32(capacity)))
+            if count > capacity {
+                capacity = count
+                continue
+            }
+            return entries.prefix(max(0, count)).map { entry in
+                // Sound: the name is a zero-terminated array inside the struct.
+                let name = unsafe withUnsafeBytes(of: entry.name) { raw in
+                    unsafe String(decoding: raw.prefix { $0 != 0 }, as: UTF8.self)
+                }
+                return InterfaceAddress(
+                    interface: name,
+                    prefix: IPPrefix(entry.address.endpoint.address, length: Int(entry.prefix_length)),
+                    isLoopback: entry.is_loopback != 0, isTemporary: entry.is_temporary != 0)
+            }
+        }
+    }
+
+    /// The addresses that peers may be told: of real interfaces, lasting, and of a scope that is worth a try.
+    package static func usable(
+        _ addresses: [InterfaceAddress], allowLoopback: Bool, refusedPrefixes: [IPPrefix]
+    ) -> [IPAddress] {
+        var result: [IPAddress] = []
+        for entry in addresses {
+            let address = entry.prefix.address
+            if entry.isLoopback || address.isLoopback {
+                if allowLoopback, address.isLoopback { result.append(address) }
+                continue
+            }
+            guard !entry.isTemporary, !address.isLinkLocal, !address.isMulticast, !address.isUnspecified,
+                !refusedNames.contains(where: { entry.interface.hasPrefix($0) }),
+                !refusedPrefixes.contains(where: { $0.contains(address) }), !result.contains(address)
+            else { continue }
+            result.append(address)
+        }
+        return result
+    }
+}

@@ -1,0 +1,111 @@
+// A Unix socket on which one line is asked and a text is answered. Read first: unix(7).
+
+import CSystem
+import Glibc
+import Synchronization
+
+/// Answers requests from processes of the same user.
+package final class LocalListener: Sendable {
+    /// The longest request, and the time in which it must have come.
+    private static let requestLimit = 4096
+    private static let patience: Int32 = 5000
+
+    private let path: String
+    private let descriptor: Descriptor
+    private let wake: WakeEvent
+    private let isStopping = Mutex(false)
+    private let thread = Mutex<Thread?>(nil)
+
+    /// Listens on a path, with mode 0600. A socket file left over there is replaced: the caller holds the directory's lock.
+    package init(path: String) throws(ZeroTierError) {
+        self.path = path
+        do throws(SystemError) {
+            // Sound: the path is copied to a C string for the call.
+            let result = unsafe csystem_local_listen(path)
+            descriptor = Descriptor(owning: try SystemError.check(result, "listen on \(path)"))
+            wake = try WakeEvent()
+        } catch {
+            throw ZeroTierError(error)
+        }
+    }
+
+    /// Serves on a thread of its own until `stop`.
+    package func start(_ answer: @escaping @Sendable (String) async -> String) throws(ZeroTierError) {
+        do throws(SystemError) {
+            let poller = try Poller()
+            try poller.add(descriptor, token: 0, for: .readable)
+            try poller.add(wake.descriptor, token: 1, for: .readable)
+            let started = try Thread(name: "zt-control") { [self] in
+                while !isStopping.withLock({ $0 }) {
+                    guard poller.wait().contains(where: { $0.token == 0 }) else { continue }
+                    let number = csystem_local_accept(descriptor.number)
+                    guard number >= 0 else { continue }
+                    let connection = Descriptor(owning: number)
+                    // Asking takes a moment; a second request is not to wait for a slow first one.
+                    Task {
+                        guard let request = LocalListener.readLine(connection) else { return }
+                        LocalListener.send(await answer(request), to: connection)
+                    }
+                }
+            }
+            thread.withLock { $0 = started }
+        } catch {
+            throw ZeroTierError(error)
+        }
+    }
+
+    /// Stops serving and removes the socket file.
+    package func stop() {
+        isStopping.withLock { $0 = true }
+        wake.signal()
+        thread.withLock { $0 }?.join()
+        _ = unsafe unlink(path)
+    }
+
+    /// Asks a listener and returns the whole answer. Throws if nobody listens.
+    package static func ask(path: String, _ request: String) throws(ZeroTierError) -> String {
+        // Sound: as above.
+        let result = unsafe csystem_local_connect(path)
+        guard result >= 0 else { throw ZeroTierError(SystemError(-result, "connect to \(path)")) }
+        let connection = Descriptor(owning: result)
+        send(request + "\n", to: connection)
+        var answer: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 65_536)
+        while true {
+            // Sound: at most as many bytes as the chunk has.
+            let count = unsafe read(connection.number, &chunk, chunk.count)
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { break }
+            answer.append(contentsOf: chunk[..<count])
+        }
+        guard !answer.isEmpty else { throw ZeroTierError(.failed, "\(path) gave no answer") }
+        return String(decoding: answer, as: UTF8.self)
+    }
+
+    private static func readLine(_ connection: Descriptor) -> String? {
+        var line: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: requestLimit)
+        while line.count < requestLimit {
+            guard csystem_wait_readable(connection.number, patience) == 1 else { return nil }
+            let count = unsafe read(connection.number, &chunk, chunk.count)
+            guard count > 0 else { return nil }
+            line.append(contentsOf: chunk[..<count])
+            if let end = line.firstIndex(of: 0x0a) { return String(decoding: line[..<end], as: UTF8.self) }
+        }
+        return nil
+    }
+
+    private static func send(_ text: String, to connection: Descriptor) {
+        let bytes = Array(text.utf8)
+        var offset = 0
+        while offset < bytes.count {
+            // Sound: the rest of the array, from an offset within it.
+            let count = unsafe bytes.withUnsafeBytes { raw in
+                unsafe csystem_local_send(
+                    connection.number, raw.baseAddress.map { unsafe $0 + offset }, raw.count - offset)
+            }
+            guard count > 0 else { return }
+            offset += count
+        }
+    }
+}

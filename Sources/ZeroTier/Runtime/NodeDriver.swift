@@ -1,0 +1,457 @@
+// The loop of one node: one thread that sleeps on its sockets, one event and one timer; and calls of application threads
+// that do their own sending under the node's one lock.
+// Read first: Docs/architecture.md, "Locks and wake-ups"; epoll(7).
+
+import NetPrimitives
+import Synchronization
+import ZeroTierNode
+import ZeroTierPeers
+import ZeroTierWire
+
+/// Runs a node. Every method may be called from any thread.
+final class NodeDriver: Sendable {
+    /// What the lock protects; the core is gone after the shutdown.
+    private struct State: ~Copyable {
+        var core: DriverCore?
+        var wakers: Wakers?
+        var isStopping = false
+    }
+
+    // What the driver's thread sleeps on.
+    private struct Wakers: Sendable {
+        let poller: Poller
+        let kick: WakeEvent
+        let watcher: InterfaceWatcher
+    }
+
+    private let state: Mutex<State>
+    private let helper = HelperThread()
+    private let threads = Mutex<[Thread]>([])
+    private let ended = Mutex<EndState>(EndState())
+    // Held while events are taken from the outbox and published, so that consumers see them in order.
+    private let publishing = Mutex<Void>(())
+    private let waiterNumbers = Atomic<UInt64>(1)
+
+    let hub: EventHub
+    let store: any StateStore
+    let settings: Settings
+
+    /// What the driver itself has to know.
+    struct Settings: Sendable {
+        var allowLoopback = false
+        var bindAddresses: [IPAddress] = []
+        var log: (@Sendable (NodeEvent) -> Void)?
+        /// Called as the last thing, when nothing is written any more.
+        var onEnd: @Sendable () -> Void = {}
+    }
+
+    private struct EndState: Sendable {
+        var hasEnded = false
+        var waiting: [CheckedContinuation<Void, Never>] = []
+    }
+
+    // Names in the poller.
+    private static let kickToken: UInt64 = 0
+    private static let timerToken: UInt64 = 1
+    private static let watcherToken: UInt64 = 2
+    private static let firstSocketToken: UInt64 = 16
+
+    static func token(ofSocket id: Int32) -> UInt64 { firstSocketToken + UInt64(UInt32(bitPattern: id)) }
+
+    /// Slabs that one application call sends at most, its own data or other's; the rest is the driver thread's.
+    private static let slabsPerCall = 4
+
+    init(
+        node: consuming ZeroTierNode.Node, port: consuming UDPPort, store: any StateStore, hub: EventHub,
+        settings: Settings
+    ) throws(SystemError) {
+        self.store = store
+        self.hub = hub
+        self.settings = settings
+        let poller = try Poller()
+        let kick = try WakeEvent()
+        let timer = try WakeTimer()
+        let watcher = InterfaceWatcher()
+        try poller.add(kick.descriptor, token: NodeDriver.kickToken, for: .readable)
+        try poller.add(timer.descriptor, token: NodeDriver.timerToken, for: .readable)
+        if let descriptor = watcher.descriptor {
+            try poller.add(descriptor, token: NodeDriver.watcherToken, for: .readable)
+        }
+        for socket in port.sockets {
+            try poller.add(socket.descriptor, token: NodeDriver.token(ofSocket: socket.id), for: .readable)
+        }
+        let seed = SystemRandom.bytes(2)
+        let core = DriverCore(
+            node: node, port: port, poller: poller, timer: timer, seed: UInt16(seed[0]) << 8 | UInt16(seed[1]))
+        state = Mutex(State(core: core, wakers: Wakers(poller: poller, kick: kick, watcher: watcher)))
+    }
+
+    /// Starts the threads. A driver that was started must be stopped.
+    func start() throws(SystemError) {
+        rescanInterfaces()
+        let helperThread = try Thread(name: "zt-helper") { [self] in
+            helper.run(perform)
+            settings.onEnd()
+        }
+        let thread: Thread
+        do throws(SystemError) {
+            thread = try Thread(name: "zt-node") { [self] in run() }
+        } catch {
+            helper.stop()
+            helperThread.join()
+            throw error
+        }
+        threads.withLock { $0 = [thread, helperThread] }
+        // Whatever is due at the start leaves now.
+        settle()
+    }
+
+    // MARK: Calls
+
+    /// Runs `body` with the node, under its lock, then sends what it caused.
+    func call<Result: Sendable>(
+        _ body: (inout DriverCore, Now) throws(ZeroTierError) -> Result
+    ) throws(ZeroTierError) -> Result {
+        let (result, next) = try state.withLock { (state) throws(ZeroTierError) -> (Result, Next) in
+            guard state.core != nil, !state.isStopping else { throw .stopped }
+            let now = SystemClock.now()
+            let result = try body(&state.core!, now)
+            return (result, settle(&state.core!, now))
+        }
+        carryOn(next, slabs: NodeDriver.slabsPerCall - 1)
+        return result
+    }
+
+    /// Runs `body` until it gives a result, each time after something happened to `key`.
+    func wait<Result: Sendable>(
+        for key: WaitKey, until deadline: MonotonicInstant?, orThrow timeout: @autoclosure () -> ZeroTierError,
+        _ body: @Sendable (inout DriverCore, Now) throws(ZeroTierError) -> Result?
+    ) async throws(ZeroTierError) -> Result {
+        if let result = try call(body) { return result }
+        while true {
+            let id = waiterNumbers.add(1, ordering: .relaxed).newValue
+            var outcome: Swift.Result<Result, ZeroTierError>?
+            let reason = await withTaskCancellationHandler {
+                await withCheckedContinuation { (continuation: CheckedContinuation<WaitResult, Never>) in
+                    outcome = attempt(id, key, deadline, .task(continuation), body)
+                }
+            } onCancel: {
+                cancel(id)
+            }
+            if let outcome { return try outcome.get() }
+            try check(reason, timeout())
+        }
+    }
+
+    /// As `wait`, for a thread outside of Swift's concurrency.
+    func waitBlocking<Result: Sendable>(
+        for key: WaitKey, until deadline: MonotonicInstant?, orThrow timeout: @autoclosure () -> ZeroTierError,
+        _ body: (inout DriverCore, Now) throws(ZeroTierError) -> Result?
+    ) throws(ZeroTierError) -> Result {
+        if let result = try call(body) { return result }
+        while true {
+            let id = waiterNumbers.add(1, ordering: .relaxed).newValue
+            let thread = BlockedThread()
+            let outcome = attempt(id, key, deadline, .thread(thread), body)
+            let reason = thread.wait()
+            if let outcome { return try outcome.get() }
+            try check(reason, timeout())
+        }
+    }
+
+    private func check(_ reason: WaitResult, _ timeout: @autoclosure () -> ZeroTierError) throws(ZeroTierError) {
+        switch reason {
+        case .ready: return
+        case .timedOut: throw timeout()
+        case .cancelled: throw .taskCancelled
+        case .stopped: throw .stopped
+        }
+    }
+
+    // Tries once more and, with the lock still held, goes to wait: nothing can happen in between unseen. In every case
+    // the target is resumed: at once if there is an outcome.
+    private func attempt<Result: Sendable>(
+        _ id: UInt64, _ key: WaitKey, _ deadline: MonotonicInstant?, _ target: WaitTarget,
+        _ body: (inout DriverCore, Now) throws(ZeroTierError) -> Result?
+    ) -> Swift.Result<Result, ZeroTierError>? {
+        // A task that was cancelled before this point has no handler left to call, so it is asked here, under the lock.
+        var immediate: WaitResult?
+        let (outcome, next) = state.withLock { state -> (Swift.Result<Result, ZeroTierError>?, Next) in
+            guard state.core != nil, !state.isStopping else {
+                immediate = .stopped
+                return (nil, Next())
+            }
+            if case .task = target, Task.isCancelled {
+                immediate = .cancelled
+                return (nil, Next())
+            }
+            let now = SystemClock.now()
+            var outcome: Swift.Result<Result, ZeroTierError>?
+            do throws(ZeroTierError) {
+                if let result = try body(&state.core!, now) { outcome = .success(result) }
+            } catch {
+                outcome = .failure(error)
+            }
+            if outcome == nil {
+                state.core!.waits.add(id, for: key, until: deadline, target)
+            } else {
+                immediate = .ready
+            }
+            return (outcome, settle(&state.core!, now))
+        }
+        if let immediate { target.resume(immediate) }
+        carryOn(next, slabs: NodeDriver.slabsPerCall - 1)
+        return outcome
+    }
+
+    private func cancel(_ id: UInt64) {
+        let wakes = state.withLock { state -> WakeList in
+            guard state.core != nil else { return WakeList() }
+            state.core!.cancelWait(id)
+            return state.core!.wakes.take()
+        }
+        wakes.resume()
+    }
+
+    // MARK: After every change
+
+    // What is left to do once the lock is released.
+    private struct Next: Sendable {
+        var wakes = WakeList()
+        var work: [HelperThread.Work] = []
+        var hasEvents = false
+        var hasMore = false
+    }
+
+    // Sends one slab, collects what happened and arms the timer. Called with the lock held.
+    private func settle(_ core: inout DriverCore, _ now: Now) -> Next {
+        var next = Next()
+        next.hasMore = core.transmit(now: now)
+        core.collectEvents(now: now)
+        core.armTimer()
+        next.wakes = core.wakes.take()
+        if !core.work.isEmpty {
+            next.work = core.work
+            core.work = []
+        }
+        next.hasEvents = !core.outbox.isEmpty
+        return next
+    }
+
+    private func settle() {
+        let next = state.withLock { state -> Next in
+            guard state.core != nil else { return Next() }
+            return settle(&state.core!, SystemClock.now())
+        }
+        carryOn(next, slabs: .max)
+    }
+
+    // Wakes, stores and publishes, and sends further slabs, each under a lock of its own so that others get in between.
+    private func carryOn(_ first: Next, slabs: Int) {
+        var next = first
+        var slabs = slabs
+        while true {
+            next.wakes.resume()
+            helper.submit(next.work)
+            if next.hasEvents { publish() }
+            guard next.hasMore else { return }
+            guard slabs > 0 else { return kickThread() }
+            slabs -= 1
+            next = state.withLock { state -> Next in
+                guard state.core != nil else { return Next() }
+                return settle(&state.core!, SystemClock.now())
+            }
+        }
+    }
+
+    private func kickThread() {
+        state.withLock { state in state.wakers?.kick.signal() }
+    }
+
+    private func publish() {
+        publishing.withLock { _ in
+            let events = state.withLock { state -> [NodeEvent] in
+                guard state.core != nil else { return [] }
+                return state.core!.takeOutbox()
+            }
+            for event in events { announce(event) }
+        }
+    }
+
+    private func announce(_ event: NodeEvent) {
+        settings.log?(event)
+        hub.publish(event)
+    }
+
+    // MARK: The driver's thread
+
+    private func run() {
+        var receiver = UDPReceiver()
+        let (sockets, wakers) = state.withLock { state -> ([UDPPort.Socket], Wakers?) in
+            if state.core == nil { return ([], nil) }
+            return (state.core!.sockets(), state.wakers)
+        }
+        guard let wakers else { return }
+        let (poller, kick, watcher) = (wakers.poller, wakers.kick, wakers.watcher)
+        while !isStopping {
+            // Without word from the kernel about interfaces, ask every half minute as the original does.
+            let ready = poller.wait(milliseconds: watcher.descriptor == nil ? 30_000 : nil)
+            if ready.isEmpty, watcher.descriptor == nil { rescanInterfaces() }
+            var isDue = false
+            for entry in ready {
+                switch entry.token {
+                case NodeDriver.kickToken: kick.drain()
+                case NodeDriver.timerToken: isDue = true
+                case NodeDriver.watcherToken:
+                    watcher.drain()
+                    rescanInterfaces()
+                default:
+                    let index = Int(entry.token - NodeDriver.firstSocketToken)
+                    if sockets.indices.contains(index) { serve(sockets[index], entry.interest, &receiver) }
+                }
+            }
+            if isDue { handleDeadlines() }
+            settle()
+        }
+        finish()
+    }
+
+    private var isStopping: Bool { state.withLock { $0.isStopping } }
+
+    private func serve(_ socket: UDPPort.Socket, _ interest: Poller.Interest, _ receiver: inout UDPReceiver) {
+        if interest.contains(.writable) {
+            state.withLock { state in
+                if state.core != nil { state.core!.unblock(socket.id) }
+            }
+        }
+        guard interest.contains(.readable) else { return }
+        // One call a turn: the poller is level-triggered, and other sockets and the timer get their turn.
+        _ = receiver.receive(from: socket) { batch in
+            let next = state.withLock { state -> Next in
+                guard state.core != nil else { return Next() }
+                let now = SystemClock.now()
+                state.core!.receive(&batch, now: now)
+                return settle(&state.core!, now)
+            }
+            carryOn(next, slabs: 1)
+        }
+    }
+
+    private func handleDeadlines() {
+        state.withLock { state in
+            if state.core != nil {
+                state.core!.handleDeadlines(now: SystemClock.now())
+            }
+        }
+    }
+
+    private func rescanInterfaces() {
+        let addresses =
+            settings.bindAddresses.isEmpty
+            ? InterfaceWatcher.usable(
+                InterfaceWatcher.scan(), allowLoopback: settings.allowLoopback, refusedPrefixes: refusedPrefixes)
+            : settings.bindAddresses
+        state.withLock { state in
+            if state.core != nil { state.core!.setLocalAddresses(addresses) }
+        }
+    }
+
+    // The addresses of our own networks: packets of the network must not travel inside the network.
+    private var refusedPrefixes: [IPPrefix] {
+        state.withLock { state in
+            if state.core == nil { return [] }
+            return state.core!.virtualPrefixes()
+        }
+    }
+
+    // MARK: The helper's thread
+
+    private func perform(_ work: HelperThread.Work) {
+        switch work {
+        case .job(let job):
+            switch job {
+            case .validate(let identity, let ticket):
+                let isValid = identity.validate()
+                _ = try? call { (core, now) throws(ZeroTierError) in
+                    core.complete(ticket, isValid: isValid, now: now)
+                }
+            }
+        case .store(let name, let bytes, let isSecret):
+            do throws(ZeroTierError) {
+                try store.write(name, bytes, isSecret: isSecret)
+            } catch {
+                announce(.storageFailed(error))
+            }
+        case .remove(let name):
+            do throws(ZeroTierError) {
+                try store.remove(name)
+            } catch {
+                announce(.storageFailed(error))
+            }
+        }
+    }
+
+    // MARK: Shutdown
+
+    /// Asks the threads to end. Returns at once; may be called often and from any thread.
+    func requestStop() {
+        state.withLock { state in
+            state.isStopping = true
+            state.wakers?.kick.signal()
+        }
+    }
+
+    /// Stops and waits until threads, descriptors and memory are released.
+    func stop() async {
+        requestStop()
+        await withCheckedContinuation { continuation in
+            let hasEnded = ended.withLock { ended in
+                if !ended.hasEnded { ended.waiting.append(continuation) }
+                return ended.hasEnded
+            }
+            if hasEnded { continuation.resume() }
+        }
+        // The threads are on their last instructions.
+        joinThreads()
+    }
+
+    /// As `stop`, for a thread outside of Swift's concurrency.
+    func stopBlocking() {
+        requestStop()
+        joinThreads()
+    }
+
+    private func joinThreads() {
+        for thread in threads.withLock({ $0 }) { thread.join() }
+    }
+
+    // The driver thread's last act: say goodbye, give everything back, wake everybody.
+    private func finish() {
+        let (wakes, work) = state.withLock { state -> (WakeList, [HelperThread.Work]) in
+            guard state.core != nil else { return (WakeList(), []) }
+            let now = SystemClock.now()
+            state.core!.prepareToStop(now: now)
+            // A few slabs of resets and last control packets; whatever the kernel does not take is lost.
+            for _ in 0..<NodeDriver.slabsPerCall where state.core!.transmit(now: now) {}
+            state.core!.collectEvents(now: now)
+            state.core!.stopWaits()
+            return (state.core!.wakes.take(), state.core!.takeWork())
+        }
+        publish()
+        // The descriptors close with the last references, which are this thread's.
+        state.withLock { state in
+            state.core = nil
+            state.wakers = nil
+        }
+        wakes.resume()
+        helper.submit(work)
+        helper.stop()
+        announce(.stopped)
+        let waiting = ended.withLock { ended in
+            ended.hasEnded = true
+            defer { ended.waiting = [] }
+            return ended.waiting
+        }
+        for continuation in waiting { continuation.resume() }
+    }
+}

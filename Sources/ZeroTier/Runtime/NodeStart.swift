@@ -1,0 +1,224 @@
+// From a configuration to a running node: storage, identity, planet, port, and what earlier runs left.
+
+import Glibc
+import NetPrimitives
+import ZeroTierCrypto
+import ZeroTierNode
+import ZeroTierPeers
+import ZeroTierWire
+
+/// The steps of a start. Nothing is left behind when one of them fails.
+enum NodeStart {
+    struct Parts {
+        let driver: NodeDriver
+        let identity: Identity
+        let port: UInt16
+    }
+
+    /// Ports tried for a node that may have any (vl1 11.1: "up to 256 trials").
+    private static let portTrials = 256
+    private static let randomPorts: ClosedRange<UInt16> = 20_000...65_535
+    /// Peers not heard of for so long are not remembered.
+    private static let peerLifetime: Int64 = 30 * 86_400
+
+    static func run(_ configuration: Node.Configuration) throws(ZeroTierError) -> Parts {
+        let (store, onEnd) = try openStore(configuration.storage)
+        do throws(ZeroTierError) {
+            var random = RandomSource(seed: SystemRandom.bytes(32))
+            let identity = try loadIdentity(store, &random)
+            let planet = try choosePlanet(configuration.planet, store)
+            let port = try openPort(configuration, store, &random)
+            let number = port.port
+            let now = SystemClock.now()
+            var node = ZeroTierNode.Node(
+                identity: identity, configuration: settings(configuration, planet, moons(configuration, store)),
+                random: random.fork(), now: now)
+            for record in peers(store) { _ = node.importPeer(record, now: now) }
+            for (id, bytes) in networks(store) { _ = node.join(id, saved: bytes, now: now) }
+            try store.write(StateName.port, Array(String(number).utf8), isSecret: false)
+            let driver = try start(node, port, store, configuration, onEnd)
+            return Parts(driver: driver, identity: Identity(identity.withoutSecret), port: number)
+        } catch {
+            onEnd()
+            throw error
+        }
+    }
+
+    private static func start(
+        _ node: consuming ZeroTierNode.Node, _ port: consuming UDPPort, _ store: any StateStore,
+        _ configuration: Node.Configuration, _ onEnd: @escaping @Sendable () -> Void
+    ) throws(ZeroTierError) -> NodeDriver {
+        do throws(SystemError) {
+            let driver = try NodeDriver(
+                node: node, port: port, store: store, hub: EventHub(capacity: configuration.eventCapacity),
+                settings: NodeDriver.Settings(
+                    allowLoopback: configuration.allowsLoopbackPaths, bindAddresses: configuration.bindAddresses,
+                    log: configuration.log, onEnd: onEnd))
+            try driver.start()
+            return driver
+        } catch {
+            throw ZeroTierError(error)
+        }
+    }
+
+    // MARK: State
+
+    private static func openStore(
+        _ storage: Node.Storage
+    ) throws(ZeroTierError) -> (any StateStore, @Sendable () -> Void) {
+        switch storage.kind {
+        case .memory: return (MemoryStore(), {})
+        case .store(let store): return (store, {})
+        case .directory(let path):
+            let store = try DirectoryStore(path: path)
+            return (store, { store.unlock() })
+        }
+    }
+
+    // A stored identity that is damaged is never replaced: it may be the only proof of membership in many networks.
+    private static func loadIdentity(
+        _ store: any StateStore, _ random: inout RandomSource
+    ) throws(ZeroTierError) -> ZeroTierWire.Identity {
+        guard let bytes = try store.read(StateName.secretIdentity) else {
+            let identity = ZeroTierWire.Identity.generate(using: &random)
+            let secret = Array(identity.text(includeSecret: true).utf8)
+            try store.write(StateName.secretIdentity, secret, isSecret: true)
+            try writePublic(identity, store)
+            return identity
+        }
+        let location = store.location(of: StateName.secretIdentity)
+        guard let identity = ZeroTierWire.Identity(text: String(decoding: bytes, as: UTF8.self)) else {
+            throw ZeroTierError(
+                .invalidIdentity, "\(location) does not hold an identity; it was left as it is. Restore or remove it.")
+        }
+        guard let secret = identity.secretKeys, secret.publicKeys == identity.publicKeys else {
+            throw ZeroTierError(
+                .invalidIdentity, "\(location) has no secret keys that fit the identity; it was left as it is.")
+        }
+        guard identity.validate() else {
+            throw ZeroTierError(
+                .invalidIdentity,
+                "the address \(identity.address) in \(location) does not follow from its keys; it was left as it is.")
+        }
+        try writePublic(identity, store)
+        return identity
+    }
+
+    private static func writePublic(_ identity: ZeroTierWire.Identity, _ store: any StateStore) throws(ZeroTierError) {
+        try store.write(StateName.publicIdentity, Array(identity.text(includeSecret: false).utf8), isSecret: false)
+    }
+
+    // The planet given, or a newer version of it that was stored; else the stored one; else the standard one.
+    private static func choosePlanet(_ given: Planet?, _ store: any StateStore) throws(ZeroTierError) -> World {
+        let stored = try store.read(StateName.planet).flatMap { try? World(decoding: $0) }
+        guard let given else { return stored ?? World.defaultPlanet }
+        guard given.world.kind == .planet else {
+            throw ZeroTierError(.invalidWorld, "the planet given is a moon")
+        }
+        if let stored, given.world.canBeReplaced(by: stored) { return stored }
+        try store.write(StateName.planet, given.bytes, isSecret: false)
+        return given.world
+    }
+
+    private static func moons(_ configuration: Node.Configuration, _ store: any StateStore) -> [World] {
+        var moons = configuration.moons.map(\.world).filter { $0.kind == .moon }
+        for bytes in files(StateName.moonFolder, ".moon", store).map(\.bytes) {
+            guard let moon = try? World(decoding: bytes), moon.kind == .moon else { continue }
+            if let index = moons.firstIndex(where: { $0.id == moon.id }) {
+                if moons[index].canBeReplaced(by: moon) { moons[index] = moon }
+            } else {
+                moons.append(moon)
+            }
+        }
+        return moons
+    }
+
+    private static func peers(_ store: any StateStore) -> [[UInt8]] {
+        let oldest = SystemClock.now().unixMilliseconds / 1000 - peerLifetime
+        return files(StateName.peerFolder, ".peer", store).compactMap { name, bytes in
+            let location = store.location(of: "\(StateName.peerFolder)/\(name)")
+            if let changed = FileSystem.modificationTime(of: location), changed < oldest {
+                try? store.remove("\(StateName.peerFolder)/\(name)")
+                return nil
+            }
+            return bytes
+        }
+    }
+
+    private static func networks(_ store: any StateStore) -> [(ZeroTierWire.NetworkID, [UInt8])] {
+        files(StateName.networkFolder, ".conf", store).compactMap { name, bytes in
+            ZeroTierWire.NetworkID(text: name.dropLast(5)).map { ($0, bytes) }
+        }
+    }
+
+    // A file that cannot be read is as good as none: all of this can be learned again.
+    private static func files(_ folder: String, _ suffix: String, _ store: any StateStore) -> [(
+        name: String, bytes: [UInt8]
+    )] {
+        let names = (try? store.list(folder)) ?? []
+        return names.filter { $0.hasSuffix(suffix) }.compactMap { name in
+            guard let bytes = try? store.read("\(folder)/\(name)") else { return nil }
+            return (name, bytes)
+        }
+    }
+
+    // MARK: Port
+
+    private static func openPort(
+        _ configuration: Node.Configuration, _ store: any StateStore, _ random: inout RandomSource
+    ) throws(ZeroTierError) -> UDPPort {
+        let mode: UDPMode = configuration.usesOffload ? .automatic : .plain
+        let addresses = configuration.bindAddresses
+        if configuration.port != 0 {
+            do throws(SystemError) {
+                return try UDPPort(addresses: addresses, port: configuration.port, mode: mode)
+            } catch {
+                throw portError(error, configuration.port)
+            }
+        }
+        var candidates: [UInt16] = []
+        if let bytes = try store.read(StateName.port), let last = UInt16(String(decoding: bytes, as: UTF8.self)) {
+            candidates.append(last)
+        }
+        var lastError = SystemError(EADDRINUSE, "bind a UDP port")
+        for trial in 0..<portTrials {
+            let candidate =
+                trial < candidates.count
+                ? candidates[trial] : randomPorts.lowerBound + UInt16(random.next(below: randomPorts.count))
+            do throws(SystemError) {
+                return try UDPPort(addresses: addresses, port: candidate, mode: mode)
+            } catch {
+                lastError = error
+                guard error.number == EADDRINUSE || error.number == EACCES else { throw portError(error, candidate) }
+            }
+        }
+        throw portError(lastError, 0)
+    }
+
+    private static func portError(_ error: SystemError, _ port: UInt16) -> ZeroTierError {
+        switch error.number {
+        case EADDRINUSE:
+            ZeroTierError(
+                .portTaken, "UDP port \(port) is in use by another program; choose another, or 0 for any",
+                systemError: error.number)
+        case EADDRNOTAVAIL:
+            ZeroTierError(
+                .addressNotAvailable, "cannot \(error.operation): this machine has no such address",
+                systemError: error.number)
+        default: ZeroTierError(error)
+        }
+    }
+
+    // MARK: Settings
+
+    private static func settings(
+        _ configuration: Node.Configuration, _ planet: World, _ moons: [World]
+    ) -> ZeroTierNode.NodeConfiguration {
+        var settings = ZeroTierNode.NodeConfiguration(planet: planet)
+        settings.peers.moons = moons
+        settings.peers.allowLoopbackPaths = configuration.allowsLoopbackPaths
+        settings.peers.directPathsEnabled = !configuration.isRelayOnly
+        settings.peers.announcedProtocolVersion = UInt8(clamping: configuration.protocolVersion)
+        return settings
+    }
+}

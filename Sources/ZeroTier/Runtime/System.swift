@@ -1,0 +1,70 @@
+// The operating system's errors, descriptors and clocks as values.
+
+import CSystem
+import Glibc
+package import NetPrimitives
+
+/// A system call that failed.
+package struct SystemError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// The system's error number.
+    package let number: Int32
+    /// What was being done.
+    package let operation: String
+
+    package init(_ number: Int32, _ operation: String) {
+        self.number = number
+        self.operation = operation
+    }
+
+    /// The system's words for the error number.
+    package var reason: String {
+        // Sound: strerror returns a zero-terminated string that is copied at once.
+        guard let text = unsafe strerror(number) else { return "error \(number)" }
+        return unsafe String(cString: text)
+    }
+
+    package var description: String { "\(operation): \(reason)" }
+
+    package static let addressInUse = EADDRINUSE
+    package static let permissionDenied = EACCES
+    package static let wouldBlock = EAGAIN
+
+    // A shim's result: a negated error number, or a value.
+    static func check(_ result: Int32, _ operation: @autoclosure () -> String) throws(SystemError) -> Int32 {
+        guard result >= 0 else { throw SystemError(-result, operation()) }
+        return result
+    }
+}
+
+/// Owns one descriptor and closes it once.
+package final class Descriptor: Sendable {
+    /// The system's number; valid as long as this object lives.
+    package let number: Int32
+
+    /// Takes over a descriptor.
+    package init(owning number: Int32) { self.number = number }
+
+    deinit { _ = close(number) }
+}
+
+/// The clocks of this machine.
+package enum SystemClock {
+    /// Both clocks at this moment. The monotonic one goes on while the machine sleeps.
+    package static func now() -> Now {
+        Now(monotonic: monotonic(), unixMilliseconds: csystem_unix_milliseconds())
+    }
+
+    /// The monotonic clock at this moment.
+    package static func monotonic() -> MonotonicInstant {
+        MonotonicInstant(nanoseconds: csystem_monotonic_nanoseconds())
+    }
+}
+
+/// The system's randomness, the seed of everything else.
+package enum SystemRandom {
+    /// Bytes fit for keys.
+    package static func bytes(_ count: Int) -> [UInt8] {
+        var generator = SystemRandomNumberGenerator()
+        return (0..<count).map { _ in UInt8(truncatingIfNeeded: generator.next()) }
+    }
+}

@@ -1,0 +1,80 @@
+// Threads that can be joined, and a place for one thread to wait. Read first: pthreads(7), futex(2).
+
+import CSystem
+import Synchronization
+
+/// A thread of our own, to be joined exactly once in effect; further joins return at once.
+final class Thread: Sendable {
+    private let handle: Mutex<UInt64?>
+
+    // Carries the body over to the new thread.
+    private final class Start: Sendable {
+        let body: @Sendable () -> Void
+        init(_ body: @escaping @Sendable () -> Void) { self.body = body }
+    }
+
+    /// Starts a thread. The name is shown by the system's tools, at most 15 bytes of it.
+    init(name: String, _ body: @escaping @Sendable () -> Void) throws(SystemError) {
+        var number: UInt64 = 0
+        // Sound: the retained object is taken over exactly once, by the new thread, or released below if there is none.
+        let start = unsafe Unmanaged.passRetained(Start(body))
+        let result = unsafe csystem_thread_start(
+            { context in
+                guard let context = unsafe context else { return }
+                let start = unsafe Unmanaged<Start>.fromOpaque(context).takeRetainedValue()
+                start.body()
+            }, start.toOpaque(), String(name.utf8.prefix(15)) ?? "zerotier", &number)
+        guard result == 0 else {
+            unsafe start.release()
+            throw SystemError(-result, "start a thread")
+        }
+        handle = Mutex(number)
+    }
+
+    deinit {
+        // Nobody waits for this thread: its memory is released when it ends.
+        handle.withLock { handle in
+            if let number = handle { _ = csystem_thread_detach(number) }
+        }
+    }
+
+    /// Waits until the thread has ended and its memory is released. Must not be called on the thread itself.
+    func join() {
+        // The lock is held across the join, so that a second caller also returns only after the end.
+        handle.withLock { handle in
+            guard let number = handle else { return }
+            _ = csystem_thread_join(number)
+            handle = nil
+        }
+    }
+}
+
+/// Where one thread waits for another's signal. A signal that comes first is kept.
+@safe
+final class Parker: Sendable {
+    // Sound: the word lives as long as the object and is only touched by atomic operations of the shim.
+    private nonisolated(unsafe) let word: UnsafeMutablePointer<UInt32>
+
+    init() {
+        unsafe word = .allocate(capacity: 1)
+        unsafe word.initialize(to: 0)
+    }
+
+    deinit { unsafe word.deallocate() }
+
+    /// Waits for a signal. False if the time is over first.
+    func park(for duration: Duration? = nil) -> Bool {
+        unsafe csystem_park(word, duration.map { max(0, $0.nanosecondsSaturated) } ?? -1) == 1
+    }
+
+    /// Lets the waiting thread, or the next that waits, go on.
+    func unpark() { unsafe csystem_unpark(word) }
+}
+
+extension Duration {
+    fileprivate var nanosecondsSaturated: Int64 {
+        let (seconds, attoseconds) = components
+        guard seconds < 1 << 32 else { return Int64(1 << 32) * 1_000_000_000 }
+        return seconds * 1_000_000_000 + attoseconds / 1_000_000_000
+    }
+}

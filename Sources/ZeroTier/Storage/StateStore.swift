@@ -1,0 +1,36 @@
+// Where a node keeps what must survive a restart: named byte strings in a few folders.
+//
+// name                       contents
+// identity.secret            identity with secret keys, text, mode 0600
+// identity.public            identity without, text
+// planet                     the world of the roots, binary
+// moons.d/<16 hex>.moon      a moon, binary
+// peers.d/<10 hex>.peer      a peer and where it was last, binary
+// networks.d/<16 hex>.conf   a network's configuration, mode 0600; its presence means "joined"
+// port                       the UDP port of the last run, decimal text
+
+/// Keeps a node's state. Calls come from any thread, never two at a time for one name.
+public protocol StateStore: Sendable {
+    /// The bytes of a name; nil if there are none.
+    func read(_ name: String) throws(ZeroTierError) -> [UInt8]?
+    /// Replaces the bytes of a name, completely or not at all. A secret is to be kept from other users.
+    func write(_ name: String, _ bytes: [UInt8], isSecret: Bool) throws(ZeroTierError)
+    /// Forgets a name; that it is unknown is no error.
+    func remove(_ name: String) throws(ZeroTierError)
+    /// The names in a folder, without the folder, sorted.
+    func list(_ folder: String) throws(ZeroTierError) -> [String]
+    /// What messages call a name: a path, as a rule.
+    func location(of name: String) -> String
+}
+
+/// The names under which a node's state is kept.
+package enum StateName {
+    package static let secretIdentity = "identity.secret"
+    package static let publicIdentity = "identity.public"
+    package static let planet = "planet"
+    package static let port = "port"
+    package static let moonFolder = "moons.d"
+    package static let peerFolder = "peers.d"
+    package static let networkFolder = "networks.d"
+    package static let lock = "node.lock"
+}

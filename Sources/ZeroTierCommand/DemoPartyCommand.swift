@@ -1,0 +1,121 @@
+// One of the two nodes of `zerotier demo`, as a process of its own. Not meant to be started by hand.
+
+import ArgumentParser
+import Foundation
+import ZeroTier
+
+struct DemoPartyCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "demo-party", abstract: "One of the nodes of the demo.", shouldDisplay: false,
+        subcommands: [Serve.self, Send.self])
+
+    struct Options: ParsableArguments {
+        @Option var planet: String
+        @Option var network: NetworkID
+        @Option var size: Int
+        @Flag(name: .customLong("plain-udp")) var plainUDP = false
+
+        func start() async throws -> Node {
+            var configuration = Node.Configuration()
+            configuration.planet = try Planet(bytes: readFile(planet))
+            configuration.allowsLoopbackPaths = true
+            configuration.usesOffload = !plainUDP
+            configuration.log = { event in
+                switch event {
+                case .online, .offline, .peerDirect, .peerRelayed, .networkReady, .networkFailed:
+                    writeLine(Report.event(event).text)
+                default: break
+                }
+            }
+            let node = try await Node.start(configuration)
+            writeLine("node \(node.id) on UDP port \(node.port)")
+            _ = try await node.join(network, timeout: .seconds(20))
+            return node
+        }
+
+        static let echoPort: UInt16 = 7
+        static let discardPort: UInt16 = 9
+    }
+
+    struct Serve: AsyncParsableCommand {
+        @OptionGroup var options: Options
+
+        func run() async throws {
+            endWithStandardInput()
+            let node = try await options.start()
+            try await node.waitUntilOnline(timeout: .seconds(20))
+            let echo = try node.listen(port: Options.echoPort)
+            let discard = try node.listen(port: Options.discardPort)
+            let address = try node.networks().first?.addresses.first?.address
+            writeLine("my address is \(address?.description ?? "unknown")")
+            let echoed = try await Transfer.echo(try await echo.accept())
+            writeLine("echoed \(echoed.bytes) bytes")
+            let received = try await Transfer.receiveAndConfirm(try await discard.accept())
+            writeLine(received.report("received").text)
+            await node.drain(timeout: .seconds(5))
+            await node.shutdown()
+            writeLine("all done")
+            waitForEnd()
+        }
+    }
+
+    struct Send: AsyncParsableCommand {
+        @OptionGroup var options: Options
+        @Option var to: IPAddress
+
+        func run() async throws {
+            endWithStandardInput()
+            let node = try await options.start()
+            try await node.waitUntilOnline(timeout: .seconds(20))
+            for sequence in 0..<4 {
+                let result = try await node.ping(to, sequence: sequence, timeout: .seconds(10))
+                writeLine("ping \(Report.echo(result).text)")
+            }
+            try await showDirect(node)
+            for sequence in 4..<8 {
+                let result = try await node.ping(to, sequence: sequence, timeout: .seconds(10))
+                writeLine("ping \(Report.echo(result).text)")
+            }
+            let echo = try await node.connect(
+                to: SocketEndpoint(to, port: Options.echoPort), timeout: .seconds(10))
+            let echoed = try await Transfer.sendAndCompare(100_000, over: echo)
+            writeLine("echo: \(echoed.bytes) bytes came back as they were sent")
+            let discard = try await node.connect(
+                to: SocketEndpoint(to, port: Options.discardPort), timeout: .seconds(10))
+            let sent = try await Transfer.sendAndConfirm(options.size, to: discard)
+            writeLine(sent.report("sent").text)
+            writeLine("the receiver confirmed that SHA-256")
+            await node.shutdown()
+            writeLine("all done")
+            waitForEnd()
+        }
+
+        // Fails when the peer is still relayed after ten seconds.
+        private func showDirect(_ node: Node) async throws {
+            for _ in 0..<100 {
+                if let peer = try node.peers().first(where: { $0.role == .leaf && $0.isDirect }) {
+                    let path = peer.paths.first { $0.isPreferred }
+                    writeLine("peer \(peer.id) is reached directly at \(path?.endpoint.description ?? "?")")
+                    return
+                }
+                _ = try? await node.ping(to, timeout: .seconds(2))
+                try await Task.sleep(for: .milliseconds(100))
+            }
+            throw TransferError(message: "the peer is still reached through the root only")
+        }
+    }
+}
+
+/// Ends this process when its standard input ends: when the demo does.
+private func endWithStandardInput() {
+    let thread = Thread {
+        while !FileHandle.standardInput.availableData.isEmpty {}
+        exit(0)
+    }
+    thread.start()
+}
+
+// The demo still reads the last lines.
+private func waitForEnd() {
+    while true { sleep(60) }
+}

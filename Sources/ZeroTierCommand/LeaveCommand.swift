@@ -1,0 +1,20 @@
+// zerotier leave: let a running node leave a network.
+
+import ArgumentParser
+import ZeroTier
+
+struct LeaveCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "leave", abstract: "Let a running node leave a network.")
+
+    @OptionGroup var home: HomeOptions
+
+    @Argument(help: "The network's ID: 16 hexadecimal digits.")
+    var network: NetworkID
+
+    @OptionGroup var report: ReportOptions
+
+    func run() async throws {
+        writeLine(try ControlClient.ask(home: home.home, "leave \(network)" + (report.json ? " json" : "")))
+    }
+}

@@ -1,0 +1,15 @@
+// zerotier networks: the networks of a running node.
+
+import ArgumentParser
+
+struct NetworksCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "networks", abstract: "Show a running node's networks and its addresses on them.")
+
+    @OptionGroup var home: HomeOptions
+    @OptionGroup var report: ReportOptions
+
+    func run() async throws {
+        writeLine(try ControlClient.ask(home: home.home, "networks" + (report.json ? " json" : "")))
+    }
+}

@@ -1,0 +1,144 @@
+// Statuses and events as text for people and JSON for programs.
+
+import ZeroTier
+
+/// Something that can be shown both ways.
+struct Report: Sendable {
+    let text: String
+    let json: JSON
+
+    func rendered(asJSON: Bool) -> String { asJSON ? json.text : text }
+}
+
+extension Report {
+    static func status(_ status: NodeStatus) -> Report {
+        var lines = [
+            "node \(status.id), \(status.isOnline ? "online" : "offline"), UDP port \(status.port)"
+                + (status.isRoot ? ", root" : ""),
+            "peers: \(status.peerCount)",
+        ]
+        if !status.localEndpoints.isEmpty {
+            lines.append("local: " + status.localEndpoints.map(\.description).joined(separator: " "))
+        }
+        if !status.surfaceEndpoints.isEmpty {
+            lines.append("seen as: " + status.surfaceEndpoints.map(\.description).joined(separator: " "))
+        }
+        return Report(
+            text: lines.joined(separator: "\n"),
+            json: .object([
+                ("address", .string(status.id.description)), ("online", .bool(status.isOnline)),
+                ("port", .integer(Int64(status.port))), ("root", .bool(status.isRoot)),
+                ("publicIdentity", .string(status.publicIdentity)), ("peers", .integer(Int64(status.peerCount))),
+                ("localEndpoints", .array(status.localEndpoints.map { .string($0.description) })),
+                ("surfaceEndpoints", .array(status.surfaceEndpoints.map { .string($0.description) })),
+                ("datagramsSent", .integer(Int64(clamping: status.datagramsSent))),
+                ("sendCalls", .integer(Int64(clamping: status.sendCalls))),
+                ("relayedPackets", .integer(Int64(clamping: status.relayedPackets))),
+            ]))
+    }
+
+    static func peers(_ peers: [PeerStatus]) -> Report {
+        let lines = peers.map { peer in
+            let path = peer.paths.first { $0.isPreferred }
+            return "\(peer.id) \(peer.role.rawValue) \(peer.isDirect ? "direct" : "relayed")"
+                + " \(peer.version ?? "-") \(peer.latency?.inMilliseconds ?? "-")"
+                + " \(path?.endpoint.description ?? "-")"
+        }
+        return Report(
+            text: lines.isEmpty ? "no peers" : lines.joined(separator: "\n"),
+            json: .array(
+                peers.map { peer in
+                    .object([
+                        ("address", .string(peer.id.description)), ("role", .string(peer.role.rawValue)),
+                        ("direct", .bool(peer.isDirect)), ("version", .text(peer.version)),
+                        ("protocol", .integer(Int64(peer.protocolVersion))),
+                        ("latencyMilliseconds", .milliseconds(peer.latency)),
+                        ("paths", .array(peer.paths.map(path))),
+                    ])
+                }))
+    }
+
+    private static func path(_ path: PeerStatus.Path) -> JSON {
+        .object([
+            ("endpoint", .string(path.endpoint.description)), ("alive", .bool(path.isAlive)),
+            ("preferred", .bool(path.isPreferred)), ("latencyMilliseconds", .milliseconds(path.latency)),
+            ("sinceReceiveMilliseconds", .milliseconds(path.sinceReceive)),
+            ("sinceSendMilliseconds", .milliseconds(path.sinceSend)),
+        ])
+    }
+
+    static func networks(_ networks: [NetworkStatus]) -> Report {
+        let lines = networks.map { network in
+            "\(network.id) \(network.name.isEmpty ? "-" : network.name) \(network.state.rawValue) \(network.mac)"
+                + " mtu \(network.mtu) \(network.addresses.map(\.description).joined(separator: " "))"
+        }
+        return Report(
+            text: lines.isEmpty ? "no networks" : lines.joined(separator: "\n"),
+            json: .array(networks.map { network($0) }))
+    }
+
+    static func network(_ network: NetworkStatus) -> JSON {
+        .object([
+            ("id", .string(network.id.description)), ("name", .string(network.name)),
+            ("state", .string(network.state.rawValue)), ("mac", .string(network.mac.description)),
+            ("mtu", .integer(Int64(network.mtu))), ("private", .bool(network.isPrivate)),
+            ("broadcast", .bool(network.isBroadcastEnabled)),
+            ("addresses", .array(network.addresses.map { .string($0.description) })),
+            (
+                "routes",
+                .array(
+                    network.routes.map {
+                        .object([("target", .string($0.target.description)), ("via", .text($0.via))])
+                    })
+            ),
+        ])
+    }
+
+    static func event(_ event: NodeEvent) -> Report {
+        func report(_ name: String, _ text: String, _ members: [(String, JSON)] = []) -> Report {
+            Report(text: text, json: .object([("event", .string(name))] + members))
+        }
+        switch event {
+        case .online: return report("online", "online")
+        case .offline: return report("offline", "offline: no root answers")
+        case .peerDirect(let peer, let endpoint):
+            return report(
+                "peerDirect", "peer \(peer) direct at \(endpoint)",
+                [("peer", .text(peer)), ("endpoint", .text(endpoint))])
+        case .peerRelayed(let peer): return report("peerRelayed", "peer \(peer) relayed", [("peer", .text(peer))])
+        case .peerExpired(let peer): return report("peerExpired", "peer \(peer) expired", [("peer", .text(peer))])
+        case .networkReady(let network, let addresses):
+            return report(
+                "networkReady",
+                "network \(network) ready: \(addresses.map(\.description).joined(separator: " "))",
+                [("network", .text(network)), ("addresses", .array(addresses.map { .text($0) }))])
+        case .networkChanged(let network):
+            return report("networkChanged", "network \(network) changed", [("network", .text(network))])
+        case .networkFailed(let network, let error):
+            return report(
+                "networkFailed", "network \(network): \(error.message)",
+                [("network", .text(network)), ("code", .text(error.code)), ("message", .string(error.message))])
+        case .networkLeft(let network):
+            return report("networkLeft", "network \(network) left", [("network", .text(network))])
+        case .addressConflict(let network, let address):
+            return report(
+                "addressConflict", "network \(network): another machine uses \(address)",
+                [("network", .text(network)), ("address", .text(address))])
+        case .localAddressesChanged(let endpoints):
+            return report(
+                "localAddressesChanged", "local \(endpoints.map(\.description).joined(separator: " "))",
+                [("endpoints", .array(endpoints.map { .text($0) }))])
+        case .identityCollision:
+            return report("identityCollision", "another node has this node's address: this identity cannot be used")
+        case .storageFailed(let error):
+            return report("storageFailed", error.message, [("message", .string(error.message))])
+        case .message(let peer, let type, let data):
+            return report(
+                "message", "message of type \(type) from \(peer): \(data.count) bytes",
+                [("peer", .text(peer)), ("type", .string(String(type))), ("bytes", .integer(Int64(data.count)))])
+        case .missed(let count):
+            return report("missed", "\(count) events missed", [("count", .integer(Int64(count)))])
+        case .stopped: return report("stopped", "stopped")
+        }
+    }
+}

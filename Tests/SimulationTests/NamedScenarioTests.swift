@@ -1,0 +1,187 @@
+//  What must happen in situations that have a name.
+
+import NetPrimitives
+import ZeroTierWire
+import Testing
+
+@testable import NetworkSimulator
+
+struct NamedScenarioTests {
+    @Test func `two hosts behind port-restricted translators are direct within two seconds of the first packet`() throws
+    {
+        let simulation = try makeWorld()
+        let first = simulation.addMember(.portRestricted)
+        let second = simulation.addMember(.portRestricted)
+        simulation.run(for: .seconds(3))
+        simulation.pingBothWays(first, second)
+        // The RENDEZVOUS reaches the second host before the first's identity does: it is kept until WHOIS answers.
+        #expect(simulation.run(for: .seconds(2)) { _ in first.isDirect(to: second, simulation.time) == true })
+        simulation.run(for: .seconds(2))
+        #expect(ReachabilityChecker.differences(simulation, fresh: .seconds(2)).isEmpty)
+        #expect(simulation.failures.isEmpty)
+    }
+
+    @Test(arguments: [NATKind.symmetric, .portRestricted])
+    func `behind symmetric translators hosts are relayed and stay so`(kind: NATKind) throws {
+        let simulation = try makeWorld()
+        let first = simulation.addMember(.symmetric)
+        let second = simulation.addMember(kind)
+        simulation.run(for: .seconds(3))
+        simulation.pingBothWays(first, second)
+        simulation.run(for: .seconds(20))
+        #expect(simulation.isAsExpected)
+        #expect(simulation.reach(first, second) == .relayed)
+        #expect(simulation.failures.isEmpty)
+    }
+
+    @Test(arguments: [NATKind.fullCone, .addressRestricted])
+    func `behind a symmetric translator and one that does not look at ports hosts are direct`(kind: NATKind) throws {
+        let simulation = try makeWorld()
+        let first = simulation.addMember(.symmetric)
+        let second = simulation.addMember(kind)
+        simulation.run(for: .seconds(3))
+        simulation.pingBothWays(first, second)
+        #expect(simulation.run(for: .seconds(5)) { $0.isAsExpected })
+        #expect(simulation.reach(first, second) == .direct)
+    }
+
+    @Test func `on one local network hosts find each other by their private addresses`() throws {
+        let simulation = try makeWorld()
+        let nat = simulation.addNAT(NATModel(.symmetric))
+        let first = simulation.addMember(.behind(nat: nat))
+        let second = simulation.addMember(.behind(nat: nat))
+        simulation.run(for: .seconds(3))
+        simulation.pingBothWays(first, second)
+        #expect(simulation.run(for: .seconds(5)) { $0.isAsExpected })
+        #expect((simulation.workload.pings[0].lastRoundTrip ?? .seconds(1)) < .milliseconds(5))
+    }
+
+    @Test(arguments: [false, true])
+    func `hosts kept apart behind one translator are direct when it hairpins and else relayed`(hairpins: Bool) throws {
+        let simulation = try makeWorld()
+        var model = NATModel(.portRestricted)
+        model.isolatesHosts = true
+        model.hairpins = hairpins
+        let nat = simulation.addNAT(model)
+        let first = simulation.addMember(.behind(nat: nat))
+        let second = simulation.addMember(.behind(nat: nat))
+        simulation.run(for: .seconds(3))
+        simulation.pingBothWays(first, second)
+        #expect(simulation.run(for: .seconds(10)) { $0.isAsExpected })
+        #expect(simulation.reach(first, second) == (hairpins ? .direct : .relayed))
+    }
+
+    @Test(arguments: [NATKind?.none, .portRestricted])
+    func `a peer that restarts on another port is reached within a second`(kind: NATKind?) throws {
+        let simulation = try makeWorld()
+        let first = simulation.addMember(.open)
+        let second = kind.map { simulation.addMember($0) } ?? simulation.addMember(.open)
+        simulation.run(for: .seconds(3))
+        simulation.pingBothWays(first, second)
+        simulation.run(for: .seconds(10))
+        #expect(simulation.isAsExpected)
+        simulation.restart(second, ports: [12_345], isClean: false)
+        let restarted = simulation.time
+        // The restarted node has an address on the network within this time, and pings are a second apart.
+        let isReached = simulation.run(for: .seconds(3)) { simulation in
+            simulation.workload.pings[0].lastAnswer.map { $0 > restarted } ?? false
+        }
+        #expect(isReached)
+        #expect(simulation.failures.isEmpty)
+    }
+
+    @Test func `a root that restarts with nothing remembered serves everyone again`() throws {
+        let simulation = try makeWorld()
+        let first = simulation.addMember(.symmetric)
+        let second = simulation.addMember(.symmetric)
+        simulation.run(for: .seconds(3))
+        simulation.pingBothWays(first, second)
+        simulation.run(for: .seconds(5))
+        #expect(simulation.isAsExpected)
+        simulation.restart(simulation.hosts[0], isClean: false, pause: .seconds(2))
+        #expect(simulation.run(for: .seconds(20)) { $0.isAsExpected })
+        #expect(simulation.failures.isEmpty)
+    }
+
+    @Test func `direct peers go on without any root`() throws {
+        let simulation = try makeWorld()
+        let first = simulation.addMember(.portRestricted)
+        let second = simulation.addMember(.portRestricted)
+        simulation.run(for: .seconds(3))
+        simulation.pingBothWays(first, second)
+        simulation.run(for: .seconds(5))
+        simulation.stop(simulation.hosts[0], isClean: false)
+        simulation.run(for: .seconds(60))
+        #expect(!first.isOnline)
+        #expect(simulation.isAsExpected)
+    }
+
+    @Test func `a translator that gets another address is found again`() throws {
+        let simulation = try makeWorld()
+        let first = simulation.addMember(.portRestricted)
+        let nat = simulation.addNAT(NATModel(.portRestricted))
+        let second = simulation.addMember(.behind(nat: nat))
+        simulation.run(for: .seconds(3))
+        simulation.pingBothWays(first, second)
+        simulation.run(for: .seconds(5))
+        #expect(simulation.isAsExpected)
+        simulation.restartNAT(nat, newAddress: true)
+        #expect(simulation.run(for: .seconds(30)) { $0.isAsExpected })
+    }
+
+    @Test func `two minutes of silence cost little and leave direct pairs direct`() throws {
+        let simulation = try makeWorld(roots: 2)
+        let first = simulation.addMember(.portRestricted)
+        let second = simulation.addMember(.portRestricted)
+        simulation.run(for: .seconds(3))
+        simulation.pingBothWays(first, second)
+        simulation.run(for: .seconds(5))
+        simulation.workload.stopPings()
+        simulation.run(for: .seconds(10))
+        let traffic = TrafficChecker(simulation)
+        let before = simulation.datagramCount
+        simulation.run(for: .seconds(120))
+        #expect(traffic.idleFindings(simulation).isEmpty)
+        // Five paths, each with a question, an answer and now and then a HELLO.
+        #expect(simulation.datagramCount - before < 5 * 60)
+        #expect(first.isDirect(to: second, simulation.time) == true)
+    }
+
+    @Test func `a stream arrives whole over a line that loses a fifth`() throws {
+        let simulation = try makeWorld()
+        var link = LinkModel(latency: .milliseconds(20))
+        link.loss = 0.1
+        link.reordering = 0.05
+        link.duplication = 0.02
+        let first = simulation.addMember(.open, link: link)
+        let second = simulation.addMember(.open, link: link)
+        simulation.run(for: .seconds(5))
+        simulation.workload.transfer(
+            30_000, reply: 10_000, from: first, to: second, on: Simulation.adHocNetwork, after: .zero, simulation)
+        #expect(simulation.run(for: .seconds(120)) { $0.workload.openTransfers.isEmpty })
+        #expect(simulation.workload.transfers[0].state == .done)
+        #expect(simulation.failures.isEmpty)
+    }
+
+    @Test func `a forged identity is validated for real and its node never comes online`() throws {
+        let simulation = try makeWorld()
+        let fixture = try #require(Fixture.identities)
+        let real = fixture.identities[0]
+        let forged = Identity(
+            address: Address(0x12_3456_789a), publicKeys: real.publicKeys, secretKeys: real.secretKeys)
+        let host = simulation.addHost(at: .open, identity: forged)
+        simulation.start(host)
+        simulation.run(for: .seconds(12))
+        #expect(!host.isOnline)
+        #expect(simulation.hosts[0].node.peers.identity(of: forged.address) == nil)
+    }
+
+    @Test func `plaintext on a wire is noticed`() throws {
+        var digest = TraceDigest()
+        let content = StreamContent(transfer: 3, isReply: false).bytes(from: 8, count: 100)
+        for shift in 0..<32 {
+            let packet = [UInt8](repeating: 0, count: shift) + content
+            #expect(packet.withBytes { digest.add($0, lookingFor: StreamContent.markerWord) }, "shift \(shift)")
+        }
+    }
+}

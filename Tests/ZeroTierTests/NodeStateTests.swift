@@ -1,0 +1,109 @@
+import Foundation
+import Testing
+
+@testable import ZeroTier
+
+extension DriverTests {
+    @Suite struct NodeStateTests {
+        private func start(_ directory: TemporaryDirectory, port: UInt16 = 0) async throws -> Node {
+            var configuration = Node.Configuration(storage: .directory(directory.path))
+            configuration.planet = try Constellation.makePlanet(port: 1)
+            configuration.port = port
+            return try await Node.start(configuration)
+        }
+
+        private func write(_ text: String, _ name: String, _ directory: TemporaryDirectory) throws {
+            try FileManager.default.createDirectory(atPath: directory.path, withIntermediateDirectories: true)
+            try text.write(toFile: "\(directory.path)/\(name)", atomically: false, encoding: .utf8)
+        }
+
+        @Test func `identity, networks and port survive a restart`() async throws {
+            let directory = TemporaryDirectory()
+            try write(TestIdentity.first, "identity.secret", directory)
+            let first = try await start(directory)
+            let (id, port) = (first.id, first.port)
+            try first.startJoining(Constellation.network)
+            await first.shutdown()
+            let file = "\(directory.path)/identity.secret"
+            #expect(try String(contentsOfFile: file, encoding: .utf8) == TestIdentity.first)
+            #expect(FileManager.default.fileExists(atPath: "\(directory.path)/identity.public"))
+            #expect(FileManager.default.fileExists(atPath: "\(directory.path)/planet"))
+            let network = "\(directory.path)/networks.d/\(Constellation.network).conf"
+            #expect(FileSystem.mode(of: network) == 0o600)
+
+            let second = try await start(directory)
+            #expect(second.id == id)
+            #expect(second.port == port)
+            #expect(try second.networks().map(\.id) == [Constellation.network])
+            try second.leave(Constellation.network)
+            await second.shutdown()
+            #expect(!FileManager.default.fileExists(atPath: network))
+        }
+
+        @Test func `a new identity is stored for its owner alone`() async throws {
+            let directory = TemporaryDirectory()
+            let node = try await start(directory)
+            await node.shutdown()
+            #expect(FileSystem.mode(of: "\(directory.path)/identity.secret") == 0o600)
+            let stored = try Identity(
+                text: String(contentsOfFile: "\(directory.path)/identity.secret", encoding: .utf8))
+            #expect(stored.hasSecret && stored.isValid && stored.id == node.id)
+        }
+
+        @Test(arguments: ["not an identity", "", "truncated", "forged"])
+        func `a damaged identity is an error that names the file and leaves it as it was`(damage: String) async throws {
+            let directory = TemporaryDirectory()
+            var text = damage
+            if damage == "truncated" { text = String(TestIdentity.first.dropLast(10)) }
+            // Another address than the keys give.
+            if damage == "forged" { text = "0123456789" + TestIdentity.first.dropFirst(10) }
+            try write(text, "identity.secret", directory)
+            let error = await #expect(throws: ZeroTierError.self) { try await start(directory) }
+            #expect(error?.code == .invalidIdentity)
+            #expect(error?.message.contains("\(directory.path)/identity.secret") == true)
+            #expect(try String(contentsOfFile: "\(directory.path)/identity.secret", encoding: .utf8) == text)
+            // The failed start holds nothing.
+            _ = try DirectoryStore(path: directory.path)
+        }
+
+        @Test func `a second node on one directory is refused while the first runs`() async throws {
+            let directory = TemporaryDirectory()
+            try write(TestIdentity.first, "identity.secret", directory)
+            let first = try await start(directory)
+            let error = await #expect(throws: ZeroTierError.self) { try await start(directory) }
+            #expect(error?.code == .storageInUse)
+            await first.shutdown()
+            let second = try await start(directory)
+            await second.shutdown()
+        }
+
+        @Test func `a port that is taken is an error that says so`() async throws {
+            let planet = try Constellation.makePlanet(port: 1)
+            let first = try await Node.start(Constellation.configuration(TestIdentity.first, planet))
+            var configuration = Constellation.configuration(TestIdentity.second, planet)
+            configuration.port = first.port
+            let error = await #expect(throws: ZeroTierError.self) { try await Node.start(configuration) }
+            #expect(error?.code == .portTaken)
+            #expect(error?.message.contains("\(first.port)") == true)
+            await first.shutdown()
+        }
+
+        @Test func `peers are remembered at the end`() async throws {
+            let directory = TemporaryDirectory()
+            try write(TestIdentity.first, "identity.secret", directory)
+            let port = try Node.findFreePort()
+            let planet = try Constellation.makePlanet(port: port)
+            var settings = Constellation.configuration(TestIdentity.root, planet)
+            settings.port = port
+            let root = try await Node.start(settings)
+            var configuration = Node.Configuration(storage: .directory(directory.path))
+            configuration.planet = planet
+            configuration.allowsLoopbackPaths = true
+            let node = try await Node.start(configuration)
+            try await node.waitUntilOnline(timeout: .seconds(20))
+            await node.shutdown()
+            await root.shutdown()
+            #expect(FileManager.default.fileExists(atPath: "\(directory.path)/peers.d/\(root.id).peer"))
+        }
+    }
+}

@@ -1,0 +1,320 @@
+import Foundation
+import Testing
+
+@testable import ZeroTier
+
+/// Three fixed identities, made for these tests alone, so that no test waits for key work.
+enum TestIdentity {
+    static let root = 
+        "412c79af4f:0:73512da55ea4a54c7b7fafdcf15e2f03ea37a0d71b9827c501af635abd5f9b10a1118b573c77f"
+        + "dc46265f3142e9c7ff0a669f43505e9f33a6b2d8b88fe5392b9:b94c8e0dddcc71e20cc4371890242d3d054233"
+        + "cfbb32d7cdb379260d5e3007474e264cf58433a6be4bcef1ba5d5fd9f77a4d51dd44870fdbe088ff295d22df5c"
+    static let first = 
+        "e579b42b36:0:7acd18a7aca2aaca14ce51ab803b8929fcf63760a003ac87eb7ad1e70fb3ad58e535aa14069d2"
+        + "9ac420d60a89a762277107478b42aec317d478294505a4353fb:d449b6af95a6c9f563b425fe9d9ff4c06744af"
+        + "88a71a0f9acc5826aab8e41f6ebaf7169b1ef2f5b5f0a8acf9ab95c142c2ed7cf28b5db5c736f7040a85e080ba"
+    static let second = 
+        "166176ae31:0:83300697c08f423609326a70946daaea51b4411ca72d06aad910fbb8e1439760ddeabcc71c440"
+        + "487f6b0dc2dd244f1a177d89f130c578e98edf9239178161e42:b56563563a9dd84b6c177cb65aece183ba7e68"
+        + "be63082d9f19dc722279013160751e65da893b45e0a535d99fff0565d6a85ed1b5b22fdbbb35938a69b5ddeaf9"
+}
+
+/// A root and two nodes on this machine's loopback interface, with a planet of their own.
+struct Constellation {
+    static let network = NetworkID.adHoc(ports: 1...65535)
+
+    let root: Node
+    let first: Node
+    let second: Node
+    let planet: Planet
+
+    static func configuration(_ identity: String, _ planet: Planet, usesOffload: Bool = true) -> Node.Configuration {
+        var configuration = Node.Configuration(storage: .store(MemoryStore(identity: identity)))
+        configuration.planet = planet
+        configuration.allowsLoopbackPaths = true
+        configuration.usesOffload = usesOffload
+        return configuration
+    }
+
+    /// The planet whose root is at a port of this machine.
+    static func makePlanet(port: UInt16) throws -> Planet {
+        let root = try Identity(text: Identity(text: TestIdentity.root).publicText)
+        return try Planet(
+            id: 77, roots: [.init(identity: root, endpoints: [SocketEndpoint(IPAddress("127.0.0.1")!, port: port)])],
+            key: Planet.SigningKey())
+    }
+
+    init(usesOffload: Bool = true) async throws {
+        let port = try Node.findFreePort()
+        planet = try Constellation.makePlanet(port: port)
+        var settings = Constellation.configuration(TestIdentity.root, planet, usesOffload: usesOffload)
+        settings.port = port
+        root = try await Node.start(settings)
+        first = try await Node.start(
+            Constellation.configuration(TestIdentity.first, planet, usesOffload: usesOffload))
+        second = try await Node.start(
+            Constellation.configuration(TestIdentity.second, planet, usesOffload: usesOffload))
+    }
+
+    /// Both nodes on the network; gives the second one's address.
+    func join() async throws -> IPAddress {
+        try await first.waitUntilOnline(timeout: .seconds(20))
+        try await second.waitUntilOnline(timeout: .seconds(20))
+        try await first.join(Constellation.network)
+        let network = try await second.join(Constellation.network)
+        return try #require(network.addresses.first?.address)
+    }
+
+    func shutdown() async {
+        await first.shutdown()
+        await second.shutdown()
+        await root.shutdown()
+    }
+}
+
+extension DriverTests {
+    @Suite struct NodeTests {
+        private func pattern(_ count: Int) -> [UInt8] {
+            (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 2_654_435_761 >> 13) }
+        }
+
+        @Test(arguments: [true, false])
+        func `two nodes meet through a root, ping, and move a stream whole both ways`(usesOffload: Bool) async throws {
+            let nodes = try await Constellation(usesOffload: usesOffload)
+            let address = try await nodes.join()
+            let result = try await nodes.first.ping(address, sequence: 7)
+            #expect(result.sequence == 7)
+            #expect(result.address == address)
+
+            let listener = try nodes.second.listen(port: 80)
+            let bytes = pattern(3_000_000)
+            async let served: [UInt8] = {
+                let socket = try await listener.accept(timeout: .seconds(20))
+                var all: [UInt8] = []
+                for try await chunk in socket {
+                    all += chunk
+                    try await socket.write(chunk)
+                }
+                try socket.closeWrite()
+                return all
+            }()
+            let socket = try await nodes.first.connect(to: SocketEndpoint(address, port: 80))
+            async let returned: [UInt8] = {
+                var all: [UInt8] = []
+                while let chunk = try await socket.read() { all += chunk }
+                return all
+            }()
+            try await socket.write(bytes)
+            try socket.closeWrite()
+            #expect(try await served == bytes)
+            #expect(try await returned == bytes)
+            #expect(try nodes.first.status().isOnline)
+            await nodes.shutdown()
+        }
+
+        @Test func `peers become direct and say so by event`() async throws {
+            let nodes = try await Constellation()
+            let events = nodes.first.events
+            let address = try await nodes.join()
+            let peer = nodes.second.id
+            _ = try await nodes.first.ping(address)
+            for await event in events {
+                if case .peerDirect(let id, let endpoint) = event, id == peer {
+                    #expect(endpoint.port == nodes.second.port)
+                    break
+                }
+                if event == .stopped { Issue.record("the node stopped") }
+            }
+            #expect(try nodes.first.peers().contains { $0.id == peer && $0.isDirect && $0.role == .leaf })
+            #expect(try nodes.first.peers().contains { $0.id == nodes.root.id && $0.role == .planet })
+            await nodes.shutdown()
+        }
+
+        @Test func `datagrams keep their boundaries and their source`() async throws {
+            let nodes = try await Constellation()
+            let address = try await nodes.join()
+            let server = try nodes.second.datagramSocket(bind: SocketEndpoint(.anyIPv6, port: 53))
+            let client = try nodes.first.datagramSocket(bind: SocketEndpoint(.anyIPv6, port: 0))
+            #expect(client.localEndpoint.port != 0)
+            _ = try await nodes.first.ping(address)
+            for size in [0, 1, 1000, 5000] {
+                try await client.send(pattern(size), to: SocketEndpoint(address, port: 53))
+                let datagram = try await server.receive(timeout: .seconds(10))
+                #expect(datagram.bytes == pattern(size))
+                #expect(datagram.source.port == client.localEndpoint.port)
+                try await server.send(datagram.bytes, to: datagram.source)
+                #expect(try await client.receive(timeout: .seconds(10)).bytes == pattern(size))
+            }
+            await nodes.shutdown()
+        }
+
+        @Test func `threads outside of tasks can read and write a stream`() async throws {
+            let nodes = try await Constellation()
+            let address = try await nodes.join()
+            let listener = try nodes.second.listen(port: 80)
+            let bytes = pattern(500_000)
+            let socket = try await nodes.first.connect(to: SocketEndpoint(address, port: 80))
+            let peer = try await listener.accept(timeout: .seconds(10))
+            let received = try await withCheckedThrowingContinuation { continuation in
+                let writer = Thread {
+                    do {
+                        try socket.writeBlocking(bytes)
+                        try socket.closeWrite()
+                    } catch {
+                        Issue.record(error)
+                    }
+                }
+                let reader = Thread {
+                    continuation.resume(
+                        with: Result {
+                            var all: [UInt8] = []
+                            while let chunk = try peer.readBlocking(timeout: .seconds(20)) { all += chunk }
+                            return all
+                        })
+                }
+                writer.start()
+                reader.start()
+            }
+            #expect(received == bytes)
+            await nodes.shutdown()
+        }
+
+        @Test func `a port on which nothing listens refuses, one that nobody answers for times out and says why`()
+            async throws
+        {
+            let nodes = try await Constellation()
+            let address = try await nodes.join()
+            let refused = await #expect(throws: ZeroTierError.self) {
+                try await nodes.first.connect(to: SocketEndpoint(address, port: 4), timeout: .seconds(10))
+            }
+            #expect(refused?.code == .connectionRefused)
+            let nobody = IPAddress(v6High: address.high, low: address.low ^ 0xff0000)
+            let late = await #expect(throws: ZeroTierError.self) {
+                try await nodes.first.connect(to: SocketEndpoint(nobody, port: 4), timeout: .milliseconds(300))
+            }
+            #expect(late?.code == .timedOut)
+            let nowhere = await #expect(throws: ZeroTierError.self) {
+                try await nodes.first.connect(
+                    to: SocketEndpoint(IPAddress("192.0.2.1")!, port: 4), timeout: .seconds(10))
+            }
+            #expect(nowhere?.code == .networkUnreachable)
+            await nodes.shutdown()
+        }
+
+        @Test func `cancelling ends a connect, an accept, a read and a receive`() async throws {
+            let nodes = try await Constellation()
+            let address = try await nodes.join()
+            let nobody = IPAddress(v6High: address.high, low: address.low ^ 0xff0000)
+            let listener = try nodes.first.listen(port: 99)
+            let datagrams = try nodes.first.datagramSocket(bind: SocketEndpoint(.anyIPv6, port: 99))
+            let server = try nodes.second.listen(port: 98)
+            let socket = try await nodes.first.connect(to: SocketEndpoint(address, port: 98))
+            let node = nodes.first
+            let tasks: [Task<ZeroTierError.Code?, Never>] = [
+                Task { await code { _ = try await node.connect(to: SocketEndpoint(nobody, port: 4)) } },
+                Task { await code { _ = try await listener.accept() } },
+                Task { await code { _ = try await datagrams.receive() } },
+                Task { await code { _ = try await socket.read() } },
+            ]
+            try await Task.sleep(for: .milliseconds(50))
+            for task in tasks { task.cancel() }
+            for task in tasks { #expect(await task.value == .cancelled) }
+            // A task that is cancelled already does not begin to wait.
+            let late = Task {
+                withUnsafeCurrentTask { $0?.cancel() }
+                return await code { _ = try await socket.read() }
+            }
+            #expect(await late.value == .cancelled)
+            server.close()
+            await nodes.shutdown()
+        }
+
+        @Test func `shutdown ends everything that waits, may be repeated, and later calls say so`() async throws {
+            let nodes = try await Constellation()
+            _ = try await nodes.join()
+            let listener = try nodes.first.listen(port: 99)
+            let waiting = Task { await code { _ = try await listener.accept() } }
+            try await Task.sleep(for: .milliseconds(50))
+            async let first: Void = nodes.first.shutdown()
+            async let second: Void = nodes.first.shutdown()
+            _ = await (first, second)
+            #expect(await waiting.value == .nodeStopped)
+            #expect(await code { _ = try nodes.first.status() } == .nodeStopped)
+            #expect(await code { _ = try await nodes.first.join(Constellation.network) } == .nodeStopped)
+            nodes.first.shutdownBlocking()
+            listener.close()
+            await nodes.shutdown()
+        }
+
+        @Test func `a node without roots says that none answered`() async throws {
+            let planet = try Constellation.makePlanet(port: 1)
+            let node = try await Node.start(Constellation.configuration(TestIdentity.first, planet))
+            let error = await #expect(throws: ZeroTierError.self) {
+                try await node.waitUntilOnline(timeout: .milliseconds(200))
+            }
+            #expect(error?.code == .noRootAnswered)
+            await node.shutdown()
+        }
+
+        @Test func `a network without a controller in reach is an error that names both`() async throws {
+            let nodes = try await Constellation()
+            try await nodes.first.waitUntilOnline(timeout: .seconds(20))
+            let network = NetworkID("8056c2e21c000001")!
+            let error = await #expect(throws: ZeroTierError.self) {
+                try await nodes.first.join(network, timeout: .milliseconds(200))
+            }
+            #expect(error?.code == .controllerUnreachable)
+            #expect(error?.message.contains("8056c2e21c") == true)
+            #expect(try nodes.first.networks().map(\.id) == [network])
+            try nodes.first.leave(network)
+            #expect(try nodes.first.networks().isEmpty)
+            await nodes.shutdown()
+        }
+
+        @Test func `twenty nodes started and stopped leave no thread and no descriptor`() async throws {
+            func count(_ path: String) throws -> Int { try FileManager.default.contentsOfDirectory(atPath: path).count }
+            let planet = try Constellation.makePlanet(port: 1)
+            let node = try await Node.start(Constellation.configuration(TestIdentity.first, planet))
+            await node.shutdown()
+            let threads = try ourThreads()
+            let descriptors = try count("/proc/self/fd")
+            for cycle in 0..<20 {
+                let node = try await Node.start(Constellation.configuration(TestIdentity.first, planet))
+                try node.startJoining(Constellation.network)
+                _ = try node.listen(port: 80)
+                if cycle % 2 == 0 { await node.shutdown() } else { node.shutdownBlocking() }
+            }
+            #expect(try ourThreads() == threads)
+            #expect(try count("/proc/self/fd") == descriptors)
+        }
+
+        @Test func `a node that nobody refers to any more ends by itself`() async throws {
+            let planet = try Constellation.makePlanet(port: 1)
+            let before = try ourThreads()
+            do {
+                let node = try await Node.start(Constellation.configuration(TestIdentity.first, planet))
+                #expect(try ourThreads() == before + 2)
+                #expect(node.port != 0)
+            }
+            for _ in 0..<500 where try ourThreads() != before { try await Task.sleep(for: .milliseconds(10)) }
+            #expect(try ourThreads() == before)
+        }
+
+        // Threads of nodes, by name.
+        private func ourThreads() throws -> Int {
+            try FileManager.default.contentsOfDirectory(atPath: "/proc/self/task").filter { thread in
+                let name = try? String(contentsOfFile: "/proc/self/task/\(thread)/comm", encoding: .utf8)
+                return name?.hasPrefix("zt-") == true
+            }.count
+        }
+
+        private func code(_ body: () async throws -> Void) async -> ZeroTierError.Code? {
+            do {
+                try await body()
+                return nil
+            } catch {
+                return (error as? ZeroTierError)?.code
+            }
+        }
+    }
+}
