@@ -5,6 +5,7 @@ SEED ?= 1
 COUNT ?= 100
 SECONDS_EACH ?= 60
 TARGET ?= packet
+INTEROP_FLAGS ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help requirements demo test check format interop simulate bench fuzz clean
@@ -33,7 +34,7 @@ format: ## rewrite the sources in the project's format
 
 interop: requirements ## against the real libzt 1.8.4, in network namespaces (root, or unprivileged user namespaces)
 	$(SWIFT) build -c release --product interop-node
-	Tests/InteropTests/run
+	Tests/InteropTests/run $(INTEROP_FLAGS)
 
 simulate: requirements ## whole simulated networks: SEED=first COUNT=how many
 	$(SWIFT) build -c release --product simulate

@@ -118,7 +118,9 @@ let package = Package(
                 "NetPrimitives",
             ],
             swiftSettings: testing),
-        .testTarget(name: "ZeroTierTests", dependencies: ["ZeroTier"], swiftSettings: testing),
+        .testTarget(
+            name: "ZeroTierTests", dependencies: ["ZeroTier", "ZeroTierCommand", "NetPrimitives", "CSystem"],
+            swiftSettings: testing),
         .testTarget(
             name: "SimulationTests", dependencies: ["NetworkSimulator", "ZeroTierWire", "NetPrimitives"],
             swiftSettings: testing),

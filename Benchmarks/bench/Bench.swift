@@ -6,7 +6,6 @@ import Foundation
 @main
 enum Bench {
     static func main() async {
-        setvbuf(stdout, nil, _IOLBF, 0)
         let arguments = Array(CommandLine.arguments.dropFirst())
         let rest = Array(arguments.dropFirst())
         do {

@@ -23,7 +23,7 @@ enum KernelBench {
             }
         }
         guard bound else { throw Failure(description: "cannot listen on the loopback interface") }
-        let target = unsafe address
+        let target = address
         let sender = Thread {
             let connection = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
             var target = target
@@ -42,7 +42,7 @@ enum KernelBench {
             close(connection)
         }
         sender.start()
-        let connection = unsafe accept(listener, nil, nil)
+        let connection = accept(listener, nil, nil)
         defer { close(connection) }
         var sink = [UInt8](repeating: 0, count: 65_536)
         var received = 0

@@ -2,6 +2,7 @@
 
 import NetPrimitives
 import NetStack
+import ZeroTierEthernet
 import ZeroTierCrypto
 import ZeroTierNode
 import ZeroTierPeers
@@ -61,25 +62,22 @@ enum LoopBench {
                 let path = isReply ? parties[from].replies.runs[run].path : parties[from].out.runs[run].path
                 guard let to = ids.first(where: { parties[$0].endpoint == path.remote }) else { continue }
                 let back = PhysicalPath(localSocket: 0, remote: source)
-                func copy(_ run: TransmitBatch.Run, _ bytes: RawSpan) {
-                    parties[to].inbound.withStorage {
-                        $0.copy(from: bytes, sourceOffset: 0, count: bytes.byteCount, at: 0)
-                    }
-                    parties[to].inbound.setDatagrams(total: bytes.byteCount, segmentSize: run.stride, path: back)
-                }
                 if from == to { continue }
                 var owned: [UInt8] = []
-                var description = TransmitBatch.Run(path: path, offset: 0, stride: 0, count: 0, lastLength: 0)
+                var stride = 0
                 if isReply {
                     parties[from].replies.withRun(run) {
-                        owned = $1.copyBytes(); description = $0
+                        stride = $0.stride
+                        owned = $1.copyBytes()
                     }
                 } else {
                     parties[from].out.withRun(run) {
-                        owned = $1.copyBytes(); description = $0
+                        stride = $0.stride
+                        owned = $1.copyBytes()
                     }
                 }
-                owned.withBytes { copy(description, $0) }
+                parties[to].inbound.withStorage { $0.copy(from: owned, at: 0) }
+                parties[to].inbound.setDatagrams(total: owned.count, segmentSize: stride, path: back)
                 parties[to].replies.clear()
                 parties[to].receive(now)
                 deliver(to, isReply: true)

@@ -34,13 +34,16 @@ enum NodeBench {
                 while let socket = try? echo.acceptBlocking() { Thread.detachNewThread { answer(socket) } }
             }
             Thread.detachNewThread { while let socket = try? accepting.acceptBlocking() { socket.close() } }
-            print("ready \(address)")
+            say("ready \(address)")
         } else {
-            print("ready")
+            say("ready")
         }
         while readLine() != nil {}
         await node.shutdown()
     }
+
+    // Standard output is a pipe here, and would be held back.
+    private static func say(_ line: String) { FileHandle.standardOutput.write(Data((line + "\n").utf8)) }
 
     private static func configuration(_ directory: String, port: UInt16? = nil) throws -> Node.Configuration {
         var configuration = Node.Configuration(storage: .directory(directory))
@@ -266,7 +269,7 @@ enum NodeBench {
 
     private static func processorSeconds() -> Double {
         var usage = rusage()
-        guard unsafe getrusage(RUSAGE_SELF, &usage) == 0 else { return .nan }
+        guard unsafe getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage) == 0 else { return .nan }
         func value(_ time: timeval) -> Double { Double(time.tv_sec) + Double(time.tv_usec) * 1e-6 }
         return value(usage.ru_utime) + value(usage.ru_stime)
     }

@@ -12,42 +12,39 @@ enum RooflineBench {
     private static let datagram = 1427
     private static let payload = 1374
 
+    /// What the two threads share.
+    private final class Shared: Sendable {
+        let received = Atomic<Int>(0)
+        let failures = Atomic<Int>(0)
+        let isDone = Atomic<Bool>(false)
+    }
+
     static func run(seconds: Double = 2) throws -> [String: Double] {
         var random = RandomSource(seed: 5)
         let (a, b) = (SecretKeys.generate(using: &random), SecretKeys.generate(using: &random))
         guard let key = a.agree(with: b.publicKeys) else { return [:] }
         let loopback = IPAddress(v4: 0x7f00_0001)
-        let receiving = try UDPPort(addresses: [loopback], port: 0, mode: .offload)
+        let receiving = try UDPPort(addresses: [loopback], port: 0, mode: .automatic)
         let target = PhysicalPath(localSocket: 0, remote: SocketEndpoint(loopback, port: receiving.port))
-        let received = Atomic<Int>(0)
-        let failures = Atomic<Int>(0)
-        let isDone = Atomic<Bool>(false)
         let socket = receiving.sockets[0]
-        return try withExtendedLifetime(socket) {
-            let done = DispatchSemaphore(value: 0)
-            try unsafe withoutActuallyEscaping({ receive(socket, key, received, failures, isDone) }) { body in
-                // Sound: the thread has ended before this closure does, see the semaphore.
-                nonisolated(unsafe) let body = unsafe body
-                let thread = Thread {
-                    unsafe body()
-                    done.signal()
-                }
-                thread.start()
-                try send(target, key, seconds, isDone)
-                done.wait()
-            }
-            let bytes = received.load(ordering: .relaxed)
-            return [
-                "roofline_stream1_mbit": Double(bytes) * 8 / seconds / 1e6,
-                "roofline_failures": Double(failures.load(ordering: .relaxed)),
-            ]
+        let shared = Shared()
+        let done = DispatchSemaphore(value: 0)
+        Thread.detachNewThread {
+            receive(socket, key, shared)
+            done.signal()
         }
+        try send(target, key, seconds, shared)
+        done.wait()
+        return [
+            "roofline_stream1_mbit": Double(shared.received.load(ordering: .relaxed)) * 8 / seconds / 1e6,
+            "roofline_failures": Double(shared.failures.load(ordering: .relaxed)),
+        ]
     }
 
     private static func send(
-        _ target: PhysicalPath, _ key: SharedKey, _ seconds: Double, _ isDone: borrowing Atomic<Bool>
+        _ target: PhysicalPath, _ key: SharedKey, _ seconds: Double, _ shared: Shared
     ) throws {
-        var port = try UDPPort(addresses: [IPAddress(v4: 0x7f00_0001)], port: 0, mode: .offload)
+        var port = try UDPPort(addresses: [IPAddress(v4: 0x7f00_0001)], port: 0, mode: .automatic)
         let cipher = PacketCipher(key)
         var batch = TransmitBatch()
         // As large as a socket's ring, so that the application's copy misses the cache as it does in life.
@@ -70,12 +67,11 @@ enum RooflineBench {
             var cursor = UDPPort.Cursor()
             while case .blocked = port.send(batch, from: &cursor) { sched_yield() }
         }
-        isDone.store(true, ordering: .releasing)
+        shared.isDone.store(true, ordering: .releasing)
     }
 
     private static func receive(
-        _ socket: UDPPort.Socket, _ key: SharedKey, _ received: borrowing Atomic<Int>,
-        _ failures: borrowing Atomic<Int>, _ isDone: borrowing Atomic<Bool>
+        _ socket: UDPPort.Socket, _ key: SharedKey, _ shared: Shared
     ) {
         let cipher = PacketCipher(key)
         var receiver = UDPReceiver()
@@ -83,7 +79,7 @@ enum RooflineBench {
         var offset = 0
         var bytes = 0
         var bad = 0
-        while !isDone.load(ordering: .acquiring) {
+        while !shared.isDone.load(ordering: .acquiring) {
             var poll = pollfd(fd: socket.descriptor.number, events: Int16(POLLIN), revents: 0)
             guard unsafe Glibc.poll(&poll, 1, 50) > 0 else { continue }
             _ = receiver.receive(from: socket) { batch in
@@ -106,7 +102,7 @@ enum RooflineBench {
                 }
             }
         }
-        received.store(bytes, ordering: .relaxed)
-        failures.store(bad, ordering: .relaxed)
+        shared.received.store(bytes, ordering: .relaxed)
+        shared.failures.store(bad, ordering: .relaxed)
     }
 }

@@ -12,7 +12,11 @@ func checkCodec<Value: Equatable>(
     let written = encode(value)
     precondition(written.count <= bytes.count + growth, "written longer than read")
     guard let again = try? decode(written) else { preconditionFailure("what was written cannot be read") }
-    precondition(again == value, "read again as something else")
+    if again != value {
+        // Optimised builds keep no messages, and the difference is what one wants to see.
+        print("read first: \(value)\nread again: \(again)")
+        preconditionFailure("read again as something else")
+    }
     precondition(encode(again) == written, "written again as something else")
     return value
 }

@@ -217,7 +217,7 @@ package struct FuzzSeed: Sendable {
                 Rule(.accept),
             ]
             let table = Rule.encode(rules)
-            let head: [UInt8] = [UInt8(0x2e + index * 32 & 0xff), 0, UInt8(table.count)]
+            let head: [UInt8] = [UInt8(truncatingIfNeeded: 0x2e + index * 32), 0, UInt8(table.count)]
             let frame = index % 2 == 0 ? [0] + synchronize4 : [1] + ping6
             seeds.append(FuzzSeed(target: "rules", name: "rule\(kind.number)", bytes: head + table + frame))
         }

@@ -107,7 +107,8 @@ struct StackHarness: ~Copyable {
 
     private mutating func move(to instant: MonotonicInstant) {
         if instant > now.monotonic {
-            now = now.advanced(by: instant - now.monotonic)
+            // From the start, so that the wall clock loses no fractions of milliseconds on the way.
+            now = FuzzFixture.start.advanced(by: instant - FuzzFixture.start.monotonic)
             idlePolls = 0
         }
         stack.handleDeadlines(now: now)

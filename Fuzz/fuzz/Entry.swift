@@ -21,8 +21,8 @@ private func environment(_ name: String) -> String? {
 private let target = environment("FUZZ_TARGET").flatMap { FuzzTarget.named($0) }
 
 private func write(_ seed: FuzzSeed, below folder: String) {
-    mkdir("\(folder)/\(seed.target)", 0o755)
-    // Sound: the file is open between the two calls, and the array lives through the call that reads it.
+    // Sound: the texts live through the calls that read them, the file is open between the two calls, and the array lives through the call that reads it.
+    _ = unsafe mkdir("\(folder)/\(seed.target)", 0o755)
     guard let file = unsafe fopen("\(folder)/\(seed.target)/\(seed.name)", "wb") else {
         print("cannot write \(seed.target)/\(seed.name)")
         exit(1)
@@ -36,7 +36,8 @@ private func write(_ seed: FuzzSeed, below folder: String) {
 public func runOneInput(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
     if let folder = environment("FUZZ_SEEDS") {
         for seed in FuzzSeed.all { write(seed, below: folder) }
-        exit(0)
+        // Past libFuzzer's handler, which takes an exit for a finding.
+        _exit(0)
     }
     guard let target else {
         print("FUZZ_TARGET must be one of: \(FuzzTarget.all.map(\.name).joined(separator: " "))")

@@ -52,13 +52,38 @@ extension Simulation {
         at placement: Placement, link: LinkModel = LinkModel(latency: .milliseconds(10)),
         ports: [UInt16] = [Simulation.defaultPort], identity: Identity? = nil
     ) -> SimulatedHost {
-        let address: IPAddress
-        switch placement {
-        case .open, .blocked: address = IPAddress(v4: 0x6400_0001 + UInt32(hosts.count) << 8)
-        case .behind(let nat):
-            address = IPAddress(v4: nats[nat].inside.address.v4 + UInt32(2 + hostsBehind[nat].count))
-        }
+        let address = freeAddress(at: placement)
         return add(identity ?? nextIdentity(), at: placement, address: address, isRoot: false, ports, link)
+    }
+
+    private func freeAddress(at placement: Placement) -> IPAddress {
+        addressesGiven += 1
+        switch placement {
+        case .open, .blocked: return IPAddress(v4: 0x6400_0001 + UInt32(addressesGiven) << 8)
+        case .behind(let nat):
+            nats[nat].hostsSeen += 1
+            return IPAddress(v4: nats[nat].inside.address.v4 + UInt32(1 + nats[nat].hostsSeen))
+        }
+    }
+
+    /// Takes a host from its place and puts it into another.
+    func replug(_ host: SimulatedHost, _ placement: Placement) {
+        switch host.placement {
+        case .open: hostsByAddress[host.address] = nil
+        case .behind(let nat): hostsBehind[nat].removeAll { $0 === host }
+        case .blocked: break
+        }
+        host.placement = placement
+        host.address = freeAddress(at: placement)
+        plugIn(host)
+    }
+
+    private func plugIn(_ host: SimulatedHost) {
+        switch host.placement {
+        case .open: hostsByAddress[host.address] = host.index
+        case .behind(let nat): hostsBehind[nat].append(host)
+        case .blocked: break
+        }
     }
 
     private func add(
@@ -69,11 +94,7 @@ extension Simulation {
             index: hosts.count, identity: identity, placement: placement, address: address, isRoot: isRoot,
             ports: ports, link: link, random: random.fork())
         hosts.append(host)
-        switch placement {
-        case .open: hostsByAddress[address] = host.index
-        case .behind(let nat): hostsBehind[nat].append(host)
-        case .blocked: break
-        }
+        plugIn(host)
         return host
     }
 

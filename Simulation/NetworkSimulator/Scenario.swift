@@ -25,10 +25,12 @@ package struct ScenarioResult: Sendable {
 package enum Scenario {
     /// Runs one seed from start to end.
     package static func run(
-        _ kind: ScenarioKind, seed: UInt64, fixture: IdentityFixture, log: ((String) -> Void)? = nil
+        _ kind: ScenarioKind, seed: UInt64, fixture: IdentityFixture, logsDatagrams: Bool = false,
+        log: ((String) -> Void)? = nil
     ) -> ScenarioResult {
         let simulation = Simulation(seed: seed, fixture: fixture)
         simulation.log = log
+        simulation.logsDatagrams = logsDatagrams
         let summary: String
         switch kind {
         case .small: summary = SmallScenario(simulation).run()
@@ -42,6 +44,9 @@ package enum Scenario {
 extension Simulation {
     /// The ad-hoc network that allows all TCP ports.
     package static let adHocNetwork = NetworkID(0xff00_00ff_ff00_0000)
+
+    /// An ad-hoc network with IPv4, 45.x.y.z, where neighbours are found by multicast.
+    package static let adHocNetworkIPv4 = NetworkID(0xff2d_0000_0000_0001)
 
     /// A number from a range.
     package func draw(_ range: ClosedRange<Int>) -> Int {
@@ -57,5 +62,14 @@ extension Simulation {
     /// Adds all findings of a checker to the failures.
     package func failAll(_ findings: [String], _ heading: String) {
         for finding in findings { fail("\(heading): \(finding)") }
+    }
+}
+
+extension NetworkID {
+    /// Where a host is reached in an ad-hoc network.
+    func virtualAddress(of host: SimulatedHost) -> IPAddress {
+        let address = host.identity.address
+        guard case .ipv4(let firstOctet, _) = AdHocNetwork(self) else { return sixPlaneAddress(of: address) }
+        return IPAddress(v4: UInt32(firstOctet) << 24 | UInt32(truncatingIfNeeded: address.value & 0xff_ffff))
     }
 }

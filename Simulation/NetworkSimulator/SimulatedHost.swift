@@ -9,9 +9,9 @@ package import ZeroTierWire
 package final class SimulatedHost {
     package let index: Int
     package let identity: Identity
-    package let placement: Placement
+    package internal(set) var placement: Placement
     /// The address of its own interface: private behind a translator.
-    let address: IPAddress
+    var address: IPAddress
     package let isRoot: Bool
     /// The ports of its UDP sockets; the position is the socket's number.
     package internal(set) var ports: [UInt16]
@@ -22,6 +22,8 @@ package final class SimulatedHost {
     package internal(set) var isRunning = false
     /// How often the node was started.
     package internal(set) var epoch = 0
+    /// What its HELLO announces.
+    package var protocolVersion: UInt8 = 12
     package internal(set) var networks: [NetworkID] = []
     /// What outlives the node: its state directory.
     var disk: [StateObject: [UInt8]] = [:]
@@ -96,6 +98,11 @@ package final class SimulatedHost {
     /// Whether this node sends to another directly now; nil when it does not know it.
     package func isDirect(to other: SimulatedHost, _ time: MonotonicInstant) -> Bool? {
         node.peers.snapshot(of: other.identity.address, now: clock(time))?.isDirect
+    }
+
+    /// Peers that are known and not reached directly.
+    func relayedPeerCount(_ time: MonotonicInstant) -> Int {
+        node.peers.snapshots(now: clock(time)).count { $0.role == .leaf && !$0.isDirect }
     }
 
     /// Physical paths of all peers.

@@ -52,6 +52,8 @@ struct SimulatedNAT: Sendable {
     private(set) var address: IPAddress
     /// The private network behind it.
     let inside: IPPrefix
+    /// Addresses that were given to hosts.
+    var hostsSeen = 0
     private var mappings: [UInt16: Mapping] = [:]
     private var ports: [Key: UInt16] = [:]
 
@@ -104,7 +106,8 @@ struct SimulatedNAT: Sendable {
     private mutating func freePort(
         preferring wanted: UInt16, _ now: MonotonicInstant, using random: inout RandomSource
     ) -> UInt16 {
-        if model.preservesPorts, isFree(wanted, now) { return wanted }
+        // A symmetric translator that did would be one of the others to its first host.
+        if model.preservesPorts, model.kind != .symmetric, isFree(wanted, now) { return wanted }
         while true {
             let port = UInt16(1024 + random.next(below: 64_000))
             if isFree(port, now) { return port }

@@ -53,6 +53,8 @@ package final class Simulation {
     package let workload = Workload()
     /// Called with a line for each thing that happens, for a person who looks for a cause.
     package var log: ((String) -> Void)?
+    /// Whether `log` gets every datagram too.
+    package var logsDatagrams = false
     /// Changes a node's configuration before it starts.
     package var configure: ((inout NodeConfiguration) -> Void)?
 
@@ -67,6 +69,7 @@ package final class Simulation {
     var natsByAddress: [IPAddress: Int] = [:]
     /// By translator.
     var hostsBehind: [[SimulatedHost]] = []
+    var addressesGiven = 0
     private var identitiesUsed = 0
     private var validations: [Identity: Bool] = [:]
 
@@ -162,6 +165,7 @@ package final class Simulation {
     package func start(_ host: SimulatedHost) {
         guard !host.isRunning else { return }
         var configuration = NodeConfiguration(planet: planet)
+        configuration.peers.announcedProtocolVersion = host.protocolVersion
         configure?(&configuration)
         host.isRunning = true
         host.isOnline = false
@@ -192,6 +196,7 @@ package final class Simulation {
         }
         host.isRunning = false
         host.isOnline = false
+        host.wake = nil
         note("\(host.name) stops\(isClean ? "" : " (crash)")")
         record(event: 2, host)
         workload.hostStopped(host, self)
@@ -199,6 +204,7 @@ package final class Simulation {
 
     /// Ends and starts a host's node, with new ports if they are given.
     package func restart(_ host: SimulatedHost, ports: [UInt16]? = nil, isClean: Bool = true, pause: Duration = .zero) {
+        guard host.isRunning else { return }
         stop(host, isClean: isClean)
         if let ports { host.ports = ports }
         if pause == .zero { start(host) } else { after(pause) { $0.start(host) } }
@@ -213,8 +219,18 @@ package final class Simulation {
         drain(host)
     }
 
+    /// A host is plugged in elsewhere: its sockets are closed, new ones opened.
+    package func move(_ host: SimulatedHost, to placement: Placement) {
+        replug(host, placement)
+        note("\(host.name) moves to \(describe(host)), address \(host.address)")
+        guard host.isRunning else { return }
+        host.node.setLocalEndpoints(host.ports.map { SocketEndpoint(host.address, port: $0) })
+        host.node.localNetworkChanged(closedSockets: host.ports.indices.map { Int32($0) }, now: host.clock(time))
+        drain(host)
+    }
+
     private func wake(_ host: SimulatedHost) {
-        guard host.isRunning, let wake = host.wake, wake <= time else { return }
+        guard host.isRunning, host.wake == time else { return }
         host.wake = nil
         if host.wakesAtOnce.at == time { host.wakesAtOnce.count += 1 } else { host.wakesAtOnce = (time, 1) }
         guard host.wakesAtOnce.count < Simulation.wakesAtOnceLimit else {
@@ -352,6 +368,7 @@ package final class Simulation {
         if bytes.byteCount > Simulation.datagramLimit {
             fail("\(host.name) sent a datagram of \(bytes.byteCount) bytes")
         }
+        if logsDatagrams { note("\(host.name) sends \(bytes.byteCount) bytes to \(destination)") }
         datagramCount += 1
         host.datagramsSent += 1
         let second = time.nanoseconds / 1_000_000_000

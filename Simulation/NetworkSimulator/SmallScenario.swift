@@ -14,10 +14,14 @@ struct SmallScenario {
     private static let silence = Duration.seconds(40)
 
     private let simulation: Simulation
+    private let network: NetworkID
     private var roots: [SimulatedHost] { simulation.hosts.filter(\.isRoot) }
     private var leaves: [SimulatedHost] { simulation.hosts.filter { !$0.isRoot } }
 
-    init(_ simulation: Simulation) { self.simulation = simulation }
+    init(_ simulation: Simulation) {
+        self.simulation = simulation
+        network = simulation.drawOne(in: 3) ? Simulation.adHocNetworkIPv4 : Simulation.adHocNetwork
+    }
 
     func run() -> String {
         build()
@@ -45,8 +49,9 @@ struct SmallScenario {
         for _ in 0..<count {
             let ports = simulation.drawOne(in: 4) ? [UInt16(9993), 29_993] : [9993]
             let host = simulation.addHost(at: drawPlacement(), link: drawLink(isRoot: false), ports: ports)
+            if simulation.drawOne(in: 5) { host.protocolVersion = 11 }
             // The first two are members, so that there is a network.
-            if leaves.count <= 2 || !simulation.drawOne(in: 8) { simulation.join(host, Simulation.adHocNetwork) }
+            if leaves.count <= 2 || !simulation.drawOne(in: 8) { simulation.join(host, network) }
         }
         for root in roots { simulation.start(root) }
         for host in leaves {
@@ -104,14 +109,14 @@ struct SmallScenario {
         for _ in 0..<wanted {
             let (first, second) = pairs.remove(at: simulation.random.next(below: pairs.count))
             simulation.after(.milliseconds(simulation.draw(3000...12_000))) { simulation in
-                simulation.workload.ping(from: first, to: second, on: Simulation.adHocNetwork, simulation)
-                simulation.workload.ping(from: second, to: first, on: Simulation.adHocNetwork, simulation)
+                simulation.workload.ping(from: first, to: second, on: network, simulation)
+                simulation.workload.ping(from: second, to: first, on: network, simulation)
             }
             guard simulation.reach(first, second) != .impossible, !simulation.drawOne(in: 3) else { continue }
             let isForward = simulation.drawOne(in: 2)
             simulation.workload.transfer(
                 simulation.draw(50_000...500_000), reply: simulation.draw(0...100_000),
-                from: isForward ? first : second, to: isForward ? second : first, on: Simulation.adHocNetwork,
+                from: isForward ? first : second, to: isForward ? second : first, on: network,
                 after: .milliseconds(simulation.draw(4000...30_000)), simulation)
         }
     }
@@ -122,10 +127,20 @@ struct SmallScenario {
         for _ in 0..<simulation.draw(0...4) {
             let time = Duration.milliseconds(simulation.draw(6000...34_000))
             let host = simulation.draw(from: leaves)
-            switch simulation.draw(0...6) {
+            switch simulation.draw(0...8) {
             case 0: planRestart(host, time, ports: host.ports)
             case 1: planRestart(host, time, ports: host.ports.map { $0 + UInt16(simulation.draw(1...500)) })
             case 2: planRestart(simulation.draw(from: roots), time, ports: [Simulation.defaultPort])
+            case 7:
+                let placement = drawPlacement()
+                // Nothing could be asked of a transfer to there.
+                guard placement != .blocked else { continue }
+                simulation.after(time) { $0.move(host, to: placement) }
+            case 8:
+                // One that never comes back; another must be left.
+                guard roots.count > 1 else { continue }
+                let root = roots[0]
+                simulation.after(time) { $0.stop(root, isClean: false) }
             case 3, 4:
                 simulation.after(time) { simulation in
                     simulation.note("\(host.name) is cut off")
@@ -140,6 +155,7 @@ struct SmallScenario {
         }
     }
 
+    // A restart that comes after a root was given up does not bring it back: `restart` needs a running node.
     private func planRestart(_ host: SimulatedHost, _ time: Duration, ports: [UInt16]) {
         let isClean = simulation.drawOne(in: 2)
         let pause = Duration.milliseconds(simulation.draw(0...3000))

@@ -165,7 +165,7 @@ package final class Workload {
         guard transfer.state == .planned else { return }
         let host = simulation.hosts[transfer.from]
         guard host.isRunning, simulation.hosts[transfer.to].isRunning else { return retry(index, simulation) }
-        let address = transfer.network.sixPlaneAddress(of: simulation.hosts[transfer.to].identity.address)
+        let address = transfer.network.virtualAddress(of: simulation.hosts[transfer.to])
         transfers[index].attempts += 1
         do {
             let socket = try host.node.stack.tcpConnect(

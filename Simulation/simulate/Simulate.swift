@@ -2,6 +2,7 @@
 //
 //      simulate --seed 1 --count 100                  seeds 1 to 100 of small networks
 //      simulate --seed 7 --count 1 --verbose          what happens in seed 7
+//      simulate --seed 7 --verbose --packets          with every datagram
 //      simulate --scenario large --count 1            500 nodes
 //      simulate --count 20 --verify                   and each seed once more in another process
 //      simulate --make-identities 520                 a new fixture, on standard output
@@ -15,6 +16,7 @@ struct Arguments {
     var count: UInt64 = 1
     var scenario = ScenarioKind.small
     var isVerbose = false
+    var logsDatagrams = false
     var verifies = false
     var identities: Int?
 
@@ -23,6 +25,7 @@ struct Arguments {
         while let word = rest.popFirst() {
             switch word {
             case "--verbose": isVerbose = true
+            case "--packets": logsDatagrams = true
             case "--verify": verifies = true
             case "--seed":
                 guard let value = rest.popFirst().flatMap({ UInt64($0) }) else { return nil }
@@ -46,7 +49,8 @@ struct Arguments {
 struct Simulate {
     static func main() {
         guard let arguments = Arguments(Array(CommandLine.arguments.dropFirst())) else {
-            complain("usage: simulate [--seed n] [--count m] [--scenario small|large] [--verbose] [--verify]")
+            complain(
+                "usage: simulate [--seed n] [--count m] [--scenario small|large] [--verbose [--packets]] [--verify]")
             exit(2)
         }
         if let count = arguments.identities {
@@ -65,7 +69,8 @@ struct Simulate {
         var failed: [UInt64] = []
         for seed in arguments.seed..<arguments.seed + arguments.count {
             let result = Scenario.run(
-                arguments.scenario, seed: seed, fixture: fixture, log: arguments.isVerbose ? { write($0 + "\n") } : nil)
+                arguments.scenario, seed: seed, fixture: fixture, logsDatagrams: arguments.logsDatagrams,
+                log: arguments.isVerbose ? { write($0 + "\n") } : nil)
             write("seed \(seed) digest \(result.digest) \(result.summary)\n")
             var reasons = result.failures
             if arguments.verifies, !isRepeatable(seed, arguments.scenario, "\(result.digest)") {

@@ -63,13 +63,10 @@ struct DatagramQueue<Record: Sendable>: ~Copyable {
         guard let entry = records.popFirst() else { return }
         charged -= entry.length + StackConstants.datagramOverhead
         ring.discard(to: entry.position + entry.length)
-        if records.isEmpty, ring.hasSpareMemory { ring.releaseSpareMemory() }
+        // One chunk is kept for the next datagram; what a burst took goes back.
+        if records.isEmpty, ring.memoryHeld > 4 * ByteRing.chunkSize { ring.releaseSpareMemory() }
     }
 
-    /// Gives the memory of an empty queue back.
-    mutating func releaseIfEmpty() {
-        if records.isEmpty { ring.releaseIdleChunk() }
-    }
 }
 
 /// A datagram that was received.

@@ -44,7 +44,8 @@ struct FragmentInput {
 
 /// Datagrams whose fragments are being collected.
 struct IPReassembly: ~Copyable {
-    // Not private: the compiler (6.3.1) rejects its own code for a private element type of `SlotTable` used from another file.
+    // Not private: the compiler (6.3.1) rejects its own code for a private element type of `SlotTable` used from
+    // another file.
     struct Datagram: Sendable {
         let key: ReassemblyKey
         let deadline: MonotonicInstant

@@ -1,7 +1,7 @@
-// The neighbour cache: one unreachability machine for ARP and NDP. Read first: RFC 4861 7.3, netstack.md 1.1.
+// The neighbour cache: one unreachability machine for ARP and NDP. Read first: RFC 4861 7.3, RFC 826.
 //
 //   (none) --packet to send--> incomplete --answer--> reachable --time--> stale --packet--> delay --time--> probe
-//                                  |  3 solicitations       ^                                   |confirm       | 3 probes
+//                                  | 3 solicitations        ^                                   | confirm      | 3 asked
 //                                  v                        +-----------------------------------+              v
 //                               failed: removed, waiting packets dropped, waiting sockets told              removed
 //

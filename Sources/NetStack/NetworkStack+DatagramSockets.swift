@@ -1,4 +1,4 @@
-// The UDP calls. Read first: netstack.md 2.2, 2.5.
+// The UDP calls. Read first: udp(7), ip(7): they behave as Linux's do.
 
 package import NetPrimitives
 
@@ -270,7 +270,7 @@ extension NetworkStack {
         joinGroup(MulticastGroup(group.multicastMAC), address: group, on: chosen)
     }
 
-    private func groupInterface(
+    private mutating func groupInterface(
         _ group: IPAddress, _ options: SocketOptions, _ now: Now
     ) throws(StackError) -> InterfaceID {
         try route(to: group, from: nil, on: routeInterface(options, group), now: now).interface

@@ -152,7 +152,8 @@ extension NetworkStack {
 
     // MARK: Errors out
 
-    /// Tells a packet's source what is wrong with it, if that is allowed and its turn. `packet` begins with the IP header.
+    /// Tells a packet's source what is wrong with it, if that is allowed and its turn. `packet` begins with the IP
+    /// header.
     mutating func sendError(
         _ header: ICMPHeader, about packet: RawSpan, _ info: PacketInfo, evenToGroup: Bool = false, now: Now
     ) {

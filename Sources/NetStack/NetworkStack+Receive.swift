@@ -1,4 +1,4 @@
-// The way in: Ethernet payload to IP to transport. Read first: RFC 1122 3.2.1 and 3.3.1, RFC 8200 3 and 4, netstack.md 4.6.
+// The way in: Ethernet payload to IP to transport. Read first: RFC 1122 3.2.1 and 3.3.1, RFC 8200 3 and 4.
 
 package import NetPrimitives
 
@@ -121,7 +121,8 @@ extension NetworkStack {
             let input = FragmentInput(
                 key: ReassemblyKey(
                     source: header.source, destination: header.destination,
-                    identification: UInt32(header.identification), protocolNumber: header.protocolNumber, interface: id),
+                    identification: UInt32(header.identification), protocolNumber: header.protocolNumber,
+                    interface: id),
                 offset: header.fragmentOffset, moreFragments: header.moreFragments,
                 payload: header.headerLength..<header.totalLength, headerLength: header.headerLength, nextHeader: 0,
                 nextHeaderPointer: 0)

@@ -4,8 +4,10 @@
 import NetPrimitives
 
 extension NetworkStack {
-    /// Chooses interface, source and next hop. `source` restricts to the interface that has it, `interface` to that one.
-    func route(
+    /// Chooses interface, source and next hop. `source` restricts to the interface that has it, `interface` to that
+    /// one. Mutating, though it changes nothing: over a borrowed stack the compiler's checker of noncopyable values takes
+    /// minutes for each of these functions.
+    mutating func route(
         to target: IPAddress, from source: IPAddress?, on interface: InterfaceID?, now: Now
     ) throws(StackError) -> OutboundRoute {
         // To nobody in particular means to oneself (Linux does so).
@@ -32,7 +34,7 @@ extension NetworkStack {
         return try unicastRoute(to: destination, from: source, on: bound, now: now)
     }
 
-    private func groupRoute(
+    private mutating func groupRoute(
         to destination: IPAddress, from source: IPAddress?, on bound: InterfaceID?
     ) throws(StackError) -> OutboundRoute {
         var chosen = bound
@@ -51,7 +53,7 @@ extension NetworkStack {
             isBroadcast: destination.isIPv4 && !destination.isMulticast)
     }
 
-    private func unicastRoute(
+    private mutating func unicastRoute(
         to destination: IPAddress, from source: IPAddress?, on bound: InterfaceID?, now: Now
     ) throws(StackError) -> OutboundRoute {
         var best: InterfaceID?

@@ -1,4 +1,4 @@
-// Calls that exist for sockets of every kind: names, readiness, options, ending. Read first: netstack.md 2.6, 2.7.
+// Calls that exist for sockets of every kind: names, readiness, options, ending. Read first: poll(2), shutdown(2).
 
 package import NetPrimitives
 
@@ -150,7 +150,8 @@ extension NetworkStack {
         settle(slot, now)
     }
 
-    /// Lets go of a socket: its ID is dead from here on. A connection sends what is queued and its FIN in the background,
+    /// Lets go of a socket: its ID is dead from here on. A connection sends what is queued and its FIN in the
+    /// background,
     /// or a reset if bytes are unread; a listener's waiting connections are reset.
     package mutating func close(_ id: SocketID, now: Now) {
         switch id.kind {

@@ -1,4 +1,4 @@
-// The TCP calls. Read first: netstack.md 2.2 to 2.6.
+// The TCP calls. Read first: tcp(7), RFC 9293 3.9: they behave as Linux's do.
 
 package import NetPrimitives
 
@@ -134,7 +134,7 @@ extension NetworkStack {
         return id
     }
 
-    private func streamRoute(
+    private mutating func streamRoute(
         to remote: SocketEndpoint, from local: IPAddress?, _ options: SocketOptions, _ now: Now
     ) throws(StackError) -> OutboundRoute {
         guard remote.port != 0 else { throw .addressNotAvailable }
@@ -156,6 +156,7 @@ extension NetworkStack {
         _ connectionOptions: ConnectionOptions, _ now: Now
     ) throws(StackError) -> SocketID {
         guard streams.count < configuration.limits.streams else { throw .tooManySockets }
+        guard streamBytes < configuration.limits.streamBytes else { throw .noBuffers }
         let peer = SocketEndpoint(route.kind == .loopback ? route.nextHop : remote.address, port: remote.port)
         let chosen: UInt16
         if let port { chosen = port } else { chosen = try ephemeralPort(route, peer, now) }
@@ -217,8 +218,9 @@ extension NetworkStack {
             guard streams.contains(stream) else { continue }
             streams[stream].flags.remove(.unaccepted)
             streams[stream].listener = nil
-            // What happened before nobody was told: readiness says it, edges start here.
+            // What happened before the call: the edges that nobody was told of.
             settle(stream, now)
+            noteStream(stream, SocketEvents(edgesOf: streams[stream].readiness))
             return SocketID(.stream, stream)
         }
         return nil
@@ -232,13 +234,15 @@ extension NetworkStack {
         if let error = streams[slot].takeError() { throw error }
         if streams[slot].connection.isSendClosed { throw .brokenPipe }
         guard bytes.byteCount > 0 else { return 0 }
+        guard streamBytes < configuration.limits.streamBytes else { throw .noBuffers }
         let count = streams[slot].connection.send(bytes, from: 0, count: bytes.byteCount, now: now)
         if count > 0 { settle(slot, now) }
         guard count > 0 else { throw .wouldBlock }
         return count
     }
 
-    /// Takes received bytes and gives how many; 0 at the end of the stream (or for an empty target). Throws `wouldBlock` if
+    /// Takes received bytes and gives how many; 0 at the end of the stream (or for an empty target). Throws
+    /// `wouldBlock` if
     /// none are there.
     package mutating func receive(
         _ id: SocketID, into target: inout MutableRawSpan, now: Now
@@ -309,8 +313,14 @@ extension NetworkStack {
             unacknowledged: streams[slot].connection.unacknowledged)
     }
 
-    /// The way to an interface's peers has just opened: connections that wait for an answer to a SYN ask again at once.
+    /// The way to an interface's peers has just opened: neighbours that were asked for without an answer and connections
+    /// that wait for an answer to a SYN ask again at once.
     package mutating func linkBecameUsable(_ interface: InterfaceID, now: Now) {
+        for slot in neighbours.entries.ids where neighbours.entries[slot].key.interface == interface {
+            guard !neighbours.entries[slot].hasMAC else { continue }
+            neighbours.entries[slot].state = .incomplete(remaining: configuration.neighbourMulticastProbes)
+            fireNeighbour(slot, now)
+        }
         for slot in streams.ids where streams[slot].route.interface == interface {
             guard streams[slot].connection.state == .synSent else { continue }
             streams[slot].connection.linkBecameUsable(now: now)

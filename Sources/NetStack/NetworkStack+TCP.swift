@@ -124,7 +124,9 @@ extension NetworkStack {
         _ header: SegmentHeader, _ packet: RawSpan, _ info: PacketInfo, _ key: FlowKey, _ listener: SlotID,
         _ parameters: ConnectionParameters, _ handshake: HandshakeResult, _ now: Now
     ) {
-        guard streams.count < configuration.limits.streams else { return drop(.tooManySockets, \.tcp) }
+        guard streams.count < configuration.limits.streams, streamBytes < configuration.limits.streamBytes else {
+            return drop(.tooManySockets, \.tcp)
+        }
         guard
             let route = try? route(
                 to: info.source, from: info.destination, on: replyInterface(info), now: now)
@@ -287,6 +289,7 @@ extension NetworkStack {
 
     /// Takes the edges of a connection, arms its timer, lets it send, and removes it when it is over.
     mutating func settle(_ slot: SlotID, _ now: Now) {
+        account(slot, now)
         let edges = streams[slot].connection.takeEvents()
         if !edges.isEmpty { noteStream(slot, SocketEvents(edges)) }
         timers.setLazily(streams[slot].timer, streams[slot].connection.nextDeadline)
@@ -294,7 +297,27 @@ extension NetworkStack {
         markReady(stream: slot)
     }
 
+    // Keeps the sum of what all buffers hold, and stops the growth of this one when there is little left.
+    @inline(__always)
+    private mutating func account(_ slot: SlotID, _ now: Now) {
+        let held = streams[slot].connection.memoryHeld
+        let change = held - streams[slot].accountedBytes
+        guard change != 0 else { return }
+        streams[slot].accountedBytes = held
+        streamBytes += change
+        guard change > 0, isUnderPressure, streams[slot].connection.options.autotune else { return }
+        var options = streams[slot].connection.options
+        let ceiling = max(held, TCPLimits.initialBuffer)
+        options.sendBufferMaximum = min(options.sendBufferMaximum, ceiling)
+        options.receiveBufferMaximum = min(options.receiveBufferMaximum, ceiling)
+        streams[slot].connection.setOptions(options, now: now)
+    }
+
+    /// Whether the buffers of all connections hold more than 70 % of their bound.
+    var isUnderPressure: Bool { streamBytes / 7 >= configuration.limits.streamBytes / 10 }
+
     private mutating func settleAfterTransmit(_ slot: SlotID, _ now: Now) {
+        account(slot, now)
         let edges = streams[slot].connection.takeEvents()
         if !edges.isEmpty { noteStream(slot, SocketEvents(edges)) }
         timers.setLazily(streams[slot].timer, streams[slot].connection.nextDeadline)
@@ -341,6 +364,7 @@ extension NetworkStack {
         let memory = streams[slot].connection.makeTimeWait()
         let key = streams[slot].key
         timers.remove(streams[slot].timer)
+        streamBytes -= streams[slot].accountedBytes
         guard let stream = streams.remove(slot) else { return }
         guard let memory else {
             bindings.remove(stream.binding)
@@ -395,6 +419,15 @@ extension StackDropReason {
 }
 
 extension SocketEvents {
+    /// What an application that only now learns of a socket has to be told.
+    init(edgesOf readiness: Readiness) {
+        self = .connected
+        if readiness.contains(.readable) { insert(.readable) }
+        if readiness.contains(.writable) { insert(.writable) }
+        if readiness.contains(.error) { insert(.error) }
+        if readiness.contains(.hangUp) { insert(.closed) }
+    }
+
     init(_ events: ConnectionEvents) {
         self = []
         if events.contains(.connected) { formUnion([.connected, .writable]) }

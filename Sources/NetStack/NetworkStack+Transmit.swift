@@ -1,9 +1,10 @@
-// The way out: control packets first, then sockets in turn; the link pulls. Read first: netstack.md 3.2 (back-pressure).
+// The way out: control packets first, then sockets in turn. The link pulls, so that nothing is dropped in the process.
 
 package import NetPrimitives
 
 extension NetworkStack {
-    /// The next packets to be sent, or nil if nothing is due. `room` says how many packets of interface MTU the link can
+    /// The next packets to be sent, or nil if nothing is due. `room` says how many packets of interface MTU the link
+    /// can
     /// take now. What the burst describes is booked: write it (or lose it), then ask again.
     package mutating func nextBurst(room: Int, now: Now) -> Burst? {
         releaseCurrent(now)

@@ -1,4 +1,4 @@
-// UDP packets in and out. Read first: RFC 768, RFC 1122 4.1, netstack.md 1.2.
+// UDP packets in and out. Read first: RFC 768, RFC 1122 4.1.
 
 import NetPrimitives
 

@@ -5,7 +5,8 @@
 //         socket calls                               nextEvent
 //         handleDeadlines                            nextDeadline
 //
-// After every call in: pull `nextBurst` until nil while there is room, drain `nextEvent`, arm one timer at `nextDeadline`.
+// After every call in: pull `nextBurst` until nil while there is room, drain `nextEvent`, arm one timer at
+// `nextDeadline`.
 // One owner at a time. Nothing here reads a clock, draws system randomness or depends on hash order.
 
 package import NetPrimitives
@@ -74,6 +75,8 @@ package struct NetworkStack: ~Copyable {
     var listeners = SlotTable<ListenerSocket>()
     var reservations = SlotTable<Reservation>()
     var datagramSockets = SlotTable<DatagramSocket>()
+    /// Bytes that the buffers of all connections hold.
+    package internal(set) var streamBytes = 0
     var timeWaits = SlotTable<TimeWaitEntry>()
     var timeWaitOrder = RingQueue<SlotID>()
     var flows: OpenTable<FlowKey, FlowTarget>

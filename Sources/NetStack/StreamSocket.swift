@@ -35,6 +35,8 @@ struct StreamSocket: ~Copyable {
     var pendingEvents: SocketEvents = []
     /// An error that the connection itself does not know.
     var error: StackError?
+    /// Bytes that were counted for its buffers.
+    var accountedBytes = 0
     /// The listener that it came out of.
     var listener: SlotID?
 
@@ -54,17 +56,14 @@ struct StreamSocket: ~Copyable {
     }
 
     var readiness: Readiness {
-        var result: Readiness = []
-        let isClosed = connection.state == .closed || connection.state == .timeWait
-        let receiveEnded = connection.isReceiveClosed || flags.contains(.readShut) || isClosed
-        let sendEnded = connection.isSendClosed || isClosed
+        let facts = connection.facts
         let isError = hasError
-        switch connection.state {
-        case .synSent, .synReceived: if !isError { return [] }
-        default: break
-        }
-        if connection.receiveAvailable > 0 || receiveEnded || isError { result.insert(.readable) }
-        if connection.isWritable || sendEnded || isError { result.insert(.writable) }
+        if facts.contains(.opening), !isError { return [] }
+        let receiveEnded = flags.contains(.readShut) || !facts.isDisjoint(with: [.receiveClosed, .ended])
+        let sendEnded = !facts.isDisjoint(with: [.sendClosed, .ended])
+        var result: Readiness = []
+        if facts.contains(.hasBytes) || receiveEnded || isError { result.insert(.readable) }
+        if facts.contains(.writable) || sendEnded || isError { result.insert(.writable) }
         if isError { result.insert(.error) }
         if receiveEnded { result.insert(.readHangUp) }
         if receiveEnded, sendEnded { result.insert(.hangUp) }

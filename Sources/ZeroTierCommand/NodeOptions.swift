@@ -60,14 +60,17 @@ struct ReportOptions: ParsableArguments {
 }
 
 extension IPAddress: ExpressibleByArgument {
+    /// Reads the value of an option.
     public init?(argument: String) { self.init(argument) }
 }
 
 extension SocketEndpoint: ExpressibleByArgument {
+    /// Reads the value of an option.
     public init?(argument: String) { self.init(argument) }
 }
 
 extension NetworkID: ExpressibleByArgument {
+    /// Reads the value of an option.
     public init?(argument: String) { self.init(argument) }
 }
 

@@ -23,24 +23,37 @@ extension Report {
         if !status.surfaceEndpoints.isEmpty {
             lines.append("seen as: " + status.surfaceEndpoints.map(\.description).joined(separator: " "))
         }
-        return Report(
-            text: lines.joined(separator: "\n"),
-            json: .object([
-                ("address", .string(status.id.description)), ("online", .bool(status.isOnline)),
-                ("port", .integer(Int64(status.port))), ("root", .bool(status.isRoot)),
-                ("publicIdentity", .string(status.publicIdentity)), ("peers", .integer(Int64(status.peerCount))),
-                ("localEndpoints", .array(status.localEndpoints.map { .string($0.description) })),
-                ("surfaceEndpoints", .array(status.surfaceEndpoints.map { .string($0.description) })),
-                ("datagramsSent", .integer(Int64(clamping: status.datagramsSent))),
-                ("sendCalls", .integer(Int64(clamping: status.sendCalls))),
-                ("relayedPackets", .integer(Int64(clamping: status.relayedPackets))),
-            ]))
+        // One member at a time: the compiler takes minutes for the whole as one expression.
+        var members: [(String, JSON)] = []
+        members.append(("address", .text(status.id)))
+        members.append(("online", .bool(status.isOnline)))
+        members.append(("port", .integer(Int64(status.port))))
+        members.append(("root", .bool(status.isRoot)))
+        members.append(("publicIdentity", .string(status.publicIdentity)))
+        members.append(("peers", .integer(Int64(status.peerCount))))
+        members.append(("localEndpoints", .array(status.localEndpoints.map { JSON.text($0) })))
+        members.append(("surfaceEndpoints", .array(status.surfaceEndpoints.map { JSON.text($0) })))
+        members.append(("datagramsSent", count(status.datagramsSent)))
+        members.append(("sendCalls", count(status.sendCalls)))
+        members.append(("relayedPackets", count(status.relayedPackets)))
+        let suites: [(String, JSON)] = [
+            ("authenticatedOnly", count(status.packetsBySuite.authenticatedOnly)),
+            ("salsa", count(status.packetsBySuite.salsa)), ("gmacSIV", count(status.packetsBySuite.gmacSIV)),
+        ]
+        members.append(("packetsBySuite", .object(suites)))
+        let drops = status.drops.sorted { $0.key < $1.key }
+        members.append(("drops", .object(drops.map { ($0.key, count($0.value)) })))
+        return Report(text: lines.joined(separator: "\n"), json: .object(members))
     }
+
+    private static func count(_ value: UInt64) -> JSON { .integer(Int64(clamping: value)) }
 
     static func peers(_ peers: [PeerStatus]) -> Report {
         let lines = peers.map { peer in
             let path = peer.paths.first { $0.isPreferred }
-            return "\(peer.id) \(peer.role.rawValue) \(peer.isDirect ? "direct" : "relayed")"
+            // A root is never behind another: without a path it is not reached at all.
+            let reach = peer.isDirect ? "direct" : peer.role == .leaf ? "relayed" : "unreachable"
+            return "\(peer.id) \(peer.role.rawValue) \(reach)"
                 + " \(peer.version ?? "-") \(peer.latency?.inMilliseconds ?? "-")"
                 + " \(path?.endpoint.description ?? "-")"
         }

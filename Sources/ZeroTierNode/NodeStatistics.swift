@@ -14,7 +14,7 @@ package struct NodeStatistics: Sendable {
     package var stack: StackStatistics
     /// Packets passed on for others.
     package var relayedPackets: UInt64
-    /// Packets sealed and opened, by cipher suite number (0 authenticated only, 1 Salsa20/12, 3 AES-GMAC-SIV).
+    /// Authentic packets that came, by cipher suite number (0 authenticated only, 1 Salsa20/12, 3 AES-GMAC-SIV).
     package var suites: SuiteCounters
     /// Frames that the transport could not take at the moment, or that waited for an identity.
     package var framesWaited: UInt64

@@ -79,7 +79,7 @@ struct Peer: ~Copyable {
     var address: Address { identity.address }
     var isUpstream: Bool { role != .leaf }
 
-    /// The suite that packets to this peer are sealed with.
+    /// The newest suite that the peer is known to understand.
     @inline(__always)
     var suite: CipherSuite {
         protocolVersion >= ProtocolLimits.gmacSIVProtocolVersion ? .gmacSIV : .salsa

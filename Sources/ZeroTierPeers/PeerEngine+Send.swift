@@ -31,7 +31,15 @@ extension PeerEngine {
         return .path(
             PeerRoute(
                 peer: id, path: way.path, isDirect: way.owner == id, mtu: configuration.pathMTU,
-                suite: topology.peers[id].suite))
+                suite: suite(for: id)))
+    }
+
+    /// The suite that packets to a peer are sealed with: what both know. A node that announces an old protocol does not
+    /// speak a newer one either.
+    @inline(__always)
+    private func suite(for id: PeerID) -> CipherSuite {
+        configuration.announcedProtocolVersion >= ProtocolLimits.gmacSIVProtocolVersion
+            ? topology.peers[id].suite : .salsa
     }
 
     /// Writes one packet of `length` bytes, headers included, into the batch: `fill` gets its whole span and writes the
@@ -250,7 +258,7 @@ extension PeerEngine {
             guard FragmentPlan(length: length, mtu: configuration.pathMTU) != nil else { return .tooLong }
             let verbByte = packet.verb.rawValue | (packet.isCompressed ? Verb.compressedFlag : 0)
             wireID = appendPacket(
-                length, verbByte: verbByte, peer: id, path: path, suite: topology.peers[id].suite, into: &batch
+                length, verbByte: verbByte, peer: id, path: path, suite: suite(for: id), into: &batch
             ) { $0.copy(from: packet.payload, at: PacketHeader.payloadOffset) }
         }
         guard let wireID else { return .full }

@@ -37,6 +37,7 @@ class Runner:
     def __init__(self, options):
         self.options = options
         self.passed = self.failed = self.skipped = 0
+        self.again = 0
         self.left = []
         self.our_node = ours.make(options.zerotier) if options.zerotier else real.RealNode
 
@@ -69,6 +70,19 @@ class Runner:
                 print("      %s: %s" % (process.label, process.counters()), flush=True)
 
     def run(self, function, cases):
+        """A stage, and once more if a case of it failed and --retry allows: the real peer's own stalls fail some, and
+        everything that failed the first time stays in the output."""
+        before = (self.passed, self.failed, self.skipped)
+        self.run_once(function, cases)
+        for _ in range(self.options.retry):
+            if self.failed == before[1]:
+                return
+            print("again %s: %d of its cases failed" % (function.__name__, self.failed - before[1]), flush=True)
+            self.again += 1
+            self.passed, self.failed, self.skipped = before
+            self.run_once(function, cases)
+
+    def run_once(self, function, cases):
         self.left = list(cases)
         with lab.Lab() as network_lab:
             self.lab = network_lab
@@ -92,6 +106,7 @@ def main():
     parser.add_argument("--list", action="store_true", help="print the names of the cases")
     parser.add_argument("--only", metavar="WORD", help="only stages with a case whose name holds the word")
     parser.add_argument("--repeat", type=int, default=1, metavar="N", help="run everything N times")
+    parser.add_argument("--retry", type=int, default=0, metavar="N", help="run a stage with failures up to N times more")
     parser.add_argument("--zerotier", metavar="PATH", help="our node, a built interop-node; without it only real with real")
     parser.add_argument("--rehearse", action="store_true", help="let real nodes play ours, to test the bench itself")
     parser.add_argument("--logs", metavar="DIRECTORY", help="keep what the nodes wrote")
@@ -133,6 +148,8 @@ def main():
                     runner.report("skipped", name, lacking)
             else:
                 runner.run(function, names)
+    if runner.again:
+        print("%d stages had to be run again, see above" % runner.again)
     print("%d passed, %d failed, %d skipped" % (runner.passed, runner.failed, runner.skipped))
     strict = os.environ.get("CI") == "true"
     return 1 if runner.failed or (strict and runner.skipped) or not runner.passed + runner.skipped else 0

@@ -51,19 +51,26 @@ def enter_namespaces():
     """Runs this program again inside namespaces of its own. Returns only there; None or the reason why it cannot."""
     if os.environ.get(INSIDE):
         shell("mount", "-t", "tmpfs", "tmpfs", "/run")
+        if os.getpid() == 1:
+            # Swift's runtime looks its threads up in /proc by number, and ends the process when it finds none.
+            shell("mount", "-t", "proc", "proc", "/proc")
         os.makedirs(NETNS, exist_ok=True)
         shell("ip", "link", "set", "lo", "up")
         return None
-    command = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child"]
+    command = ["unshare", "--net", "--mount", "--fork", "--kill-child"]
     if os.geteuid() != 0:
         command += ["--user", "--map-root-user"]
-    try:
-        script = "mount -t tmpfs tmpfs /run && mkdir /run/netns && ip netns add a"
-        trial = subprocess.run([*command, "sh", "-c", script], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                               text=True)
-    except OSError as error:
-        return "unshare: %s" % error
-    if trial.returncode != 0:
+    # Some containers refuse the mount of /proc: no process namespace then. The nodes end with their standard input.
+    mounts = "mount -t tmpfs tmpfs /run && mkdir /run/netns && ip netns add a"
+    for command, script in ((command + ["--pid"], mounts + " && mount -t proc proc /proc"), (command, mounts)):
+        try:
+            trial = subprocess.run([*command, "sh", "-c", script], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                   text=True)
+        except OSError as error:
+            return "unshare: %s" % error
+        if trial.returncode == 0:
+            break
+    else:
         return "no namespaces: " + trial.stdout.strip()
     child = subprocess.Popen([*command, sys.executable, *sys.argv], env=dict(os.environ, **{INSIDE: "1"}))
     while True:

@@ -15,7 +15,7 @@ def make(tool):
         LABEL = "ours"
 
         def suites(self):
-            """Packets sent and received by cipher suite, as the node counts them."""
+            """Authentic packets that came, by cipher suite, as the node counts them."""
             answer = self.call("stats")
             return {suite: int(answer["suite%d" % suite]) for suite in (0, 1, 3)}
 

@@ -1,4 +1,4 @@
-// UDP sockets over the link and over the loop-back: netstack.md 1.2, 2.2, 2.5.
+// UDP sockets over the link and over the loop-back.
 
 import NetPrimitives
 import Testing

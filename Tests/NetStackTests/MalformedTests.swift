@@ -1,4 +1,4 @@
-// Whatever comes from the link, nothing traps, nothing grows without bound and the stack goes on: netstack.md 4.6.
+// Whatever comes from the link, nothing traps, nothing grows without bound and the stack goes on.
 
 import NetPrimitives
 import Testing

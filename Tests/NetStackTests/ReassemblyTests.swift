@@ -1,4 +1,4 @@
-// Fragments: order, overlap, bounds, time. RFC 791, RFC 5722, RFC 6946, RFC 7112, netstack.md 4.6.
+// Fragments: order, overlap, bounds, time. RFC 791, RFC 5722, RFC 6946, RFC 7112.
 
 import NetPrimitives
 import Testing

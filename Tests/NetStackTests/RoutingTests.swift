@@ -1,4 +1,4 @@
-// Routes, gateways, source selection, path MTU, several interfaces. RFC 6724, RFC 1191, RFC 8201, netstack.md 1.1.
+// Routes, gateways, source selection, path MTU, several interfaces. RFC 6724, RFC 1191, RFC 8201.
 
 import NetPrimitives
 import Testing

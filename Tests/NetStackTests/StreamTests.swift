@@ -319,6 +319,57 @@ struct StreamTests {
         #expect(a.stack.timeWaitCount + b.stack.timeWaitCount == 0)
     }
 
+    @Test func `the memory of all connections is bounded, and free again when they are gone`() throws {
+        var configuration = StackConfiguration()
+        configuration.limits.streamBytes = 1 << 20
+        let network = try TestNetwork.pair(configuration: configuration)
+        let (a, b) = (network.hosts[0], network.hosts[1])
+        let listener = try b.stack.tcpListen(on: endpoint("::", 80), backlog: 50, now: network.now)
+        let clients = try (0..<40).map { _ in try a.stack.tcpConnect(to: endpoint("10.0.0.2", 80), now: network.now) }
+        network.run(for: .milliseconds(100))
+        var failures: Set<StackError> = []
+        let payload = [UInt8](repeating: 7, count: 30_000)
+        // Nobody reads at the other end.
+        for _ in 0..<10 {
+            for client in clients {
+                do { _ = try a.send(client, payload, now: network.now) } catch { failures.insert(error) }
+                #expect(a.stack.streamBytes <= (1 << 20) + 65_536)
+            }
+            network.run(for: .milliseconds(20))
+        }
+        #expect(failures.contains(.noBuffers) && failures.isSubset(of: [.noBuffers, .wouldBlock]))
+        #expect(throws: StackError.noBuffers) {
+            try a.stack.tcpConnect(to: endpoint("10.0.0.2", 80), now: network.now)
+        }
+        for client in clients { a.stack.abort(client, now: network.now) }
+        network.run(for: .seconds(1))
+        b.stack.close(listener, now: network.now)
+        network.run(for: .seconds(1))
+        #expect(a.stack.streamBytes == 0 && b.stack.streamBytes == 0)
+        #expect(a.stack.socketCount == 0 && b.stack.socketCount == 0)
+    }
+
+    @Test func `the same seed gives the same frames`() throws {
+        func run() throws -> [[UInt8]] {
+            var model = LinkConditions()
+            model.loss = 0.02
+            model.jitter = .milliseconds(2)
+            let network = try TestNetwork.pair(model: model, seed: 42)
+            let (client, server, _) = try connect(network, "fd00::2")
+            let transfer = Transfer(pattern(100_000))
+            network.run(for: .seconds(60)) {
+                transfer.work(from: network.hosts[0], client, to: network.hosts[1], server, now: network.now)
+                return transfer.isEnded
+            }
+            #expect(transfer.isWhole)
+            return network.trace.map(\.bytes)
+        }
+        let first = try run()
+        let second = try run()
+        #expect(first.count > 40)
+        #expect(first == second)
+    }
+
     @Test func `connections are bounded`() throws {
         var configuration = StackConfiguration()
         configuration.limits.streams = 5

@@ -22,6 +22,7 @@ import Testing
         "Simulation/NetworkSimulator": all,
         "Simulation/simulate": ["NetworkSimulator"],
         "Fuzz/FuzzBodies": all,
+        "Fuzz/fuzz": ["FuzzBodies"],
         "Benchmarks/bench": all + ["ZeroTier", "CSystem"],
     ]
 
@@ -30,7 +31,9 @@ import Testing
         switch target {
         case "Sources/ZeroTierCrypto": ["Crypto"]
         case "Sources/ZeroTier": ["Glibc", "Synchronization", "Darwin", "Musl"]
-        case "Sources/ZeroTierCommand": ["ArgumentParser", "Foundation", "Glibc", "Synchronization", "Darwin", "Musl"]
+        case "Sources/ZeroTierCommand":
+            ["ArgumentParser", "Dispatch", "Foundation", "Glibc", "Synchronization", "Darwin", "Musl"]
+        case "Fuzz/fuzz": ["Glibc", "Darwin", "Musl"]
         case "Simulation/simulate", "Benchmarks/bench": ["Foundation", "Glibc", "Synchronization", "Darwin", "Musl"]
         default: []
         }

@@ -147,6 +147,17 @@ private let outside = Fixture.endpoint(9, 9)
         #expect(star.leaves[1].received.last?.packet.verb == .frame)
     }
 
+    @Test func `a node that announces an old protocol version speaks the old suite to new nodes too`() {
+        // The root stays at version 12, and the leaves' version is what they send with.
+        let star = Star(leaves: 1, leaf: { $0.announcedProtocolVersion = 11 })
+        #expect(star.start())
+        star.hub.run(.milliseconds(100))
+        star.hub.forgetLog()
+        star.hub.sendFrame(star.leaves[0], to: star.root.address)
+        star.hub.sendFrame(star.root, to: star.leaves[0].address)
+        #expect(star.hub.log.map(\.suite) == [CipherSuite.salsa.rawValue, CipherSuite.salsa.rawValue])
+    }
+
     @Test func `the first frame to a peer of unknown version goes in suite 1`() {
         let star = Star(leaves: 2)
         #expect(star.start())

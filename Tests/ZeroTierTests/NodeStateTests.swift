@@ -90,20 +90,17 @@ extension DriverTests {
 
         @Test func `peers are remembered at the end`() async throws {
             let directory = TemporaryDirectory()
-            try write(TestIdentity.first, "identity.secret", directory)
-            let port = try Node.findFreePort()
-            let planet = try Constellation.makePlanet(port: port)
-            var settings = Constellation.configuration(TestIdentity.root, planet)
-            settings.port = port
-            let root = try await Node.start(settings)
+            let nodes = try await Constellation()
+            let address = try await nodes.join()
             var configuration = Node.Configuration(storage: .directory(directory.path))
-            configuration.planet = planet
+            configuration.planet = nodes.planet
             configuration.allowsLoopbackPaths = true
             let node = try await Node.start(configuration)
-            try await node.waitUntilOnline(timeout: .seconds(20))
+            try await node.join(Constellation.network)
+            _ = try await node.ping(address)
             await node.shutdown()
-            await root.shutdown()
-            #expect(FileManager.default.fileExists(atPath: "\(directory.path)/peers.d/\(root.id).peer"))
+            #expect(FileManager.default.fileExists(atPath: "\(directory.path)/peers.d/\(nodes.second.id).peer"))
+            await nodes.shutdown()
         }
     }
 }

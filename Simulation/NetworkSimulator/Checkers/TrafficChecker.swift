@@ -19,6 +19,9 @@ package struct TrafficChecker {
     /// HELLOs a minute; twice as much is the bound. A host may say a few more things that belong to no path.
     private static let perPathAndMinute = 50.0
     private static let perHostAndMinute = 60.0
+    /// A member without a direct path is told of groups once a minute; what follows is an introduction, a push of addresses
+    /// and six tries of each of them.
+    private static let perRelayedAndMinute = 120.0
 
     /// What is too much for an idle network.
     package func idleFindings(_ simulation: Simulation) -> [String] {
@@ -27,7 +30,12 @@ package struct TrafficChecker {
             guard host.isRunning, index < datagrams.count else { return nil }
             let sent = host.datagramsSent - datagrams[index]
             let paths = Double(host.pathCount(simulation.time))
-            let bound = (paths * TrafficChecker.perPathAndMinute + TrafficChecker.perHostAndMinute) * minutes
+            // Without an answer every root is asked every five seconds, by every socket.
+            let asked = host.isOnline ? 0 : Double(simulation.hosts.count(where: \.isRoot) * host.ports.count)
+            let relayed = Double(host.relayedPeerCount(simulation.time)) * TrafficChecker.perRelayedAndMinute
+            let bound =
+                (paths * TrafficChecker.perPathAndMinute + TrafficChecker.perHostAndMinute + relayed + asked * 15)
+                * minutes
             guard Double(sent) > bound else { return nil }
             return "\(host.name) sent \(sent) datagrams when idle, with \(Int(paths)) paths; the bound is \(Int(bound))"
         }

@@ -4,7 +4,8 @@
 package struct StackConfiguration: Sendable {
     /// The memory bounds.
     package var limits = StackLimits()
-    /// Neighbour solicitations sent before a new IPv6 address counts as ours (RFC 4862 DupAddrDetectTransmits); 0 is off.
+    /// Neighbour solicitations sent before a new IPv6 address counts as ours (RFC 4862 DupAddrDetectTransmits); 0 is
+    /// off.
     package var duplicateAddressTransmits = 1
     /// ARP probes sent before a new IPv4 address counts as ours (RFC 5227); 0 is off: the controller assigns.
     package var addressConflictProbes = 0

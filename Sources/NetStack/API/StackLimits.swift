@@ -4,6 +4,9 @@
 package struct StackLimits: Sendable {
     /// TCP connections, embryonic ones included.
     package var streams = 65_536
+    /// Bytes that the buffers of all TCP connections hold together. From 70 % on buffers no longer grow; at the bound
+    /// sends fail with `noBuffers` and new connections are refused. What was promised as window is still taken.
+    package var streamBytes = 256 << 20
     /// TCP listeners and reserved ports.
     package var listeners = 4_096
     /// UDP sockets.
@@ -76,7 +79,7 @@ enum StackConstants {
     /// The largest UDP payload over IPv4 and IPv6.
     static let maximumPayload4 = 65_507
     static let maximumPayload6 = 65_527
-    /// Extension headers that a packet may have, and bytes of options in each (netstack 1.1).
+    /// Extension headers that a packet may have, and bytes of options in each.
     static let maximumExtensionHeaders = 8
     static let maximumOptionBytes = 256
     /// RFC 5227 ANNOUNCE_INTERVAL and DEFEND_INTERVAL.

@@ -165,3 +165,40 @@ extension Connection {
     /// Bytes thought to be in the network.
     package var bytesInFlight: Int { sender.inFlight }
 }
+
+/// What a host needs to know at once to say what can be done with a connection.
+package struct ConnectionFacts: OptionSet, Hashable, Sendable {
+    package let rawValue: UInt8
+    package init(rawValue: UInt8) { self.rawValue = rawValue }
+
+    /// The handshake is under way.
+    package static let opening = ConnectionFacts(rawValue: 1)
+    /// Both directions have ended.
+    package static let ended = ConnectionFacts(rawValue: 2)
+    /// Nothing more will come.
+    package static let receiveClosed = ConnectionFacts(rawValue: 4)
+    /// Nothing more may be sent.
+    package static let sendClosed = ConnectionFacts(rawValue: 8)
+    /// Received bytes wait to be read.
+    package static let hasBytes = ConnectionFacts(rawValue: 16)
+    /// A write would take bytes.
+    package static let writable = ConnectionFacts(rawValue: 32)
+}
+
+extension Connection {
+    /// All of it in one access: the compiler's checker of noncopyable values takes minutes over a caller that asks this
+    /// connection, nested in another noncopyable struct, ten single questions.
+    package var facts: ConnectionFacts {
+        var result: ConnectionFacts = []
+        switch state {
+        case .synSent, .synReceived: result.insert(.opening)
+        case .closed, .timeWait: result.insert(.ended)
+        default: break
+        }
+        if isReceiveClosed { result.insert(.receiveClosed) }
+        if isSendClosed { result.insert(.sendClosed) }
+        if receiveAvailable > 0 { result.insert(.hasBytes) }
+        if isWritable { result.insert(.writable) }
+        return result
+    }
+}

@@ -41,7 +41,7 @@ extension Connection {
     private var retryLimits: RetryLimits {
         RetryLimits(
             count: isOrphan ? TCPLimits.orphanRetries : TCPLimits.dataRetries,
-            userTimeout: Int(options.userTimeout.nanoseconds))
+            userTimeout: Int(options.userTimeout.nanoseconds), isOrphan: isOrphan)
     }
 
     /// After every entry from outside: what must run because of what is.

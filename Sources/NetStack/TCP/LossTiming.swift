@@ -132,6 +132,8 @@ extension Sender {
             let since = timing.stalledSince ?? time
             timing.stalledSince = since
             if limits.isExceeded(count: timing.silentWindowProbes, since: since, time: time) { return .giveUp }
+            // Nobody waits for an orphan: it does not live on a peer that answers and never opens (CVE-2008-4609).
+            if limits.isOrphan, timing.windowBackoff > limits.count { return .giveUp }
         }
         armLossTimer(time: time)
         return .none
@@ -158,6 +160,8 @@ struct RetryLimits: Sendable {
     var count: Int
     /// Nanoseconds of TCP_USER_TIMEOUT; 0: only the count matters.
     var userTimeout: Int
+    /// No application holds the connection.
+    var isOrphan = false
 
     func isExceeded(count: Int, since: Int, time: Int) -> Bool {
         if userTimeout > 0 { return time - since >= userTimeout }

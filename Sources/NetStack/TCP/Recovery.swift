@@ -160,7 +160,8 @@ extension Sender {
         timing.probeEnd = nil
         timing.isProbeDue = false
         congestion.window = recovery.proportionalWindow(
-            delivered: delivered, inFlight: inFlight, threshold: congestion.threshold, segment: segmentSize, isSafe: false)
+            delivered: delivered, inFlight: inFlight, threshold: congestion.threshold, segment: segmentSize,
+            isSafe: false)
     }
 
     /// A time-out: all is lost, begin again with one segment (RFC 5681 3.1).

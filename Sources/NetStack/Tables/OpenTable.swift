@@ -5,7 +5,8 @@ protocol OpenTableKey: Equatable, Sendable {
     func mix(into hasher: inout SipHasher)
 }
 
-/// Maps keys to small values by linear probing. The hash is keyed, so that a remote cannot build long probes; the order of
+/// Maps keys to small values by linear probing. The hash is keyed, so that a remote cannot build long probes; the order
+/// of
 /// the entries never decides anything. Deletion shifts entries back, so that there are no tombstones.
 struct OpenTable<Key: OpenTableKey, Value: Sendable>: Sendable {
     private struct Entry: Sendable {

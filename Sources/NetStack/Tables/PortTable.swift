@@ -1,5 +1,5 @@
 // Which socket holds which port, the rules by which two may share one, and who receives what is for a port.
-// Read first: netstack.md 2.2; Linux `inet_csk_get_port`, `udp_lib_get_port` for the behaviour.
+// Read first: ip(7), socket(7) (SO_REUSEADDR, SO_REUSEPORT): the behaviour is Linux's.
 
 import NetPrimitives
 

@@ -1,4 +1,5 @@
-// A first-in first-out queue whose bound is kept by the caller: ready sockets, datagram records, entities in order of age.
+// A first-in first-out queue whose bound is kept by the caller: ready sockets, datagram records, entities in order of
+// age.
 
 /// A queue over a power-of-two ring. Grows by doubling; pushing and popping in steady state allocates nothing.
 struct RingQueue<Element: Sendable>: Sendable {

@@ -1,7 +1,8 @@
 // SipHash-1-3 over 64-bit words: the keyed hash of the stack's tables, ports, identifications and sequence numbers.
 // Read first: Aumasson, Bernstein, "SipHash: a fast short-input PRF" (2012).
 
-/// A keyed hash of a sequence of words. The key comes from the stack's seed, so that a peer cannot choose collisions and
+/// A keyed hash of a sequence of words. The key comes from the stack's seed, so that a peer cannot choose collisions
+/// and
 /// two runs with one seed agree.
 package struct SipHasher: Sendable {
     /// The 128-bit key.

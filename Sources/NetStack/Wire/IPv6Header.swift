@@ -106,7 +106,8 @@ enum IPv6Walk: Equatable {
 }
 
 extension IPv6Walk {
-    /// Walks from the fixed header to the upper layer. `end` is the end of the packet in the span, which begins with the
+    /// Walks from the fixed header to the upper layer. `end` is the end of the packet in the span, which begins with
+    /// the
     /// IPv6 header. Every step advances by at least eight bytes and at most eight headers are taken.
     static func walk(_ span: RawSpan, end: Int, isMulticast: Bool, wasReassembled: Bool) -> IPv6Walk {
         var next = span.loadUInt8(at: 6)
@@ -186,7 +187,8 @@ extension IPv6Walk {
 }
 
 extension IPv6Walk {
-    /// Whether the chain behind the fragment header of a first fragment ends inside it, with the upper layer's first bytes.
+    /// Whether the chain behind the fragment header of a first fragment ends inside it, with the upper layer's first
+    /// bytes.
     static func reachesUpperLayer(_ span: RawSpan, _ nextHeader: UInt8, from start: Int, end: Int) -> Bool {
         var next = nextHeader
         var offset = start

@@ -19,7 +19,8 @@ struct UDPHeader: Equatable {
         self.length = length
     }
 
-    /// Reads a header from the `count` bytes at `offset`; bytes behind the length are ignored. `pseudoSum` is without length.
+    /// Reads a header from the `count` bytes at `offset`; bytes behind the length are ignored. `pseudoSum` is without
+    /// length.
     init(parsing span: RawSpan, at offset: Int, count: Int, pseudoSum: UInt32, isIPv4: Bool) throws(StackDropReason) {
         guard count >= UDPHeader.size, offset + count <= span.byteCount else { throw .truncated }
         length = Int(span.loadUInt16(at: offset + 4))

@@ -132,7 +132,7 @@ final class EventSubscription: Sendable {
             state.nextID += 1
             return state.nextID
         }
-        return await withTaskCancellationHandler {
+        let event = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 let (isImmediate, event) = state.withLock { state -> (Bool, NodeEvent?) in
                     if state.cancelled.remove(id) != nil { return (true, nil) }
@@ -153,6 +153,9 @@ final class EventSubscription: Sendable {
             }
             continuation?.resume(returning: nil)
         }
+        // A cancellation that came after the event has left its mark.
+        state.withLock { state in _ = state.cancelled.remove(id) }
+        return event
     }
 }
 

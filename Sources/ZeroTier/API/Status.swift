@@ -24,7 +24,7 @@ public struct NodeStatus: Hashable, Sendable {
     public var relayedPackets: UInt64
     /// Whether this node is a root.
     public var isRoot: Bool
-    /// Packets sealed and opened, by the cipher suite in their header.
+    /// Authentic packets that came, by the cipher suite in their header.
     public var packetsBySuite: SuiteCounts
     /// Datagrams, packets and frames that were not passed on, by reason; only what happened.
     public var drops: [String: UInt64]

@@ -115,11 +115,14 @@ extension DriverCore {
     /// Prefixes of our own networks, through which no packet of VL1 may travel.
     mutating func virtualPrefixes() -> [IPPrefix] { node.networks.flatMap(\.addresses) }
 
-    mutating func setLocalAddresses(_ addresses: [IPAddress]) {
+    mutating func setLocalAddresses(_ addresses: [IPAddress], now: Now) {
         let endpoints = addresses.map { SocketEndpoint($0, port: port.port) }
         guard endpoints != localEndpoints else { return }
+        let isFirst = localEndpoints.isEmpty
         localEndpoints = endpoints
         node.setLocalEndpoints(endpoints)
+        // Paths that went over an address that is gone are no good any more.
+        if !isFirst { node.localNetworkChanged(closedSockets: [], now: now) }
         outbox.append(.localAddressesChanged(endpoints))
     }
 

@@ -126,6 +126,8 @@ struct DriverCore: ~Copyable {
 
     mutating func sockets() -> [UDPPort.Socket] { port.sockets }
 
+    mutating func hasEvents() -> Bool { !outbox.isEmpty }
+
     mutating func takeOutbox() -> [NodeEvent] {
         defer { outbox = [] }
         return outbox

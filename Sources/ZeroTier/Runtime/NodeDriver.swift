@@ -28,8 +28,8 @@ final class NodeDriver: Sendable {
     private let helper = HelperThread()
     private let threads = Mutex<[Thread]>([])
     private let ended = Mutex<EndState>(EndState())
-    // Held while events are taken from the outbox and published, so that consumers see them in order.
-    private let publishing = Mutex<Void>(())
+    // One thread at a time publishes, so that consumers see events in order. Not a lock: what is told may call back.
+    private let isPublishing = Atomic(false)
     private let waiterNumbers = Atomic<UInt64>(1)
 
     let hub: EventHub
@@ -269,12 +269,15 @@ final class NodeDriver: Sendable {
     }
 
     private func publish() {
-        publishing.withLock { _ in
+        // Who finds another publishing leaves: that one looks again after it has stopped being the one.
+        while state.withLock({ state in state.core != nil && state.core!.hasEvents() }) {
+            guard !isPublishing.exchange(true, ordering: .acquiring) else { return }
             let events = state.withLock { state -> [NodeEvent] in
                 guard state.core != nil else { return [] }
                 return state.core!.takeOutbox()
             }
             for event in events { announce(event) }
+            isPublishing.store(false, ordering: .releasing)
         }
     }
 
@@ -352,7 +355,7 @@ final class NodeDriver: Sendable {
                 InterfaceWatcher.scan(), allowLoopback: settings.allowLoopback, refusedPrefixes: refusedPrefixes)
             : settings.bindAddresses
         state.withLock { state in
-            if state.core != nil { state.core!.setLocalAddresses(addresses) }
+            if state.core != nil { state.core!.setLocalAddresses(addresses, now: SystemClock.now()) }
         }
     }
 
@@ -380,14 +383,23 @@ final class NodeDriver: Sendable {
             do throws(ZeroTierError) {
                 try store.write(name, bytes, isSecret: isSecret)
             } catch {
-                announce(.storageFailed(error))
+                reportStorage(error)
             }
         case .remove(let name):
             do throws(ZeroTierError) {
                 try store.remove(name)
             } catch {
-                announce(.storageFailed(error))
+                reportStorage(error)
             }
+        }
+    }
+
+    private func reportStorage(_ error: ZeroTierError) {
+        do throws(ZeroTierError) {
+            try call { (core, _) throws(ZeroTierError) in core.outbox.append(.storageFailed(error)) }
+        } catch _ {
+            // Stopping: no event follows `stopped`, but the log may still say it.
+            settings.log?(.storageFailed(error))
         }
     }
 

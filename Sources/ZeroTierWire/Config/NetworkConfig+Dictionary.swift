@@ -35,8 +35,7 @@ extension NetworkConfig {
         flags = dictionary.integer("f")
         multicastLimit = dictionary.integer("ml")
         isPublic = dictionary.integer("t") == 1
-        let nameBytes = (dictionary["n"] ?? []).prefix(ProtocolLimits.networkNameLength)
-        name = String(decoding: nameBytes, as: UTF8.self)
+        name = NetworkConfig.text(dictionary["n"] ?? [], limit: ProtocolLimits.networkNameLength)
         let stated = dictionary.integer("mtu", default: UInt64(ProtocolLimits.virtualMTU))
         mtu = min(
             max(Int(clamping: stated), ProtocolLimits.minimumVirtualMTU), ProtocolLimits.maximumVirtualMTU)
@@ -98,14 +97,23 @@ extension NetworkConfig {
         guard !bytes.isEmpty else { return NetworkDNS() }
         var reader = WireReader(bytes)
         let domain = try reader.bytes(ProtocolLimits.dnsDomainLength, "config.domain")
-        let text = domain.prefix(ProtocolLimits.dnsDomainLength - 1).prefix { $0 != 0 }
+        let text = domain.prefix { $0 != 0 }
         var servers: [IPAddress] = []
         for _ in 0..<ProtocolLimits.dnsServers {
             if let server = try PhysicalAddressCodec.decode(from: &reader, "config.dnsServer") {
                 servers.append(server.address)
             }
         }
-        return NetworkDNS(domain: String(decoding: text, as: UTF8.self), servers: servers)
+        let limit = ProtocolLimits.dnsDomainLength - 1
+        return NetworkDNS(domain: NetworkConfig.text(Array(text), limit: limit), servers: servers)
+    }
+
+    /// Text of at most `limit` bytes, cut between two characters. Bytes that are no UTF-8 become replacement characters,
+    /// which are longer: the cut comes after that, so that what is written back is read as the same.
+    private static func text(_ bytes: [UInt8], limit: Int) -> String {
+        var text = String(decoding: bytes.prefix(limit), as: UTF8.self)
+        while text.utf8.count > limit { text.unicodeScalars.removeLast() }
+        return text
     }
 
     private static func readSingleSignOn(_ dictionary: WireDictionary) -> SingleSignOn {

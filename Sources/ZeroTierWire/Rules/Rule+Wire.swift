@@ -152,8 +152,8 @@ extension Rule {
     private func writeField(_ field: inout ByteWriter) {
         switch kind {
         case .drop, .accept, .break, .unknown: break
-        // The reference writes no field for it; a class other than 0 is worth one byte.
-        case .priority(let level): if level != 0 { field.uint8(level) }
+        // The reference writes no field for it; a class other than 0, or what follows it, is worth one byte.
+        case .priority(let level): if level != 0 || !extra.isEmpty { field.uint8(level) }
         case .tee(let address, let flags, let length), .watch(let address, let flags, let length),
             .redirect(let address, let flags, let length):
             field.uint64(address.value)

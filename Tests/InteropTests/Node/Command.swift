@@ -1,6 +1,5 @@
 // The line protocol: a command's words, and its answer.
 
-import Glibc
 import Synchronization
 import ZeroTier
 
@@ -70,10 +69,7 @@ struct Command: Sendable {
 
     /// Writes the answer's line.
     func answer(_ words: String) {
-        Command.output.withLock { _ in
-            print(tag, words)
-            unsafe fflush(stdout)
-        }
+        Command.output.withLock { _ in writeOutput("\(tag) \(words)\n") }
     }
 
     // Held while a line is written.

@@ -28,6 +28,9 @@ func writeFile(_ path: String, _ bytes: [UInt8]) throws {
     guard writeAll(descriptor, bytes) else { throw CommandError(what: "write", details: "code=\(errno)") }
 }
 
+/// Writes to standard output, unbuffered.
+func writeOutput(_ text: String) { _ = writeAll(STDOUT_FILENO, Array(text.utf8)) }
+
 /// Writes to standard error.
 func writeError(_ text: String) { _ = writeAll(STDERR_FILENO, Array(text.utf8)) }
 

@@ -121,8 +121,8 @@ extension Host {
         var transfer = Transfer()
         while total == 0 || transfer.bytes < total {
             let most = total == 0 ? chunkSize : min(chunkSize, total - transfer.bytes)
-            guard let chunk = try await within(timeout, { try await socket.read(upTo: most) ?? [] }), !chunk.isEmpty
-            else { break }
+            let chunk = try await within(timeout) { try await socket.read(upTo: most) ?? [] }
+            if chunk.isEmpty { break }
             if transfer.bytes == 0 { transfer.start = .now }
             transfer.add(chunk)
         }

@@ -163,7 +163,7 @@ private struct ListenerHost: ~Copyable {
         }
     }
 
-    @Test func `a full queue of half-open connections turns to cookies that open connections with all options`() throws {
+    @Test func `a full queue of half-open connections turns to cookies that carry all options`() throws {
         var host = ListenerHost()
         for client in 0..<1024 { _ = host.open(client) }
         #expect(host.listener.halfOpenCount == 1024)

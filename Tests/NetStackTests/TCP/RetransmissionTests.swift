@@ -65,10 +65,9 @@ import Testing
         let again = host.output()
         #expect(again.map(\.sequence) == [0] && again[0].payload.count == 1460 && again[0].isRetransmission)
         host.time += 10_000_000
-        host.inject(.acknowledge, sequence: 0, acknowledgment: 5840)
-        #expect(host.output().isEmpty)
         #expect(host.connection.sender.recovery.phase == .recovery)
         host.inject(.acknowledge, sequence: 0, acknowledgment: 8 * 1460)
+        #expect(host.output().isEmpty)
         #expect(host.connection.sender.recovery.phase == .open)
         // CUBIC leaves seven tenths of ten segments.
         #expect(host.connection.congestionWindow == 7 * 1460)
@@ -93,6 +92,20 @@ import Testing
         #expect(host.connection.sender.recovery.isReorderingSeen == true)
         #expect(host.connection.sender.recovery.phase == .open)
         #expect(host.output().isEmpty)
+    }
+
+    @Test func `a lost tail is found by the retransmission before it, not by the time-out`() {
+        var host = sending(10 * 1460)
+        host.time += 10_000_000
+        host.inject(.acknowledge, sequence: 0, acknowledgment: 0, options: host.sack((1460, 5 * 1460)))
+        var again = host.output().filter(\.isRetransmission).map(\.sequence)
+        #expect(again == [0])
+        host.time += 10_000_000
+        // The retransmission arrived; what left before it and did not is lost, though nothing behind it was SACKed.
+        host.inject(.acknowledge, sequence: 0, acknowledgment: 5 * 1460)
+        again = host.output().map(\.sequence)
+        #expect(again.first == 5 * 1460)
+        #expect(host.connection.sender.scoreboard.lostBytes > 0)
     }
 
     @Test func `several holes are all repaired in one round trip`() {
@@ -135,12 +148,14 @@ import Testing
     @Test func `SACK blocks that lie, wrap or overlap change nothing that is not in flight`() {
         var host = sending(4 * 1460)
         for blocks in [
-            (50_000, 60_000), (-5_000, -100), (2_000, 1_000), (0, 2_000_000_000), (-2_000_000_000, 5_000), (1_000, 1_000),
+            (50_000, 60_000), (-5_000, -100), (2_000, 1_000), (0, 2_000_000_000), (-2_000_000_000, 5_000),
+            (1_000, 1_000),
         ] {
             host.inject(.acknowledge, sequence: 0, acknowledgment: 0, options: host.sack(blocks))
         }
         #expect(host.connection.sender.scoreboard.sackedBytes == 0)
-        host.inject(.acknowledge, sequence: 0, acknowledgment: 0, options: host.sack((100, 200), (150, 300), (100, 300)))
+        host.inject(
+            .acknowledge, sequence: 0, acknowledgment: 0, options: host.sack((100, 200), (150, 300), (100, 300)))
         #expect(host.connection.sender.scoreboard.sackedBytes == 200)
         host.inject(.acknowledge, sequence: 0, acknowledgment: 4 * 1460)
         #expect(host.connection.sender.scoreboard.sackedBytes == 0 && host.connection.sender.outstanding == 0)

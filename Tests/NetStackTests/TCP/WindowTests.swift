@@ -40,6 +40,22 @@ import Testing
         #expect(host.connection.takeError() == .timedOut)
     }
 
+    @Test func `an orphan does not wait for ever for a window that stays closed`() {
+        var host = TestHost.established(peerOptions: [2, 4, 0x05, 0xB4, 4, 2], window: 0)
+        host.send(bytes(100))
+        host.connection.close(now: host.now)
+        var probes = 0
+        while host.connection.state != .closed, probes < 50 {
+            _ = host.output()
+            host.fire()
+            host.inject(.acknowledge, sequence: 0, acknowledgment: 0, window: 0)
+            probes += 1
+        }
+        #expect(probes < 12)
+        _ = host.output()
+        #expect(host.connection.isReleasable == true)
+    }
+
     @Test func `our window closes with the buffer and never moves its right edge back`() {
         var options = ConnectionOptions()
         options.receiveBufferMaximum = 8000

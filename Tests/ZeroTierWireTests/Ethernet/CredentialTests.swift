@@ -158,7 +158,7 @@ struct CredentialVectors: Decodable {
         #expect(held.owns(network.rfc4193Address(of: member.address)))
         #expect(!held.owns(try #require(IPAddress("10.147.17.6"))))
         let made = Ownership(
-            network: network, timestamp: vectors.timestamp, id: 0, things: held.things, issuedTo: member.address,
+            network: network, timestamp: vectors.timestamp, id: 1, things: held.things, issuedTo: member.address,
             signedBy: controller)
         #expect(made == held)
     }

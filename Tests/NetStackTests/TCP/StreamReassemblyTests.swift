@@ -3,7 +3,7 @@ import Testing
 
 @testable import NetStack
 
-@Suite struct ReassemblyTests {
+@Suite struct StreamReassemblyTests {
     @Test func `out-of-order data is acknowledged at once with its block, latest first`() {
         var host = TestHost.established()
         host.inject(.acknowledge, sequence: 2000, payload: bytes(1000, from: 2000))
