@@ -114,8 +114,21 @@ package struct EthernetEngine: ~Copyable {
     /// The roots and moons, the best first; and whether this node is one of them, which makes it serve MULTICAST_LIKE and
     /// MULTICAST_GATHER to everyone.
     package mutating func setUpstreams(_ upstreams: [Address], isUpstream: Bool) {
-        shared.upstreams = upstreams.filter { $0 != shared.address }
+        let others = upstreams.filter { $0 != shared.address }
+        if !Set(others).isSubset(of: shared.upstreams) {
+            // Those that are new have not heard of our groups: tell all in the next round.
+            for slot in networks.ids { networks[slot].lastAnnouncement = nil }
+        }
+        shared.upstreams = others
         shared.isUpstream = isUpstream
+    }
+
+    /// Says that the node came online: requests and announcements sent before may be lost and are sent again now.
+    package mutating func resume(now: Now) {
+        for slot in networks.ids {
+            networks[slot].lastAnnouncement = nil
+            runNetwork(slot, now)
+        }
     }
 
     /// Members that configurations name as always to be in contact with. The node keeps a path to them and reports it by

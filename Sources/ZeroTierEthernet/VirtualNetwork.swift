@@ -157,7 +157,7 @@ struct VirtualNetwork: ~Copyable {
         isActiveBridge = activeBridges.contains(address)
         hasFlowRules = VirtualNetwork.isFunctionOfFlow(config.rules)
         hasFlowCapabilities = config.capabilities.allSatisfy { VirtualNetwork.isFunctionOfFlow($0.rules) }
-        if !config.rules.isEmpty || config.multicastLimit == 0 { senders = config.multicastLimit == 0 ? [:] : senders }
+        if config.multicastLimit == 0 { senders = [:] }
     }
 
     /// Whether a table's verdict depends on nothing but what `FlowKey` holds, and has no side effects.

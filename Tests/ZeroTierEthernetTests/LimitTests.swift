@@ -1,0 +1,172 @@
+// Bounds of the small tables.
+
+import NetPrimitives
+import Testing
+import ZeroTierWire
+
+@testable import ZeroTierEthernet
+
+@Suite struct LimitTests {
+    let lan = Lan()
+    let me: Identity
+    let network: NetworkID
+
+    init() {
+        me = lan.makeIdentity(0x43_7a18_af52)
+        network = NetworkID(controller: me.address, number: 1)
+    }
+
+    private func makeShared() -> EthernetShared {
+        EthernetShared(identity: me, configuration: EthernetConfiguration(), random: RandomSource(seed: 1))
+    }
+
+    @Test func `identities are bounded, but a controller's is kept`() {
+        var shared = makeShared()
+        let controller = Address(1)
+        for number in 1...UInt64(EthernetLimits.identities + 5) {
+            let identity = Identity(address: Address(number), publicKeys: me.publicKeys)
+            let isNew = shared.learn(identity, keeping: [controller])
+            #expect(isNew)
+        }
+        #expect(shared.identity(of: controller) != nil)
+        #expect(shared.identity(of: Address(2)) == nil && shared.identity(of: Address(6)) == nil)
+        #expect(shared.identity(of: Address(7)) != nil)
+    }
+
+    @Test func `an identity is asked for once, until it is given or pushed out by many others`() {
+        var shared = makeShared()
+        shared.want(Address(1))
+        shared.want(Address(1))
+        #expect(shared.events.count == 1)
+        for number in 2...UInt64(EthernetLimits.wantedIdentities + 1) { shared.want(Address(number)) }
+        shared.want(Address(1))
+        #expect(shared.events.count == EthernetLimits.wantedIdentities + 2)
+        let isNew = shared.learn(Identity(address: Address(1), publicKeys: me.publicKeys), keeping: [])
+        #expect(isNew)
+        shared.want(Address(1))
+        shared.want(me.address)
+        shared.want(Address(0))
+        #expect(shared.events.count == EthernetLimits.wantedIdentities + 2)
+    }
+
+    @Test func `gates are bounded: beyond it nothing passes until some are free again`() {
+        var shared = makeShared()
+        func passes(_ number: UInt64, _ now: Now) -> Bool {
+            shared.pass(.credentials(Address(number)), .seconds(1), now)
+        }
+        for number in 1...UInt64(EthernetLimits.gates) { #expect(passes(number, lan.now)) }
+        #expect(!passes(0xffff, lan.now))
+        let later = lan.now.advanced(by: .seconds(1))
+        #expect(passes(0xffff, later))
+        #expect(!passes(0xffff, later))
+    }
+
+    @Test func `authorisations are bounded and run out`() {
+        var shared = makeShared()
+        for number in 1...UInt64(EthernetLimits.authorisations + 1) {
+            shared.authorise(Address(number), network, lan.now)
+        }
+        #expect(shared.isAuthorised(Address(1), network, lan.now))
+        #expect(!shared.isAuthorised(Address(UInt64(EthernetLimits.authorisations + 1)), network, lan.now))
+        #expect(shared.isAuthorised(Address(1), network, lan.now.advanced(by: .milliseconds(179_999))))
+        #expect(!shared.isAuthorised(Address(1), network, lan.now.advanced(by: .seconds(180))))
+    }
+
+    @Test func `revocations of one member are bounded`() {
+        var member = Member(.zero)
+        func revocation(_ id: UInt32) -> Revocation {
+            var made = Revocation(
+                id: 1, network: network, of: .tag, credentialID: 0, threshold: 5, target: Address(2), signedBy: me)
+            made.credentialID = id
+            return made
+        }
+        func revoke(_ item: Revocation) -> CredentialOutcome { member.revoke(item) }
+        for id in 0..<UInt32(EthernetLimits.revocationsPerMember) { #expect(revoke(revocation(id)) == .added) }
+        #expect(revoke(revocation(0)) == .redundant)
+        #expect(revoke(revocation(UInt32(EthernetLimits.revocationsPerMember))) == .rejected)
+        var unknown = revocation(0)
+        unknown.credentialType = 6
+        #expect(revoke(unknown) == .rejected)
+        #expect(member.membershipRevokedThrough == 5)
+    }
+
+    @Test func `credentials of one member are bounded`() {
+        var member = Member(.zero)
+        func add(_ id: UInt32) -> CredentialOutcome {
+            member.add(
+                ZeroTierWire.Tag(network: network, timestamp: 5, id: id, value: 1, issuedTo: Address(2), signedBy: me)
+            ) { _ in me }
+        }
+        for id in 0..<UInt32(ProtocolLimits.tags) { #expect(add(id) == .added) }
+        #expect(add(UInt32(ProtocolLimits.tags)) == .rejected)
+        #expect(add(0) == .redundant)
+        #expect(member.tags.count == ProtocolLimits.tags)
+    }
+
+    @Test func `groups sent to, and groups seen behind a bridge, are bounded`() throws {
+        let adHoc = NetworkID(0xff0a_0000_0000_0001)
+        var shared = makeShared()
+        var state = VirtualNetwork(id: adHoc, address: me.address, authorization: "")
+        state.requestConfigurationIfDue(&shared, lan.now)
+        for number in 0...UInt32(EthernetLimits.multicastSenders) {
+            state.sendMulticast(
+                origin: nil, to: MulticastGroup(mac: .broadcast, distinguisher: number), sourceMAC: state.mac,
+                etherType: 0x0806, data: [1], &shared, lan.now.advanced(by: .milliseconds(Int64(number))))
+        }
+        let senders = state.senders
+        #expect(senders.count == EthernetLimits.multicastSenders)
+        #expect(senders[.broadcast] == nil)
+        for number in 0...UInt32(EthernetLimits.bridgedGroups) {
+            state.noteBridgedGroup(
+                MulticastGroup(mac: MACAddress(0x3333_0000_0001), distinguisher: number), &shared, lan.now)
+        }
+        let bridged = state.bridgedGroups
+        #expect(bridged.count == EthernetLimits.bridgedGroups)
+        state.expire(&shared, lan.now.advanced(by: .seconds(1200)))
+        let isEmpty = state.bridgedGroups.isEmpty && state.senders.isEmpty
+        #expect(isEmpty)
+    }
+
+    @Test func `a root that appears hears of the groups within the next round, and at once on coming online`() throws {
+        let station = lan.add(me)
+        let adHoc = NetworkID(0xff0a_0000_0000_0001)
+        station.join(adHoc, now: lan.now)
+        lan.settle()
+        #expect(lan.crossings(.multicastLike).isEmpty)
+        let root = Address(0x10_0000_0001)
+        station.setUpstreams([root], isUpstream: false)
+        lan.advance(.seconds(5))
+        #expect(lan.crossings(.multicastLike, to: root).count == 1)
+        station.engine.resume(now: lan.now)
+        lan.settle()
+        #expect(lan.crossings(.multicastLike, to: root).count == 2)
+    }
+
+    @Test func `random bytes never trap any door of the engine`() throws {
+        let station = lan.add(me)
+        var random = RandomSource(seed: 5)
+        let adHoc = NetworkID(0xff0a_0000_0000_0001)
+        station.join(adHoc, now: lan.now)
+        station.join(network, now: lan.now)
+        for round in 0..<3000 {
+            var payload = random.bytes(random.next(below: 120))
+            let known = round % 2 == 0 ? adHoc : network
+            if payload.count >= 8 {
+                for index in 0..<8 { payload[index] = UInt8(truncatingIfNeeded: known.value >> UInt64(56 - 8 * index)) }
+            }
+            let source = Address(UInt64(random.next(below: 50)) + 1)
+            for verb in [Verb.frame, .extendedFrame, .multicastFrame] {
+                lan.deliver(Crossing(from: source, to: me.address, verb: verb, payload: payload))
+            }
+            for verb in Verb.allCases {
+                _ = station.receive(verb, payload, from: source, packetID: PacketID(UInt64(round)), now: lan.now)
+                _ = station.receiveReply(to: verb, payload, from: source, now: lan.now)
+            }
+            station.frames.removeAll()
+            while station.nextPacket() != nil {}
+            while station.nextLocalFrame() != nil {}
+            if round % 100 == 0 { lan.advance(.seconds(1)) }
+        }
+        #expect(station.drops(.malformed) > 0)
+    }
+}
