@@ -27,9 +27,16 @@ package struct EthernetEngine: ~Copyable {
     var slots: [NetworkID: SlotID] = [:]
     var waiting = WaitingPackets()
     var deadlines = DeadlineQueue<Timer>()
-    var outboundFlows = FlowCache<FrameRouting>()
-    var inboundFlows = FlowCache<Bool>()
-    var lastNetwork: (id: NetworkID, slot: SlotID) = (NetworkID(0), .none)
+    var outboundFlows = FlowCache()
+    var inboundFlows = FlowCache()
+    var lastNetwork = LastNetwork()
+
+    /// The network of the last frame in.
+    struct LastNetwork: Sendable {
+        var id: UInt64 = 0
+        var slot = SlotID.none
+        var mac = MACAddress(0)
+    }
 
     package init(
         identity: Identity, configuration: EthernetConfiguration = EthernetConfiguration(), random: RandomSource,
@@ -75,6 +82,7 @@ package struct EthernetEngine: ~Copyable {
     package mutating func leave(_ id: NetworkID) {
         guard let slot = slots.removeValue(forKey: id) else { return }
         _ = networks.remove(slot)
+        lastNetwork = LastNetwork()
         deadlines.cancel(.network(slot))
         waiting.removeAll { $0.network == id }
         shared.invalidateFlows()

@@ -4,26 +4,29 @@
 import NetPrimitives
 import ZeroTierWire
 
-/// What tells a flow's packets from others', as far as rules can see.
-struct FlowKey: Hashable, Sendable {
-    // Network's slot and generation; the other member; MACs; EtherType.
-    private var network: SlotID
-    private var peer: UInt64
-    private var sourceMAC: UInt64
-    private var destinationMAC: UInt64
-    private var addresses: (UInt64, UInt64, UInt64, UInt64)
+/// What tells a flow's packets from others', as far as rules can see. All plain numbers: comparing and copying it is the
+/// price of every packet.
+struct FlowKey: Sendable {
+    /// Network's slot.
+    private let network: UInt64
+    /// The other member's address, or 0 outbound, where the MAC implies it; EtherType in the upper 16 bits.
+    private let peer: UInt64
+    private let sourceMAC: UInt64
+    private let destinationMAC: UInt64
+    private let address0: UInt64
+    private let address1: UInt64
+    private let address2: UInt64
+    private let address3: UInt64
     /// Ports, protocol, traffic class, TCP flags.
-    private var transport: UInt64
+    private let transport: UInt64
 
     /// Nil for a frame whose verdict may depend on more: not TCP or UDP, options, extension headers, too short.
+    /// `frame` holds the first bytes of the payload, of `length` bytes in all, from `offset` on.
+    @inline(__always)
     init?(
-        network: SlotID, peer: Address, source: MACAddress, destination: MACAddress, etherType: UInt16, length: Int,
+        network: SlotID, peer: UInt64, source: UInt64, destination: UInt64, etherType: UInt16, length: Int,
         frame: RawSpan, at offset: Int
     ) {
-        self.network = network
-        self.peer = peer.value | UInt64(etherType) << 48
-        sourceMAC = source.bits
-        destinationMAC = destination.bits
         let available = min(length, frame.byteCount - offset)
         let proto: UInt8
         let headerLength: Int
@@ -32,63 +35,102 @@ struct FlowKey: Hashable, Sendable {
             headerLength = 40
             proto = frame.loadUInt8(at: offset + 6)
             trafficClass = UInt64(frame.loadUInt16(at: offset) >> 4) & 0xff
-            addresses = (
-                frame.loadUInt64(at: offset + 8), frame.loadUInt64(at: offset + 16),
-                frame.loadUInt64(at: offset + 24), frame.loadUInt64(at: offset + 32)
-            )
+            address0 = frame.loadUInt64(at: offset + 8)
+            address1 = frame.loadUInt64(at: offset + 16)
+            address2 = frame.loadUInt64(at: offset + 24)
+            address3 = frame.loadUInt64(at: offset + 32)
         } else if etherType == 0x0800, available >= 28, frame.loadUInt8(at: offset) & 15 == 5 {
             headerLength = 20
             proto = frame.loadUInt8(at: offset + 9)
             trafficClass = UInt64(frame.loadUInt8(at: offset + 1))
-            addresses = (frame.loadUInt64(at: offset + 12), 0, 0, 0)
+            address0 = frame.loadUInt64(at: offset + 12)
+            address1 = 0
+            address2 = 0
+            address3 = 0
         } else {
             return nil
         }
         var flags: UInt64 = 0
         if proto == 6 {
-            guard available >= headerLength + 20, length > headerLength + 14 else { return nil }
+            guard available >= headerLength + 20 else { return nil }
             flags = UInt64(frame.loadUInt16(at: offset + headerLength + 12) & 0x0fff)
         } else if proto != 17 {
             return nil
         }
         let ports = UInt64(frame.loadUInt32(at: offset + headerLength))
-        transport = ports << 32 | UInt64(proto) << 24 | trafficClass << 16 | flags
+        transport = ports &<< 32 | UInt64(proto) &<< 24 | trafficClass &<< 16 | flags
+        self.network = UInt64(network.index) &<< 32 | UInt64(network.generation)
+        self.peer = peer | UInt64(etherType) &<< 48
+        sourceMAC = source
+        destinationMAC = destination
     }
 
-    static func == (left: FlowKey, right: FlowKey) -> Bool {
-        left.transport == right.transport && left.addresses == right.addresses && left.peer == right.peer
-            && left.network == right.network && left.sourceMAC == right.sourceMAC
-            && left.destinationMAC == right.destinationMAC
+    @inline(__always)
+    func matches(_ other: FlowKey) -> Bool {
+        let addresses = (address0 ^ other.address0) | (address1 ^ other.address1) | (address2 ^ other.address2)
+        let rest = (address3 ^ other.address3) | (transport ^ other.transport) | (peer ^ other.peer)
+        let link = (network ^ other.network) | (sourceMAC ^ other.sourceMAC)
+        return addresses | rest | link | (destinationMAC ^ other.destinationMAC) == 0
     }
 
-    func hash(into hasher: inout Hasher) { hasher.combine(transport) }
+    /// Which of `FlowCache`'s places the flow has.
+    @inline(__always)
+    var place: Int {
+        let mixed = transport &>> 24 ^ transport &>> 40 ^ address0 ^ address3 ^ peer
+        return Int(truncatingIfNeeded: mixed ^ mixed &>> 7) & (FlowCache.places - 1)
+    }
 
-    /// Where in a table of `count` entries the flow's entry is.
-    func slot(of count: Int) -> Int {
-        let mixed = (transport ^ addresses.1 ^ addresses.3 ^ peer) &* 0x9e37_79b9_7f4a_7c15
-        return Int(mixed >> 40) % count
+    /// A key that no frame has.
+    static let none = FlowKey()
+
+    private init() {
+        network = 0
+        peer = .max
+        sourceMAC = 0
+        destinationMAC = 0
+        address0 = 0
+        address1 = 0
+        address2 = 0
+        address3 = 0
+        transport = 0
     }
 }
 
+/// What is remembered of a flow.
+struct FlowVerdict: Sendable {
+    let isAllowed: Bool
+    /// Outbound the member's address, inbound its MAC.
+    let peer: UInt64
+    let network: UInt64
+    /// Longest frame for which it holds: the network's MTU.
+    let limit: Int
+}
+
 /// A small table of verdicts, one place per flow.
-struct FlowCache<Verdict: Sendable>: Sendable {
+struct FlowCache: Sendable {
+    /// A power of two.
+    static let places = 64
+
     private struct Entry: Sendable {
-        let key: FlowKey
-        let verdict: Verdict
-        let epoch: UInt64
-        let until: MonotonicInstant
+        var key = FlowKey.none
+        var verdict = FlowVerdict(isAllowed: false, peer: 0, network: 0, limit: 0)
+        /// 0 never is a current one.
+        var epoch: UInt64 = 0
+        var until: UInt64 = 0
     }
 
-    private var entries = [Entry?](repeating: nil, count: EthernetLimits.flowCacheEntries)
+    private var entries = [Entry](repeating: Entry(), count: FlowCache.places)
 
-    func verdict(_ key: FlowKey, epoch: UInt64, _ now: MonotonicInstant) -> Verdict? {
-        let slot = key.slot(of: EthernetLimits.flowCacheEntries)
-        guard let entry = entries[slot], entry.epoch == epoch, now < entry.until, entry.key == key else { return nil }
-        return entry.verdict
+    @inline(__always)
+    func verdict(_ key: FlowKey, epoch: UInt64, _ now: MonotonicInstant) -> FlowVerdict? {
+        let place = key.place
+        guard entries[place].epoch == epoch, now.nanoseconds < entries[place].until,
+            entries[place].key.matches(key)
+        else { return nil }
+        return entries[place].verdict
     }
 
-    mutating func remember(_ verdict: Verdict, _ key: FlowKey, epoch: UInt64, until: MonotonicInstant) {
-        let slot = key.slot(of: EthernetLimits.flowCacheEntries)
-        entries[slot] = Entry(key: key, verdict: verdict, epoch: epoch, until: until)
+    mutating func remember(_ verdict: FlowVerdict, _ key: FlowKey, epoch: UInt64, until: MonotonicInstant) {
+        entries[key.place] = Entry(key: key, verdict: verdict, epoch: epoch, until: until.nanoseconds)
     }
 }

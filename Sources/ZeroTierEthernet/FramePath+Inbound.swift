@@ -10,12 +10,34 @@ extension EthernetEngine {
         _ verb: Verb, _ packet: RawSpan, at offset: Int, length: Int, from source: Address, packetID: PacketID,
         now: Now
     ) -> Admission {
+        if verb == .frame, offset >= 0, length >= FrameRoute.frameHeaderLength, offset <= packet.byteCount - length,
+            packet.loadUInt64(at: offset) == lastNetwork.id
+        {
+            let etherType = packet.loadUInt16(at: offset + 8)
+            let start = offset + FrameRoute.frameHeaderLength
+            let count = length - FrameRoute.frameHeaderLength
+            let flow = FlowKey(
+                network: lastNetwork.slot, peer: source.value, source: 0, destination: 0, etherType: etherType,
+                length: count, frame: packet, at: start)
+            if let flow, let known = inboundFlows.verdict(flow, epoch: shared.flowEpoch, now.monotonic) {
+                guard known.isAllowed else {
+                    shared.count(.ruleInbound)
+                    return .drop(.ruleInbound, trusted: true)
+                }
+                return .frame(
+                    AdmittedFrame(
+                        network: lastNetwork.slot, source: MACAddress(known.peer), destination: lastNetwork.mac,
+                        etherType: etherType, offset: start, length: count))
+            }
+        }
         let admission = admit(
             verb, packet, at: offset, length: length, from: source, packetID: packetID, isRetry: false, now)
         if case .drop(let reason, _) = admission { shared.count(reason) }
         return admission
     }
 
+    /// The whole decision, without what is remembered of flows; fills it.
+    @inline(never)
     mutating func admit(
         _ verb: Verb, _ packet: RawSpan, at offset: Int, length: Int, from source: Address, packetID: PacketID,
         isRetry: Bool, _ now: Now
@@ -24,50 +46,47 @@ extension EthernetEngine {
             source != shared.address
         else { return .drop(.malformed, trusted: false) }
         let id = NetworkID(packet.loadUInt64(at: offset))
-        guard let slot = cachedSlot(id) else { return .drop(.networkNotJoined, trusted: false) }
+        guard let slot = slots[id] else { return .drop(.networkNotJoined, trusted: false) }
+        // One network carries nearly all traffic at a time.
+        lastNetwork = LastNetwork(id: id.value, slot: slot, mac: networks[slot].mac)
+        let admission: Admission
         switch verb {
-        case .frame:
-            let etherType = packet.loadUInt16(at: offset + 8)
-            let start = offset + FrameRoute.frameHeaderLength
-            let count = length - FrameRoute.frameHeaderLength
-            let flow = FlowKey(
-                network: slot, peer: source, source: .zero, destination: .zero, etherType: etherType, length: count,
-                frame: packet, at: start)
-            if let flow, let known = inboundFlows.verdict(flow, epoch: shared.flowEpoch, now.monotonic) {
-                guard known else { return .drop(.ruleInbound, trusted: true) }
-                return .frame(
-                    AdmittedFrame(
-                        network: slot, source: id.mac(of: source), destination: networks[slot].mac,
-                        etherType: etherType, offset: start, length: count))
-            }
-            let answer = networks[slot].admitFrame(
-                etherType, packet, at: start, length: count, from: source, &shared, now)
-            if let flow, let until = answer.until, case .frame = answer.admission {
-                inboundFlows.remember(true, flow, epoch: shared.flowEpoch, until: until)
-            } else if let flow, let until = answer.until, case .drop(.ruleInbound, _) = answer.admission {
-                inboundFlows.remember(false, flow, epoch: shared.flowEpoch, until: until)
-            }
-            guard case .parked = answer.admission, !isRetry else { return answer.admission }
+        case .frame: admission = admitFrame(packet, at: offset, length: length, from: source, id, slot, now)
         case .extendedFrame:
-            let admission = networks[slot].admitExtended(
+            admission = networks[slot].admitExtended(
                 packet, at: offset, length: length, from: source, packetID: packetID, &shared, now)
-            guard case .parked = admission, !isRetry else { return admission }
         case .multicastFrame:
-            let admission = networks[slot].admitMulticast(
+            admission = networks[slot].admitMulticast(
                 packet, at: offset, length: length, from: source, packetID: packetID, &shared, now)
-            guard case .parked = admission, !isRetry else { return admission }
-        default:
-            return .drop(.unexpectedVerb, trusted: false)
+        default: return .drop(.unexpectedVerb, trusted: false)
         }
+        guard case .parked = admission, !isRetry else { return admission }
         return askAndPark(verb, packet.copyBytes(offset, length), from: source, packetID: packetID, id, slot: slot, now)
     }
 
-    // One network carries nearly all traffic at a time.
-    private mutating func cachedSlot(_ id: NetworkID) -> SlotID? {
-        if id == lastNetwork.id, networks.contains(lastNetwork.slot) { return lastNetwork.slot }
-        guard let slot = slots[id] else { return nil }
-        lastNetwork = (id, slot)
-        return slot
+    private mutating func admitFrame(
+        _ packet: RawSpan, at offset: Int, length: Int, from source: Address, _ id: NetworkID, _ slot: SlotID,
+        _ now: Now
+    ) -> Admission {
+        let etherType = packet.loadUInt16(at: offset + 8)
+        let start = offset + FrameRoute.frameHeaderLength
+        let count = length - FrameRoute.frameHeaderLength
+        let answer = networks[slot].admitFrame(etherType, packet, at: start, length: count, from: source, &shared, now)
+        guard let until = answer.until,
+            let flow = FlowKey(
+                network: slot, peer: source.value, source: 0, destination: 0, etherType: etherType, length: count,
+                frame: packet, at: start)
+        else { return answer.admission }
+        let isAllowed: Bool
+        switch answer.admission {
+        case .frame: isAllowed = true
+        case .drop(.ruleInbound, _): isAllowed = false
+        default: return answer.admission
+        }
+        inboundFlows.remember(
+            FlowVerdict(isAllowed: isAllowed, peer: id.mac(of: source).bits, network: id.value, limit: .max), flow,
+            epoch: shared.flowEpoch, until: until)
+        return answer.admission
     }
 
     /// Keeps a packet whose sender is not let in yet, and asks for what is missing: its credentials, or, if those are

@@ -10,19 +10,34 @@ extension EthernetEngine {
     /// network and transport headers, so that rules can be asked. The answer holds for all frames of the burst.
     package mutating func route(_ key: FrameKey, frame: RawSpan, at offset: Int, now: Now) -> FrameRouting {
         guard offset >= 0, offset <= frame.byteCount, key.length >= 0 else { return .control }
-        let slot = key.network
-        guard networks.contains(slot) else { return dropped(.noSuchNetwork) }
-        if key.destination.isMulticast { return .control }
         let flow = FlowKey(
-            network: slot, peer: Address(0), source: key.source, destination: key.destination,
+            network: key.network, peer: 0, source: key.source.bits, destination: key.destination.bits,
             etherType: key.etherType, length: key.length, frame: frame, at: offset)
-        if let flow, let known = outboundFlows.verdict(flow, epoch: shared.flowEpoch, now.monotonic) {
-            if case .drop(let reason) = known { shared.count(reason) }
-            return known
+        if let flow, let known = outboundFlows.verdict(flow, epoch: shared.flowEpoch, now.monotonic),
+            key.length <= known.limit
+        {
+            guard known.isAllowed else { return dropped(.ruleOutbound) }
+            return .send(
+                FrameRoute(
+                    destination: Address(known.peer), verb: .frame, network: NetworkID(known.network),
+                    etherType: key.etherType, sourceMAC: key.source, destinationMAC: key.destination))
         }
-        let answer = networks[slot].route(key, frame, at: offset, &shared, now)
+        return routeAfresh(key, flow, frame, at: offset, now)
+    }
+
+    @inline(never)
+    private mutating func routeAfresh(
+        _ key: FrameKey, _ flow: FlowKey?, _ frame: RawSpan, at offset: Int, _ now: Now
+    ) -> FrameRouting {
+        guard networks.contains(key.network) else { return dropped(.noSuchNetwork) }
+        if key.destination.isMulticast { return .control }
+        let answer = networks[key.network].route(key, frame, at: offset, &shared, now)
         if let flow, let until = answer.until {
-            outboundFlows.remember(answer.routing, flow, epoch: shared.flowEpoch, until: until)
+            let id = networks[key.network].id
+            let verdict = FlowVerdict(
+                isAllowed: answer.isAllowed, peer: id.address(of: key.destination).value, network: id.value,
+                limit: answer.limit)
+            outboundFlows.remember(verdict, flow, epoch: shared.flowEpoch, until: until)
         }
         if case .drop(let reason) = answer.routing { shared.count(reason) }
         return answer.routing
@@ -75,33 +90,45 @@ extension EthernetEngine {
 }
 
 extension VirtualNetwork {
-    /// Routes a burst. `until` says how long the answer may be remembered for the flow; nil: not at all.
+    /// The way of a burst, and how long it holds for its flow.
+    struct BurstAnswer {
+        let routing: FrameRouting
+        /// Nil: it may not be remembered.
+        var until: MonotonicInstant?
+        var isAllowed = false
+        /// For frames up to this length.
+        var limit = 0
+    }
+
+    /// Routes a burst.
     mutating func route(
         _ key: FrameKey, _ frame: RawSpan, at offset: Int, _ shared: inout EthernetShared, _ now: Now
-    ) -> (routing: FrameRouting, until: MonotonicInstant?) {
-        guard let config else { return (.drop(.noConfiguration), nil) }
-        guard key.length <= config.mtu else { return (.drop(.frameTooLong), nil) }
-        guard key.source == mac, id.isMember(key.destination), key.destination != mac else { return (.control, nil) }
+    ) -> BurstAnswer {
+        guard let limit = config?.mtu else { return BurstAnswer(routing: .drop(.noConfiguration)) }
+        guard key.length <= limit else { return BurstAnswer(routing: .drop(.frameTooLong)) }
+        guard key.source == mac, id.isMember(key.destination), key.destination != mac else {
+            return BurstAnswer(routing: .control)
+        }
         let peer = id.address(of: key.destination)
         let facts = FrameFacts(
             isInbound: false, source: address, destination: peer, sourceMAC: key.source,
             destinationMAC: key.destination, etherType: key.etherType, length: key.length)
         let verdict = decideOutbound(facts, frame, at: offset, &shared.random)
         if verdict.ranOut || verdict.copy != nil || verdict.capabilityCopy != nil || verdict.redirect != nil {
-            return (.control, nil)
+            return BurstAnswer(routing: .control)
         }
         let isPure = hasFlowRules && hasFlowCapabilities
         let pushTime = shared.configuration.credentialPush
         guard verdict.level != .drop else {
-            return (.drop(.ruleOutbound), isPure ? now.monotonic + pushTime : nil)
+            return BurstAnswer(
+                routing: .drop(.ruleOutbound), until: isPure ? now.monotonic + pushTime : nil, limit: limit)
         }
-        pushCredentialsIfDue(to: peer, &shared, now)
-        members[peer]?.lastUse = now.monotonic
+        let pushed = pushCredentialsIfDue(to: peer, &shared, now)
         let route = FrameRoute(
             destination: peer, verb: .frame, network: id, etherType: key.etherType, sourceMAC: key.source,
             destinationMAC: key.destination)
-        let pushed = members[peer]?.lastPush ?? now.monotonic
-        return (.send(route), isPure ? pushed + pushTime : nil)
+        return BurstAnswer(
+            routing: .send(route), until: isPure ? pushed + pushTime : nil, isAllowed: true, limit: limit)
     }
 
     /// Sends one frame. Nil when it went on its way.
@@ -161,7 +188,6 @@ extension VirtualNetwork {
             return .ruleOutbound
         }
         pushCredentialsIfDue(to: peer, &shared, now)
-        members[peer]?.lastUse = now.monotonic
         if isBridged {
             let packet = ExtendedFrame(
                 network: id, destination: frame.destination, source: frame.source, etherType: frame.etherType,

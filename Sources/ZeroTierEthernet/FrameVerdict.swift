@@ -28,10 +28,10 @@ extension VirtualNetwork {
     borrowing func decideOutbound(
         _ facts: FrameFacts, _ frame: RawSpan, at offset: Int, _ random: inout RandomSource
     ) -> FrameVerdict {
-        guard let config else { return FrameVerdict(level: .drop) }
+        guard isConfigured else { return FrameVerdict(level: .drop) }
         let remote = facts.destination.value == 0 ? nil : members[facts.destination]
         let base = RuleFilter.evaluate(
-            config.rules, facts, frame: frame, at: offset, myself: address, config: config, remote: remote,
+            baseTable, facts, frame: frame, at: offset, myself: address, config: active, remote: remote,
             random: &random)
         var verdict = FrameVerdict(level: .drop, copy: base.copy, ranOut: base.ranOut)
         switch base.result {
@@ -41,9 +41,9 @@ extension VirtualNetwork {
             verdict.level = .accept
             verdict.redirect = base.destination
         case .noMatch:
-            for capability in config.capabilities {
+            for index in capabilityTables.indices {
                 let own = RuleFilter.evaluate(
-                    capability.rules, facts, frame: frame, at: offset, myself: address, config: config,
+                    capabilityTables[index], facts, frame: frame, at: offset, myself: address, config: active,
                     remote: remote, random: &random)
                 verdict.ranOut = verdict.ranOut || own.ranOut
                 guard own.result != .noMatch, own.result != .drop else { continue }
@@ -60,10 +60,10 @@ extension VirtualNetwork {
     borrowing func decideInbound(
         _ facts: FrameFacts, from peer: Address, _ frame: RawSpan, at offset: Int, _ random: inout RandomSource
     ) -> FrameVerdict {
-        guard let config else { return FrameVerdict(level: .drop) }
+        guard isConfigured else { return FrameVerdict(level: .drop) }
         let remote = members[peer]
         let base = RuleFilter.evaluate(
-            config.rules, facts, frame: frame, at: offset, myself: address, config: config, remote: remote,
+            baseTable, facts, frame: frame, at: offset, myself: address, config: active, remote: remote,
             random: &random)
         var verdict = FrameVerdict(level: .drop, copy: base.copy, ranOut: base.ranOut)
         switch base.result {
@@ -74,9 +74,10 @@ extension VirtualNetwork {
             verdict.level = .accept
             verdict.redirect = base.destination
         case .noMatch:
-            for capability in remote?.capabilities ?? [] where remote?.isUsable(capability, config) == true {
+            guard let remote else { return verdict }
+            for index in remote.capabilities.indices where remote.isUsable(remote.capabilities[index], active) {
                 let theirs = RuleFilter.evaluate(
-                    capability.rules, facts, frame: frame, at: offset, myself: address, config: config,
+                    remote.capabilityTables[index], facts, frame: frame, at: offset, myself: address, config: active,
                     remote: remote, random: &random)
                 verdict.ranOut = verdict.ranOut || theirs.ranOut
                 guard theirs.result != .noMatch, theirs.result != .drop else { continue }

@@ -35,6 +35,8 @@ struct Member: Sendable {
     /// Each sorted by ID.
     private(set) var tags: [Tag] = []
     private(set) var capabilities: [Capability] = []
+    /// The rules of `capabilities`, in the same order, ready to be read.
+    private(set) var capabilityTables: [[RuleStep]] = []
     private(set) var ownerships: [Ownership] = []
 
     /// When we last pushed our credentials, and which of our configurations those were of.
@@ -46,16 +48,29 @@ struct Member: Sendable {
 
     init(_ now: MonotonicInstant) { lastUse = now }
 
+    /// Notes that the member is in use. Returns when it was last shown the credentials of a configuration; nil: never.
+    mutating func noteUse(_ now: MonotonicInstant, showing configuration: UInt64) -> MonotonicInstant? {
+        lastUse = now
+        return pushedConfiguration == configuration ? lastPush : nil
+    }
+
     // MARK: Gate
 
-    /// Whether the member's certificate, by its time and ours, lets it in. Nil: only its identity can tell, and it is
-    /// not known.
-    func isAdmitted(by config: NetworkConfig) -> Bool? {
-        if config.isPublic { return true }
+    /// What a member's certificate is worth to us.
+    enum Standing: Hashable, Sendable {
+        case admitted
+        case refused
+        /// Only its identity can tell, and that is not known.
+        case lacksIdentity
+    }
+
+    /// Whether the member's certificate, by its time and ours, lets it in.
+    func standing(under config: NetworkConfig) -> Standing {
+        if config.isPublic { return .admitted }
         guard let mine = config.membership, let theirs = membership, theirs.timestamp > membershipRevokedThrough
-        else { return false }
-        if mine.bindsIdentity, fingerprintWords == nil { return nil }
-        return mine.agrees(with: theirs, fingerprintWords: fingerprintWords ?? [])
+        else { return .refused }
+        if mine.bindsIdentity, fingerprintWords == nil { return .lacksIdentity }
+        return mine.agrees(with: theirs, fingerprintWords: fingerprintWords ?? []) ? .admitted : .refused
     }
 
     // MARK: Adding
@@ -94,7 +109,10 @@ struct Member: Sendable {
             new, among: capabilities, id: \.id, timestamp: \.timestamp, type: .capability,
             limit: ProtocolLimits.capabilities
         ) { new.verdict(identity) }
-        if outcome == .added { Member.insert(new, into: &capabilities, id: \.id) }
+        if outcome == .added {
+            Member.insert(new, into: &capabilities, id: \.id)
+            prepareTables()
+        }
         return outcome
     }
 
@@ -106,6 +124,8 @@ struct Member: Sendable {
         if outcome == .added { Member.insert(new, into: &ownerships, id: \.id) }
         return outcome
     }
+
+    private mutating func prepareTables() { capabilityTables = capabilities.map { $0.rules.map(RuleStep.init) } }
 
     // What is cheap comes first: a repeated credential costs no signature check.
     private func check<Credential: Equatable>(
@@ -192,7 +212,9 @@ struct Member: Sendable {
     /// Drops what can no longer be used.
     mutating func expire(_ config: NetworkConfig) {
         tags.removeAll { !config.isWithinWindow($0.timestamp) && $0.timestamp < config.timestamp }
+        let held = capabilities.count
         capabilities.removeAll { !config.isWithinWindow($0.timestamp) && $0.timestamp < config.timestamp }
+        if capabilities.count != held { prepareTables() }
         ownerships.removeAll { !config.isWithinWindow($0.timestamp) && $0.timestamp < config.timestamp }
     }
 
@@ -209,6 +231,7 @@ struct Member: Sendable {
         membership = nil
         tags = []
         capabilities = []
+        capabilityTables = []
         ownerships = []
         lastPush = nil
         lastAnnouncement = nil

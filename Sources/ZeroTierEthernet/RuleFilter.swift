@@ -49,6 +49,21 @@ struct RuleVerdict: Hashable, Sendable {
     var ranOut = false
 }
 
+/// A rule as the evaluator reads it: plain numbers, nothing to count references of.
+struct RuleStep: Sendable {
+    let kind: Rule.Kind
+    let isAction: Bool
+    let isNegated: Bool
+    let isAlternative: Bool
+
+    init(_ rule: Rule) {
+        kind = rule.kind
+        isAction = rule.isAction
+        isNegated = rule.isNegated
+        isAlternative = rule.isAlternative
+    }
+}
+
 /// The evaluator of one table on one frame.
 struct RuleFilter {
     private enum Answer {
@@ -71,7 +86,7 @@ struct RuleFilter {
     /// Evaluates `rules`. `remote` is what the other member proved; nil if there is none. `frame` holds the payload, or
     /// its first bytes, from `offset` on.
     static func evaluate(
-        _ rules: [Rule], _ facts: FrameFacts, frame: RawSpan, at offset: Int, myself: Address,
+        _ rules: [RuleStep], _ facts: FrameFacts, frame: RawSpan, at offset: Int, myself: Address,
         config: borrowing NetworkConfig, remote: Member?, random: inout RandomSource
     ) -> RuleVerdict {
         var filter = RuleFilter(facts: facts, myself: myself, offset: offset, available: frame.byteCount - offset)
@@ -86,7 +101,7 @@ struct RuleFilter {
     }
 
     private mutating func run(
-        _ rules: [Rule], _ frame: RawSpan, _ config: borrowing NetworkConfig, _ remote: Member?,
+        _ rules: [RuleStep], _ frame: RawSpan, _ config: borrowing NetworkConfig, _ remote: Member?,
         _ random: inout RandomSource
     ) -> RuleVerdict {
         var verdict = RuleVerdict(result: .noMatch, destination: facts.destination)

@@ -25,7 +25,13 @@ struct VirtualNetwork: ~Copyable {
     var slot = SlotID.none
     var authorization: String
 
-    private(set) var config: NetworkConfig?
+    /// The configuration in force; meaningless until there is one. Kept apart from the question whether there is, so that
+    /// rules read it where it lies.
+    private(set) var active: NetworkConfig
+    private(set) var isConfigured = false
+    /// The rules of the configuration and of its capabilities, ready to be read.
+    private(set) var baseTable: [RuleStep] = []
+    private(set) var capabilityTables: [[RuleStep]] = []
     /// Counts configurations, so that a push can be told to be of an older one.
     private(set) var configSequence: UInt64 = 0
     private(set) var failure: NetworkStatus?
@@ -57,7 +63,10 @@ struct VirtualNetwork: ~Copyable {
         self.address = address
         self.authorization = authorization
         mac = id.mac(of: address)
+        active = NetworkConfig(network: id, issuedTo: address, timestamp: 0)
     }
+
+    var config: NetworkConfig? { isConfigured ? active : nil }
 
     // MARK: State
 
@@ -134,7 +143,8 @@ struct VirtualNetwork: ~Copyable {
         if let config, config == new { return true }
         let old = config
         let oldStatus = status
-        config = new
+        active = new
+        isConfigured = true
         configSequence += 1
         configTime = origin == .disk ? nil : now.monotonic
         failure = nil
@@ -155,6 +165,8 @@ struct VirtualNetwork: ~Copyable {
         activeBridges = config.specialists.filter(\.isActiveBridge).map(\.address)
         replicators = config.specialists.filter(\.isReplicator).map(\.address)
         isActiveBridge = activeBridges.contains(address)
+        baseTable = config.rules.map(RuleStep.init)
+        capabilityTables = config.capabilities.map { $0.rules.map(RuleStep.init) }
         hasFlowRules = VirtualNetwork.isFunctionOfFlow(config.rules)
         hasFlowCapabilities = config.capabilities.allSatisfy { VirtualNetwork.isFunctionOfFlow($0.rules) }
         if config.multicastLimit == 0 { senders = [:] }
@@ -227,14 +239,15 @@ struct VirtualNetwork: ~Copyable {
 
     /// Whether a peer may take part in this network. Announces our groups to it when it does and it is time.
     mutating func gate(_ peer: Address, _ shared: inout EthernetShared, _ now: Now) -> Bool {
-        guard let config else { return false }
-        if !config.isPublic {
-            guard let member = members[peer] else { return false }
-            guard let isAdmitted = member.isAdmitted(by: config) else {
+        guard isConfigured else { return false }
+        if !active.isPublic {
+            switch members[peer]?.standing(under: active) {
+            case .admitted: break
+            case .refused, nil: return false
+            case .lacksIdentity:
                 shared.want(peer)
                 return false
             }
-            guard isAdmitted else { return false }
         }
         touch(peer, &shared, now)
         announceToMemberIfDue(peer, &shared, now)
@@ -243,15 +256,12 @@ struct VirtualNetwork: ~Copyable {
 
     /// Whether a peer would perhaps pass the gate if its identity were known.
     func lacksIdentity(of peer: Address) -> Bool {
-        guard let config, let member = members[peer] else { return false }
-        return member.isAdmitted(by: config) == nil
+        isConfigured && members[peer]?.standing(under: active) == .lacksIdentity
     }
 
     /// The gate without any effect.
     func isAllowed(_ peer: Address) -> Bool {
-        guard let config else { return false }
-        if config.isPublic { return true }
-        return members[peer]?.isAdmitted(by: config) ?? false
+        isConfigured && (active.isPublic || members[peer]?.standing(under: active) == .admitted)
     }
 
     /// Forgets what expired.
@@ -270,14 +280,19 @@ struct VirtualNetwork: ~Copyable {
 
     // MARK: Pushing credentials
 
-    /// Shows a member our credentials, if it has not seen those of this configuration or that is long ago.
-    mutating func pushCredentialsIfDue(to peer: Address, _ shared: inout EthernetShared, _ now: Now) {
-        if let member = members[peer], member.pushedConfiguration == configSequence, let last = member.lastPush,
+    /// Shows a member our credentials, if it has not seen those of this configuration or that is long ago; notes that
+    /// the member is in use. Returns when they were shown last.
+    @discardableResult
+    mutating func pushCredentialsIfDue(
+        to peer: Address, _ shared: inout EthernetShared, _ now: Now
+    ) -> MonotonicInstant {
+        if let last = members[peer]?.noteUse(now.monotonic, showing: configSequence),
             now.monotonic - last <= shared.configuration.credentialPush
         {
-            return
+            return last
         }
         pushCredentials(to: peer, &shared, now)
+        return now.monotonic
     }
 
     /// Shows a member our credentials.

@@ -102,7 +102,8 @@ func hex(_ text: String) throws -> [UInt8] { try #require(Hexadecimal.decode(tex
             let rules = try Rule.table(decoding: try hex(item.rules), limit: ProtocolLimits.baseRules)
             let verdict = frame.withBytes {
                 RuleFilter.evaluate(
-                    rules, facts, frame: $0, at: 0, myself: myself, config: config, remote: member, random: &random)
+                    rules.map(RuleStep.init), facts, frame: $0, at: 0, myself: myself, config: config, remote: member,
+                    random: &random)
             }
             let name = "case \(index) \(item.name) \(item.frameName)"
             let result: String =
@@ -143,7 +144,8 @@ func hex(_ text: String) throws -> [UInt8] { try #require(Hexadecimal.decode(tex
         var random = RandomSource(seed: seed)
         return Array(frame.prefix(available ?? frame.count)).withBytes {
             RuleFilter.evaluate(
-                rules, facts, frame: $0, at: 0, myself: RuleFilterTests.myself, config: config, remote: remote,
+                rules.map(RuleStep.init), facts, frame: $0, at: 0, myself: RuleFilterTests.myself, config: config,
+                remote: remote,
                 random: &random)
         }
     }

@@ -62,7 +62,7 @@ import ZeroTierWire
 
     @Test func `a packet of our own that comes back is not relayed`() {
         let star = Star(leaves: 1)
-        #expect(star.connect())
+        #expect(star.start())
         let bytes = Prober(star.root.identity, to: star.leaves[0].identity).packet(Verb.frame.rawValue, [1])
         star.hub.receive(star.root, [bytes], from: star.leaves[0].sockets[0])
         #expect(star.root.drops(.ownSource) == 1)
