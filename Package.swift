@@ -24,6 +24,7 @@ let package = Package(
     products: [
         .library(name: "ZeroTier", targets: ["ZeroTier"]),
         .executable(name: "zerotier", targets: ["ZeroTierCommand"]),
+        .library(name: "zt", type: .dynamic, targets: ["ZeroTierC"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.0"),
@@ -62,6 +63,12 @@ let package = Package(
                 "ZeroTierNode", "ZeroTierPeers", "ZeroTierEthernet", "NetStack", "ZeroTierWire", "ZeroTierCrypto",
                 "NetPrimitives", "CSystem",
             ],
+            swiftSettings: strict),
+        // Berkeley sockets over a node, and the C library `libzt` made of them.
+        .target(name: "ZeroTierSockets", dependencies: ["ZeroTier", "NetPrimitives"], swiftSettings: strict),
+        .target(name: "CZeroTier"),
+        .target(
+            name: "ZeroTierC", dependencies: ["ZeroTierSockets", "ZeroTier", "NetPrimitives", "CZeroTier"],
             swiftSettings: strict),
         .executableTarget(
             name: "ZeroTierCommand",
@@ -120,6 +127,12 @@ let package = Package(
             swiftSettings: testing),
         .testTarget(
             name: "ZeroTierTests", dependencies: ["ZeroTier", "ZeroTierCommand", "NetPrimitives", "CSystem"],
+            swiftSettings: testing),
+        .testTarget(
+            name: "ZeroTierSocketsTests", dependencies: ["ZeroTierSockets", "ZeroTier", "NetPrimitives"],
+            swiftSettings: testing),
+        .testTarget(
+            name: "ZeroTierCTests", dependencies: ["ZeroTierC", "CZeroTier", "ZeroTierSockets", "ZeroTier"],
             swiftSettings: testing),
         .testTarget(
             name: "SimulationTests", dependencies: ["NetworkSimulator", "ZeroTierWire", "NetPrimitives"],

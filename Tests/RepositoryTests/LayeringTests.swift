@@ -19,6 +19,8 @@ import Testing
         "Sources/ZeroTierNode": wire + ["NetStack", "ZeroTierPeers", "ZeroTierEthernet"],
         "Sources/ZeroTier": all + ["CSystem"],
         "Sources/ZeroTierCommand": ["ZeroTier"],
+        "Sources/ZeroTierSockets": ["ZeroTier", "NetPrimitives"],
+        "Sources/ZeroTierC": ["ZeroTierSockets", "ZeroTier", "NetPrimitives", "CZeroTier"],
         "Simulation/NetworkSimulator": all,
         "Simulation/simulate": ["NetworkSimulator"],
         "Fuzz/FuzzBodies": all,
@@ -31,6 +33,7 @@ import Testing
         switch target {
         case "Sources/ZeroTierCrypto": ["Crypto"]
         case "Sources/ZeroTier": ["Glibc", "Synchronization", "Darwin", "Musl"]
+        case "Sources/ZeroTierSockets", "Sources/ZeroTierC": ["Glibc", "Synchronization", "Darwin", "Musl"]
         case "Sources/ZeroTierCommand":
             ["ArgumentParser", "Dispatch", "Foundation", "Glibc", "Synchronization", "Darwin", "Musl"]
         case "Fuzz/fuzz": ["Glibc", "Darwin", "Musl"]
