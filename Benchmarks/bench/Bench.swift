@@ -18,9 +18,12 @@ enum Bench {
             case "identity": report(IdentityBench.run())
             case "node": report(try await NodeBench.run(seconds: rest.first.flatMap(Double.init) ?? 3))
             case "online": report(try await NodeBench.online(times: rest.first.flatMap { Int($0) } ?? 20))
+            case "soak": report(try await SoakBench.run(cycles: rest.first.flatMap { Int($0) } ?? 1000))
             case "peer": try await NodeBench.peer(rest)
             default:
-                print("usage: bench ciphers|stack|loop|roofline|kernel|identity|node [SECONDS]|online [TIMES]")
+                print(
+                    "usage: bench ciphers|stack|loop|roofline|kernel|identity|node [SECONDS]|online [TIMES]|soak [CYCLES]"
+                )
                 exit(2)
             }
         } catch {
