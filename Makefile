@@ -48,9 +48,10 @@ soak: requirements ## CYCLES lives of three nodes in one process: memory, thread
 	$(SWIFT) build -c release --product bench
 	.build/release/bench soak $(CYCLES)
 
-sanitize: requirements ## the tests of drivers and nodes under AddressSanitizer, those of drivers under ThreadSanitizer
-	$(SWIFT) test --sanitize=address --scratch-path .build-asan --filter 'ZeroTier(Node)?Tests'
-	$(SWIFT) test --sanitize=thread --scratch-path .build-tsan --filter 'ZeroTierTests'
+sanitize: requirements ## the tests of drivers and APIs under AddressSanitizer with leak detection, and ThreadSanitizer
+	LSAN_OPTIONS=suppressions=$(CURDIR)/Tools/leak-suppressions:print_suppressions=0 \
+		$(SWIFT) test --sanitize=address --scratch-path .build-asan --filter 'ZeroTier(Node|Sockets|C)?Tests'
+	$(SWIFT) test --sanitize=thread --scratch-path .build-tsan --filter 'ZeroTier(Sockets|C)?Tests'
 
 fuzz: requirements ## libFuzzer on TARGET for SECONDS_EACH seconds (SECONDS=… works too); TARGET=list lists them
 	Fuzz/run $(TARGET) $(or $(filter-out 0,$(SECONDS)),$(SECONDS_EACH))
