@@ -25,6 +25,10 @@ final class NodeDriver: Sendable {
     }
 
     private let state: Mutex<State>
+    // Held by the thread that takes datagrams; the flag is asked first, since a thread that has the role may come back
+    // here from a callback.
+    private let role: Mutex<ReceiveRole?>
+    private let isRoleTaken = Atomic(false)
     private let helper = HelperThread()
     private let threads = Mutex<[Thread]>([])
     private let ended = Mutex<EndState>(EndState())
@@ -80,6 +84,7 @@ final class NodeDriver: Sendable {
         for socket in port.sockets {
             try poller.add(socket.descriptor, token: NodeDriver.token(ofSocket: socket.id), for: .readable)
         }
+        role = Mutex(try ReceiveRole(sockets: port.sockets))
         let seed = SystemRandom.bytes(2)
         let core = DriverCore(
             node: node, port: port, poller: poller, timer: timer, seed: UInt16(seed[0]) << 8 | UInt16(seed[1]))
@@ -129,7 +134,7 @@ final class NodeDriver: Sendable {
     ) async throws(ZeroTierError) -> Result {
         if let result = try call(body) { return result }
         while true {
-            let id = waiterNumbers.add(1, ordering: .relaxed).newValue
+            let id = nextWaiter()
             var outcome: Swift.Result<Result, ZeroTierError>?
             let reason = await withTaskCancellationHandler {
                 await withCheckedContinuation { (continuation: CheckedContinuation<WaitResult, Never>) in
@@ -150,14 +155,55 @@ final class NodeDriver: Sendable {
     ) throws(ZeroTierError) -> Result {
         if let result = try call(body) { return result }
         while true {
-            let id = waiterNumbers.add(1, ordering: .relaxed).newValue
-            let thread = BlockedThread()
-            let outcome = attempt(id, key, deadline, .thread(thread), body)
-            let reason = thread.wait()
-            if let outcome { return try outcome.get() }
-            try check(reason, timeout())
+            let wait = lead(key, deadline, body) ?? follow(key, deadline, body)
+            if let outcome = wait.outcome { return try outcome.get() }
+            try check(wait.reason, timeout())
         }
     }
+
+    // The end of one wait: a result, or a reason to look again.
+    private typealias Wait<Result> = (outcome: Swift.Result<Result, ZeroTierError>?, reason: WaitResult)
+
+    // Waits for another thread to say that there is something.
+    private func follow<Result: Sendable>(
+        _ key: WaitKey, _ deadline: MonotonicInstant?,
+        _ body: (inout DriverCore, Now) throws(ZeroTierError) -> Result?
+    ) -> Wait<Result> {
+        let thread = BlockedThread()
+        let outcome = attempt(nextWaiter(), key, deadline, .thread(thread), body)
+        return (outcome, thread.wait())
+    }
+
+    // Waits while taking the datagrams that come, for whomever they are. Nil if another thread does that.
+    private func lead<Result: Sendable>(
+        _ key: WaitKey, _ deadline: MonotonicInstant?,
+        _ body: (inout DriverCore, Now) throws(ZeroTierError) -> Result?
+    ) -> Wait<Result>? {
+        withRole { role -> Wait<Result> in
+            let outcome = attempt(nextWaiter(), key, deadline, .leader(role.leader), body)
+            while true {
+                if let reason = role.leader.take() {
+                    state.withLock { state in
+                        if state.core != nil { state.core!.setLed(false) }
+                    }
+                    return (outcome, reason)
+                }
+                role.serve { batch in take(&batch) }
+            }
+        }
+    }
+
+    // Runs `body` as the thread that takes datagrams. Nil if another is that, or the node has ended.
+    private func withRole<Result>(_ body: (inout ReceiveRole) -> Result) -> Result? {
+        guard !isRoleTaken.exchange(true, ordering: .acquiring) else { return nil }
+        defer { isRoleTaken.store(false, ordering: .releasing) }
+        return role.withLock { role in
+            guard role != nil else { return nil }
+            return body(&role!)
+        }
+    }
+
+    private func nextWaiter() -> UInt64 { waiterNumbers.add(1, ordering: .relaxed).newValue }
 
     private func check(_ reason: WaitResult, _ timeout: @autoclosure () -> ZeroTierError) throws(ZeroTierError) {
         switch reason {
@@ -194,6 +240,7 @@ final class NodeDriver: Sendable {
             }
             if outcome == nil {
                 state.core!.waits.add(id, for: key, until: deadline, target)
+                if case .leader = target { state.core!.setLed(true) }
             } else {
                 immediate = .ready
             }
@@ -289,7 +336,6 @@ final class NodeDriver: Sendable {
     // MARK: The driver's thread
 
     private func run() {
-        var receiver = UDPReceiver()
         let (sockets, wakers) = state.withLock { state -> ([UDPPort.Socket], Wakers?) in
             if state.core == nil { return ([], nil) }
             return (state.core!.sockets(), state.wakers)
@@ -310,7 +356,7 @@ final class NodeDriver: Sendable {
                     rescanInterfaces()
                 default:
                     let index = Int(entry.token - NodeDriver.firstSocketToken)
-                    if sockets.indices.contains(index) { serve(sockets[index], entry.interest, &receiver) }
+                    if sockets.indices.contains(index) { serve(sockets[index], entry.interest) }
                 }
             }
             if isDue { handleDeadlines() }
@@ -321,7 +367,7 @@ final class NodeDriver: Sendable {
 
     private var isStopping: Bool { state.withLock { $0.isStopping } }
 
-    private func serve(_ socket: UDPPort.Socket, _ interest: Poller.Interest, _ receiver: inout UDPReceiver) {
+    private func serve(_ socket: UDPPort.Socket, _ interest: Poller.Interest) {
         if interest.contains(.writable) {
             state.withLock { state in
                 if state.core != nil { state.core!.unblock(socket.id) }
@@ -329,15 +375,18 @@ final class NodeDriver: Sendable {
         }
         guard interest.contains(.readable) else { return }
         // One call a turn: the poller is level-triggered, and other sockets and the timer get their turn.
-        _ = receiver.receive(from: socket) { batch in
-            let next = state.withLock { state -> Next in
-                guard state.core != nil else { return Next() }
-                let now = SystemClock.now()
-                state.core!.receive(&batch, now: now)
-                return settle(&state.core!, now)
-            }
-            carryOn(next, slabs: 1)
+        _ = withRole { role in role.receiver.receive(from: socket) { batch in take(&batch) } }
+    }
+
+    // Gives the machine what came, and sends what it answers.
+    private func take(_ batch: inout ReceiveBatch) {
+        let next = state.withLock { state -> Next in
+            guard state.core != nil else { return Next() }
+            let now = SystemClock.now()
+            state.core!.receive(&batch, now: now)
+            return settle(&state.core!, now)
         }
+        carryOn(next, slabs: 1)
     }
 
     private func handleDeadlines() {
@@ -449,13 +498,15 @@ final class NodeDriver: Sendable {
             state.core!.stopWaits()
             return (state.core!.wakes.take(), state.core!.takeWork())
         }
+        wakes.resume()
+        // Whoever took datagrams was woken just now, and leaves.
+        role.withLock { $0 = nil }
         publish()
         // The descriptors close with the last references, which are this thread's.
         state.withLock { state in
             state.core = nil
             state.wakers = nil
         }
-        wakes.resume()
         helper.submit(work)
         helper.stop()
         announce(.stopped)
