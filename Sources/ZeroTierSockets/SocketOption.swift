@@ -144,6 +144,8 @@ package enum SocketLimits {
     package static let protocolUDP: Int32 = 17
     /// The largest UDP payload.
     static let datagramBytes = 65_535
-    /// How long `close` waits before it tries a connect with retries again.
+    /// The most that a call copies which receives into several pieces and cannot do so in place.
+    static let scatterBytes = 1 << 20
+    /// The pause between two attempts of a connect that tries again.
     static let connectRetry = Duration.milliseconds(250)
 }
