@@ -102,6 +102,8 @@ let package = Package(
             path: "Benchmarks/bench", swiftSettings: strict),
 
         .executableTarget(
+            name: "example-echo", dependencies: ["ZeroTier"], path: "Examples/Swift/Echo", swiftSettings: strict),
+        .executableTarget(
             name: "interop-node", dependencies: ["ZeroTier"], path: "Tests/InteropTests/Node", swiftSettings: strict),
 
         .testTarget(name: "NetPrimitivesTests", dependencies: ["NetPrimitives"], swiftSettings: testing),

@@ -325,7 +325,8 @@ extension BlockingSocket {
                     state.isClosed = true
                     guard let id = state.id, state.epoch == attached.epoch else { return }
                     let lingers = state.linger.isOn && state.linger.seconds > 0 && id.kind == .stream && !isReset
-                    if lingers, (try? stack.receiveAvailable(id)) == 0, (try? stack.shutdown(id, .write, now: now)) != nil
+                    if lingers, (try? stack.receiveAvailable(id)) == 0,
+                        (try? stack.shutdown(id, .write, now: now)) != nil
                     {
                         deadline = now.monotonic + .seconds(state.linger.seconds)
                         return
@@ -374,7 +375,7 @@ extension BlockingSocket {
             }
             switch isDone {
             case true?: return
-            case false?: thread.park(until: deadline)
+            case false?: port.park(thread, until: deadline)
             case nil: if case .node(let latest) = attachment.now.current, latest.isSame(as: port) { return }
             }
         }

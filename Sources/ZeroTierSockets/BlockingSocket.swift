@@ -171,7 +171,7 @@ final class BlockingSocket: Sendable {
             }
             switch step {
             case .done(let result): return result
-            case .wait: thread?.park(until: deadline)
+            case .wait: if let thread { port.park(thread, until: deadline) }
             case nil:
                 // Stopped, unless a restart has begun since the look.
                 if case .node(let latest) = attachment.now.current, latest.isSame(as: port) { throw .nodeGone }

@@ -127,10 +127,10 @@ extension DescriptorTable {
             let attached = attachment.now
             look(&asked, attached, isOver ? nil : thread)
             if isOver || asked.contains(where: { !$0.ready.isEmpty }) { return }
-            if case .restarting = attached.current {
-                attachment.waitForRestart(thread, until: deadline)
-            } else {
-                thread.park(until: deadline)
+            switch attached.current {
+            case .restarting: attachment.waitForRestart(thread, until: deadline)
+            case .node(let port): port.park(thread, until: deadline)
+            default: thread.park(until: deadline)
             }
         }
     }

@@ -21,6 +21,7 @@ import Testing
         "Sources/ZeroTierCommand": ["ZeroTier"],
         "Sources/ZeroTierSockets": ["ZeroTier", "NetStack", "NetPrimitives"],
         "Sources/ZeroTierC": ["ZeroTierSockets", "ZeroTier", "NetPrimitives", "CZeroTier"],
+        "Examples/Swift": ["ZeroTier"],
         "Simulation/NetworkSimulator": all,
         "Simulation/simulate": ["NetworkSimulator"],
         "Fuzz/FuzzBodies": all,

@@ -32,6 +32,7 @@ final class NodeDriver: Sendable {
     // here from a callback.
     private let role: Mutex<ReceiveRole?>
     private let isRoleTaken = Atomic(false)
+    private let leader: LeadingThread
     private let helper = HelperThread()
     private let threads = Mutex<[Thread]>([])
     private let ended = Mutex<EndState>(EndState())
@@ -87,7 +88,8 @@ final class NodeDriver: Sendable {
         for socket in port.sockets {
             try poller.add(socket.descriptor, token: NodeDriver.token(ofSocket: socket.id), for: .readable)
         }
-        role = Mutex(try ReceiveRole(sockets: port.sockets))
+        leader = try LeadingThread()
+        role = Mutex(try ReceiveRole(sockets: port.sockets, leader: leader))
         let seed = SystemRandom.bytes(2)
         var core = DriverCore(
             node: node, port: port, poller: poller, timer: timer, seed: UInt16(seed[0]) << 8 | UInt16(seed[1]))
@@ -203,16 +205,41 @@ final class NodeDriver: Sendable {
         _ body: (inout DriverCore, Now) throws(ZeroTierError) -> Result?
     ) -> Wait<Result>? {
         withRole { role -> Wait<Result> in
-            let outcome = attempt(nextWaiter(), key, deadline, .leader(role.leader), body)
+            let outcome = attempt(nextWaiter(), key, deadline, .leader(leader), body)
             while true {
-                if let reason = role.leader.take() {
-                    state.withLock { state in
-                        if state.core != nil { state.core!.setLed(false) }
-                    }
+                if let reason = leader.take() {
+                    _ = setLed(false)
                     return (outcome, reason)
                 }
                 role.serve { batch in take(&batch) }
             }
+        }
+    }
+
+    /// As above for a thread of the socket layer that is registered with a watch. False, at once, if another thread takes
+    /// the datagrams.
+    func lead(for thread: ParkedThread, until deadline: MonotonicInstant?) -> Bool {
+        withRole { role in
+            defer {
+                thread.stopLeading()
+                // A wake-up that came last is not the next one's.
+                _ = leader.take()
+            }
+            guard thread.startLeading(leader), setLed(true) else { return }
+            while leader.take() == nil {
+                if let deadline, deadline <= SystemClock.monotonic() { break }
+                role.serve(until: deadline) { batch in take(&batch) }
+            }
+            _ = setLed(false)
+        } != nil
+    }
+
+    // Whether the driver's thread sleeps on when datagrams come. False if the node is ending.
+    private func setLed(_ isLed: Bool) -> Bool {
+        state.withLock { state in
+            guard state.core != nil else { return false }
+            state.core!.setLed(isLed)
+            return !state.isStopping
         }
     }
 
@@ -540,7 +567,9 @@ final class NodeDriver: Sendable {
             return (state.core!.wakes.take(), state.core!.watches.takeSignalled(), state.core!.takeWork())
         }
         wakes.resume()
-        // Whoever took datagrams was woken just now, and leaves.
+        for watch in signalled { watch.signal() }
+        // Whoever takes datagrams leaves.
+        leader.wake(.stopped)
         role.withLock { $0 = nil }
         publish()
         // The descriptors close with the last references, which are this thread's.
@@ -550,7 +579,6 @@ final class NodeDriver: Sendable {
             if state.keepsStack, let core { state.kept = core.handOver() }
             state.wakers = nil
         }
-        for watch in signalled { watch.signal() }
         helper.submit(work)
         helper.stop()
         announce(.stopped)

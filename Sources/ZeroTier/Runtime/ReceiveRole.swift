@@ -50,8 +50,7 @@ struct ReceiveRole: ~Copyable, Sendable {
     let leader: LeadingThread
     private let poller: Poller
 
-    init(sockets: [UDPPort.Socket]) throws(SystemError) {
-        let leader = try LeadingThread()
+    init(sockets: [UDPPort.Socket], leader: LeadingThread) throws(SystemError) {
         let poller = try Poller()
         try poller.add(leader.descriptor, token: ReceiveRole.eventToken, for: .readable)
         for (index, socket) in sockets.enumerated() {
@@ -63,10 +62,16 @@ struct ReceiveRole: ~Copyable, Sendable {
         receiver = UDPReceiver()
     }
 
-    /// Sleeps until datagrams wait or the leading thread is woken, and lends what came.
-    mutating func serve(_ body: (inout ReceiveBatch) -> Void) {
+    /// Sleeps until datagrams wait, the leading thread is woken or the deadline is over, and lends what came.
+    mutating func serve(until deadline: MonotonicInstant? = nil, _ body: (inout ReceiveBatch) -> Void) {
         var ready: [Poller.Ready] = []
-        leader.sleep { ready = poller.wait() }
+        var milliseconds: Int32?
+        if let deadline {
+            let left = max(.zero, deadline - SystemClock.monotonic())
+            milliseconds = Int32(
+                clamping: left / .milliseconds(1) > 2e9 ? 2_000_000_000 : Int64(left / .milliseconds(1)) + 1)
+        }
+        leader.sleep { ready = poller.wait(milliseconds: milliseconds) }
         for entry in ready {
             if entry.token == ReceiveRole.eventToken {
                 leader.drain()

@@ -25,6 +25,12 @@ package struct SocketPort: Sendable {
         }
     }
 
+    /// Lets a thread wait for a wake-up or the deadline; nil is none. The thread takes the node's datagrams meanwhile if no
+    /// other does. May return early: look again in any case.
+    package func park(_ thread: ParkedThread, until deadline: MonotonicInstant?) {
+        if !driver.lead(for: thread, until: deadline) { thread.park(until: deadline) }
+    }
+
     /// Stops the node and keeps its stack: connections live on, and nothing is told to their peers. Blocks until the node
     /// has ended. nil if the node was stopping already.
     package func stopKeepingStack() -> KeptStack? { driver.stopKeepingStack() }

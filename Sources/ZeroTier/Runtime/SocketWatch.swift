@@ -8,6 +8,8 @@ import Synchronization
 /// One thread that waits, for one socket or for many. Owned by one thread at a time and used again after.
 package final class ParkedThread: Sendable {
     private let parker = Parker()
+    // While the thread takes datagrams it sleeps elsewhere.
+    private let leading = Mutex<LeadingThread?>(nil)
 
     package init() {}
 
@@ -21,7 +23,19 @@ package final class ParkedThread: Sendable {
         if left > .zero { _ = parker.park(for: left) }
     }
 
-    func wake() { parker.unpark() }
+    func wake() {
+        leading.withLock { leading in
+            if let leading { leading.wake(.ready) } else { parker.unpark() }
+        }
+    }
+
+    /// From here on wake-ups go to `thread`. False if one came before: there is nothing to wait for.
+    func startLeading(_ thread: LeadingThread) -> Bool {
+        leading.withLock { $0 = thread }
+        return !parker.park(for: .zero)
+    }
+
+    func stopLeading() { leading.withLock { $0 = nil } }
 }
 
 /// Who waits for one socket: threads, and a descriptor of the operating system for programs with a loop of their own.
