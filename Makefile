@@ -6,9 +6,10 @@ COUNT ?= 100
 SECONDS_EACH ?= 60
 TARGET ?= packet
 INTEROP_FLAGS ?=
+CYCLES ?= 1000
 
 .DEFAULT_GOAL := help
-.PHONY: help requirements demo test check format interop simulate bench fuzz clean
+.PHONY: help requirements demo test check format interop simulate bench soak sanitize fuzz clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -42,6 +43,14 @@ simulate: requirements ## whole simulated networks: SEED=first COUNT=how many
 
 bench: requirements ## release benchmarks: a table, and bench.json
 	Benchmarks/run
+
+soak: requirements ## CYCLES lives of three nodes in one process: memory, threads and descriptors must stay
+	$(SWIFT) build -c release --product bench
+	.build/release/bench soak $(CYCLES)
+
+sanitize: requirements ## the tests of drivers and nodes under AddressSanitizer, those of drivers under ThreadSanitizer
+	$(SWIFT) test --sanitize=address --scratch-path .build-asan --filter 'ZeroTier(Node)?Tests'
+	$(SWIFT) test --sanitize=thread --scratch-path .build-tsan --filter 'ZeroTierTests'
 
 fuzz: requirements ## libFuzzer on TARGET for SECONDS_EACH seconds (SECONDS=… works too); TARGET=list lists them
 	Fuzz/run $(TARGET) $(or $(filter-out 0,$(SECONDS)),$(SECONDS_EACH))

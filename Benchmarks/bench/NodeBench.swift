@@ -43,7 +43,7 @@ enum NodeBench {
     }
 
     // Standard output is a pipe here, and would be held back.
-    private static func say(_ line: String) { FileHandle.standardOutput.write(Data((line + "\n").utf8)) }
+    static func say(_ line: String) { FileHandle.standardOutput.write(Data((line + "\n").utf8)) }
 
     private static func configuration(_ directory: String, port: UInt16? = nil) throws -> Node.Configuration {
         var configuration = Node.Configuration(storage: .directory(directory))
