@@ -61,7 +61,7 @@ enum SoakBench {
         }
         return [
             "soak.cycles": Double(cycles), "soak.resident_growth_kb": Double(growth),
-            "soak.threads": Double(after.threads), "soak_descriptors": Double(after.descriptors),
+            "soak.threads": Double(after.threads), "soak.descriptors": Double(after.descriptors),
         ]
     }
 
