@@ -65,7 +65,8 @@ let package = Package(
             ],
             swiftSettings: strict),
         // Berkeley sockets over a node, and the C library `libzt` made of them.
-        .target(name: "ZeroTierSockets", dependencies: ["ZeroTier", "NetPrimitives"], swiftSettings: strict),
+        .target(
+            name: "ZeroTierSockets", dependencies: ["ZeroTier", "NetStack", "NetPrimitives"], swiftSettings: strict),
         .target(name: "CZeroTier"),
         .target(
             name: "ZeroTierC", dependencies: ["ZeroTierSockets", "ZeroTier", "NetPrimitives", "CZeroTier"],
@@ -100,6 +101,8 @@ let package = Package(
             ],
             path: "Benchmarks/bench", swiftSettings: strict),
 
+        .executableTarget(
+            name: "example-echo", dependencies: ["ZeroTier"], path: "Examples/Swift/Echo", swiftSettings: strict),
         .executableTarget(
             name: "interop-node", dependencies: ["ZeroTier"], path: "Tests/InteropTests/Node", swiftSettings: strict),
 

@@ -16,14 +16,21 @@ enum Bench {
             case "roofline": report(try RooflineBench.run())
             case "kernel": report(try KernelBench.run())
             case "identity": report(IdentityBench.run())
-            case "node": report(try await NodeBench.run(seconds: rest.first.flatMap(Double.init) ?? 3))
+            case "node":
+                let parts = rest.dropFirst().compactMap(NodeBench.Part.init(rawValue:))
+                report(
+                    try await NodeBench.run(
+                        seconds: rest.first.flatMap(Double.init) ?? 3,
+                        parts: parts.isEmpty ? NodeBench.Part.allCases : parts))
             case "online": report(try await NodeBench.online(times: rest.first.flatMap { Int($0) } ?? 20))
             case "soak": report(try await SoakBench.run(cycles: rest.first.flatMap { Int($0) } ?? 1000))
             case "peer": try await NodeBench.peer(rest)
             default:
                 print(
-                    "usage: bench ciphers|stack|loop|roofline|kernel|identity|node [SECONDS]|online [TIMES]|soak [CYCLES]"
-                )
+                    """
+                    usage: bench ciphers|stack|loop|roofline|kernel|identity|online [TIMES]|soak [CYCLES]
+                           bench node [SECONDS [idle] [pingpong] [stream1] [stream8] [connects]]
+                    """)
                 exit(2)
             }
         } catch {

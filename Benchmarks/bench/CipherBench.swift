@@ -10,7 +10,7 @@ enum CipherBench {
         guard let key = SecretKeys.generate(using: &random).agree(with: SecretKeys.generate(using: &random).publicKeys)
         else { return [:] }
         let cipher = PacketCipher(key)
-        var result: [String: Double] = ["cipher_tier": Double(cipher.tier.rawValue)]
+        var result: [String: Double] = ["ciphers.tier": Double(cipher.tier.rawValue)]
         for length in [1400, 2838] {
             var packet = random.bytes(length)
             func gigabytes(_ nanoseconds: Double) -> Double { Double(length) / nanoseconds }
@@ -22,9 +22,9 @@ enum CipherBench {
                 let classicSeal = Bench.nanoseconds(calls: 1000) {
                     cipher.sealClassic(&span, length: length, encrypt: true)
                 }
-                result["gmac_siv_seal_\(length)_gb_per_s"] = gigabytes(seal)
-                result["gmac_siv_open_\(length)_gb_per_s"] = gigabytes(open)
-                result["salsa_poly_seal_\(length)_gb_per_s"] = gigabytes(classicSeal)
+                result["ciphers.gmac_siv_seal_\(length)_gb_per_s"] = gigabytes(seal)
+                result["ciphers.gmac_siv_open_\(length)_gb_per_s"] = gigabytes(open)
+                result["ciphers.salsa_poly_seal_\(length)_gb_per_s"] = gigabytes(classicSeal)
             }
         }
         return result
@@ -37,8 +37,8 @@ enum IdentityBench {
         var random = RandomSource(seed: SystemSeed.bytes())
         let times = (0..<40).map { _ in Bench.seconds { _ = IdentityWork.generate(using: &random) } }
         return [
-            "identity_median_s": Bench.quantile(times, 0.5), "identity_p99_s": Bench.quantile(times, 0.99),
-            "identity_mean_s": times.reduce(0, +) / Double(times.count),
+            "identity.median_s": Bench.quantile(times, 0.5), "identity.p99_s": Bench.quantile(times, 0.99),
+            "identity.mean_s": times.reduce(0, +) / Double(times.count),
         ]
     }
 }

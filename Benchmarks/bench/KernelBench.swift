@@ -53,6 +53,6 @@ enum KernelBench {
                 received += count
             }
         }
-        return ["kernel_stream1_mbit": Double(received) * 8 / seconds / 1e6]
+        return ["kernel.stream1_mbit": Double(received) * 8 / seconds / 1e6]
     }
 }

@@ -31,8 +31,8 @@ enum LoopBench {
         guard let seconds = transfer(total) else { return [:] }
         let segments = Double(total) / 1342
         return [
-            "loop_gbit_per_s": Double(total) * 8 / seconds / 1e9,
-            "loop_ns_per_1342_bytes_both_sides": seconds / segments * 1e9,
+            "loop.gbit_per_s": Double(total) * 8 / seconds / 1e9,
+            "loop.ns_per_1342_bytes_both_sides": seconds / segments * 1e9,
         ]
     }
 

@@ -133,11 +133,21 @@ enum NodeBench {
                 seconds.append(value(ContinuousClock.now - start))
                 await node.shutdown()
             }
-            return ["ours_online_s": Bench.quantile(seconds, 0.5), "ours_online_max_s": seconds.max() ?? .nan]
+            return ["ours.online_s": Bench.quantile(seconds, 0.5), "ours.online_max_s": seconds.max() ?? .nan]
         }
     }
 
-    static func run(seconds: Double) async throws -> [String: Double] {
+    /// What `run` measures.
+    enum Part: String, CaseIterable {
+        case idle
+        case pingpong
+        case stream1
+        case stream8
+        case connects
+    }
+
+    /// Measures some parts, or all; one alone is what a profiler is put on.
+    static func run(seconds: Double, parts: [Part] = Part.allCases) async throws -> [String: Double] {
         try await withRoot { folder in
             let server = try Child(["peer", "server", folder + "/server"])
             defer { server.end() }
@@ -154,13 +164,16 @@ enum NodeBench {
                 if try node.peers().contains(where: { $0.role == .leaf && $0.isDirect }) { break }
                 try await Task.sleep(for: .milliseconds(20))
             }
-            var result = try idle(node)
-            result.merge(try await pingPong(warm)) { $1 }
+            var result: [String: Double] = [:]
+            if parts.contains(.idle) { result = try idle(node) }
+            if parts.contains(.pingpong) { result.merge(try await pingPong(warm, seconds)) { $1 } }
             warm.close()
-            result["ours_stream1_mbit"] = try await streams(node, address, 1, seconds)
-            result["ours_stream8_mbit"] = try await streams(node, address, 8, seconds)
-            result["ours_connects_per_s"] = try await connects(node, address, 300)
-            result["ours_loaded_rss_kb"] = residentKilobytes()
+            if parts.contains(.stream1) { result["ours.stream1_mbit"] = try await streams(node, address, 1, seconds) }
+            if parts.contains(.stream8) { result["ours.stream8_mbit"] = try await streams(node, address, 8, seconds) }
+            if parts.contains(.connects) {
+                result["ours.connects_per_s"] = try await connects(node, address, Int(seconds * 300))
+            }
+            result["ours.loaded_rss_kb"] = residentKilobytes()
             await node.shutdown()
             return result
         }
@@ -200,13 +213,14 @@ enum NodeBench {
         }
     }
 
-    private static func pingPong(_ socket: StreamSocket) async throws -> [String: Double] {
+    private static func pingPong(_ socket: StreamSocket, _ seconds: Double) async throws -> [String: Double] {
         try socket.setNoDelay(true)
         let microseconds = try await onThread {
             let message = [UInt8](repeating: 1, count: 64)
             var buffer = [UInt8](repeating: 0, count: 64)
             var times: [Double] = []
-            for _ in 0..<5000 {
+            let end = ContinuousClock.now + .seconds(seconds)
+            while ContinuousClock.now < end {
                 let start = ContinuousClock.now
                 try socket.writeBlocking(message)
                 var got = 0
@@ -216,8 +230,8 @@ enum NodeBench {
             return times
         }
         return [
-            "ours_pingpong64_p50_us": Bench.quantile(microseconds, 0.5),
-            "ours_pingpong64_p99_us": Bench.quantile(microseconds, 0.99),
+            "ours.pingpong64_p50_us": Bench.quantile(microseconds, 0.5),
+            "ours.pingpong64_p99_us": Bench.quantile(microseconds, 0.99),
         ]
     }
 
@@ -235,9 +249,9 @@ enum NodeBench {
         let (switches, processor) = (contextSwitches(), processorSeconds())
         Thread.sleep(forTimeInterval: 5)
         return [
-            "ours_idle_rss_kb": residentKilobytes(),
-            "ours_idle_wakeups_per_s": Double(contextSwitches() - switches) / 5,
-            "ours_idle_cpu_percent": (processorSeconds() - processor) / 5 * 100,
+            "ours.idle_rss_kb": residentKilobytes(),
+            "ours.idle_wakeups_per_s": Double(contextSwitches() - switches) / 5,
+            "ours.idle_cpu_percent": (processorSeconds() - processor) / 5 * 100,
         ]
     }
 

@@ -36,8 +36,8 @@ enum RooflineBench {
         try send(target, key, seconds, shared)
         done.wait()
         return [
-            "roofline_stream1_mbit": Double(shared.received.load(ordering: .relaxed)) * 8 / seconds / 1e6,
-            "roofline_failures": Double(shared.failures.load(ordering: .relaxed)),
+            "roofline.stream1_mbit": Double(shared.received.load(ordering: .relaxed)) * 8 / seconds / 1e6,
+            "roofline.failures": Double(shared.failures.load(ordering: .relaxed)),
         ]
     }
 

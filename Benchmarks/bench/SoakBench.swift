@@ -60,8 +60,8 @@ enum SoakBench {
             throw NodeBench.Failure(description: "resident memory grew by \(growth) kB since cycle \(reference)")
         }
         return [
-            "soak_cycles": Double(cycles), "soak_resident_growth_kb": Double(growth),
-            "soak_threads": Double(after.threads), "soak_descriptors": Double(after.descriptors),
+            "soak.cycles": Double(cycles), "soak.resident_growth_kb": Double(growth),
+            "soak.threads": Double(after.threads), "soak.descriptors": Double(after.descriptors),
         ]
     }
 

@@ -24,7 +24,7 @@ int csystem_poller_watch(int poller, int descriptor, uint64_t token, uint32_t ev
     struct epoll_event event = {.events = 0, .data = {.u64 = token}};
     if (events & CSYSTEM_READABLE) event.events |= EPOLLIN;
     if (events & CSYSTEM_WRITABLE) event.events |= EPOLLOUT;
-    int operation = is_new ? EPOLL_CTL_ADD : events == 0 ? EPOLL_CTL_DEL : EPOLL_CTL_MOD;
+    int operation = is_new ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
     return epoll_ctl(poller, operation, descriptor, &event) == 0 ? 0 : -errno;
 }
 

@@ -68,4 +68,13 @@ import Testing
         let readme = try String(contentsOf: RepositoryFiles.root.appendingPathComponent("README.md"), encoding: .utf8)
         #expect(readme.contains("make demo") && readme.contains("make test"))
     }
+
+    @Test func `the example in the README is the one that is compiled`() throws {
+        let root = RepositoryFiles.root
+        let readme = try String(contentsOf: root.appendingPathComponent("README.md"), encoding: .utf8)
+        let example = try String(
+            contentsOf: root.appendingPathComponent("Examples/Swift/Echo/main.swift"), encoding: .utf8)
+        let code = try #require(example.range(of: "import ZeroTier").map { example[$0.lowerBound...] })
+        #expect(readme.contains("```swift\n\(code)```"))
+    }
 }

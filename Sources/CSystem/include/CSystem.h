@@ -66,7 +66,8 @@ struct csystem_ready {
 };
 
 int csystem_poller_open(void);
-// Watches a descriptor for CSYSTEM_READABLE and CSYSTEM_WRITABLE (level-triggered); 0 stops watching.
+// Watches a descriptor for CSYSTEM_READABLE and CSYSTEM_WRITABLE (level-triggered); 0 keeps it registered and waits for
+// errors only.
 int csystem_poller_watch(int poller, int descriptor, uint64_t token, uint32_t events, int is_new);
 // Waits until something is ready (`milliseconds` < 0: for ever). Returns how many entries were filled.
 int csystem_poller_wait(int poller, struct csystem_ready *ready, int maximum, int milliseconds);

@@ -14,6 +14,8 @@ struct DriverCore: ~Copyable {
     let timer: WakeTimer
     var waits = WaitTable()
     var wakes = WakeList()
+    /// Where threads of the socket layer wait.
+    var watches = SocketWatches()
     /// Events for consumers, in order, to be published after the lock is released.
     var outbox: [NodeEvent] = []
     /// Files and validations for the helper thread.
@@ -36,6 +38,7 @@ struct DriverCore: ~Copyable {
     private var replies = TransmitBatch()
     // The socket whose buffer is full; its batch is kept until the socket is writable.
     private var blockedSocket: Int32?
+    private var isLed = false
     // When the timer fires; later than needed never, earlier sometimes.
     private var armed: MonotonicInstant?
 
@@ -56,6 +59,12 @@ struct DriverCore: ~Copyable {
         self.poller = poller
         self.timer = timer
         nextEchoIdentifier = seed
+    }
+
+    /// Ends the core and gives the node's stack away.
+    consuming func handOver() -> KeptStack {
+        let kept = watches
+        return KeptStack(KeptStack.Parts(stack: node.handOver(), watches: kept))
     }
 
     // MARK: In
@@ -103,7 +112,7 @@ struct DriverCore: ~Copyable {
         case .sent: return true
         case .blocked(let id):
             blockedSocket = id
-            watch(id, for: [.readable, .writable])
+            watch(id)
             return false
         }
     }
@@ -112,12 +121,21 @@ struct DriverCore: ~Copyable {
     mutating func unblock(_ id: Int32) {
         guard blockedSocket == id else { return }
         blockedSocket = nil
-        watch(id, for: .readable)
+        watch(id)
         _ = flush()
     }
 
-    private func watch(_ id: Int32, for interest: Poller.Interest) {
+    /// Whether a waiting thread takes the datagrams, and the driver's thread shall sleep on when some come.
+    mutating func setLed(_ isLed: Bool) {
+        guard isLed != self.isLed else { return }
+        self.isLed = isLed
+        for socket in port.sockets { watch(socket.id) }
+    }
+
+    private func watch(_ id: Int32) {
         guard let socket = port.socket(id) else { return }
+        var interest: Poller.Interest = isLed ? [] : .readable
+        if blockedSocket == id { interest.insert(.writable) }
         poller.set(socket.descriptor, token: NodeDriver.token(ofSocket: id), for: interest)
     }
 

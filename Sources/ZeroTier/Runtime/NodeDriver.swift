@@ -15,6 +15,9 @@ final class NodeDriver: Sendable {
         var core: DriverCore?
         var wakers: Wakers?
         var isStopping = false
+        /// The stack outlives the node.
+        var keepsStack = false
+        var kept: KeptStack?
     }
 
     // What the driver's thread sleeps on.
@@ -25,6 +28,11 @@ final class NodeDriver: Sendable {
     }
 
     private let state: Mutex<State>
+    // Held by the thread that takes datagrams; the flag is asked first, since a thread that has the role may come back
+    // here from a callback.
+    private let role: Mutex<ReceiveRole?>
+    private let isRoleTaken = Atomic(false)
+    private let leader: LeadingThread
     private let helper = HelperThread()
     private let threads = Mutex<[Thread]>([])
     private let ended = Mutex<EndState>(EndState())
@@ -62,8 +70,8 @@ final class NodeDriver: Sendable {
     private static let slabsPerCall = 4
 
     init(
-        node: consuming ZeroTierNode.Node, port: consuming UDPPort, store: any StateStore, hub: EventHub,
-        settings: Settings
+        node: consuming ZeroTierNode.Node, watches: SocketWatches = SocketWatches(), port: consuming UDPPort,
+        store: any StateStore, hub: EventHub, settings: Settings
     ) throws(SystemError) {
         self.store = store
         self.hub = hub
@@ -80,9 +88,12 @@ final class NodeDriver: Sendable {
         for socket in port.sockets {
             try poller.add(socket.descriptor, token: NodeDriver.token(ofSocket: socket.id), for: .readable)
         }
+        leader = try LeadingThread()
+        role = Mutex(try ReceiveRole(sockets: port.sockets, leader: leader))
         let seed = SystemRandom.bytes(2)
-        let core = DriverCore(
+        var core = DriverCore(
             node: node, port: port, poller: poller, timer: timer, seed: UInt16(seed[0]) << 8 | UInt16(seed[1]))
+        core.watches = watches
         state = Mutex(State(core: core, wakers: Wakers(poller: poller, kick: kick, watcher: watcher)))
     }
 
@@ -122,6 +133,25 @@ final class NodeDriver: Sendable {
         return result
     }
 
+    /// As `call`, for the socket layer: what a failing body did still takes effect. nil if the node is stopping.
+    func socketCall<Result: Sendable, Failure: Error>(
+        _ body: (inout DriverCore, Now) throws(Failure) -> Result
+    ) throws(Failure) -> Result? {
+        let (outcome, next) = state.withLock { state -> (Swift.Result<Result, Failure>?, Next) in
+            guard state.core != nil, !state.isStopping else { return (nil, Next()) }
+            let now = SystemClock.now()
+            let outcome: Swift.Result<Result, Failure>
+            do throws(Failure) {
+                outcome = .success(try body(&state.core!, now))
+            } catch {
+                outcome = .failure(error)
+            }
+            return (outcome, settle(&state.core!, now))
+        }
+        carryOn(next, slabs: NodeDriver.slabsPerCall - 1)
+        return try outcome?.get()
+    }
+
     /// Runs `body` until it gives a result, each time after something happened to `key`.
     func wait<Result: Sendable>(
         for key: WaitKey, until deadline: MonotonicInstant?, orThrow timeout: @autoclosure () -> ZeroTierError,
@@ -129,7 +159,7 @@ final class NodeDriver: Sendable {
     ) async throws(ZeroTierError) -> Result {
         if let result = try call(body) { return result }
         while true {
-            let id = waiterNumbers.add(1, ordering: .relaxed).newValue
+            let id = nextWaiter()
             var outcome: Swift.Result<Result, ZeroTierError>?
             let reason = await withTaskCancellationHandler {
                 await withCheckedContinuation { (continuation: CheckedContinuation<WaitResult, Never>) in
@@ -150,14 +180,80 @@ final class NodeDriver: Sendable {
     ) throws(ZeroTierError) -> Result {
         if let result = try call(body) { return result }
         while true {
-            let id = waiterNumbers.add(1, ordering: .relaxed).newValue
-            let thread = BlockedThread()
-            let outcome = attempt(id, key, deadline, .thread(thread), body)
-            let reason = thread.wait()
-            if let outcome { return try outcome.get() }
-            try check(reason, timeout())
+            let wait = lead(key, deadline, body) ?? follow(key, deadline, body)
+            if let outcome = wait.outcome { return try outcome.get() }
+            try check(wait.reason, timeout())
         }
     }
+
+    // The end of one wait: a result, or a reason to look again.
+    private typealias Wait<Result> = (outcome: Swift.Result<Result, ZeroTierError>?, reason: WaitResult)
+
+    // Waits for another thread to say that there is something.
+    private func follow<Result: Sendable>(
+        _ key: WaitKey, _ deadline: MonotonicInstant?,
+        _ body: (inout DriverCore, Now) throws(ZeroTierError) -> Result?
+    ) -> Wait<Result> {
+        let thread = BlockedThread()
+        let outcome = attempt(nextWaiter(), key, deadline, .thread(thread), body)
+        return (outcome, thread.wait())
+    }
+
+    // Waits while taking the datagrams that come, for whomever they are. Nil if another thread does that.
+    private func lead<Result: Sendable>(
+        _ key: WaitKey, _ deadline: MonotonicInstant?,
+        _ body: (inout DriverCore, Now) throws(ZeroTierError) -> Result?
+    ) -> Wait<Result>? {
+        withRole { role -> Wait<Result> in
+            let outcome = attempt(nextWaiter(), key, deadline, .leader(leader), body)
+            while true {
+                if let reason = leader.take() {
+                    _ = setLed(false)
+                    return (outcome, reason)
+                }
+                role.serve { batch in take(&batch) }
+            }
+        }
+    }
+
+    /// As above for a thread of the socket layer that is registered with a watch. False, at once, if another thread takes
+    /// the datagrams.
+    func lead(for thread: ParkedThread, until deadline: MonotonicInstant?) -> Bool {
+        withRole { role in
+            defer {
+                thread.stopLeading()
+                // A wake-up that came last is not the next one's.
+                _ = leader.take()
+            }
+            guard thread.startLeading(leader), setLed(true) else { return }
+            while leader.take() == nil {
+                if let deadline, deadline <= SystemClock.monotonic() { break }
+                role.serve(until: deadline) { batch in take(&batch) }
+            }
+            _ = setLed(false)
+        } != nil
+    }
+
+    // Whether the driver's thread sleeps on when datagrams come. False if the node is ending.
+    private func setLed(_ isLed: Bool) -> Bool {
+        state.withLock { state in
+            guard state.core != nil else { return false }
+            state.core!.setLed(isLed)
+            return !state.isStopping
+        }
+    }
+
+    // Runs `body` as the thread that takes datagrams. Nil if another is that, or the node has ended.
+    private func withRole<Result>(_ body: (inout ReceiveRole) -> Result) -> Result? {
+        guard !isRoleTaken.exchange(true, ordering: .acquiring) else { return nil }
+        defer { isRoleTaken.store(false, ordering: .releasing) }
+        return role.withLock { role in
+            guard role != nil else { return nil }
+            return body(&role!)
+        }
+    }
+
+    private func nextWaiter() -> UInt64 { waiterNumbers.add(1, ordering: .relaxed).newValue }
 
     private func check(_ reason: WaitResult, _ timeout: @autoclosure () -> ZeroTierError) throws(ZeroTierError) {
         switch reason {
@@ -194,6 +290,7 @@ final class NodeDriver: Sendable {
             }
             if outcome == nil {
                 state.core!.waits.add(id, for: key, until: deadline, target)
+                if case .leader = target { state.core!.setLed(true) }
             } else {
                 immediate = .ready
             }
@@ -218,6 +315,7 @@ final class NodeDriver: Sendable {
     // What is left to do once the lock is released.
     private struct Next: Sendable {
         var wakes = WakeList()
+        var signalled: [SocketWatch] = []
         var work: [HelperThread.Work] = []
         var hasEvents = false
         var hasMore = false
@@ -230,6 +328,7 @@ final class NodeDriver: Sendable {
         core.collectEvents(now: now)
         core.armTimer()
         next.wakes = core.wakes.take()
+        next.signalled = core.watches.takeSignalled()
         if !core.work.isEmpty {
             next.work = core.work
             core.work = []
@@ -252,6 +351,7 @@ final class NodeDriver: Sendable {
         var slabs = slabs
         while true {
             next.wakes.resume()
+            for watch in next.signalled { watch.signal() }
             helper.submit(next.work)
             if next.hasEvents { publish() }
             guard next.hasMore else { return }
@@ -289,7 +389,6 @@ final class NodeDriver: Sendable {
     // MARK: The driver's thread
 
     private func run() {
-        var receiver = UDPReceiver()
         let (sockets, wakers) = state.withLock { state -> ([UDPPort.Socket], Wakers?) in
             if state.core == nil { return ([], nil) }
             return (state.core!.sockets(), state.wakers)
@@ -310,7 +409,7 @@ final class NodeDriver: Sendable {
                     rescanInterfaces()
                 default:
                     let index = Int(entry.token - NodeDriver.firstSocketToken)
-                    if sockets.indices.contains(index) { serve(sockets[index], entry.interest, &receiver) }
+                    if sockets.indices.contains(index) { serve(sockets[index], entry.interest) }
                 }
             }
             if isDue { handleDeadlines() }
@@ -321,7 +420,7 @@ final class NodeDriver: Sendable {
 
     private var isStopping: Bool { state.withLock { $0.isStopping } }
 
-    private func serve(_ socket: UDPPort.Socket, _ interest: Poller.Interest, _ receiver: inout UDPReceiver) {
+    private func serve(_ socket: UDPPort.Socket, _ interest: Poller.Interest) {
         if interest.contains(.writable) {
             state.withLock { state in
                 if state.core != nil { state.core!.unblock(socket.id) }
@@ -329,15 +428,18 @@ final class NodeDriver: Sendable {
         }
         guard interest.contains(.readable) else { return }
         // One call a turn: the poller is level-triggered, and other sockets and the timer get their turn.
-        _ = receiver.receive(from: socket) { batch in
-            let next = state.withLock { state -> Next in
-                guard state.core != nil else { return Next() }
-                let now = SystemClock.now()
-                state.core!.receive(&batch, now: now)
-                return settle(&state.core!, now)
-            }
-            carryOn(next, slabs: 1)
+        _ = withRole { role in role.receiver.receive(from: socket) { batch in take(&batch) } }
+    }
+
+    // Gives the machine what came, and sends what it answers.
+    private func take(_ batch: inout ReceiveBatch) {
+        let next = state.withLock { state -> Next in
+            guard state.core != nil else { return Next() }
+            let now = SystemClock.now()
+            state.core!.receive(&batch, now: now)
+            return settle(&state.core!, now)
         }
+        carryOn(next, slabs: 1)
     }
 
     private func handleDeadlines() {
@@ -433,29 +535,50 @@ final class NodeDriver: Sendable {
         joinThreads()
     }
 
+    /// Stops, waits for the end and gives the stack with its sockets. nil if the node was stopping already.
+    func stopKeepingStack() -> KeptStack? {
+        let isFirst = state.withLock { state in
+            guard state.core != nil, !state.isStopping else { return false }
+            state.keepsStack = true
+            return true
+        }
+        guard isFirst else { return nil }
+        stopBlocking()
+        return state.withLock { state in
+            defer { state.kept = nil }
+            return state.kept
+        }
+    }
+
     private func joinThreads() {
         for thread in threads.withLock({ $0 }) { thread.join() }
     }
 
     // The driver thread's last act: say goodbye, give everything back, wake everybody.
     private func finish() {
-        let (wakes, work) = state.withLock { state -> (WakeList, [HelperThread.Work]) in
-            guard state.core != nil else { return (WakeList(), []) }
+        let (wakes, signalled, work) = state.withLock { state -> (WakeList, [SocketWatch], [HelperThread.Work]) in
+            guard state.core != nil else { return (WakeList(), [], []) }
             let now = SystemClock.now()
-            state.core!.prepareToStop(now: now)
+            state.core!.prepareToStop(keepingStack: state.keepsStack, now: now)
             // A few slabs of resets and last control packets; whatever the kernel does not take is lost.
             for _ in 0..<NodeDriver.slabsPerCall where state.core!.transmit(now: now) {}
             state.core!.collectEvents(now: now)
             state.core!.stopWaits()
-            return (state.core!.wakes.take(), state.core!.takeWork())
+            return (state.core!.wakes.take(), state.core!.watches.takeSignalled(), state.core!.takeWork())
         }
+        wakes.resume()
+        for watch in signalled { watch.signal() }
+        // Whoever takes datagrams leaves.
+        leader.wake(.stopped)
+        role.withLock { $0 = nil }
         publish()
         // The descriptors close with the last references, which are this thread's.
         state.withLock { state in
-            state.core = nil
+            var core: DriverCore?
+            swap(&core, &state.core)
+            if state.keepsStack, let core { state.kept = core.handOver() }
             state.wakers = nil
         }
-        wakes.resume()
         helper.submit(work)
         helper.stop()
         announce(.stopped)

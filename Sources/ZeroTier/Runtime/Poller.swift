@@ -33,7 +33,7 @@ package struct Poller: Sendable {
             csystem_poller_watch(descriptor.number, other.number, token, interest.rawValue, 1), "watch a descriptor")
     }
 
-    /// Changes what is waited for; the empty interest ends it.
+    /// Changes what is waited for; with the empty interest nothing is, until the next change.
     package func set(_ other: Descriptor, token: UInt64, for interest: Interest) {
         _ = csystem_poller_watch(descriptor.number, other.number, token, interest.rawValue, 0)
     }

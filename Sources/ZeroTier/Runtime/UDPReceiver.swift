@@ -4,9 +4,10 @@ import CSystem
 import Glibc
 package import NetPrimitives
 
-/// The receive buffers of the driver's thread.
+/// The receive buffers of the thread that takes datagrams.
+// Sendable: whoever owns the value owns its buffers alone, and nothing in them belongs to a thread.
 @safe
-package struct UDPReceiver: ~Copyable {
+package struct UDPReceiver: ~Copyable, @unchecked Sendable {
     /// Buffers of one call when the kernel joins datagrams.
     package static let coalescedBuffers = 4
     /// Datagrams of one call when it does not, and the room for each: the longest packet a peer may send in one.

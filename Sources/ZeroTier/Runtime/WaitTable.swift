@@ -45,11 +45,13 @@ final class BlockedThread: Sendable {
 enum WaitTarget: Sendable {
     case task(CheckedContinuation<WaitResult, Never>)
     case thread(BlockedThread)
+    case leader(LeadingThread)
 
     func resume(_ result: WaitResult) {
         switch self {
         case .task(let continuation): continuation.resume(returning: result)
         case .thread(let thread): thread.wake(result)
+        case .leader(let thread): thread.wake(result)
         }
     }
 }
