@@ -51,7 +51,11 @@ soak: requirements ## CYCLES lives of three nodes in one process: memory, thread
 sanitize: requirements ## the tests of drivers and APIs under AddressSanitizer with leak detection, and ThreadSanitizer
 	LSAN_OPTIONS=suppressions=$(CURDIR)/Tools/leak-suppressions:print_suppressions=0 \
 		$(SWIFT) test --sanitize=address --scratch-path .build-asan --filter 'ZeroTier(Node|Sockets|C)?Tests'
-	$(SWIFT) test --sanitize=thread --scratch-path .build-tsan --filter 'ZeroTier(Sockets|C)?Tests'
+	$(SWIFT) build --build-tests --sanitize=thread --scratch-path .build-tsan
+	$(dir $(realpath $(shell command -v $(SWIFT))))clang -O1 -fPIC -shared -o .build-tsan/libmutex.so \
+		Tools/thread-sanitizer-mutex.c -ldl
+	LD_PRELOAD=$(CURDIR)/.build-tsan/libmutex.so $(SWIFT) test --skip-build --sanitize=thread \
+		--scratch-path .build-tsan --filter 'ZeroTier(Sockets|C)?Tests'
 
 fuzz: requirements ## libFuzzer on TARGET for SECONDS_EACH seconds (SECONDS=… works too); TARGET=list lists them
 	Fuzz/run $(TARGET) $(or $(filter-out 0,$(SECONDS)),$(SECONDS_EACH))
