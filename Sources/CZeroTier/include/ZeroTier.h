@@ -274,7 +274,7 @@ ZT_SOCKET_API int ZTCALL zts_get_path(char *homePath, size_t *len);
 ZT_SOCKET_API uint64_t ZTCALL zts_get_node_id(void);
 
 /* ---- Networks -----------------------------------------------------------------------------------------------------
- * All need the node online, else ZTS_ERR_SERVICE. */
+ * Joining, leaving and counting need the node online, the rest needs it running; else ZTS_ERR_SERVICE. */
 
 /** Joins a network; the callback is told how far it comes. Joining again is no error. */
 ZT_SOCKET_API int ZTCALL zts_join(const uint64_t nwid);

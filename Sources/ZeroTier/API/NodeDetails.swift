@@ -88,6 +88,9 @@ package struct StackCounters: Hashable, Sendable {
     package var fragments = Counters()
     package var cacheHits: UInt64 = 0
 
+    /// No counts.
+    package init() {}
+
     init(_ statistics: StackStatistics) {
         link.received = statistics.framesReceived
         link.sent = statistics.framesSent
@@ -174,4 +177,19 @@ extension Planet {
 extension Planet.SigningKey {
     /// The key's public half, 64 bytes.
     package var publicBytes: [UInt8] { keys.publicKeys.bytes }
+}
+
+extension PeerStatus {
+    /// A peer of which nothing is known any more.
+    package static func forgotten(_ id: NodeID) -> PeerStatus {
+        PeerStatus(id: id, role: .leaf, protocolVersion: 0, version: nil, latency: nil, isDirect: false, paths: [])
+    }
+}
+
+extension PeerStatus.Path {
+    /// A path of which nothing is known any more.
+    package static func forgotten(_ endpoint: SocketEndpoint) -> PeerStatus.Path {
+        PeerStatus.Path(
+            endpoint: endpoint, isAlive: false, isPreferred: false, sinceReceive: nil, sinceSend: nil, latency: nil)
+    }
 }
