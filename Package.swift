@@ -65,7 +65,8 @@ let package = Package(
             ],
             swiftSettings: strict),
         // Berkeley sockets over a node, and the C library `libzt` made of them.
-        .target(name: "ZeroTierSockets", dependencies: ["ZeroTier", "NetPrimitives"], swiftSettings: strict),
+        .target(
+            name: "ZeroTierSockets", dependencies: ["ZeroTier", "NetStack", "NetPrimitives"], swiftSettings: strict),
         .target(name: "CZeroTier"),
         .target(
             name: "ZeroTierC", dependencies: ["ZeroTierSockets", "ZeroTier", "NetPrimitives", "CZeroTier"],

@@ -247,9 +247,17 @@ extension NetworkStack {
     package mutating func receive(
         _ id: SocketID, into target: inout MutableRawSpan, now: Now
     ) throws(StackError) -> Int {
+        try receive(id, into: &target, at: 0, now: now)
+    }
+
+    /// As the other, into the target's bytes from an offset on, which is not negative.
+    package mutating func receive(
+        _ id: SocketID, into target: inout MutableRawSpan, at offset: Int, now: Now
+    ) throws(StackError) -> Int {
         let slot = try streamSlot(id)
-        guard target.byteCount > 0 else { return 0 }
-        let count = streams[slot].connection.receive(into: &target, at: 0, count: target.byteCount, now: now)
+        guard target.byteCount > offset else { return 0 }
+        let count = streams[slot].connection.receive(
+            into: &target, at: offset, count: target.byteCount - offset, now: now)
         if count > 0 {
             settle(slot, now)
             return count

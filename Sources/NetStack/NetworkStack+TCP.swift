@@ -292,6 +292,10 @@ extension NetworkStack {
         account(slot, now)
         let edges = streams[slot].connection.takeEvents()
         if !edges.isEmpty { noteStream(slot, SocketEvents(edges)) }
+        if streams[slot].flags.contains(.tellsProgress) {
+            streams[slot].flags.remove(.tellsProgress)
+            noteStream(slot, .readable)
+        }
         timers.setLazily(streams[slot].timer, streams[slot].connection.nextDeadline)
         if streams[slot].connection.isReleasable { return release(slot, now) }
         markReady(stream: slot)

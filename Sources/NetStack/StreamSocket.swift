@@ -20,6 +20,8 @@ struct StreamSocket: ~Copyable {
         static let unreachable = Flags(rawValue: 32)
         /// The application shut its reading side.
         static let readShut = Flags(rawValue: 64)
+        /// The next change is an event, whatever it is.
+        static let tellsProgress = Flags(rawValue: 128)
     }
 
     var connection: Connection

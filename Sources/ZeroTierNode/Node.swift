@@ -23,6 +23,8 @@ package struct Node: ~Copyable {
     package var stack: NetworkStack
 
     var interfaces = VirtualInterfaces()
+    /// Interfaces of a stack that was taken over, until their networks have a configuration again.
+    var keptInterfaces: [VirtualInterface] = []
     var events = BoundedQueue<NodeEvent>(capacity: NodeLimits.events)
     var framesWaited: UInt64 = 0
     /// Bytes of the slab that a frame of the largest MTU among our networks takes.
@@ -33,13 +35,30 @@ package struct Node: ~Copyable {
     package private(set) var eventsLost: UInt64 = 0
 
     /// Makes a node; contact with the roots is due at once. `identity` has its secret.
-    package init(identity: Identity, configuration: NodeConfiguration, random: RandomSource, now: Now) {
+    package init(
+        identity: Identity, configuration: NodeConfiguration, random: RandomSource, now: Now
+    ) {
+        self.init(identity: identity, configuration: configuration, random: random, keeping: nil, now: now)
+    }
+
+    /// As the other, going on with the stack of an earlier node: networks that are joined again get their interfaces back,
+    /// with everything that is bound to them.
+    package init(
+        identity: Identity, configuration: NodeConfiguration, random: RandomSource,
+        keeping handover: consuming StackHandover?, now: Now
+    ) {
         var random = random
         peers = PeerEngine(
             identity: identity, configuration: configuration.peers, random: random.fork(), now: now)
         ethernet = EthernetEngine(
             identity: identity, configuration: configuration.ethernet, random: random.fork(), now: now)
-        stack = NetworkStack(configuration: configuration.stack, random: random.fork())
+        let stackRandom = random.fork()
+        if let kept = handover {
+            stack = kept.stack
+            keptInterfaces = kept.interfaces
+        } else {
+            stack = NetworkStack(configuration: configuration.stack, random: stackRandom)
+        }
         largestFrameBytes = peers.batchBytes(forPacketOf: NodeLimits.frameOverhead + NodeLimits.defaultMTU)
         updateUpstreams()
         settle(now: now)
@@ -49,6 +68,14 @@ package struct Node: ~Copyable {
     package var identity: Identity { peers.identity }
     /// Our address.
     package var address: Address { peers.address }
+
+    // MARK: Handing the stack on
+
+    /// Ends the node and gives its stack away.
+    package consuming func handOver() -> StackHandover {
+        let all = interfaces.all + keptInterfaces
+        return StackHandover(stack: stack, interfaces: all)
+    }
 
     // MARK: Networks
 
@@ -189,6 +216,17 @@ package struct Node: ~Copyable {
         return NodeStatistics(
             peerDrops: peers.drops, ethernetDrops: drops, stack: stack.statistics,
             relayedPackets: peers.relayedPackets, suites: peers.suites, framesWaited: framesWaited)
+    }
+}
+
+/// A stack on its way from one node to the next, with the interfaces of its networks.
+package struct StackHandover: ~Copyable {
+    var stack: NetworkStack
+    let interfaces: [VirtualInterface]
+
+    init(stack: consuming NetworkStack, interfaces: [VirtualInterface]) {
+        self.stack = stack
+        self.interfaces = interfaces
     }
 }
 

@@ -66,6 +66,8 @@ extension Node {
         if let existing = interfaces.of(network: network) {
             entry = existing
             stack.setMTU(snapshot.mtu, of: entry.interface, now: now)
+        } else if let adopted = adoptInterface(network, snapshot, now) {
+            entry = adopted
         } else {
             guard
                 let interface = stack.addInterface(
@@ -95,6 +97,28 @@ extension Node {
         }
         interfaces.set(entry)
         noteInterfaces()
+    }
+
+    // The interface that the network had in an earlier node, if it is still the same one.
+    private mutating func adoptInterface(
+        _ network: SlotID, _ snapshot: NetworkSnapshot, _ now: Now
+    ) -> VirtualInterface? {
+        guard let index = keptInterfaces.firstIndex(where: { $0.networkID == snapshot.id }) else { return nil }
+        let kept = keptInterfaces.remove(at: index)
+        guard kept.mac == snapshot.mac else {
+            stack.removeInterface(kept.interface, now: now)
+            return nil
+        }
+        stack.setMTU(snapshot.mtu, of: kept.interface, now: now)
+        // The new Ethernet layer has heard of no group yet.
+        _ = ethernet.subscribe(
+            network: network,
+            to: stack.groups(of: kept.interface).map {
+                ZeroTierWire.MulticastGroup(mac: $0.mac, distinguisher: $0.distinguisher)
+            }, now: now)
+        return VirtualInterface(
+            network: network, networkID: kept.networkID, interface: kept.interface, mac: kept.mac,
+            addresses: kept.addresses, routes: kept.routes)
     }
 
     /// Takes a left network's interface away; its connections end.

@@ -19,7 +19,7 @@ import Testing
         "Sources/ZeroTierNode": wire + ["NetStack", "ZeroTierPeers", "ZeroTierEthernet"],
         "Sources/ZeroTier": all + ["CSystem"],
         "Sources/ZeroTierCommand": ["ZeroTier"],
-        "Sources/ZeroTierSockets": ["ZeroTier", "NetPrimitives"],
+        "Sources/ZeroTierSockets": ["ZeroTier", "NetStack", "NetPrimitives"],
         "Sources/ZeroTierC": ["ZeroTierSockets", "ZeroTier", "NetPrimitives", "CZeroTier"],
         "Simulation/NetworkSimulator": all,
         "Simulation/simulate": ["NetworkSimulator"],

@@ -21,6 +21,9 @@ extension Connection {
     /// Bytes that `send` would take now.
     package var sendCapacity: Int { state == .established || state == .closeWait ? sender.room : 0 }
 
+    /// Wants a `writable` event as after a `send` that was cut short.
+    package mutating func requestWritableEvent() { sender.isBlocked = true }
+
     /// Whether a third of the send buffer is free, or a `send` would fail at once.
     package var isWritable: Bool {
         switch state {

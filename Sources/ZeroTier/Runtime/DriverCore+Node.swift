@@ -129,7 +129,7 @@ extension DriverCore {
     // MARK: Shutdown
 
     /// Closes what is open and hands out what is to be remembered.
-    mutating func prepareToStop(now: Now) {
+    mutating func prepareToStop(keepingStack: Bool, now: Now) {
         for (address, record) in node.peers.exportPeers() {
             work.append(
                 .store(name: "\(StateName.peerFolder)/\(address).peer", bytes: record, isSecret: false))
@@ -137,6 +137,9 @@ extension DriverCore {
         // Peers learn that the connections are over instead of waiting in vain.
         for id in openSockets { node.stack.abort(id, now: now) }
         openSockets = []
+        guard !keepingStack else { return }
+        for id in watches.sockets { node.stack.abort(id, now: now) }
+        watches.signalAll()
     }
 
     // MARK: Events
@@ -149,7 +152,9 @@ extension DriverCore {
 
     private mutating func take(_ event: ZeroTierNode.NodeEvent) {
         switch event {
-        case .socket(let id, _): waits.wake(.socket(id), into: &wakes)
+        case .socket(let id, _):
+            waits.wake(.socket(id), into: &wakes)
+            watches.note(id)
         case .online: publish(.online)
         case .offline: publish(.offline)
         case .identityCollision:

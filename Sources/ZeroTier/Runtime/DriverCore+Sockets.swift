@@ -212,7 +212,7 @@ extension DriverCore {
     }
 
     /// Connections that are closed here and still deliver their last bytes.
-    var lingeringSockets: Int { max(0, node.stack.socketCount - openSockets.count) }
+    var lingeringSockets: Int { max(0, node.stack.socketCount - openSockets.count - watches.count) }
 }
 
 extension ZeroTierError {

@@ -14,6 +14,8 @@ struct DriverCore: ~Copyable {
     let timer: WakeTimer
     var waits = WaitTable()
     var wakes = WakeList()
+    /// Where threads of the socket layer wait.
+    var watches = SocketWatches()
     /// Events for consumers, in order, to be published after the lock is released.
     var outbox: [NodeEvent] = []
     /// Files and validations for the helper thread.
@@ -56,6 +58,12 @@ struct DriverCore: ~Copyable {
         self.poller = poller
         self.timer = timer
         nextEchoIdentifier = seed
+    }
+
+    /// Ends the core and gives the node's stack away.
+    consuming func handOver() -> KeptStack {
+        let kept = watches
+        return KeptStack(KeptStack.Parts(stack: node.handOver(), watches: kept))
     }
 
     // MARK: In

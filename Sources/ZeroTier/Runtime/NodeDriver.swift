@@ -15,6 +15,9 @@ final class NodeDriver: Sendable {
         var core: DriverCore?
         var wakers: Wakers?
         var isStopping = false
+        /// The stack outlives the node.
+        var keepsStack = false
+        var kept: KeptStack?
     }
 
     // What the driver's thread sleeps on.
@@ -62,8 +65,8 @@ final class NodeDriver: Sendable {
     private static let slabsPerCall = 4
 
     init(
-        node: consuming ZeroTierNode.Node, port: consuming UDPPort, store: any StateStore, hub: EventHub,
-        settings: Settings
+        node: consuming ZeroTierNode.Node, watches: SocketWatches = SocketWatches(), port: consuming UDPPort,
+        store: any StateStore, hub: EventHub, settings: Settings
     ) throws(SystemError) {
         self.store = store
         self.hub = hub
@@ -81,8 +84,9 @@ final class NodeDriver: Sendable {
             try poller.add(socket.descriptor, token: NodeDriver.token(ofSocket: socket.id), for: .readable)
         }
         let seed = SystemRandom.bytes(2)
-        let core = DriverCore(
+        var core = DriverCore(
             node: node, port: port, poller: poller, timer: timer, seed: UInt16(seed[0]) << 8 | UInt16(seed[1]))
+        core.watches = watches
         state = Mutex(State(core: core, wakers: Wakers(poller: poller, kick: kick, watcher: watcher)))
     }
 
@@ -120,6 +124,25 @@ final class NodeDriver: Sendable {
         }
         carryOn(next, slabs: NodeDriver.slabsPerCall - 1)
         return result
+    }
+
+    /// As `call`, for the socket layer: what a failing body did still takes effect. nil if the node is stopping.
+    func socketCall<Result: Sendable, Failure: Error>(
+        _ body: (inout DriverCore, Now) throws(Failure) -> Result
+    ) throws(Failure) -> Result? {
+        let (outcome, next) = state.withLock { state -> (Swift.Result<Result, Failure>?, Next) in
+            guard state.core != nil, !state.isStopping else { return (nil, Next()) }
+            let now = SystemClock.now()
+            let outcome: Swift.Result<Result, Failure>
+            do throws(Failure) {
+                outcome = .success(try body(&state.core!, now))
+            } catch {
+                outcome = .failure(error)
+            }
+            return (outcome, settle(&state.core!, now))
+        }
+        carryOn(next, slabs: NodeDriver.slabsPerCall - 1)
+        return try outcome?.get()
     }
 
     /// Runs `body` until it gives a result, each time after something happened to `key`.
@@ -218,6 +241,7 @@ final class NodeDriver: Sendable {
     // What is left to do once the lock is released.
     private struct Next: Sendable {
         var wakes = WakeList()
+        var signalled: [SocketWatch] = []
         var work: [HelperThread.Work] = []
         var hasEvents = false
         var hasMore = false
@@ -230,6 +254,7 @@ final class NodeDriver: Sendable {
         core.collectEvents(now: now)
         core.armTimer()
         next.wakes = core.wakes.take()
+        next.signalled = core.watches.takeSignalled()
         if !core.work.isEmpty {
             next.work = core.work
             core.work = []
@@ -252,6 +277,7 @@ final class NodeDriver: Sendable {
         var slabs = slabs
         while true {
             next.wakes.resume()
+            for watch in next.signalled { watch.signal() }
             helper.submit(next.work)
             if next.hasEvents { publish() }
             guard next.hasMore else { return }
@@ -433,29 +459,47 @@ final class NodeDriver: Sendable {
         joinThreads()
     }
 
+    /// Stops, waits for the end and gives the stack with its sockets. nil if the node was stopping already.
+    func stopKeepingStack() -> KeptStack? {
+        let isFirst = state.withLock { state in
+            guard state.core != nil, !state.isStopping else { return false }
+            state.keepsStack = true
+            return true
+        }
+        guard isFirst else { return nil }
+        stopBlocking()
+        return state.withLock { state in
+            defer { state.kept = nil }
+            return state.kept
+        }
+    }
+
     private func joinThreads() {
         for thread in threads.withLock({ $0 }) { thread.join() }
     }
 
     // The driver thread's last act: say goodbye, give everything back, wake everybody.
     private func finish() {
-        let (wakes, work) = state.withLock { state -> (WakeList, [HelperThread.Work]) in
-            guard state.core != nil else { return (WakeList(), []) }
+        let (wakes, signalled, work) = state.withLock { state -> (WakeList, [SocketWatch], [HelperThread.Work]) in
+            guard state.core != nil else { return (WakeList(), [], []) }
             let now = SystemClock.now()
-            state.core!.prepareToStop(now: now)
+            state.core!.prepareToStop(keepingStack: state.keepsStack, now: now)
             // A few slabs of resets and last control packets; whatever the kernel does not take is lost.
             for _ in 0..<NodeDriver.slabsPerCall where state.core!.transmit(now: now) {}
             state.core!.collectEvents(now: now)
             state.core!.stopWaits()
-            return (state.core!.wakes.take(), state.core!.takeWork())
+            return (state.core!.wakes.take(), state.core!.watches.takeSignalled(), state.core!.takeWork())
         }
         publish()
         // The descriptors close with the last references, which are this thread's.
         state.withLock { state in
-            state.core = nil
+            var core: DriverCore?
+            swap(&core, &state.core)
+            if state.keepsStack, let core { state.kept = core.handOver() }
             state.wakers = nil
         }
         wakes.resume()
+        for watch in signalled { watch.signal() }
         helper.submit(work)
         helper.stop()
         announce(.stopped)

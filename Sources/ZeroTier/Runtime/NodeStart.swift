@@ -21,7 +21,9 @@ enum NodeStart {
     /// Peers not heard of for so long are not remembered.
     private static let peerLifetime: Int64 = 30 * 86_400
 
-    static func run(_ configuration: Node.Configuration) throws(ZeroTierError) -> Parts {
+    static func run(
+        _ configuration: Node.Configuration, keeping kept: KeptStack? = nil
+    ) throws(ZeroTierError) -> Parts {
         let (store, onEnd) = try openStore(configuration.storage)
         do throws(ZeroTierError) {
             var random = RandomSource(seed: SystemRandom.bytes(32))
@@ -30,13 +32,15 @@ enum NodeStart {
             let port = try openPort(configuration, store, &random)
             let number = port.port
             let now = SystemClock.now()
+            let kept = Kept(kept)
+            let watches = kept.watches
             var node = ZeroTierNode.Node(
                 identity: identity, configuration: settings(configuration, planet, moons(configuration, store)),
-                random: random.fork(), now: now)
+                random: random.fork(), keeping: kept.stack, now: now)
             for record in peers(store) { _ = node.importPeer(record, now: now) }
             for (id, bytes) in networks(store) { _ = node.join(id, saved: bytes, now: now) }
             try store.write(StateName.port, Array(String(number).utf8), isSecret: false)
-            let driver = try start(node, port, store, configuration, onEnd)
+            let driver = try start(node, watches, port, store, configuration, onEnd)
             return Parts(driver: driver, identity: Identity(identity.withoutSecret), port: number)
         } catch {
             onEnd()
@@ -44,13 +48,25 @@ enum NodeStart {
         }
     }
 
+    // What is taken over of an earlier node, if there was one.
+    private struct Kept: ~Copyable {
+        var stack: StackHandover?
+        var watches = SocketWatches()
+
+        init(_ kept: KeptStack?) {
+            guard let parts = kept?.take() else { return }
+            watches = parts.watches
+            stack = parts.giveStack()
+        }
+    }
+
     private static func start(
-        _ node: consuming ZeroTierNode.Node, _ port: consuming UDPPort, _ store: any StateStore,
+        _ node: consuming ZeroTierNode.Node, _ watches: SocketWatches, _ port: consuming UDPPort, _ store: any StateStore,
         _ configuration: Node.Configuration, _ onEnd: @escaping @Sendable () -> Void
     ) throws(ZeroTierError) -> NodeDriver {
         do throws(SystemError) {
             let driver = try NodeDriver(
-                node: node, port: port, store: store, hub: EventHub(capacity: configuration.eventCapacity),
+                node: node, watches: watches, port: port, store: store, hub: EventHub(capacity: configuration.eventCapacity),
                 settings: NodeDriver.Settings(
                     allowLoopback: configuration.allowsLoopbackPaths, bindAddresses: configuration.bindAddresses,
                     log: configuration.log, onEnd: onEnd))

@@ -1,0 +1,382 @@
+// Names, connecting, listening, ending. Read first: bind(2), connect(2), listen(2), accept(2), shutdown(2), tcp(7).
+
+import NetPrimitives
+import NetStack
+import Synchronization
+import ZeroTier
+
+extension BlockingSocket {
+    // MARK: Bind
+
+    func bind(to local: SocketEndpoint) throws(SocketError) {
+        try control { (state, stack, watches, _) throws(SocketError) in
+            let own = try unwrapped(local, state, isBind: true)
+            if isStream {
+                guard state.id == nil else { throw SocketError(.invalid, "the socket is bound already") }
+                try reserve(own, &state, &stack, &watches)
+            } else {
+                let id = try datagram(&state, &stack, &watches, isIPv4: own.address.isIPv4)
+                try stackCall { () throws(StackError) in try stack.udpBind(id, to: own) }
+            }
+        }
+    }
+
+    // Holds a TCP port.
+    private func reserve(
+        _ local: SocketEndpoint, _ state: inout State, _ stack: inout NetworkStack, _ watches: inout SocketWatches
+    ) throws(SocketError) {
+        let options = state.options
+        let (id, bound) = try stackCall { () throws(StackError) in
+            let id = try stack.tcpBind(local, options: options)
+            return (id, try stack.localEndpoint(id))
+        }
+        adopt(id, &state, &watches)
+        state.bound = bound
+    }
+
+    // MARK: Connect
+
+    func connect(to remote: SocketEndpoint?) throws(SocketError) {
+        guard let remote else { return try disconnect() }
+        if isStream {
+            try connectStream(to: remote, .connect, givesUp: false)
+        } else {
+            try connectDatagram(to: remote)
+        }
+    }
+
+    /// Tries again until the time is over.
+    func connect(to remote: SocketEndpoint, retryingFor timeout: Duration) throws(SocketError) {
+        guard isStream, !isNonBlocking else { return try connect(to: remote) }
+        let deadline = SystemClock.monotonic() + timeout
+        while true {
+            do throws(SocketError) {
+                return try connectStream(to: remote, .until(deadline), givesUp: true)
+            } catch {
+                switch error.number {
+                case .networkUnreachable, .hostUnreachable, .addressNotAvailable: break
+                default: throw error
+                }
+                let next = SystemClock.monotonic() + SocketLimits.connectRetry
+                guard next < deadline else {
+                    try pause(until: deadline)
+                    throw SocketError(.timedOut, error.reason ?? "there was no way to the peer: \(error.number)")
+                }
+                try pause(until: next)
+            }
+        }
+    }
+
+    // Waits on the socket, so that closing it ends the wait.
+    private func pause(until instant: MonotonicInstant) throws(SocketError) {
+        do throws(SocketError) {
+            let _: Bool = try perform(.until(instant)) { (_, _, _, _) throws(SocketError) -> Bool? in nil }
+        } catch {
+            guard error.number == .tryAgain else { throw error }
+        }
+    }
+
+    private func connectStream(
+        to remote: SocketEndpoint, _ waiting: Waiting, givesUp: Bool
+    ) throws(SocketError) {
+        // Whether this call started the attempt or has joined it.
+        var isOurs = false
+        let _: Bool = try perform(
+            waiting,
+            expired: { state, stack, watches, now in
+                guard givesUp || state.connectTimeout.map({ $0 <= state.sendTimeout ?? $0 }) ?? false else {
+                    return SocketError(.inProgress, "the handshake goes on")
+                }
+                endAttempt(&state, &stack, &watches, now)
+                return SocketError(.timedOut, "the peer did not answer within the time given")
+            },
+            { (state, stack, watches, now) throws(SocketError) -> Bool? in
+                try connectStep(to: remote, &isOurs, &state, &stack, &watches, now)
+            })
+    }
+
+    // One look at an attempt: true when it is done, nil while it is under way.
+    private func connectStep(
+        to remote: SocketEndpoint, _ isOurs: inout Bool, _ state: inout State, _ stack: inout NetworkStack,
+        _ watches: inout SocketWatches, _ now: Now
+    ) throws(SocketError) -> Bool? {
+        if let error = state.takePendingError(), !isOurs, state.isConnecting { throw error }
+        let peer = try unwrapped(remote, state)
+        if state.isListening { throw SocketError(.isConnected, "the socket listens") }
+        if let id = state.id, id.kind == .stream {
+            let phase = try stackCall { () throws(StackError) in try stack.state(id) }
+            if state.isConnecting {
+                switch phase {
+                case .synSent, .synReceived:
+                    if !isOurs, state.isNonBlocking { throw SocketError(.already) }
+                    isOurs = true
+                    return nil
+                case .closed:
+                    state.isConnecting = false
+                    if let error = try stackCall({ () throws(StackError) in try stack.takeError(id) }) {
+                        throw SocketError(error)
+                    }
+                    throw SocketError(.aborted)
+                default:
+                    state.isConnecting = false
+                    state.wasConnected = true
+                    state.wantsOutput = false
+                    if isOurs { return true }
+                }
+            }
+            guard phase == .closed, !state.wasConnected else { throw SocketError(.isConnected) }
+            // The attempt before failed, and that was told.
+            try forgetAttempt(&state, &stack, &watches, now)
+        }
+        try startAttempt(to: peer, &state, &stack, &watches, now)
+        isOurs = true
+        if state.isNonBlocking {
+            state.wantsOutput = true
+            throw SocketError(.inProgress)
+        }
+        return nil
+    }
+
+    private func startAttempt(
+        to peer: SocketEndpoint, _ state: inout State, _ stack: inout NetworkStack, _ watches: inout SocketWatches,
+        _ now: Now
+    ) throws(SocketError) {
+        let (options, connection, reservation) = (state.options, state.connection, state.id)
+        let isIPv4 = isIPv4
+        let id = try stackCall { () throws(StackError) in
+            if let reservation {
+                return try stack.tcpConnect(reservation, to: peer, connectionOptions: connection, now: now)
+            }
+            guard isIPv4 || peer.address.isIPv6 || !options.isIPv6Only else { throw .networkUnreachable }
+            return try stack.tcpConnect(to: peer, options: options, connectionOptions: connection, now: now)
+        }
+        adopt(id, &state, &watches)
+        state.isConnecting = true
+        state.wasConnected = false
+    }
+
+    // Lets go of a failed connection; a port that the program had bound is held again.
+    private func forgetAttempt(
+        _ state: inout State, _ stack: inout NetworkStack, _ watches: inout SocketWatches, _ now: Now
+    ) throws(SocketError) {
+        if let id = state.id {
+            watches.remove(id)
+            stack.abort(id, now: now)
+            state.id = nil
+        }
+        state.isConnecting = false
+        state.wasConnected = false
+        if let bound = state.bound { try reserve(bound, &state, &stack, &watches) }
+    }
+
+    // The time for connecting is over.
+    private func endAttempt(
+        _ state: inout State, _ stack: inout NetworkStack, _ watches: inout SocketWatches, _ now: Now
+    ) {
+        // A port that cannot be held again is gone: the next attempt takes any.
+        if (try? forgetAttempt(&state, &stack, &watches, now)) == nil { state.bound = nil }
+    }
+
+    private func disconnect() throws(SocketError) {
+        try control { (state, stack, watches, now) throws(SocketError) in
+            guard let id = state.id else { return }
+            if !isStream {
+                try stackCall { () throws(StackError) in try stack.udpConnect(id, to: nil, now: now) }
+                return
+            }
+            guard id.kind == .stream else { return }
+            let wasEstablished = (try? stack.state(id)).map { $0 != .closed && $0 != .synSent } ?? false
+            try forgetAttempt(&state, &stack, &watches, now)
+            if wasEstablished { state.pendingError = SocketError(.reset) }
+            watches.signal(watch)
+        }
+    }
+
+    private func connectDatagram(to remote: SocketEndpoint) throws(SocketError) {
+        try control { (state, stack, watches, now) throws(SocketError) in
+            let peer = try unwrapped(remote, state)
+            let id = try datagram(&state, &stack, &watches)
+            try stackCall { () throws(StackError) in try stack.udpConnect(id, to: peer, now: now) }
+        }
+    }
+
+    // MARK: Listen and accept
+
+    func listen(backlog: Int) throws(SocketError) {
+        guard isStream else { throw SocketError(.notSupported) }
+        try control { (state, stack, watches, now) throws(SocketError) in
+            if state.id == nil { try reserve(unspecified, &state, &stack, &watches) }
+            guard let id = state.id else { return }
+            let connection = state.connection
+            switch id.kind {
+            case .reservation:
+                let listener = try stackCall { () throws(StackError) in
+                    try stack.tcpListen(id, backlog: backlog, connectionOptions: connection, now: now)
+                }
+                adopt(listener, &state, &watches)
+            case .listener: try stackCall { () throws(StackError) in try stack.setBacklog(id, backlog) }
+            case .stream, .datagram: throw SocketError(.invalid, "the socket is connected")
+            }
+        }
+    }
+
+    func accept(nonBlocking: Bool) throws(SocketError) -> (BlockingSocket, SocketEndpoint) {
+        guard isStream else { throw SocketError(.notSupported) }
+        return try perform(.receive) { (state, stack, watches, now) throws(SocketError) in
+            guard let id = state.id, id.kind == .listener else {
+                throw SocketError(.invalid, "the socket does not listen")
+            }
+            guard let stream = try stackCall({ () throws(StackError) in try stack.accept(id, now: now) }) else {
+                return nil
+            }
+            let remote = try stackCall { () throws(StackError) in try stack.initialRemoteEndpoint(stream) }
+            return (child(of: state, stream, nonBlocking, &watches), wrapped(remote))
+        }
+    }
+
+    private func child(
+        of parent: State, _ id: SocketID, _ isNonBlocking: Bool, _ watches: inout SocketWatches
+    ) -> BlockingSocket {
+        var state = State()
+        state.id = id
+        state.epoch = parent.epoch
+        state.isNonBlocking = isNonBlocking
+        state.options = parent.options
+        state.connection = parent.connection
+        state.linger = parent.linger
+        state.lowWater = parent.lowWater
+        state.receiveTimeout = parent.receiveTimeout
+        state.sendTimeout = parent.sendTimeout
+        state.connectTimeout = parent.connectTimeout
+        state.receiveBuffer = parent.receiveBuffer
+        state.sendBuffer = parent.sendBuffer
+        state.wasConnected = true
+        let socket = BlockingSocket(
+            isIPv4: isIPv4, isStream: true, attachment: attachment, numbers: numbers, state: state)
+        watches.set(id, socket.watch)
+        return socket
+    }
+
+    // MARK: Names
+
+    func localEndpoint() throws(SocketError) -> SocketEndpoint {
+        try control { (state, stack, _, _) throws(SocketError) in
+            guard let id = state.id else { return unspecified }
+            return wrapped(try stackCall { () throws(StackError) in try stack.localEndpoint(id) })
+        }
+    }
+
+    func remoteEndpoint() throws(SocketError) -> SocketEndpoint {
+        try control { (state, stack, _, _) throws(SocketError) in
+            guard let id = state.id else { throw SocketError(.notConnected) }
+            return wrapped(try stackCall { () throws(StackError) in try stack.remoteEndpoint(id) })
+        }
+    }
+
+    // MARK: Ending
+
+    func shutdown(_ side: ShutdownSide) throws(SocketError) {
+        let direction: ShutdownDirection =
+            switch side {
+            case .receive: .read
+            case .send: .write
+            case .both: .both
+            }
+        try control { (state, stack, watches, now) throws(SocketError) in
+            // Whatever comes of it, whoever waits looks again.
+            defer { watches.signal(watch) }
+            if !isStream { _ = try datagram(&state, &stack, &watches) }
+            guard let id = state.id else { throw SocketError(.notConnected) }
+            try stackCall { () throws(StackError) in try stack.shutdown(id, direction, now: now) }
+        }
+    }
+
+    /// The descriptor is gone: ends the connection as SO_LINGER says and wakes whoever waits.
+    func close() {
+        let deadline = end(isReset: false)
+        if let deadline { linger(until: deadline) }
+        watch.signal()
+    }
+
+    /// As `close`, at once and with a reset.
+    func abandon() {
+        _ = end(isReset: true)
+        watch.signal()
+    }
+
+    // Marks the socket closed and lets the stack's go. Gives how long to wait for delivery, if it has to be waited for.
+    private func end(isReset: Bool) -> MonotonicInstant? {
+        while true {
+            let attached = attachment.now
+            var deadline: MonotonicInstant?
+            guard case .node(let port) = attached.current else {
+                // During a restart too: the connection is let go by the next node.
+                if case .restarting = attached.current {
+                    let thread = ParkedThread()
+                    attachment.waitForRestart(thread, until: nil)
+                    continue
+                }
+                state.withLock { $0.isClosed = true }
+                return nil
+            }
+            let isDone: Bool? = port.call { stack, watches, now in
+                state.withLock { state in
+                    guard !state.isClosed else { return }
+                    state.isClosed = true
+                    guard let id = state.id, state.epoch == attached.epoch else { return }
+                    let lingers = state.linger.isOn && state.linger.seconds > 0 && id.kind == .stream && !isReset
+                    if lingers, (try? stack.receiveAvailable(id)) == 0, (try? stack.shutdown(id, .write, now: now)) != nil
+                    {
+                        deadline = now.monotonic + .seconds(state.linger.seconds)
+                        return
+                    }
+                    watches.remove(id)
+                    if isReset { stack.abort(id, now: now) } else { stack.close(id, now: now) }
+                }
+                watches.signal(watch)
+                return true
+            }
+            if isDone != nil { return deadline }
+            if case .node(let latest) = attachment.now.current, latest.isSame(as: port) {
+                state.withLock { $0.isClosed = true }
+                return nil
+            }
+        }
+    }
+
+    // Waits until the peer has everything or the time is over; then the stack goes on alone.
+    private func linger(until deadline: MonotonicInstant) {
+        let thread = ParkedThread()
+        defer { watch.remove(thread) }
+        while true {
+            let attached = attachment.now
+            guard case .node(let port) = attached.current else {
+                guard case .restarting = attached.current else { return }
+                attachment.waitForRestart(thread, until: nil)
+                continue
+            }
+            let isDone: Bool? = port.call { stack, watches, now in
+                state.withLock { state in
+                    guard let id = state.id, state.epoch == attached.epoch else { return true }
+                    let isDelivered: Bool
+                    switch try? stack.state(id) {
+                    case .finWait1, .closing, .lastAck: isDelivered = false
+                    default: isDelivered = true
+                    }
+                    guard isDelivered || deadline <= now.monotonic else {
+                        watch.add(thread)
+                        return (try? stack.requestProgressEvent(id)) == nil
+                    }
+                    watches.remove(id)
+                    stack.close(id, now: now)
+                    return true
+                }
+            }
+            switch isDone {
+            case true?: return
+            case false?: thread.park(until: deadline)
+            case nil: if case .node(let latest) = attachment.now.current, latest.isSame(as: port) { return }
+            }
+        }
+    }
+}

@@ -1,0 +1,322 @@
+// Sending and receiving. Read first: send(2), recv(2), udp(7), tcp(7).
+// One hold of the node's lock per call that need not wait; bytes are copied once, between the caller's memory and the
+// stack's ring.
+
+import NetPrimitives
+import NetStack
+import Synchronization
+import ZeroTier
+
+extension BlockingSocket {
+    // MARK: Send
+
+    func send(
+        _ bytes: RawSpan, flags: MessageFlags, to destination: SocketEndpoint?
+    ) throws(SocketError) -> Int {
+        if isStream {
+            var turn: UInt64 = 0
+            return try sendStream(bytes, flags, &turn, keepsTurn: false)
+        }
+        return try perform(.send, dontWait: flags.contains(.dontWait)) {
+            (state, stack, watches, now) throws(SocketError) -> Int? in
+            if let error = state.takePendingError() { throw error }
+            let id = try datagram(&state, &stack, &watches)
+            var target: SocketEndpoint?
+            if let destination { target = try unwrapped(destination, state) }
+            do throws(StackError) {
+                try stack.sendTo(id, bytes, to: target, now: now)
+                state.wantsOutput = false
+                return bytes.byteCount
+            } catch {
+                if error == .wouldBlock {
+                    state.wantsOutput = true
+                    return nil
+                }
+                // An address of the other family, where the socket's bound address does not allow it.
+                throw error == .addressFamily && !isIPv4 ? SocketError(.networkUnreachable) : SocketError(error)
+            }
+        }
+    }
+
+    // Sends all bytes, or as many as there is room for if the call does not block. The call that has sent a part has the
+    // turn until it ends, so that its bytes stay together; with `keepsTurn` it has it beyond.
+    private func sendStream(
+        _ bytes: RawSpan, _ flags: MessageFlags, _ turn: inout UInt64, keepsTurn: Bool
+    ) throws(SocketError) -> Int {
+        var sent = 0
+        do throws(SocketError) {
+            return try perform(.send, dontWait: flags.contains(.dontWait)) {
+                (state, stack, watches, now) throws(SocketError) -> Int? in
+                try sendStep(bytes, flags, &sent, &turn, keepsTurn, &state, &stack, &watches, now)
+            }
+        } catch {
+            endSendTurn(turn, sent > 0 ? error : nil)
+            turn = 0
+            if sent > 0 { return sent }
+            throw error
+        }
+    }
+
+    private func sendStep(
+        _ bytes: RawSpan, _ flags: MessageFlags, _ sent: inout Int, _ turn: inout UInt64, _ keepsTurn: Bool,
+        _ state: inout State, _ stack: inout NetworkStack, _ watches: inout SocketWatches, _ now: Now
+    ) throws(SocketError) -> Int? {
+        if let error = state.takePendingError() { throw error }
+        guard let id = state.id, id.kind == .stream else { throw SocketError(.brokenPipe, "not connected") }
+        if state.sendTurn != 0, state.sendTurn != turn { return nil }
+        if flags.contains(.more) != state.isCorkedByCall { setCork(flags.contains(.more), id, &state, &stack, now) }
+        let rest = sent == 0 ? bytes : bytes.extracting(droppingFirst: sent)
+        do throws(StackError) {
+            sent += try stack.send(id, rest, now: now)
+        } catch {
+            guard error == .wouldBlock else { throw SocketError(error) }
+        }
+        let mayWait = !flags.contains(.dontWait) && !state.isNonBlocking
+        if sent == bytes.byteCount || (sent > 0 && !mayWait) {
+            state.wantsOutput = sent < bytes.byteCount
+            if keepsTurn {
+                if turn == 0 { turn = state.ticket() }
+                state.sendTurn = turn
+            } else if state.sendTurn != 0 {
+                state.sendTurn = 0
+                watches.signal(watch)
+            }
+            return sent
+        }
+        if sent > 0, state.sendTurn == 0 {
+            if turn == 0 { turn = state.ticket() }
+            state.sendTurn = turn
+        }
+        state.wantsOutput = true
+        return nil
+    }
+
+    // The call ends early: others may send, and an error that it does not tell is kept for the next.
+    private func endSendTurn(_ turn: UInt64, _ error: SocketError?) {
+        let others = state.withLock { state in
+            if let error, ![.tryAgain, .badDescriptor, .networkDown].contains(error.number) {
+                state.pendingError = error
+            }
+            guard turn != 0, state.sendTurn == turn else { return false }
+            state.sendTurn = 0
+            return true
+        }
+        if others { watch.signal() }
+    }
+
+    private func setCork(
+        _ isOn: Bool, _ id: SocketID, _ state: inout State, _ stack: inout NetworkStack, _ now: Now
+    ) {
+        state.isCorkedByCall = isOn
+        var options = state.connection
+        options.cork = isOn || options.cork
+        try? stack.setConnectionOptions(id, options, now: now)
+    }
+
+    // MARK: Receive
+
+    func receive(
+        into target: inout MutableRawSpan, flags: MessageFlags
+    ) throws(SocketError) -> ReceivedMessage {
+        if isStream { return ReceivedMessage(count: try receiveStream(into: &target, flags)) }
+        return try perform(.receive, dontWait: flags.contains(.dontWait)) {
+            (state, stack, watches, now) throws(SocketError) -> ReceivedMessage? in
+            let id = try datagram(&state, &stack, &watches)
+            let taken = try stackTry { () throws(StackError) in
+                try stack.receiveFrom(id, into: &target, peek: flags.contains(.peek), now: now)
+            }
+            guard let taken else {
+                if let error = state.takePendingError() { throw error }
+                return nil
+            }
+            return ReceivedMessage(
+                count: flags.contains(.wholeLength) ? taken.length : taken.count, source: wrapped(taken.source),
+                isTruncated: taken.isTruncated)
+        }
+    }
+
+    private func receiveStream(into target: inout MutableRawSpan, _ flags: MessageFlags) throws(SocketError) -> Int {
+        var taken = 0
+        var turn: UInt64 = 0
+        do throws(SocketError) {
+            return try perform(.receive, dontWait: flags.contains(.dontWait)) {
+                (state, stack, watches, now) throws(SocketError) -> Int? in
+                guard let id = state.id, id.kind == .stream else { throw SocketError(.notConnected) }
+                if state.receiveTurn != 0, state.receiveTurn != turn { return nil }
+                if flags.contains(.peek) { return try peek(id, &target, flags, &state, &stack) }
+                let count = try stackTry { () throws(StackError) in
+                    try stack.receive(id, into: &target, at: taken, now: now)
+                }
+                guard let count else {
+                    if taken == 0, let error = state.takePendingError() { throw error }
+                    return nil
+                }
+                taken += count
+                let isDone = !flags.contains(.waitAll) || taken == target.byteCount || count == 0
+                if isDone || flags.contains(.dontWait) || state.isNonBlocking {
+                    if state.receiveTurn != 0 {
+                        state.receiveTurn = 0
+                        watches.signal(watch)
+                    }
+                    return taken
+                }
+                if turn == 0 { turn = state.ticket() }
+                state.receiveTurn = turn
+                return nil
+            }
+        } catch {
+            endReceiveTurn(turn, taken > 0 ? error : nil)
+            if taken > 0 { return taken }
+            throw error
+        }
+    }
+
+    private func peek(
+        _ id: SocketID, _ target: inout MutableRawSpan, _ flags: MessageFlags, _ state: inout State,
+        _ stack: inout NetworkStack
+    ) throws(SocketError) -> Int? {
+        let mayWait = flags.contains(.waitAll) && !flags.contains(.dontWait) && !state.isNonBlocking
+        let count = try stackTry { () throws(StackError) in try stack.peek(id, into: &target) }
+        guard let count else {
+            if let error = state.takePendingError() { throw error }
+            return nil
+        }
+        if !mayWait || count == 0 || count == target.byteCount { return count }
+        if (try? stack.readiness(of: id))?.isDisjoint(with: [.readHangUp, .error]) != true { return count }
+        try stackCall { () throws(StackError) in try stack.requestProgressEvent(id) }
+        return nil
+    }
+
+    private func endReceiveTurn(_ turn: UInt64, _ error: SocketError?) {
+        let others = state.withLock { state in
+            if let error, ![.tryAgain, .badDescriptor, .networkDown].contains(error.number) {
+                state.pendingError = error
+            }
+            guard turn != 0, state.receiveTurn == turn else { return false }
+            state.receiveTurn = 0
+            return true
+        }
+        if others { watch.signal() }
+    }
+
+    func bytesAvailable() throws(SocketError) -> Int {
+        try control { (state, stack, _, _) throws(SocketError) in
+            guard let id = state.id else { return 0 }
+            return try stackCall { () throws(StackError) in
+                switch id.kind {
+                case .stream: try stack.receiveAvailable(id)
+                case .datagram: try stack.nextDatagramLength(id)
+                case .listener: throw .invalid
+                case .reservation: 0
+                }
+            }
+        }
+    }
+
+    // MARK: Pieces
+
+    func sendMessage(
+        pieces: Int, flags: MessageFlags, to destination: SocketEndpoint?,
+        _ piece: (_ index: Int, _ use: (RawSpan) -> Void) -> Void
+    ) throws(SocketError) -> Int {
+        guard isStream else { return try sendGathered(pieces, flags, destination, piece) }
+        var turn: UInt64 = 0
+        var sent = 0
+        for index in 0..<pieces {
+            let isLast = index == pieces - 1
+            var failure: SocketError?
+            var isWhole = true
+            piece(index) { bytes in
+                if bytes.byteCount == 0, !isLast { return }
+                do throws(SocketError) {
+                    let count = try sendStream(
+                        bytes, isLast ? flags : flags.union(.more), &turn, keepsTurn: !isLast)
+                    sent += count
+                    isWhole = count == bytes.byteCount
+                } catch {
+                    failure = error
+                }
+            }
+            if let failure {
+                if sent > 0 {
+                    endSendTurn(turn, failure)
+                    return sent
+                }
+                throw failure
+            }
+            if !isWhole { break }
+        }
+        endSendTurn(turn, nil)
+        return sent
+    }
+
+    // A datagram is one: its pieces are put together first.
+    private func sendGathered(
+        _ pieces: Int, _ flags: MessageFlags, _ destination: SocketEndpoint?,
+        _ piece: (_ index: Int, _ use: (RawSpan) -> Void) -> Void
+    ) throws(SocketError) -> Int {
+        var bytes: [UInt8] = []
+        var isTooLong = false
+        for index in 0..<pieces {
+            piece(index) { span in
+                isTooLong = isTooLong || bytes.count + span.byteCount > SocketLimits.datagramBytes
+                if !isTooLong { bytes.append(contentsOf: span.copyBytes()) }
+            }
+        }
+        guard !isTooLong else { throw SocketError(.messageTooLong) }
+        return try bytes.withBytes { (span) throws(SocketError) in
+            try send(span, flags: flags, to: destination)
+        }
+    }
+
+    func receiveMessage(
+        pieces: Int, flags: MessageFlags, _ piece: (_ index: Int, _ use: (inout MutableRawSpan) -> Void) -> Void
+    ) throws(SocketError) -> ReceivedMessage {
+        if !isStream || flags.contains(.peek) { return try receiveScattered(pieces, flags, piece) }
+        var result = ReceivedMessage(count: 0)
+        for index in 0..<pieces {
+            var failure: SocketError?
+            var isFull = true
+            // Only the first piece waits, unless all are to be filled.
+            let own = result.count > 0 && !flags.contains(.waitAll) ? flags.union(.dontWait) : flags
+            piece(index) { target in
+                if target.byteCount == 0 { return }
+                do throws(SocketError) {
+                    let count = try receiveStream(into: &target, own)
+                    result.count += count
+                    isFull = count == target.byteCount
+                } catch {
+                    failure = error
+                }
+            }
+            if let failure {
+                guard result.count > 0 else { throw failure }
+                endReceiveTurn(0, failure)
+                return result
+            }
+            if !isFull { break }
+        }
+        return result
+    }
+
+    private func receiveScattered(
+        _ pieces: Int, _ flags: MessageFlags, _ piece: (_ index: Int, _ use: (inout MutableRawSpan) -> Void) -> Void
+    ) throws(SocketError) -> ReceivedMessage {
+        var capacity = 0
+        for index in 0..<pieces { piece(index) { capacity += $0.byteCount } }
+        var bytes = [UInt8](repeating: 0, count: min(capacity, SocketLimits.scatterBytes))
+        let result = try bytes.withMutableBytes { (span) throws(SocketError) in
+            try receive(into: &span, flags: flags)
+        }
+        var offset = 0
+        let end = min(result.count, bytes.count)
+        for index in 0..<pieces where offset < end {
+            piece(index) { target in
+                let count = min(target.byteCount, end - offset)
+                bytes.withBytes { target.copy(from: $0, sourceOffset: offset, count: count, at: 0) }
+                offset += count
+            }
+        }
+        return result
+    }
+}
