@@ -1,4 +1,6 @@
 // Return codes of both generations, and the words behind them.
+// Public functions are documented in the header that declares them.
+// swift-format-ignore-file: AllPublicDeclarationsHaveDocumentation
 
 import CZeroTier
 import Glibc

@@ -1,4 +1,6 @@
 // Generation 1: the service and its networks. Read first: ZeroTier.h.
+// Public functions are documented in the header that declares them.
+// swift-format-ignore-file: AllPublicDeclarationsHaveDocumentation
 
 import CZeroTier
 import Glibc
@@ -39,7 +41,8 @@ public func zts_set_peer_caching(_ enabled: Bool) { library.switches.withLock { 
 
 @c @implementation
 public func zts_start(
-    _ path: UnsafePointer<CChar>?, _ userCallbackFunc: (@convention(c) (UnsafeMutablePointer<zts_callback_msg>?) -> Void)?,
+    _ path: UnsafePointer<CChar>?,
+    _ userCallbackFunc: (@convention(c) (UnsafeMutablePointer<zts_callback_msg>?) -> Void)?,
     _ port: Int32
 ) -> Int32 {
     let sink = userCallbackFunc.map { callback in unsafe EventSink.generation1 { unsafe callback($0) } }

@@ -1,4 +1,6 @@
 // The functions of the network controller. This library has none yet: they check their arguments and then say so.
+// Public functions are documented in the header that declares them.
+// swift-format-ignore-file: AllPublicDeclarationsHaveDocumentation
 
 import CZeroTier
 
@@ -11,7 +13,8 @@ private func refused(if isInvalid: Bool = false) -> Int32 {
 public func zts_controller_enable(_ enabled: Bool) -> Int32 { refused() }
 
 @c @implementation
-public func zts_controller_network_create(_ nwid: UnsafeMutablePointer<UInt64>?, _ json: UnsafePointer<CChar>?) -> Int32 {
+public func zts_controller_network_create(_ nwid: UnsafeMutablePointer<UInt64>?, _ json: UnsafePointer<CChar>?) -> Int32
+{
     unsafe refused(if: nwid == nil || json == nil)
 }
 
@@ -19,7 +22,8 @@ public func zts_controller_network_create(_ nwid: UnsafeMutablePointer<UInt64>?,
 public func zts_controller_network_delete(_ nwid: UInt64) -> Int32 { refused(if: nwid == 0) }
 
 @c @implementation
-public func zts_controller_network_list(_ buf: UnsafeMutablePointer<CChar>?, _ len: UnsafeMutablePointer<Int>?) -> Int32 {
+public func zts_controller_network_list(_ buf: UnsafeMutablePointer<CChar>?, _ len: UnsafeMutablePointer<Int>?) -> Int32
+{
     unsafe refused(if: buf == nil || len == nil)
 }
 

@@ -19,9 +19,11 @@ struct DomainName: Hashable, Sendable {
         if bytes.last == UInt8(ascii: ".") { bytes.removeLast() }
         guard !bytes.isEmpty, bytes.count + 2 <= DomainName.longestName else { return nil }
         let parts = bytes.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
-        guard parts.allSatisfy({ part in
-            (1...DomainName.longestLabel).contains(part.count) && part.allSatisfy { $0 > 0x20 && $0 < 0x7f }
-        }) else { return nil }
+        guard
+            parts.allSatisfy({ part in
+                (1...DomainName.longestLabel).contains(part.count) && part.allSatisfy { $0 > 0x20 && $0 < 0x7f }
+            })
+        else { return nil }
         labels = parts.map { $0.map(DomainName.lowered) }
     }
 

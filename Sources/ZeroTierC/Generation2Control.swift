@@ -1,4 +1,6 @@
 // Generation 2: settings before the start, and the node. Read first: ZeroTierSockets.h.
+// Public functions are documented in the header that declares them.
+// swift-format-ignore-file: AllPublicDeclarationsHaveDocumentation
 
 import CZeroTier
 import Glibc
@@ -155,7 +157,9 @@ public func zts_init_set_roots(_ roots_data: UnsafeRawPointer?, _ len: UInt32) -
 public func zts_init_set_low_bandwidth_mode(_ enabled: Int32) -> Int32 { configure { (_) throws(CallFailure) in } }
 
 @c @implementation
-public func zts_init_set_port(_ port: UInt16) -> Int32 { configure { (settings) throws(CallFailure) in settings.port = port } }
+public func zts_init_set_port(_ port: UInt16) -> Int32 {
+    configure { (settings) throws(CallFailure) in settings.port = port }
+}
 
 @c @implementation
 public func zts_init_set_random_port_range(_ start_port: UInt16, _ end_port: UInt16) -> Int32 {

@@ -1,4 +1,6 @@
 // Generation 2: networks, addresses, routes, and queries by index. Read first: ZeroTierSockets.h.
+// Public functions are documented in the header that declares them.
+// swift-format-ignore-file: AllPublicDeclarationsHaveDocumentation
 
 import CZeroTier
 import Glibc

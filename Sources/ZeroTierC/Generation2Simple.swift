@@ -1,4 +1,6 @@
 // Generation 2: sockets made simple, with addresses as text and an option per function. Read first: ZeroTierSockets.h.
+// Public functions are documented in the header that declares them.
+// swift-format-ignore-file: AllPublicDeclarationsHaveDocumentation
 
 import CZeroTier
 import Glibc
@@ -135,7 +137,8 @@ public func zts_tcp_server(
     _ len: Int32, _ remote_port: UnsafeMutablePointer<UInt16>?
 ) -> Int32 {
     let isValid = unsafe remote_ipstr != nil && Int(len) == addressRoom
-    return unsafe make(local_ipstr, SocketLimits.typeStream, isValid: isValid) { (socket, address) throws(SocketError) in
+    return unsafe make(local_ipstr, SocketLimits.typeStream, isValid: isValid) {
+        (socket, address) throws(SocketError) in
         let layer = SocketLayer.shared
         try layer.bind(socket, to: SocketEndpoint(address, port: local_port))
         try layer.listen(socket, backlog: 1)

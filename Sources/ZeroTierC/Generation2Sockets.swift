@@ -1,4 +1,6 @@
 // Generation 2: sockets as in BSD. That the node runs is checked before the arguments. Read first: ZeroTierSockets.h.
+// Public functions are documented in the header that declares them.
+// swift-format-ignore-file: AllPublicDeclarationsHaveDocumentation
 
 import CZeroTier
 import Glibc

@@ -1,4 +1,6 @@
 // Generation 2: signing root sets, and addresses as text. Read first: ZeroTierSockets.h.
+// Public functions are documented in the header that declares them.
+// swift-format-ignore-file: AllPublicDeclarationsHaveDocumentation
 
 import CZeroTier
 import Glibc
@@ -123,7 +125,9 @@ private func storedKey(_ name: String) -> Planet.SigningKey? {
 private func export(
     _ bytes: [UInt8], _ target: UnsafeMutablePointer<CChar>, _ length: UnsafeMutablePointer<UInt32>
 ) throws(CallFailure) {
-    guard unsafe Int(length.pointee) >= bytes.count else { throw .because(.argument, "\(bytes.count) bytes are needed") }
+    guard unsafe Int(length.pointee) >= bytes.count else {
+        throw .because(.argument, "\(bytes.count) bytes are needed")
+    }
     for (index, byte) in bytes.enumerated() { unsafe target[index] = CChar(bitPattern: byte) }
     unsafe length.pointee = UInt32(bytes.count)
 }

@@ -1,4 +1,6 @@
 // Several nodes in one process, by number.
+// Public functions are documented in the header that declares them.
+// swift-format-ignore-file: AllPublicDeclarationsHaveDocumentation
 
 import CZeroTier
 import Glibc
@@ -39,7 +41,8 @@ private func with(_ instance: Int32, _ body: (LibraryNode) throws(CallFailure) -
 
 @c @implementation
 public func zts_instance_start(
-    _ path: UnsafePointer<CChar>?, _ callback: zts_instance_callback?, _ context: UnsafeMutableRawPointer?, _ port: Int32
+    _ path: UnsafePointer<CChar>?, _ callback: zts_instance_callback?, _ context: UnsafeMutableRawPointer?,
+    _ port: Int32
 ) -> Int32 {
     guard let port = UInt16(exactly: port) else { return CallFailure.argument.generation1 }
     var settings = RunSettings()

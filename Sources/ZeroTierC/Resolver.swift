@@ -1,5 +1,7 @@
 // Looking names up over the virtual networks, and the functions for it of both generations.
 // Read first: DNSMessage.swift; gethostbyname(3).
+// Public functions are documented in the header that declares them.
+// swift-format-ignore-file: AllPublicDeclarationsHaveDocumentation
 
 import CZeroTier
 import Glibc

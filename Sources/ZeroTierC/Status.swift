@@ -1,4 +1,6 @@
 // Generation 1: roots, peers and states. Read first: ZeroTier.h.
+// Public functions are documented in the header that declares them.
+// swift-format-ignore-file: AllPublicDeclarationsHaveDocumentation
 
 import CZeroTier
 import Glibc
@@ -37,7 +39,8 @@ public func zts_get_peer_count() -> Int32 {
 }
 
 @c @implementation
-public func zts_get_peers(_ pds: UnsafeMutablePointer<zts_peer_details>?, _ num: UnsafeMutablePointer<Int32>?) -> Int32 {
+public func zts_get_peers(_ pds: UnsafeMutablePointer<zts_peer_details>?, _ num: UnsafeMutablePointer<Int32>?) -> Int32
+{
     first { () throws(CallFailure) -> Void in
         guard let target = unsafe pds, let count = unsafe num else { throw .argument }
         let node = try library.needOnline()

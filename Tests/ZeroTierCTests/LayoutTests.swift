@@ -21,7 +21,8 @@ import Testing
         let compiler = try #require(Compiler.all.first)
         let text = try String(contentsOfFile: "\(Self.folder)/generation1.c", encoding: .utf8)
         let wrong = text.replacingOccurrences(
-            of: "offsetof(struct zts_peer_details, paths) == 32", with: "offsetof(struct zts_peer_details, paths) == 33")
+            of: "offsetof(struct zts_peer_details, paths) == 32", with: "offsetof(struct zts_peer_details, paths) == 33"
+        )
         #expect(wrong != text)
         #expect(try !compiler.compile(text: wrong, standard: compiler.standards[0]).isEmpty)
     }
@@ -40,7 +41,8 @@ import Testing
         for compiler in Compiler.all {
             for header in ["ZeroTier.h", "ZeroTierSockets.h"] {
                 let linkage = compiler.isCPlusPlus ? "extern \"C\" int zts_errno;" : "extern int zts_errno;"
-                let text = "#include \"\(header)\"\n\(linkage)\nint main(void) { zts_errno = 3; return zts_errno - 3; }\n"
+                let text =
+                    "#include \"\(header)\"\n\(linkage)\nint main(void) { zts_errno = 3; return zts_errno - 3; }\n"
                 let messages = try compiler.compile(text: text, standard: compiler.standards[1], strict: false)
                 #expect(messages.isEmpty, "\(compiler) \(header): \(messages)")
             }

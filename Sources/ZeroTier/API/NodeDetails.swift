@@ -2,6 +2,7 @@
 
 package import NetPrimitives
 import NetStack
+import ZeroTierCrypto
 import ZeroTierEthernet
 import ZeroTierNode
 import ZeroTierPeers
@@ -94,7 +95,8 @@ package struct StackCounters: Hashable, Sendable {
     init(_ statistics: StackStatistics) {
         link.received = statistics.framesReceived
         link.sent = statistics.framesSent
-        link.dropped = statistics.dropped(.noInterface) &+ statistics.dropped(.unknownEtherType)
+        link.dropped =
+            statistics.dropped(.noInterface) &+ statistics.dropped(.unknownEtherType)
             &+ statistics.dropped(.foreignMAC) &+ statistics.dropped(.ownMAC)
         arp = Counters(statistics.arp)
         ipv4 = Counters(statistics.ipv4)
@@ -107,7 +109,8 @@ package struct StackCounters: Hashable, Sendable {
         fragments.sent = statistics.fragmentsSent
         fragments.memoryErrors = statistics.dropped(.reassemblyFull)
         fragments.protocolErrors = statistics.dropped(.fragmentOverlap) &+ statistics.dropped(.fragmentMalformed)
-        fragments.dropped = fragments.memoryErrors &+ fragments.protocolErrors
+        fragments.dropped =
+            fragments.memoryErrors &+ fragments.protocolErrors
             &+ statistics.dropped(.reassemblyTimeout)
         cacheHits = statistics.cacheHits
     }
