@@ -325,7 +325,8 @@ extension BlockingSocket {
                     state.isClosed = true
                     guard let id = state.id, state.epoch == attached.epoch else { return }
                     let lingers = state.linger.isOn && state.linger.seconds > 0 && id.kind == .stream && !isReset
-                    if lingers, (try? stack.receiveAvailable(id)) == 0, (try? stack.shutdown(id, .write, now: now)) != nil
+                    if lingers, (try? stack.receiveAvailable(id)) == 0,
+                        (try? stack.shutdown(id, .write, now: now)) != nil
                     {
                         deadline = now.monotonic + .seconds(state.linger.seconds)
                         return

@@ -61,12 +61,14 @@ enum NodeStart {
     }
 
     private static func start(
-        _ node: consuming ZeroTierNode.Node, _ watches: SocketWatches, _ port: consuming UDPPort, _ store: any StateStore,
+        _ node: consuming ZeroTierNode.Node, _ watches: SocketWatches, _ port: consuming UDPPort,
+        _ store: any StateStore,
         _ configuration: Node.Configuration, _ onEnd: @escaping @Sendable () -> Void
     ) throws(ZeroTierError) -> NodeDriver {
         do throws(SystemError) {
             let driver = try NodeDriver(
-                node: node, watches: watches, port: port, store: store, hub: EventHub(capacity: configuration.eventCapacity),
+                node: node, watches: watches, port: port, store: store,
+                hub: EventHub(capacity: configuration.eventCapacity),
                 settings: NodeDriver.Settings(
                     allowLoopback: configuration.allowsLoopbackPaths, bindAddresses: configuration.bindAddresses,
                     log: configuration.log, onEnd: onEnd))
