@@ -135,8 +135,8 @@ extension LibraryNode {
 
 private func text(_ code: Int32, _ names: [StaticString]) -> UnsafePointer<CChar>? {
     guard code <= 0 else {
-        // Sound: strerrordesc_np gives constant texts. Numbers are Linux's everywhere.
-        return unsafe strerrordesc_np(code) ?? constant("unknown error")
+        // Sound: constant texts. Numbers are Linux's everywhere.
+        return unsafe czerotier_error_text(code) ?? constant("unknown error")
     }
     let index = -Int(code)
     return unsafe constant(index < names.count ? names[index] : "unknown return code")

@@ -2,7 +2,7 @@
 // Public functions are documented in the header that declares them.
 // swift-format-ignore-file: AllPublicDeclarationsHaveDocumentation
 
-import CZeroTier
+public import CZeroTier
 import Glibc
 import NetPrimitives
 import Synchronization
@@ -45,7 +45,7 @@ public func zts_start(
     _ userCallbackFunc: (@convention(c) (UnsafeMutablePointer<zts_callback_msg>?) -> Void)?,
     _ port: Int32
 ) -> Int32 {
-    let sink = userCallbackFunc.map { callback in unsafe EventSink.generation1 { unsafe callback($0) } }
+    let sink = unsafe userCallbackFunc.map { callback in unsafe EventSink.generation1 { unsafe callback($0) } }
     library.announceStack(to: sink)
     if library.isFreed { return Generation.first.code(CallFailure(.freed)) }
     if library.isBusy { return Generation.first.code(CallFailure(.alreadyRunning)) }

@@ -92,7 +92,7 @@ final class EventQueue: Sendable {
     /// The eventfd, made on the first call; nil if the system gives none.
     func eventDescriptor() -> Int32? {
         let number = descriptor.withLock { number in
-            if number < 0 { number = eventfd(0, Int32(EFD_NONBLOCK.rawValue) | Int32(EFD_CLOEXEC.rawValue)) }
+            if number < 0 { number = czerotier_event_descriptor() }
             return number
         }
         return number >= 0 ? number : nil

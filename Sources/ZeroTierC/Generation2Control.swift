@@ -40,7 +40,7 @@ private func configure(_ change: (inout RunSettings) throws(CallFailure) -> Void
 func text(_ memory: UnsafePointer<CChar>, _ limit: Int) -> String {
     // Sound: the program's promise of that many bytes.
     let bytes = unsafe UnsafeBufferPointer(start: memory, count: limit).prefix { $0 != 0 }
-    return String(decoding: bytes.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    return unsafe String(decoding: bytes.map { UInt8(bitPattern: $0) }, as: UTF8.self)
 }
 
 /// Writes a text with its zero, if there is room for both.
@@ -106,7 +106,7 @@ public func zts_init_from_memory(_ key: UnsafePointer<CChar>?, _ len: UInt32) ->
 @c @implementation
 public func zts_init_set_event_handler(_ callback: (@convention(c) (UnsafeMutableRawPointer?) -> Void)?) -> Int32 {
     configure { (settings) throws(CallFailure) in
-        guard let callback else { throw .argument }
+        guard let callback = unsafe callback else { throw .argument }
         settings.sink = unsafe EventSink.generation2 { unsafe callback($0) }
     }
 }

@@ -175,8 +175,11 @@ enum Details2 {
         unsafe target.pointee.broadcast_enabled = status.isBroadcastEnabled ? 1 : 0
         unsafe target.pointee.port_error = status.state == .portError ? 1 : 0
         unsafe target.pointee.netconf_rev = UInt(details.revision)
-        fillLists(target, details)
+        unsafe fillLists(target, details)
     }
+
+    // The importer leaves out so long an array.
+    private static let groupOffset = 2568
 
     private static func fillLists(_ target: UnsafeMutablePointer<zts_net_info_t>, _ details: NetworkDetails) {
         let addresses = details.status.addresses.prefix(Int(ZTS_MAX_ASSIGNED_ADDRESSES))
@@ -194,7 +197,7 @@ enum Details2 {
         let groups = details.groups.prefix(Int(ZTS_MAX_MULTICAST_SUBSCRIPTIONS))
         unsafe target.pointee.multicast_sub_count = UInt32(groups.count)
         // Sound: the array is the last member, of pairs of 16 bytes each, as the layout test asserts.
-        let pairs = unsafe UnsafeMutableRawPointer(target) + MemoryLayout<zts_net_info_t>.offset(of: \.multicast_subs)!
+        let pairs = unsafe UnsafeMutableRawPointer(target) + groupOffset
         for (index, group) in groups.enumerated() {
             unsafe pairs.storeBytes(of: group.mac.bits, toByteOffset: 16 * index, as: UInt64.self)
             unsafe pairs.storeBytes(of: group.distinguisher, toByteOffset: 16 * index + 8, as: UInt32.self)

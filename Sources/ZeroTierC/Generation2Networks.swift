@@ -2,7 +2,7 @@
 // Public functions are documented in the header that declares them.
 // swift-format-ignore-file: AllPublicDeclarationsHaveDocumentation
 
-import CZeroTier
+public import CZeroTier
 import Glibc
 import NetPrimitives
 import ZeroTier
@@ -283,7 +283,7 @@ private func paths(_ peer_id: UInt64) throws(CallFailure) -> [PeerStatus.Path] {
     let held = coreLock.withLock { lock -> [PeerStatus]? in
         lock.owner.map { pthread_equal($0, pthread_self()) != 0 } ?? false ? lock.peers : nil
     }
-    let peers = try held ?? asking { () throws(ZeroTierError) in try node.peers() }
+    let peers = if let held { held } else { try asking { () throws(ZeroTierError) in try node.peers() } }
     guard let peer = peers.first(where: { $0.id.value == peer_id }) else { throw .noResult }
     return peer.paths
 }

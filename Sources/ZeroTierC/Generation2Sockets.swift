@@ -2,7 +2,7 @@
 // Public functions are documented in the header that declares them.
 // swift-format-ignore-file: AllPublicDeclarationsHaveDocumentation
 
-import CZeroTier
+public import CZeroTier
 import Glibc
 import NetPrimitives
 import ZeroTierSockets
@@ -131,7 +131,7 @@ public func zts_bsd_sendto(
     _ addrlen: zts_socklen_t
 ) -> Int {
     unsafe checked(fd, buf != nil && addr != nil && len >= 0 && AddressMemory.isPlausible(addrlen)) {
-        unsafe SocketCalls.send(fd, buf, len, flags, addr, addrlen, .second)
+        unsafe SocketCalls.send(fd, buf, len, flags, .second, addr, addrlen)
     }
 }
 
@@ -152,7 +152,7 @@ public func zts_bsd_sendmsg(_ fd: Int32, _ msg: UnsafePointer<zts_msghdr>?, _ fl
     unsafe checked(fd, msg != nil) {
         SocketCalls.on(fd, .second) { (place) throws(SocketError) in
             let message = unsafe msg!.pointee
-            if unsafe message.msg_iov == nil, message.msg_iovlen > 0 { throw SocketError(.badMemory) }
+            if unsafe message.msg_iov == nil, unsafe message.msg_iovlen > 0 { throw SocketError(.badMemory) }
             return unsafe try SocketCalls.sendMessage(
                 place, Int(message.msg_iovlen), flags, message.msg_name, message.msg_namelen, piece(vectors(message)))
         }
@@ -170,7 +170,7 @@ public func zts_bsd_recvfrom(
     _ addr: UnsafeMutablePointer<zts_sockaddr>?, _ addrlen: UnsafeMutablePointer<zts_socklen_t>?
 ) -> Int {
     unsafe checked(fd, buf != nil && len >= 0) {
-        unsafe SocketCalls.receive(fd, buf, len, flags, addr, addrlen, .second)
+        unsafe SocketCalls.receive(fd, buf, len, flags, .second, addr, addrlen)
     }
 }
 

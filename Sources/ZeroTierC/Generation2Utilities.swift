@@ -2,7 +2,7 @@
 // Public functions are documented in the header that declares them.
 // swift-format-ignore-file: AllPublicDeclarationsHaveDocumentation
 
-import CZeroTier
+public import CZeroTier
 import Glibc
 import NetPrimitives
 import ZeroTier
@@ -14,7 +14,8 @@ private let noFamily: Int32 = -1
 @c @implementation
 public func zts_util_delay(_ milliseconds: UInt) {
     var left = timespec(tv_sec: Int(clamping: milliseconds / 1000), tv_nsec: Int(milliseconds % 1000) * 1_000_000)
-    while unsafe nanosleep(&left, &left) != 0, errno == EINTR {}
+    var rest = timespec()
+    while unsafe nanosleep(&left, &rest) != 0, errno == EINTR { left = rest }
 }
 
 @c @implementation

@@ -1,5 +1,6 @@
 // State that threads share and wait on, and the threads themselves. Read first: pthread_cond_wait(3), pthread_create(3).
 
+import CZeroTier
 import Glibc
 
 /// A value behind a lock. Threads can wait until it is as they want it; every change wakes them to look again.
@@ -16,7 +17,7 @@ final class Guarded<Value>: @unchecked Sendable {
         unsafe mutex = .allocate(capacity: 1)
         unsafe condition = .allocate(capacity: 1)
         unsafe pthread_mutex_init(mutex, nil)
-        var attributes = unsafe pthread_condattr_t()
+        var attributes = pthread_condattr_t()
         unsafe pthread_condattr_init(&attributes)
         unsafe pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
         unsafe pthread_cond_init(condition, &attributes)
@@ -104,7 +105,7 @@ struct LibraryThread: @unchecked Sendable {
     var isCurrent: Bool { pthread_equal(handle, pthread_self()) != 0 }
 
     /// Waits for the thread's end. Once per thread, and not on itself.
-    func join() { unsafe pthread_join(handle, nil) }
+    func join() { pthread_join(handle, nil) }
 
     /// Instead of `join`: nobody waits for the thread.
     func detach() { pthread_detach(handle) }

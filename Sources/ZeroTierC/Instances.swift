@@ -2,7 +2,7 @@
 // Public functions are documented in the header that declares them.
 // swift-format-ignore-file: AllPublicDeclarationsHaveDocumentation
 
-import CZeroTier
+public import CZeroTier
 import Glibc
 import Synchronization
 import ZeroTier
@@ -53,7 +53,7 @@ public func zts_instance_start(
     guard let number = LibraryInstances.add(node) else {
         return Generation.first.code(.because(.general, "too many instances"))
     }
-    if let callback {
+    if let callback = unsafe callback {
         settings.sink = unsafe EventSink.generation1 { unsafe callback(number, $0, context) }
     }
     node.announceStack(to: settings.sink)

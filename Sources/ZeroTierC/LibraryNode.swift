@@ -318,7 +318,7 @@ final class LibraryNode: Sendable {
     // The run is over before the program is told: it may start again from the callback.
     private func end(_ event: LibraryEvent, _ settings: RunSettings) {
         online.store(false, ordering: .releasing)
-        _ = inbox.withLock { inbox in inbox = [] }
+        inbox.withLock { inbox in inbox = [] }
         state.withLock { state in
             state.node = nil
             state.phase = .idle
@@ -338,7 +338,7 @@ final class LibraryNode: Sendable {
         post(.node(.normalTermination, info(former)), settings)
         let last = info(former)
         online.store(false, ordering: .releasing)
-        _ = inbox.withLock { inbox in inbox = [] }
+        inbox.withLock { inbox in inbox = [] }
         monitor = NodeMonitor()
         do throws(ZeroTierError) {
             let next = try layer.restart(try configuration(settings, store))
@@ -366,7 +366,7 @@ final class LibraryNode: Sendable {
         layer.detach()
         former.shutdownBlocking()
         online.store(false, ordering: .releasing)
-        _ = inbox.withLock { inbox in inbox = [] }
+        inbox.withLock { inbox in inbox = [] }
         monitor = NodeMonitor()
         do throws(ZeroTierError) {
             try store.setIdentityAside()

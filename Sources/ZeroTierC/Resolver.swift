@@ -3,7 +3,7 @@
 // Public functions are documented in the header that declares them.
 // swift-format-ignore-file: AllPublicDeclarationsHaveDocumentation
 
-import CZeroTier
+public import CZeroTier
 import Glibc
 import NetPrimitives
 import Synchronization
@@ -57,7 +57,8 @@ enum Resolver {
             // Connected: datagrams of others do not reach us.
             try layer.connect(socket, to: SocketEndpoint(server.address, port: server.port == 0 ? port : server.port))
             let question = query.encoded
-            _ = try layer.send(socket, question.span.bytes, flags: [])
+            // Sound: bytes have no padding.
+            _ = unsafe try layer.send(socket, question.span.bytes, flags: [])
             let end = ContinuousClock.now + time
             var buffer = [UInt8](repeating: 0, count: largestAnswer)
             while true {
@@ -65,7 +66,7 @@ enum Resolver {
                 guard left > .zero else { return .unrelated }
                 try layer.setOption(socket, .receiveTimeout, .duration(left))
                 var target = buffer.mutableSpan
-                var bytes = target.mutableBytes
+                var bytes = unsafe target.mutableBytes
                 let count = try layer.receive(socket, into: &bytes, flags: [])
                 let answer = DNSAnswerReader.read(Array(buffer.prefix(count)), for: query)
                 if answer != .unrelated { return answer }

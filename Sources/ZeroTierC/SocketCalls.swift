@@ -147,7 +147,7 @@ enum SocketCalls {
 
     static func send(
         _ descriptor: Int32, _ buffer: UnsafeRawPointer?, _ length: Int, _ flags: Int32,
-        _ address: UnsafeRawPointer? = nil, _ addressLength: UInt32 = 0, _ generation: Generation
+        _ generation: Generation, _ address: UnsafeRawPointer? = nil, _ addressLength: UInt32 = 0
     ) -> Int {
         on(descriptor, generation) { (place) throws(SocketError) in
             var destination: SocketEndpoint?
@@ -165,8 +165,8 @@ enum SocketCalls {
 
     static func receive(
         _ descriptor: Int32, _ buffer: UnsafeMutableRawPointer?, _ length: Int, _ flags: Int32,
-        _ address: UnsafeMutableRawPointer? = nil, _ addressLength: UnsafeMutablePointer<UInt32>? = nil,
-        _ generation: Generation
+        _ generation: Generation, _ address: UnsafeMutableRawPointer? = nil,
+        _ addressLength: UnsafeMutablePointer<UInt32>? = nil
     ) -> Int {
         on(descriptor, generation) { (place) throws(SocketError) in
             // Sound: the program's promise of `length` bytes for the call.

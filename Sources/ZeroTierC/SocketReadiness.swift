@@ -16,7 +16,7 @@ extension SocketCalls {
         guard LibraryNode.shared.isStarted || LibraryInstances.hasAny else { return Int(generation.code(.service)) }
         if unsafe entries == nil, count > 0 { return fail(.badMemory) }
         guard count <= largestPoll else { return fail(.invalid) }
-        let places = unsafe (0..<Int(count)).map { unsafe SocketPlace(entries![$0].fd) }
+        let places = (0..<Int(count)).map { unsafe SocketPlace(entries![$0].fd) }
         var groups: [(layer: SocketLayer, indices: [Int], entries: [PollEntry])] = []
         var invalid: Set<Int> = []
         for (index, place) in places.enumerated() {

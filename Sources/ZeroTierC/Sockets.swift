@@ -2,10 +2,11 @@
 // Public functions are documented in the header that declares them.
 // swift-format-ignore-file: AllPublicDeclarationsHaveDocumentation
 
-import CZeroTier
+public import CZeroTier
 import Glibc
 import NetPrimitives
 import Synchronization
+import ZeroTier
 import ZeroTierSockets
 
 private let invalid = CallFailure.argument.generation1
@@ -181,7 +182,7 @@ public func zts_sendto(
     guard unsafe buf != nil, unsafe addr != nil, len > 0, AddressMemory.isPlausible(addrlen) else {
         return Int(invalid)
     }
-    return unsafe SocketCalls.send(fd, buf, len, flags, addr, addrlen, .first)
+    return unsafe SocketCalls.send(fd, buf, len, flags, .first, addr, addrlen)
 }
 
 @c @implementation
@@ -189,7 +190,7 @@ public func zts_sendmsg(_ fd: Int32, _ msg: UnsafePointer<msghdr>?, _ flags: Int
     SocketCalls.on(fd, .first) { (place) throws(SocketError) in
         guard let message = unsafe msg?.pointee else { throw SocketError(.badMemory) }
         let vectors = unsafe message.msg_iov
-        if unsafe vectors == nil, message.msg_iovlen > 0 { throw SocketError(.badMemory) }
+        if unsafe vectors == nil, unsafe message.msg_iovlen > 0 { throw SocketError(.badMemory) }
         return unsafe try SocketCalls.sendMessage(
             place, Int(clamping: message.msg_iovlen), flags, message.msg_name, message.msg_namelen
         ) { index in
@@ -211,7 +212,7 @@ public func zts_recvfrom(
     _ addrlen: UnsafeMutablePointer<socklen_t>?
 ) -> Int {
     guard unsafe buf != nil, len >= 0 else { return Int(invalid) }
-    return unsafe SocketCalls.receive(fd, buf, len, flags, addr, addrlen, .first)
+    return unsafe SocketCalls.receive(fd, buf, len, flags, .first, addr, addrlen)
 }
 
 @c @implementation
@@ -233,7 +234,7 @@ public func zts_recvmsg(_ fd: Int32, _ msg: UnsafeMutablePointer<msghdr>?, _ fla
             unsafe message.pointee.msg_namelen = 0
         }
         unsafe message.pointee.msg_controllen = 0
-        unsafe message.pointee.msg_flags = received.isTruncated ? Int32(MSG_TRUNC.rawValue) : 0
+        unsafe message.pointee.msg_flags = received.isTruncated ? Int32(MSG_TRUNC) : 0
         return received.count
     }
 }

@@ -2,7 +2,7 @@
 // Public functions are documented in the header that declares them.
 // swift-format-ignore-file: AllPublicDeclarationsHaveDocumentation
 
-import CZeroTier
+public import CZeroTier
 import Glibc
 import ZeroTier
 
