@@ -50,3 +50,8 @@ struct Compiler: CustomStringConvertible {
         return try compile(file.path, standard: standard, strict: strict)
     }
 }
+
+/// The text before the final zero.
+func textOf(_ buffer: [CChar]) -> String {
+    String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+}

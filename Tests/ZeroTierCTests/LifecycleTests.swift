@@ -107,7 +107,7 @@ import ZeroTierSockets
         #expect(first.starts(with: [48, 0]))
         #expect(first.suffix(2) == [17, 3])
         let order = [2, 64, 146, 38, 35, 147, 40, 17, 3] as [Int32]
-        #expect(first.filter(order.contains) == order, "\(first)")
+        #expect(first.filter { order.contains($0) } == order, "\(first)")
         recorder.codes.withLock { $0 = [] }
         try library.start(world.settings(recorder))
         #expect(await recorder.wait(for: 2))
@@ -131,10 +131,10 @@ import ZeroTierSockets
         #expect(await recorder.wait(for: 35))
         recorder.codes.withLock { $0 = [] }
         try library.restart()
-        #expect(recorder.all.filter([40, 17, 3].contains) == [40, 17, 3])
+        #expect(recorder.all.filter { [40, 17, 3].contains($0) } == [40, 17, 3])
         #expect(await recorder.wait(for: 35))
         #expect(try #require(library.node).id == id)
-        let told = recorder.all.filter([40, 17, 3, 0, 2, 35].contains)
+        let told = recorder.all.filter { [40, 17, 3, 0, 2, 35].contains($0) }
         #expect(told == [40, 17, 3, 0, 2, 35], "\(told)")
         try library.free()
         await world.root.shutdown()
@@ -163,7 +163,8 @@ import ZeroTierSockets
             try library.stop()
         }
         for _ in 0..<2000 where !done.load(ordering: .acquiring) { try await Task.sleep(for: .milliseconds(10)) }
-        #expect(done.load(ordering: .acquiring), "the call does not return")
+        let isDone = done.load(ordering: .acquiring)
+        #expect(isDone, "the call does not return")
         switch call {
         case "stop": #expect(await recorder.wait(for: 3))
         case "free": #expect(await recorder.wait(for: 49))
