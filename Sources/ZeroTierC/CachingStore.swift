@@ -19,6 +19,8 @@ final class CachingStore: StateStore {
     private let switches: @Sendable () -> CachingSwitches
     private let onWrite: @Sendable (LibraryEvent.StoredObject, [UInt8]) -> Void
     private let lock: DirectoryStore?
+    // Names of identity files that the program was told of in this run.
+    private let told = Mutex<Set<String>>([])
 
     /// `path` nil: everything in memory.
     init(
@@ -71,7 +73,10 @@ final class CachingStore: StateStore {
         } else if !name.contains("/") {
             try memory.write(name, bytes, isSecret: isSecret)
         }
-        if let object = CachingStore.object(name) { onWrite(object, bytes) }
+        if let object = CachingStore.object(name) {
+            if !name.contains("/") { told.withLock { _ = $0.insert(name) } }
+            onWrite(object, bytes)
+        }
     }
 
     func remove(_ name: String) throws(ZeroTierError) {
@@ -110,7 +115,7 @@ final class CachingStore: StateStore {
         for (name, object) in [
             (CachingStore.secretIdentity, LibraryEvent.StoredObject.secretIdentity),
             (CachingStore.publicIdentity, .publicIdentity),
-        ] {
+        ] where !told.withLock({ $0.contains(name) }) {
             if let bytes = try? read(name) { onWrite(object, bytes) }
         }
     }

@@ -15,10 +15,11 @@ extension SharedNodeTests {
         private static let network = NetworkID.adHoc(ports: 1...65535).value
 
         // Directories of nodes that know the test's planet.
-        private func directory(_ world: LifecycleTests.World) throws -> String {
+        private func directory(_ world: LifecycleTests.World, _ identity: String) throws -> String {
             let path = FileManager.default.temporaryDirectory.appendingPathComponent("zt-\(UUID().uuidString)")
             try FileManager.default.createDirectory(at: path, withIntermediateDirectories: true)
             try Data(world.planet).write(to: path.appendingPathComponent("planet"))
+            try Data(identity.utf8).write(to: path.appendingPathComponent("identity.secret"))
             return path.path
         }
 
@@ -49,7 +50,7 @@ extension SharedNodeTests {
 
         @Test func `a stream, a datagram and all kinds of waiting between two nodes`() async throws {
             let world = try LifecycleTests.World()
-            let paths = [try directory(world), try directory(world)]
+            let paths = [try directory(world, TestIdentity.first), try directory(world, TestIdentity.second)]
             defer { for path in paths { try? FileManager.default.removeItem(atPath: path) } }
             #expect(
                 zts_start(

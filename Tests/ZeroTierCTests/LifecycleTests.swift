@@ -8,6 +8,22 @@ import ZeroTierSockets
 
 @testable import ZeroTierC
 
+/// Fixed identities, made for tests alone, so that none waits for key work.
+enum TestIdentity {
+    static let root =
+        "412c79af4f:0:73512da55ea4a54c7b7fafdcf15e2f03ea37a0d71b9827c501af635abd5f9b10a1118b573c77f"
+        + "dc46265f3142e9c7ff0a669f43505e9f33a6b2d8b88fe5392b9:b94c8e0dddcc71e20cc4371890242d3d054233"
+        + "cfbb32d7cdb379260d5e3007474e264cf58433a6be4bcef1ba5d5fd9f77a4d51dd44870fdbe088ff295d22df5c"
+    static let first =
+        "e579b42b36:0:7acd18a7aca2aaca14ce51ab803b8929fcf63760a003ac87eb7ad1e70fb3ad58e535aa14069d2"
+        + "9ac420d60a89a762277107478b42aec317d478294505a4353fb:d449b6af95a6c9f563b425fe9d9ff4c06744af"
+        + "88a71a0f9acc5826aab8e41f6ebaf7169b1ef2f5b5f0a8acf9ab95c142c2ed7cf28b5db5c736f7040a85e080ba"
+    static let second =
+        "166176ae31:0:83300697c08f423609326a70946daaea51b4411ca72d06aad910fbb8e1439760ddeabcc71c440"
+        + "487f6b0dc2dd244f1a177d89f130c578e98edf9239178161e42:b56563563a9dd84b6c177cb65aece183ba7e68"
+        + "be63082d9f19dc722279013160751e65da893b45e0a535d99fff0565d6a85ed1b5b22fdbbb35938a69b5ddeaf9"
+}
+
 /// The C interface's nodes through their lives, with a root in this process.
 @Suite(.serialized) struct LifecycleTests {
     /// What a sink was told, by generation 1's codes.
@@ -61,7 +77,7 @@ import ZeroTierSockets
         let planet: [UInt8]
 
         init() throws {
-            let identity = Identity.generate()
+            let identity = try Identity(text: TestIdentity.root)
             let port = try Node.findFreePort()
             let endpoint = SocketEndpoint(IPAddress("127.0.0.1")!, port: port)
             let planet = try Planet(
@@ -79,6 +95,7 @@ import ZeroTierSockets
         func settings(_ recorder: Recorder) -> RunSettings {
             var settings = RunSettings()
             settings.planet = planet
+            settings.identity = TestIdentity.first
             settings.sink = recorder.sink
             return settings
         }
