@@ -9,10 +9,10 @@ INTEROP_FLAGS ?=
 CYCLES ?= 1000
 
 .DEFAULT_GOAL := help
-.PHONY: help requirements demo test check format interop simulate bench soak sanitize fuzz clean
+.PHONY: help requirements demo test check format interop simulate bench soak sanitize fuzz clean host host_release host_debug list install update patch
 
 help: ## list the commands
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z_-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 requirements: ## look for what the build needs, and install what is missing where that is possible
 	@Tools/requirements
@@ -60,5 +60,24 @@ sanitize: requirements ## the tests of drivers and APIs under AddressSanitizer w
 fuzz: requirements ## libFuzzer on TARGET for SECONDS_EACH seconds (SECONDS=… works too); TARGET=list lists them
 	Fuzz/run $(TARGET) $(or $(filter-out 0,$(SECONDS)),$(SECONDS_EACH))
 
+# The names of the original's make file, for the C library.
+host: host_release host_debug ## the C library for this machine, release and debug: lib/, include/, bin/
+
+host_release: requirements ## the C library, optimised and stripped
+	Tools/build-libzt release
+
+host_debug: requirements ## the C library with debug symbols
+	Tools/build-libzt debug
+
+list: ## the build targets of the C library
+	@echo host host_release host_debug install clean
+
+install: ## installs the C library below PREFIX (/usr/local); build it first
+	Tools/install-libzt $(or $(PREFIX),/usr/local)
+
+# Build scripts of the original call these first; here there is nothing to fetch and nothing to patch.
+update patch:
+	@:
+
 clean: ## remove what was built
-	rm -rf .build .build-*
+	rm -rf .build .build-* lib bin include

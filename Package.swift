@@ -136,7 +136,7 @@ let package = Package(
             swiftSettings: testing),
         .testTarget(
             name: "ZeroTierCTests", dependencies: ["ZeroTierC", "CZeroTier", "ZeroTierSockets", "ZeroTier"],
-            swiftSettings: testing),
+            exclude: ["Layout"], swiftSettings: testing),
         .testTarget(
             name: "SimulationTests", dependencies: ["NetworkSimulator", "ZeroTierWire", "NetPrimitives"],
             swiftSettings: testing),

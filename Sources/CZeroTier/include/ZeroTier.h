@@ -1,4 +1,564 @@
-/* The C interface of the ZeroTier SDK. */
-#ifndef ZEROTIER_H
-#define ZEROTIER_H
+/*
+ * The ZeroTier SDK: virtual networks and Berkeley sockets on them, inside one process. First generation of the
+ * interface (libzt up to 1.3.2). Link with -lzt.
+ *
+ *     zts_start("state", callback, 9994);      the service runs in threads of its own
+ *     ... ZTS_EVENT_NODE_ONLINE ...            the callback is told
+ *     zts_join(0x8056c2e21c000001);
+ *     ... ZTS_EVENT_NETWORK_READY_IP4 ...
+ *     fd = zts_socket(ZTS_AF_INET, ZTS_SOCK_STREAM, 0);
+ *
+ * Every function may be called from any thread, also from the callback. Error codes and constants: ZeroTierConstants.h.
+ * One service per process; several nodes in one process: the zts_instance_* functions at the end.
+ *
+ * Two address layouts. Structures that the library fills for control functions and events (struct zts_*_details) hold
+ * host addresses, struct sockaddr_storage, whose family is the host's. Socket functions write the stack's layout, struct
+ * zts_sockaddr_in and zts_sockaddr_in6, with a length and a family byte, and accept both layouts. Port and address are in
+ * network byte order and at the same offsets in both.
+ */
+#ifndef ZT_SDK_H
+#define ZT_SDK_H
+
+#include <netdb.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/select.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/types.h>
+#ifndef __cplusplus
+#include <stdbool.h>
 #endif
+
+#include "ZeroTierConstants.h"
+
+/* The interface has always used bool; C90 compilers may call that an extension. */
+#if defined(__clang__) && !defined(__cplusplus)
+#pragma clang diagnostic push
+#pragma clang diagnostic ignored "-Wc99-extensions"
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- Addresses and other structures of the stack ------------------------------------------------------------------ */
+
+typedef uint32_t zts_in_addr_t;
+typedef uint16_t zts_in_port_t;
+typedef uint8_t zts_sa_family_t;
+
+struct zts_in_addr {
+    zts_in_addr_t s_addr;
+};
+
+struct zts_in6_addr {
+    union un {
+        uint32_t u32_addr[4];
+        uint8_t u8_addr[16];
+    } un;
+};
+
+struct zts_sockaddr_in {
+    uint8_t sin_len; /* not read by the library */
+    zts_sa_family_t sin_family; /* ZTS_AF_INET */
+    zts_in_port_t sin_port;
+    struct zts_in_addr sin_addr;
+    char sin_zero[SIN_ZERO_LEN];
+};
+
+struct zts_sockaddr_in6 {
+    uint8_t sin6_len; /* not read by the library */
+    zts_sa_family_t sin6_family; /* ZTS_AF_INET6 */
+    zts_in_port_t sin6_port;
+    uint32_t sin6_flowinfo;
+    struct zts_in6_addr sin6_addr;
+    uint32_t sin6_scope_id;
+};
+
+struct zts_sockaddr {
+    uint8_t sa_len;
+    zts_sa_family_t sa_family;
+    char sa_data[14];
+};
+
+struct zts_sockaddr_storage {
+    uint8_t s2_len;
+    zts_sa_family_t ss_family;
+    char s2_data1[2];
+    uint32_t s2_data2[3];
+    uint32_t s2_data3[3];
+};
+
+struct zts_iovec {
+    void *iov_base;
+    size_t iov_len;
+};
+
+/* The message functions take the host's struct msghdr, not this one. */
+struct zts_msghdr {
+    void *msg_name;
+    socklen_t msg_namelen;
+    struct iovec *msg_iov;
+    int msg_iovlen;
+    void *msg_control;
+    socklen_t msg_controllen;
+    int msg_flags;
+};
+
+struct zts_linger {
+    int l_onoff;
+    int l_linger; /* seconds */
+};
+
+struct zts_pollfd {
+    int fd;
+    short events; /* ZTS_POLL* */
+    short revents;
+};
+
+typedef unsigned int zts_nfds_t;
+
+#ifdef FD_SETSIZE
+#define ZTS_FD_SET_BYTES_ ((FD_SETSIZE + 7) / 8)
+#else
+#define ZTS_FD_SET_BYTES_ (1024 / 8)
+#endif
+
+typedef struct zts_fd_set {
+    unsigned char fd_bits[ZTS_FD_SET_BYTES_];
+} zts_fd_set;
+
+/* ---- What events and control functions tell ----------------------------------------------------------------------- */
+
+/** This node. */
+struct zts_node_details {
+    uint64_t address; /* the node ID, 40 bits */
+    uint64_t clock; /* milliseconds since 1970 */
+    bool online;
+    bool portMappingEnabled;
+    bool multipathEnabled;
+    uint16_t primaryPort; /* UDP */
+    uint64_t planetWorldId;
+    uint64_t planetWorldTimestamp; /* milliseconds since 1970 */
+    uint8_t versionMajor; /* of this library */
+    uint8_t versionMinor;
+    uint8_t versionRev;
+};
+
+/** What the callback is given. The library owns it and everything it points to; both end when the callback returns. */
+struct zts_callback_msg {
+    int eventCode;
+    /* At most one of these is not NULL: see the list of events. */
+    struct zts_node_details *node;
+    struct zts_network_details *network;
+    struct zts_netif_details *netif;
+    struct zts_virtual_network_route *route;
+    struct zts_physical_path *path;
+    struct zts_peer_details *peer;
+    struct zts_addr_details *addr;
+};
+
+/** An address of this node on a network. */
+struct zts_addr_details {
+    uint64_t nwid;
+    struct sockaddr_storage addr;
+};
+
+/** The virtual interface of a network. */
+struct zts_netif_details {
+    uint64_t nwid;
+    uint64_t mac; /* low 48 bits, printed from the most significant byte */
+    int mtu;
+};
+
+/** A route of a network. */
+struct zts_virtual_network_route {
+    struct sockaddr_storage target; /* the prefix length is in the port, network byte order */
+    struct sockaddr_storage via; /* family 0: no gateway */
+    uint16_t flags;
+    uint16_t metric;
+};
+
+/** A joined network. */
+struct zts_network_details {
+    uint64_t nwid;
+    int mtu;
+    short num_addresses;
+    struct sockaddr_storage addr[ZTS_MAX_ASSIGNED_ADDRESSES]; /* prefix length in the port */
+    unsigned int num_routes;
+    struct zts_virtual_network_route routes[ZTS_MAX_NETWORK_ROUTES];
+};
+
+/** A path to a peer over the physical network. */
+struct zts_physical_path {
+    struct sockaddr_storage address;
+    uint64_t lastSend; /* milliseconds since 1970, 0 for never */
+    uint64_t lastReceive;
+    uint64_t trustedPathId;
+    int expired;
+    int preferred;
+};
+
+enum zts_peer_role {
+    ZTS_PEER_ROLE_LEAF = 0, /* an ordinary node */
+    ZTS_PEER_ROLE_MOON = 1, /* a root of a moon */
+    ZTS_PEER_ROLE_PLANET = 2 /* a root of the planet */
+};
+
+/** A peer. */
+struct zts_peer_details {
+    uint64_t address; /* its node ID */
+    int versionMajor; /* -1 if unknown */
+    int versionMinor;
+    int versionRev;
+    int latency; /* milliseconds, -1 if unknown */
+    enum zts_peer_role role;
+    unsigned int pathCount;
+    struct zts_physical_path paths[ZT_MAX_PEER_NETWORK_PATHS];
+};
+
+struct zts_peer_list {
+    struct zts_peer_details *peers;
+    unsigned long peerCount;
+};
+
+/* ---- Service ------------------------------------------------------------------------------------------------------ */
+
+/** Whether networks are remembered in the directory and rejoined at the next start. On unless switched off. */
+ZT_SOCKET_API void ZTCALL zts_set_network_caching(bool enabled);
+
+/** Whether peers' paths are remembered in the directory. On unless switched off. */
+ZT_SOCKET_API void ZTCALL zts_set_peer_caching(bool enabled);
+
+/**
+ * Starts the service and returns at once; the callback is told how far it comes, beginning with ZTS_EVENT_NODE_UP.
+ * @param path directory of the identity and of what is remembered; made if there is none
+ * @param userCallbackFunc called with one event at a time, in order, on a thread of the library; should return soon
+ * @param port UDP port, 0 for any
+ * @return ZTS_ERR_OK; ZTS_ERR_INVALID_OP if the service runs or zts_free() was called; ZTS_ERR_INVALID_ARG
+ */
+ZT_SOCKET_API int ZTCALL zts_start(
+    const char *path, void (*userCallbackFunc)(struct zts_callback_msg *), int port);
+
+/**
+ * Stops the service and returns at once; ZTS_EVENT_NODE_DOWN is the last event. Sockets stay allocated, but calls fail
+ * until the next start. @return ZTS_ERR_OK, or ZTS_ERR_SERVICE if the service does not run
+ */
+ZT_SOCKET_API int ZTCALL zts_stop(void);
+
+/**
+ * Stops the service, waits for its end and starts it again with the same arguments and networks.
+ * @return as zts_start(), or ZTS_ERR_SERVICE if the service does not run
+ */
+ZT_SOCKET_API int ZTCALL zts_restart(void);
+
+/**
+ * Stops everything for the rest of the process, waits for it and releases all sockets, threads and memory.
+ * @return ZTS_ERR_OK, or ZTS_ERR_INVALID_OP the second time
+ */
+ZT_SOCKET_API int ZTCALL zts_free(void);
+
+/** 1 between a start and the following stop, otherwise 0. */
+ZT_SOCKET_API int ZTCALL zts_core_running(void);
+
+/**
+ * The directory given to zts_start().
+ * @param len in: room in homePath; out: length without the final 0, or the room needed if it was too small
+ * @return ZTS_ERR_OK, ZTS_ERR_INVALID_ARG, ZTS_ERR_SERVICE before the first start
+ */
+ZT_SOCKET_API int ZTCALL zts_get_path(char *homePath, size_t *len);
+
+/** The node ID; (uint64_t)ZTS_ERR_SERVICE before the identity is loaded. */
+ZT_SOCKET_API uint64_t ZTCALL zts_get_node_id(void);
+
+/* ---- Networks -----------------------------------------------------------------------------------------------------
+ * Joining, leaving and counting need the node online, the rest needs it running; else ZTS_ERR_SERVICE. */
+
+/** Joins a network; the callback is told how far it comes. Joining again is no error. */
+ZT_SOCKET_API int ZTCALL zts_join(const uint64_t nwid);
+
+/** Leaves a network. Leaving one that was not joined is no error. */
+ZT_SOCKET_API int ZTCALL zts_leave(const uint64_t nwid);
+
+/** Leaves all networks. */
+ZT_SOCKET_API int ZTCALL zts_leave_all(void);
+
+/** How many networks are joined. */
+ZT_SOCKET_API int ZTCALL zts_get_num_joined_networks(void);
+
+/** Describes a network; ZTS_ERR_NO_RESULT if it was not joined. */
+ZT_SOCKET_API int ZTCALL zts_get_network_details(uint64_t nwid, struct zts_network_details *nd);
+
+/** Describes all networks. @param num in: room in nds; out: how many were written */
+ZT_SOCKET_API int ZTCALL zts_get_all_network_details(struct zts_network_details *nds, int *num);
+
+/** 1 if this node has an address on the network, else 0. */
+ZT_SOCKET_API int ZTCALL zts_has_address(const uint64_t nwid);
+
+/** How many addresses this node has on the network. */
+ZT_SOCKET_API int ZTCALL zts_get_num_assigned_addresses(const uint64_t nwid);
+
+/** One of the addresses, host layout. @param addrlen in: room; out: size of the address */
+ZT_SOCKET_API int ZTCALL zts_get_address_at_index(
+    const uint64_t nwid, const int index, struct sockaddr *addr, socklen_t *addrlen);
+
+/** The first address of a family, host layout; ZTS_ERR_NO_RESULT if there is none. */
+ZT_SOCKET_API int ZTCALL zts_get_address(
+    const uint64_t nwid, struct sockaddr_storage *addr, const int address_family);
+
+/** The 6PLANE address that a node has on a network, by calculation. */
+ZT_SOCKET_API int ZTCALL zts_get_6plane_addr(
+    struct sockaddr_storage *addr, const uint64_t nwid, const uint64_t nodeId);
+
+/** The RFC 4193 address that a node has on a network, by calculation. */
+ZT_SOCKET_API int ZTCALL zts_get_rfc4193_addr(
+    struct sockaddr_storage *addr, const uint64_t nwid, const uint64_t nodeId);
+
+/** The ID of the ad-hoc network that needs no controller and lets these ports through. */
+ZT_SOCKET_API uint64_t ZTCALL zts_generate_adhoc_nwid_from_range(
+    uint16_t startPortOfRange, uint16_t endPortOfRange);
+
+/* ---- Roots and peers ---------------------------------------------------------------------------------------------- */
+
+/** Adds the roots of a moon, asked for at the root moonSeed. */
+ZT_SOCKET_API int ZTCALL zts_orbit(uint64_t moonWorldId, uint64_t moonSeed);
+
+/** Drops the roots of a moon. */
+ZT_SOCKET_API int ZTCALL zts_deorbit(uint64_t moonWorldId);
+
+/** How many peers are known. */
+ZT_SOCKET_API int ZTCALL zts_get_peer_count(void);
+
+/**
+ * Describes all peers. @param num in: room in pds; out: how many were written
+ * @return ZTS_ERR_INVALID_ARG, with num unchanged, if there is not room for all
+ */
+ZT_SOCKET_API int ZTCALL zts_get_peers(struct zts_peer_details *pds, int *num);
+
+/** Describes a peer; ZTS_ERR_NO_RESULT if it is unknown. */
+ZT_SOCKET_API int ZTCALL zts_get_peer(struct zts_peer_details *pd, uint64_t peerId);
+
+/* ---- Status and statistics ---------------------------------------------------------------------------------------- */
+
+/** ZTS_EVENT_NODE_ONLINE or ZTS_EVENT_NODE_OFFLINE; at any time. */
+ZT_SOCKET_API int ZTCALL zts_get_node_status(void);
+
+/** The event code (ZTS_EVENT_NETWORK_*) that describes the network's state; ZTS_ERR_NO_RESULT if it was not joined. */
+ZT_SOCKET_API int ZTCALL zts_get_network_status(uint64_t nwid);
+
+/** ZTS_EVENT_PEER_P2P, ZTS_EVENT_PEER_RELAY or ZTS_EVENT_PEER_UNREACHABLE. */
+ZT_SOCKET_API int ZTCALL zts_get_peer_status(uint64_t peerId);
+
+struct zts_stats;
+
+#ifndef LWIP_STATS
+/** Counters of a protocol. They wrap around. */
+struct zts_stats_proto {
+    uint32_t xmit; /* sent */
+    uint32_t recv; /* received */
+    uint32_t fw; /* forwarded */
+    uint32_t drop; /* dropped */
+    uint32_t chkerr; /* with a wrong checksum */
+    uint32_t lenerr; /* with a wrong length */
+    uint32_t memerr; /* for which there was no room */
+    uint32_t rterr; /* for which there was no route */
+    uint32_t proterr; /* malformed */
+    uint32_t opterr; /* with malformed options */
+    uint32_t err; /* other errors */
+    uint32_t cachehit;
+};
+
+/** Group membership counters. Always 0: the stack does not count these. */
+struct zts_stats_igmp {
+    uint32_t xmit;
+    uint32_t recv;
+    uint32_t drop;
+    uint32_t chkerr;
+    uint32_t lenerr;
+    uint32_t memerr;
+    uint32_t proterr;
+    uint32_t rx_v1;
+    uint32_t rx_group;
+    uint32_t rx_general;
+    uint32_t rx_report;
+    uint32_t tx_join;
+    uint32_t tx_leave;
+    uint32_t tx_report;
+};
+
+struct zts_stats_syselem {
+    uint32_t used;
+    uint32_t max;
+    uint32_t err;
+};
+
+/** Always 0: the stack has nothing of the kind. */
+struct zts_stats_sys {
+    struct zts_stats_syselem sem;
+    struct zts_stats_syselem mutex;
+    struct zts_stats_syselem mbox;
+};
+
+/** All counters. */
+struct zts_stats {
+    struct zts_stats_proto link;
+    struct zts_stats_proto etharp;
+    struct zts_stats_proto ip_frag;
+    struct zts_stats_proto ip;
+    struct zts_stats_proto icmp;
+    struct zts_stats_igmp igmp;
+    struct zts_stats_proto udp;
+    struct zts_stats_proto tcp;
+    struct zts_stats_sys sys;
+    struct zts_stats_proto ip6;
+    struct zts_stats_proto icmp6;
+    struct zts_stats_proto ip6_frag;
+    struct zts_stats_igmp mld6;
+    struct zts_stats_proto nd6;
+};
+#endif /* LWIP_STATS */
+
+/** All counters. Available in every build. */
+ZT_SOCKET_API int ZTCALL zts_get_all_stats(struct zts_stats *statsDest);
+
+/** The counters of one protocol. @param protocolType ZTS_STATS_PROTOCOL_* @param protoStatsDest a struct zts_stats_proto */
+ZT_SOCKET_API int ZTCALL zts_get_protocol_stats(int protocolType, void *protoStatsDest);
+
+/** 1 if the service runs and the node is online, else 0. */
+ZT_SOCKET_API int ZTCALL _zts_can_perform_service_operation(void);
+
+/* ---- Sockets ------------------------------------------------------------------------------------------------------
+ * As in BSD. Descriptors are small numbers of the library's own, 0 included, not the host's. Functions return
+ * ZTS_ERR (-1) and set zts_errno, or ZTS_ERR_INVALID_ARG for NULL pointers and impossible lengths, or ZTS_ERR_SERVICE
+ * while the service does not run. addr may be a struct zts_sockaddr_in or zts_sockaddr_in6, cast. */
+
+ZT_SOCKET_API int ZTCALL zts_socket(int socket_family, int socket_type, int protocol);
+
+/** Connects; blocks until the peer answers, unless the socket is non-blocking (ZTS_EINPROGRESS). The way to the peer may
+ * still be in the making: it is good practice to try again, with a new socket. */
+ZT_SOCKET_API int ZTCALL zts_connect(int fd, const struct sockaddr *addr, socklen_t addrlen);
+
+ZT_SOCKET_API int ZTCALL zts_bind(int fd, const struct sockaddr *addr, socklen_t addrlen);
+ZT_SOCKET_API int ZTCALL zts_listen(int fd, int backlog);
+ZT_SOCKET_API int ZTCALL zts_accept(int fd, struct sockaddr *addr, socklen_t *addrlen);
+
+/** As zts_accept(). @param flags ZTS_O_NONBLOCK or the host's SOCK_NONBLOCK makes the new socket non-blocking */
+ZT_SOCKET_API int ZTCALL zts_accept4(int fd, struct sockaddr *addr, socklen_t *addrlen, int flags);
+
+ZT_SOCKET_API int ZTCALL zts_setsockopt(int fd, int level, int optname, const void *optval, socklen_t optlen);
+ZT_SOCKET_API int ZTCALL zts_getsockopt(int fd, int level, int optname, void *optval, socklen_t *optlen);
+ZT_SOCKET_API int ZTCALL zts_getsockname(int fd, struct sockaddr *addr, socklen_t *addrlen);
+ZT_SOCKET_API int ZTCALL zts_getpeername(int fd, struct sockaddr *addr, socklen_t *addrlen);
+
+/** The name set by zts_sethostname(); at first, the node ID in hexadecimal. */
+ZT_SOCKET_API int ZTCALL zts_gethostname(char *name, size_t len);
+ZT_SOCKET_API int ZTCALL zts_sethostname(const char *name, size_t len);
+
+/** Looks a name up at the name servers, over the virtual networks. The result belongs to the calling thread until its
+ * next call. NULL if there is none. */
+ZT_SOCKET_API struct hostent *ZTCALL zts_gethostbyname(const char *name);
+
+/** Closes a socket. Works also while the service does not run. */
+ZT_SOCKET_API int ZTCALL zts_close(int fd);
+
+/** Waits for descriptors below 1024; for more, use zts_poll(). */
+ZT_SOCKET_API int ZTCALL zts_select(
+    int nfds, fd_set *readfds, fd_set *writefds, fd_set *exceptfds, struct timeval *timeout);
+
+/** ZTS_F_GETFL and ZTS_F_SETFL with ZTS_O_NONBLOCK or the host's O_NONBLOCK. */
+ZT_SOCKET_API int ZTCALL zts_fcntl(int fd, int cmd, int flags);
+
+/** ZTS_FIONREAD and ZTS_FIONBIO, or the host's. */
+ZT_SOCKET_API int ZTCALL zts_ioctl(int fd, unsigned long request, void *argp);
+
+ZT_SOCKET_API ssize_t ZTCALL zts_send(int fd, const void *buf, size_t len, int flags);
+ZT_SOCKET_API ssize_t ZTCALL zts_sendto(
+    int fd, const void *buf, size_t len, int flags, const struct sockaddr *addr, socklen_t addrlen);
+ZT_SOCKET_API ssize_t ZTCALL zts_sendmsg(int fd, const struct msghdr *msg, int flags);
+ZT_SOCKET_API ssize_t ZTCALL zts_recv(int fd, void *buf, size_t len, int flags);
+ZT_SOCKET_API ssize_t ZTCALL zts_recvfrom(
+    int fd, void *buf, size_t len, int flags, struct sockaddr *addr, socklen_t *addrlen);
+ZT_SOCKET_API ssize_t ZTCALL zts_recvmsg(int fd, struct msghdr *msg, int flags);
+ZT_SOCKET_API int ZTCALL zts_read(int fd, void *buf, size_t len);
+ZT_SOCKET_API int ZTCALL zts_write(int fd, const void *buf, size_t len);
+
+/** As zts_read(), into buf + offset. */
+ZT_SOCKET_API int ZTCALL zts_read_offset(int fd, void *buf, size_t offset, size_t len);
+
+ZT_SOCKET_API int ZTCALL zts_shutdown(int fd, int how);
+
+/** Waits for descriptors. @param timeout milliseconds, negative for ever @return how many are ready */
+ZT_SOCKET_API int ZTCALL zts_poll(struct zts_pollfd *fds, zts_nfds_t nfds, int timeout);
+
+/** Adds a name server, asked over the virtual networks. At most 8. */
+ZT_SOCKET_API int ZTCALL zts_add_dns_nameserver(struct sockaddr *addr);
+/** Removes a name server; ZTS_ERR_NO_RESULT if it is none. */
+ZT_SOCKET_API int ZTCALL zts_del_dns_nameserver(struct sockaddr *addr);
+
+/* ---- Network controller -------------------------------------------------------------------------------------------
+ * JSON as in the controller of ZeroTier One. Buffers: len is the room on the way in and the length on the way out.
+ * Where the library has no controller, all of these return ZTS_ERR_SERVICE (after ZTS_ERR_INVALID_ARG). */
+
+ZT_SOCKET_API int ZTCALL zts_controller_enable(bool enabled);
+ZT_SOCKET_API int ZTCALL zts_controller_network_create(uint64_t *nwid, const char *json);
+ZT_SOCKET_API int ZTCALL zts_controller_network_delete(uint64_t nwid);
+ZT_SOCKET_API int ZTCALL zts_controller_network_list(char *buf, size_t *len);
+ZT_SOCKET_API int ZTCALL zts_controller_network_get(uint64_t nwid, char *buf, size_t *len);
+ZT_SOCKET_API int ZTCALL zts_controller_network_set(uint64_t nwid, const char *json);
+ZT_SOCKET_API int ZTCALL zts_controller_member_list(uint64_t nwid, char *buf, size_t *len);
+ZT_SOCKET_API int ZTCALL zts_controller_member_get(uint64_t nwid, uint64_t nodeId, char *buf, size_t *len);
+ZT_SOCKET_API int ZTCALL zts_controller_member_set(uint64_t nwid, uint64_t nodeId, const char *json);
+ZT_SOCKET_API int ZTCALL zts_controller_member_authorize(uint64_t nwid, uint64_t nodeId, bool authorized);
+ZT_SOCKET_API int ZTCALL zts_controller_member_delete(uint64_t nwid, uint64_t nodeId);
+
+/* ---- Additions of this library -------------------------------------------------------------------------------------- */
+
+/** Names a return code or, if positive, an error number (zts_errno). Never NULL. */
+ZT_SOCKET_API const char *ZTCALL zts_strerror(int code);
+
+/** Why the last control call of this thread failed, or the event being handled happened; "" if there is nothing to say.
+ * Valid until this thread's next call. */
+ZT_SOCKET_API const char *ZTCALL zts_last_error_message(void);
+
+/** A host descriptor that becomes readable whenever the callback was called, for programs around poll() or select().
+ * Read 8 bytes from it. The library closes it in zts_free(). */
+ZT_SOCKET_API int ZTCALL zts_get_event_fd(void);
+
+/* Several nodes in one process. Each has an identity, directory, port and networks of its own, and an instance number
+ * from 1 up; return codes are those above, with ZTS_ERR_INVALID_ARG for a number that names no instance. Sockets made on
+ * an instance work with every zts_* socket function. The node of zts_start() is none of them. */
+
+/** Called as the callback of zts_start(), with the instance and the pointer given to zts_instance_start(). */
+typedef void (*zts_instance_callback)(int instance, struct zts_callback_msg *msg, void *context);
+
+/** Starts a node. @param path its directory; NULL: everything in memory @param callback may be NULL
+ * @return the instance, or a return code */
+ZT_SOCKET_API int ZTCALL zts_instance_start(
+    const char *path, zts_instance_callback callback, void *context, int port);
+/** Stops a node for good, waits for its end and releases the number and its sockets. */
+ZT_SOCKET_API int ZTCALL zts_instance_free(int instance);
+/** 1 if a root answers, else 0. */
+ZT_SOCKET_API int ZTCALL zts_instance_is_online(int instance);
+ZT_SOCKET_API uint64_t ZTCALL zts_instance_get_node_id(int instance);
+/** Online is not required. */
+ZT_SOCKET_API int ZTCALL zts_instance_join(int instance, uint64_t nwid);
+ZT_SOCKET_API int ZTCALL zts_instance_leave(int instance, uint64_t nwid);
+/** As zts_get_network_status(). */
+ZT_SOCKET_API int ZTCALL zts_instance_get_network_status(int instance, uint64_t nwid);
+/** As zts_get_address(). */
+ZT_SOCKET_API int ZTCALL zts_instance_get_address(
+    int instance, uint64_t nwid, struct sockaddr_storage *addr, int address_family);
+/** As zts_socket(), on that node. */
+ZT_SOCKET_API int ZTCALL zts_instance_socket(int instance, int socket_family, int socket_type, int protocol);
+
+#ifdef __cplusplus
+}
+#endif
+
+#if defined(__clang__) && !defined(__cplusplus)
+#pragma clang diagnostic pop
+#endif
+
+#endif /* ZT_SDK_H */

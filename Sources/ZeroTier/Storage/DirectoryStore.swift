@@ -27,7 +27,7 @@ public final class DirectoryStore: StateStore {
     }
 
     /// Lets another node have the directory.
-    func unlock() { lock.withLock { $0 = nil } }
+    package func unlock() { lock.withLock { $0 = nil } }
 
     /// The bytes of a file; nil if there is none.
     public func read(_ name: String) throws(ZeroTierError) -> [UInt8]? {

@@ -1,0 +1,131 @@
+// A store that leaves out what the program does not want to be remembered, and tells what is written.
+
+import Synchronization
+import ZeroTier
+
+/// Which kinds of state are kept.
+struct CachingSwitches: Sendable {
+    var networks = true
+    var peers = true
+    var roots = true
+    var identity = true
+}
+
+/// The directory or memory of the library's node.
+final class CachingStore: StateStore {
+    private let base: any StateStore
+    // What is not kept in the directory lives here for the run.
+    private let memory = MemoryStore()
+    private let switches: @Sendable () -> CachingSwitches
+    private let onWrite: @Sendable (LibraryEvent.StoredObject, [UInt8]) -> Void
+    private let lock: DirectoryStore?
+    // Names of identity files that the program was told of in this run.
+    private let told = Mutex<Set<String>>([])
+
+    /// `path` nil: everything in memory.
+    init(
+        path: String?, identity: String?, switches: @escaping @Sendable () -> CachingSwitches,
+        onWrite: @escaping @Sendable (LibraryEvent.StoredObject, [UInt8]) -> Void
+    ) throws(ZeroTierError) {
+        if let path {
+            let directory = try DirectoryStore(path: path)
+            lock = directory
+            base = directory
+        } else {
+            lock = nil
+            base = MemoryStore()
+        }
+        self.switches = switches
+        self.onWrite = onWrite
+        if let identity {
+            // Given by the program: it goes before what the directory has, and is not written there.
+            try memory.write(CachingStore.secretIdentity, Array(identity.utf8), isSecret: true)
+        }
+    }
+
+    private static let secretIdentity = "identity.secret"
+    private static let publicIdentity = "identity.public"
+    private static let token = "authtoken.secret"
+
+    /// Lets another node have the directory.
+    func unlock() { lock?.unlock() }
+
+    private func isKept(_ name: String) -> Bool {
+        let switches = switches()
+        switch name.split(separator: "/").first {
+        case "networks.d": return switches.networks
+        case "peers.d": return switches.peers
+        case "planet", "moons.d": return switches.roots
+        case "identity.secret", "identity.public": return switches.identity
+        default: return true
+        }
+    }
+
+    func read(_ name: String) throws(ZeroTierError) -> [UInt8]? {
+        if let bytes = try memory.read(name) { return bytes }
+        return isKept(name) ? try base.read(name) : nil
+    }
+
+    func write(_ name: String, _ bytes: [UInt8], isSecret: Bool) throws(ZeroTierError) {
+        let isOverridden = try memory.read(name) != nil
+        if isKept(name), !isOverridden {
+            try base.write(name, bytes, isSecret: isSecret)
+        } else if !name.contains("/") {
+            try memory.write(name, bytes, isSecret: isSecret)
+        }
+        if let object = CachingStore.object(name) {
+            if !name.contains("/") { told.withLock { _ = $0.insert(name) } }
+            onWrite(object, bytes)
+        }
+    }
+
+    func remove(_ name: String) throws(ZeroTierError) {
+        try memory.remove(name)
+        if isKept(name) { try base.remove(name) }
+    }
+
+    func list(_ folder: String) throws(ZeroTierError) -> [String] { isKept(folder) ? try base.list(folder) : [] }
+
+    func location(of name: String) -> String { base.location(of: name) }
+
+    private static func object(_ name: String) -> LibraryEvent.StoredObject? {
+        switch name.split(separator: "/").first {
+        case "identity.secret": .secretIdentity
+        case "identity.public": .publicIdentity
+        case "planet": .planet
+        case "peers.d": .peer
+        case "networks.d": .network
+        default: nil
+        }
+    }
+
+    /// The identity belongs to another node too: keeps a copy under a name that nobody reads, and lets go of it.
+    func setIdentityAside() throws(ZeroTierError) {
+        if let secret = try read(CachingStore.secretIdentity) {
+            try base.write("\(CachingStore.secretIdentity).saved_after_collision", secret, isSecret: true)
+        }
+        for name in [CachingStore.secretIdentity, CachingStore.publicIdentity] {
+            try memory.remove(name)
+            try base.remove(name)
+        }
+    }
+
+    /// Tells of the identity there is, for programs that keep it themselves.
+    func announceIdentity() {
+        for (name, object) in [
+            (CachingStore.secretIdentity, LibraryEvent.StoredObject.secretIdentity),
+            (CachingStore.publicIdentity, .publicIdentity),
+        ] where !told.withLock({ $0.contains(name) }) {
+            if let bytes = try? read(name) { onWrite(object, bytes) }
+        }
+    }
+
+    /// The file that programs around the original expect: 24 random characters, made once.
+    func makeToken() throws(ZeroTierError) {
+        guard lock != nil, try base.read(CachingStore.token) == nil else { return }
+        let characters = Array("abcdefghijklmnopqrstuvwxyz0123456789".utf8)
+        var generator = SystemRandomNumberGenerator()
+        let token = (0..<24).map { _ in characters[Int(generator.next(upperBound: UInt(characters.count)))] }
+        try base.write(CachingStore.token, token, isSecret: true)
+    }
+}

@@ -1,0 +1,116 @@
+// The queue between the library and the program's callback, and the one thread that calls it.
+
+import CZeroTier
+import Glibc
+import Synchronization
+
+/// Delivers events one at a time, in order. Bounded: what repeats is dropped when the program is too slow, what tells of
+/// the node's life never is.
+final class EventQueue: Sendable {
+    private struct State: Sendable {
+        var queue: [(event: LibraryEvent, sink: EventSink)] = []
+        var isDelivering = false
+        var isFinished = false
+        var thread: LibraryThread?
+        var dropped: UInt64 = 0
+    }
+
+    private let state = Guarded(State())
+    // eventfd that is readable after each delivery; -1 while nobody asked for it.
+    private let descriptor = Guarded<Int32>(-1)
+
+    static let capacity = 1024
+
+    /// Events that the program missed because its callback did not return in time.
+    var dropped: UInt64 { state.withLock { $0.dropped } }
+
+    /// Makes sure that there is a thread. The system's error number if there cannot be one.
+    func start() -> Int32? {
+        state.withLock { state -> Int32? in
+            guard state.thread == nil, !state.isFinished else { return nil }
+            do throws(LibraryThread.Failure) {
+                state.thread = try LibraryThread { [self] in run() }
+                return nil
+            } catch {
+                return error.number
+            }
+        }
+    }
+
+    func post(_ event: LibraryEvent, to sink: EventSink?) {
+        guard let sink else { return }
+        if case .store = event, !sink.wantsStores { return }
+        state.withLock { state in
+            guard !state.isFinished else { return }
+            if state.queue.count >= EventQueue.capacity { makeRoom(&state) }
+            state.queue.append((event, sink))
+        }
+    }
+
+    // Drops the oldest of the events that are missed least. Those of rank 0 are as many as calls of the program.
+    private func makeRoom(_ state: inout State) {
+        guard let worst = state.queue.map(\.event.rank).max(), worst > 0,
+            let index = state.queue.firstIndex(where: { $0.event.rank == worst })
+        else { return }
+        state.queue.remove(at: index)
+        state.dropped &+= 1
+    }
+
+    /// Whether the calling thread is the one that runs the callback.
+    var isOnThread: Bool { state.withLock { $0.thread?.isCurrent ?? false } }
+
+    /// No event is taken any more; those there are will be delivered. Waits for that, except in the callback itself.
+    func finish() {
+        let thread = state.withLock { state -> LibraryThread? in
+            state.isFinished = true
+            defer { state.thread = nil }
+            return state.thread
+        }
+        guard let thread else { return closeDescriptor() }
+        if thread.isCurrent {
+            thread.detach()
+        } else {
+            thread.join()
+        }
+    }
+
+    private func run() {
+        while true {
+            let next = state.wait { state -> (event: LibraryEvent, sink: EventSink)?? in
+                if state.queue.isEmpty { return state.isFinished ? .some(nil) : nil }
+                return .some(state.queue.removeFirst())
+            }
+            guard let next, let (event, sink) = next else { break }
+            sink.deliver(event)
+            signal()
+        }
+        closeDescriptor()
+    }
+
+    // MARK: For event loops
+
+    /// The eventfd, made on the first call; nil if the system gives none.
+    func eventDescriptor() -> Int32? {
+        let number = descriptor.withLock { number in
+            if number < 0 { number = czerotier_event_descriptor() }
+            return number
+        }
+        return number >= 0 ? number : nil
+    }
+
+    private func signal() {
+        descriptor.withLock { number in
+            guard number >= 0 else { return }
+            var one: UInt64 = 1
+            // Sound: eight bytes of a local.
+            _ = unsafe write(number, &one, 8)
+        }
+    }
+
+    private func closeDescriptor() {
+        descriptor.withLock { number in
+            if number >= 0 { _ = close(number) }
+            number = -1
+        }
+    }
+}

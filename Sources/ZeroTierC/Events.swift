@@ -1,0 +1,144 @@
+// Events in the form of generation 1: `struct zts_callback_msg`.
+
+import CZeroTier
+import NetPrimitives
+import ZeroTier
+
+/// The callback of `zts_start`.
+typealias Callback1 = @convention(c) (UnsafeMutablePointer<zts_callback_msg>?) -> Void
+
+extension EventSink {
+    /// Tells a callback of generation 1.
+    static func generation1(_ callback: @escaping (UnsafeMutablePointer<zts_callback_msg>) -> Void) -> EventSink {
+        EventSink { event in
+            guard let code = event.generation1 else { return }
+            LastMessage.set(event.explanation)
+            unsafe withZeroed(zts_callback_msg.self) { message in
+                unsafe message.pointee.eventCode = code
+                unsafe event.fill(message, then: callback)
+            }
+        }
+    }
+}
+
+extension LibraryEvent {
+    /// What `zts_last_error_message` says in the callback.
+    var explanation: String {
+        if case .node(.unrecoverable(let text), _) = self { return text }
+        return ""
+    }
+
+    /// The code in ZeroTierConstants.h; nil for what this generation does not know.
+    var generation1: Int32? {
+        switch self {
+        case .stackUp: 48
+        case .stackDown: 49
+        case .node(let change, _):
+            switch change {
+            case .up: 0
+            case .offline: 1
+            case .online: 2
+            case .down: 3
+            case .identityCollision: 4
+            case .unrecoverable: 16
+            case .normalTermination: 17
+            }
+        case .network(let change, _): change.generation1
+        case .interface(let change, _):
+            switch change {
+            case .up: 64
+            case .down: 65
+            case .removed: 66
+            case .linkUp: 67
+            case .linkDown: 68
+            }
+        case .peer(let change, _):
+            switch change {
+            case .direct: 96
+            case .relayed: 97
+            case .unreachable: 98
+            }
+        case .path(let change, _, _):
+            switch change {
+            case .discovered: 112
+            case .alive: 113
+            case .dead: 114
+            }
+        case .route(let isAdded, _, _): isAdded ? 128 : 129
+        case .address(let isAdded, _, let prefix):
+            prefix.address.isIPv4 ? (isAdded ? 144 : 145) : (isAdded ? 146 : 147)
+        case .store: nil
+        }
+    }
+
+    // Fills the one member that belongs to the event and calls.
+    fileprivate func fill(
+        _ message: UnsafeMutablePointer<zts_callback_msg>,
+        then callback: (UnsafeMutablePointer<zts_callback_msg>) -> Void
+    ) {
+        switch self {
+        case .stackUp, .stackDown, .store: unsafe callback(message)
+        case .node(_, let info):
+            unsafe withZeroed(zts_node_details.self) { details in
+                unsafe Details.fill(details, info)
+                unsafe message.pointee.node = details
+                unsafe callback(message)
+            }
+        case .network(_, let network):
+            unsafe withZeroed(zts_network_details.self) { details in
+                unsafe Details.fill(details, network)
+                unsafe message.pointee.network = details
+                unsafe callback(message)
+            }
+        case .interface(_, let network):
+            unsafe withZeroed(zts_netif_details.self) { details in
+                unsafe Details.fill(details, network)
+                unsafe message.pointee.netif = details
+                unsafe callback(message)
+            }
+        case .peer(_, let peer):
+            unsafe withZeroed(zts_peer_details.self) { details in
+                unsafe Details.fill(details, peer)
+                unsafe message.pointee.peer = details
+                unsafe callback(message)
+            }
+        case .path(_, let path, let peer):
+            unsafe withZeroed(zts_physical_path.self) { details in
+                unsafe Details.fill(details, path, peer.unixMilliseconds)
+                unsafe message.pointee.path = details
+                unsafe callback(message)
+            }
+        case .route(_, let route, let attributes):
+            unsafe withZeroed(zts_virtual_network_route.self) { details in
+                unsafe Details.fill(details, route, attributes)
+                unsafe message.pointee.route = details
+                unsafe callback(message)
+            }
+        case .address(_, let network, let prefix):
+            unsafe withZeroed(zts_addr_details.self) { details in
+                unsafe details.pointee.nwid = network.value
+                unsafe AddressMemory.writeHost(prefix.address, to: elements(details, \.addr, as: UInt8.self))
+                unsafe message.pointee.addr = details
+                unsafe callback(message)
+            }
+        }
+    }
+}
+
+extension LibraryEvent.NetworkChange {
+    /// The code in ZeroTierConstants.h; nil for what this generation does not know.
+    var generation1: Int32? {
+        switch self {
+        case .notFound: 32
+        case .clientTooOld: 33
+        case .requestingConfiguration: 34
+        case .ok: 35
+        case .accessDenied: 36
+        case .readyIPv4: 37
+        case .readyIPv6: 38
+        case .readyBoth: 39
+        case .down: 40
+        case .updated: nil
+        }
+    }
+}

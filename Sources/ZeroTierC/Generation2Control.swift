@@ -1,0 +1,258 @@
+// Generation 2: settings before the start, and the node. Read first: ZeroTierSockets.h.
+// Public functions are documented in the header that declares them.
+// swift-format-ignore-file: AllPublicDeclarationsHaveDocumentation
+
+import CZeroTier
+import Glibc
+import NetPrimitives
+import Synchronization
+import ZeroTier
+
+private let library = LibraryNode.shared
+
+/// What the `zts_init_*` functions said so far.
+private let pending = Mutex(RunSettings())
+
+/// Texts of identities have buffers of this size.
+private let identityRoom = Int(ZTS_ID_STR_BUF_LEN)
+
+private func second(_ body: () throws(CallFailure) -> Int32) -> Int32 { Generation.second.result(body) }
+
+private func second(_ body: () throws(CallFailure) -> Void) -> Int32 { Generation.second.outcome(body) }
+
+// Settings cannot be changed while the node runs.
+private func configure(_ change: (inout RunSettings) throws(CallFailure) -> Void) -> Int32 {
+    second { () throws(CallFailure) -> Void in
+        if library.isBusy { throw .because(.service, "the node runs") }
+        let failure = pending.withLock { settings -> CallFailure? in
+            do throws(CallFailure) {
+                try change(&settings)
+                return nil
+            } catch {
+                return error
+            }
+        }
+        if let failure { throw failure }
+    }
+}
+
+/// The program's text of at most `limit` bytes, which may end early with a zero.
+func text(_ memory: UnsafePointer<CChar>, _ limit: Int) -> String {
+    // Sound: the program's promise of that many bytes.
+    let bytes = unsafe UnsafeBufferPointer(start: memory, count: limit).prefix { $0 != 0 }
+    return unsafe String(decoding: bytes.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+}
+
+/// Writes a text with its zero, if there is room for both.
+func put(_ text: String, _ target: UnsafeMutablePointer<CChar>, room: Int) -> Bool {
+    let bytes = Array(text.utf8)
+    guard bytes.count < room else { return false }
+    for (index, byte) in bytes.enumerated() { unsafe target[index] = CChar(bitPattern: byte) }
+    unsafe target[bytes.count] = 0
+    return true
+}
+
+// MARK: Identities
+
+@c @implementation
+public func zts_id_new(_ key: UnsafeMutablePointer<CChar>?, _ key_buf_len: UnsafeMutablePointer<UInt32>?) -> Int32 {
+    second { () throws(CallFailure) -> Void in
+        guard let target = unsafe key, let length = unsafe key_buf_len, unsafe Int(length.pointee) == identityRoom
+        else { throw .argument }
+        guard let text = Identity.generate().secretText, unsafe put(text, target, room: identityRoom) else {
+            throw .general
+        }
+        unsafe length.pointee = UInt32(text.utf8.count)
+    }
+}
+
+@c @implementation
+public func zts_id_pair_is_valid(_ key: UnsafePointer<CChar>?, _ len: UInt32) -> Int32 {
+    guard let key = unsafe key, Int(len) == identityRoom,
+        let identity = try? Identity(text: unsafe text(key, identityRoom).trimmed)
+    else { return 0 }
+    return identity.hasSecret && identity.isValid ? 1 : 0
+}
+
+extension String {
+    /// Without line ends and spaces around.
+    fileprivate var trimmed: String {
+        String(drop { $0.isWhitespace }.reversed().drop { $0.isWhitespace }.reversed())
+    }
+}
+
+// MARK: Settings
+
+@c @implementation
+public func zts_init_from_storage(_ path: UnsafePointer<CChar>?) -> Int32 {
+    configure { (settings) throws(CallFailure) in
+        guard let path = unsafe path, unsafe path.pointee != 0 else { throw .argument }
+        settings.path = unsafe String(cString: path)
+    }
+}
+
+@c @implementation
+public func zts_init_from_memory(_ key: UnsafePointer<CChar>?, _ len: UInt32) -> Int32 {
+    configure { (settings) throws(CallFailure) in
+        guard let key = unsafe key, len > 0, Int(len) <= identityRoom else { throw .argument }
+        let text = unsafe text(key, Int(len)).trimmed
+        guard let identity = try? Identity(text: text), identity.hasSecret else {
+            throw .because(.argument, "this is not an identity with its secret")
+        }
+        settings.identity = text
+    }
+}
+
+@c @implementation
+public func zts_init_set_event_handler(_ callback: (@convention(c) (UnsafeMutableRawPointer?) -> Void)?) -> Int32 {
+    configure { (settings) throws(CallFailure) in
+        guard let callback = unsafe callback else { throw .argument }
+        settings.sink = unsafe EventSink.generation2 { unsafe callback($0) }
+    }
+}
+
+@c @implementation
+public func zts_init_set_tcp_relay(_ tcp_relay_addr: UnsafePointer<CChar>?, _ tcp_relay_port: UInt16) -> Int32 {
+    configure { (_) throws(CallFailure) in
+        guard let address = unsafe tcp_relay_addr, IPAddress(unsafe String(cString: address)) != nil,
+            tcp_relay_port != 0
+        else { throw .argument }
+    }
+}
+
+@c @implementation
+public func zts_init_allow_tcp_relay(_ enabled: Int32) -> Int32 { configure { (_) throws(CallFailure) in } }
+
+@c @implementation
+public func zts_init_force_tcp_relay(_ enabled: Int32) -> Int32 {
+    configure { (_) throws(CallFailure) in
+        if enabled != 0 { throw .because(.general, "this library does not relay over TCP") }
+    }
+}
+
+@c @implementation
+public func zts_init_blacklist_if(_ prefix: UnsafePointer<CChar>?, _ len: UInt32) -> Int32 {
+    configure { (settings) throws(CallFailure) in
+        guard let prefix = unsafe prefix, (1...15).contains(len) else { throw .argument }
+        let name = unsafe text(prefix, Int(len))
+        guard !name.isEmpty else { throw .argument }
+        settings.refusedInterfaces.append(name)
+    }
+}
+
+@c @implementation
+public func zts_init_set_roots(_ roots_data: UnsafeRawPointer?, _ len: UInt32) -> Int32 {
+    configure { (settings) throws(CallFailure) in
+        guard let data = unsafe roots_data, len > 0, len <= UInt32(ZTS_STORE_DATA_LEN) else { throw .argument }
+        // Sound: the program's promise of `len` bytes.
+        let bytes = unsafe Array(UnsafeRawBufferPointer(start: data, count: Int(len)))
+        guard let planet = try? Planet(bytes: bytes), !planet.isMoon else {
+            throw .because(.argument, "this is not a planet")
+        }
+        settings.planet = bytes
+    }
+}
+
+@c @implementation
+public func zts_init_set_low_bandwidth_mode(_ enabled: Int32) -> Int32 { configure { (_) throws(CallFailure) in } }
+
+@c @implementation
+public func zts_init_set_port(_ port: UInt16) -> Int32 {
+    configure { (settings) throws(CallFailure) in settings.port = port }
+}
+
+@c @implementation
+public func zts_init_set_random_port_range(_ start_port: UInt16, _ end_port: UInt16) -> Int32 {
+    configure { (settings) throws(CallFailure) in
+        guard start_port > 0, start_port <= end_port else { throw .argument }
+        settings.portRange = start_port...end_port
+    }
+}
+
+@c @implementation
+public func zts_init_allow_secondary_port(_ allowed: UInt32) -> Int32 { configure { (_) throws(CallFailure) in } }
+
+@c @implementation
+public func zts_init_allow_port_mapping(_ allowed: UInt32) -> Int32 { configure { (_) throws(CallFailure) in } }
+
+private func cache(_ change: (inout CachingSwitches) -> Void) -> Int32 {
+    configure { (_) throws(CallFailure) in library.switches.withLock { change(&$0) } }
+}
+
+@c @implementation
+public func zts_init_allow_net_cache(_ allowed: UInt32) -> Int32 { cache { $0.networks = allowed != 0 } }
+
+@c @implementation
+public func zts_init_allow_peer_cache(_ allowed: UInt32) -> Int32 { cache { $0.peers = allowed != 0 } }
+
+@c @implementation
+public func zts_init_allow_roots_cache(_ allowed: UInt32) -> Int32 { cache { $0.roots = allowed != 0 } }
+
+@c @implementation
+public func zts_init_allow_id_cache(_ allowed: UInt32) -> Int32 { cache { $0.identity = allowed != 0 } }
+
+// MARK: Node
+
+@c @implementation
+public func zts_node_start() -> Int32 {
+    let settings = pending.withLock { $0 }
+    library.announceStack(to: settings.sink)
+    return start(settings, .second)
+}
+
+@c @implementation
+public func zts_node_is_online() -> Int32 { library.isOnline ? 1 : 0 }
+
+@c @implementation
+public func zts_node_get_id() -> UInt64 {
+    library.node?.id.value ?? UInt64(bitPattern: Int64(CallFailure.service.generation2))
+}
+
+@c @implementation
+public func zts_node_get_id_pair(
+    _ key: UnsafeMutablePointer<CChar>?, _ key_dst_len: UnsafeMutablePointer<UInt32>?
+) -> Int32 {
+    second { () throws(CallFailure) -> Void in
+        let node = try library.needRunning()
+        guard let target = unsafe key, let length = unsafe key_dst_len, unsafe Int(length.pointee) >= identityRoom
+        else { throw .argument }
+        let text = try asking { () throws(ZeroTierError) in try node.secretIdentityText() }
+        guard unsafe put(text, target, room: identityRoom) else { throw .general }
+        unsafe length.pointee = UInt32(text.utf8.count)
+    }
+}
+
+@c @implementation
+public func zts_node_get_port() -> Int32 {
+    second { () throws(CallFailure) -> Int32 in Int32(try library.needRunning().port) }
+}
+
+@c @implementation
+public func zts_node_stop() -> Int32 {
+    second { () throws(CallFailure) -> Void in try living { () throws(LifeFailure) in try library.stop() } }
+}
+
+@c @implementation
+public func zts_node_free() -> Int32 {
+    second { () throws(CallFailure) -> Void in
+        try library.needStarted()
+        try living { () throws(LifeFailure) in try library.free() }
+    }
+}
+
+@c @implementation
+public func zts_moon_orbit(_ moon_roots_id: UInt64, _ moon_seed: UInt64) -> Int32 {
+    second { () throws(CallFailure) -> Void in
+        let node = try library.needRunning()
+        guard moon_roots_id != 0 else { return }
+        try asking { () throws(ZeroTierError) in try node.orbit(moon_roots_id, seed: NodeID(moon_seed)) }
+    }
+}
+
+@c @implementation
+public func zts_moon_deorbit(_ moon_roots_id: UInt64) -> Int32 {
+    second { () throws(CallFailure) -> Void in
+        let node = try library.needRunning()
+        try asking { () throws(ZeroTierError) in try node.deorbit(moon_roots_id) }
+    }
+}

@@ -1,0 +1,364 @@
+// Generation 2: networks, addresses, routes, and queries by index. Read first: ZeroTierSockets.h.
+// Public functions are documented in the header that declares them.
+// swift-format-ignore-file: AllPublicDeclarationsHaveDocumentation
+
+public import CZeroTier
+import Glibc
+import NetPrimitives
+import ZeroTier
+
+private let library = LibraryNode.shared
+private let addressRoom = Int(ZTS_IP_MAX_STR_LEN)
+
+private func second(_ body: () throws(CallFailure) -> Int32) -> Int32 { Generation.second.result(body) }
+
+private func second(_ body: () throws(CallFailure) -> Void) -> Int32 { Generation.second.outcome(body) }
+
+// A joined network of the running node.
+private func network(_ id: UInt64) throws(CallFailure) -> NetworkDetails {
+    let node = try library.needRunning()
+    guard id != 0 else { throw .argument }
+    return try details(id, of: node)
+}
+
+/// True for IPv4, false for IPv6; nothing else is a family.
+private func isIPv4(_ family: UInt32) throws(CallFailure) -> Bool {
+    switch family {
+    case 2: return true
+    case 10, 30: return false
+    default: throw .argument
+    }
+}
+
+// MARK: Networks
+
+@c @implementation
+public func zts_net_join(_ net_id: UInt64) -> Int32 {
+    second { () throws(CallFailure) -> Void in
+        let node = try library.needRunning()
+        guard net_id != 0 else { throw .argument }
+        try asking { () throws(ZeroTierError) in try node.startJoining(NetworkID(net_id)) }
+    }
+}
+
+@c @implementation
+public func zts_net_leave(_ net_id: UInt64) -> Int32 {
+    second { () throws(CallFailure) -> Void in
+        let node = try library.needRunning()
+        guard net_id != 0 else { throw .argument }
+        try asking { () throws(ZeroTierError) in try node.leave(NetworkID(net_id)) }
+    }
+}
+
+@c @implementation
+public func zts_net_transport_is_ready(_ net_id: UInt64) -> Int32 {
+    second { () throws(CallFailure) -> Int32 in
+        let node = try library.needRunning()
+        guard net_id != 0 else { return 0 }
+        let networks = try asking { () throws(ZeroTierError) in try node.networks() }
+        guard let status = networks.first(where: { $0.id.value == net_id }) else { return 0 }
+        return status.state == .ok && !status.addresses.isEmpty ? 1 : 0
+    }
+}
+
+@c @implementation
+public func zts_net_get_mac(_ net_id: UInt64) -> UInt64 {
+    do throws(CallFailure) {
+        return try network(net_id).status.mac.bits
+    } catch {
+        return UInt64(bitPattern: Int64(error.generation2))
+    }
+}
+
+@c @implementation
+public func zts_net_get_mac_str(_ net_id: UInt64, _ dst: UnsafeMutablePointer<CChar>?, _ len: UInt32) -> Int32 {
+    second { () throws(CallFailure) -> Void in
+        _ = try library.needRunning()
+        guard let target = unsafe dst, len >= UInt32(ZTS_MAC_ADDRSTRLEN) else { throw .argument }
+        guard unsafe put(try network(net_id).status.mac.description, target, room: Int(len)) else { throw .argument }
+    }
+}
+
+@c @implementation
+public func zts_net_get_broadcast(_ net_id: UInt64) -> Int32 {
+    second { () throws(CallFailure) -> Int32 in try network(net_id).status.isBroadcastEnabled ? 1 : 0 }
+}
+
+@c @implementation
+public func zts_net_get_mtu(_ net_id: UInt64) -> Int32 {
+    second { () throws(CallFailure) -> Int32 in Int32(clamping: try network(net_id).status.mtu) }
+}
+
+@c @implementation
+public func zts_net_get_name(_ net_id: UInt64, _ dst: UnsafeMutablePointer<CChar>?, _ len: UInt32) -> Int32 {
+    second { () throws(CallFailure) -> Void in
+        _ = try library.needOnline()
+        guard let target = unsafe dst, len == UInt32(ZTS_MAX_NETWORK_SHORT_NAME_LENGTH) else { throw .argument }
+        let name = try network(net_id).status.name
+        let cut = String(decoding: name.utf8.prefix(Int(len) - 1), as: UTF8.self)
+        guard unsafe put(cut, target, room: Int(len)) || put("", target, room: Int(len)) else { throw .general }
+    }
+}
+
+@c @implementation
+public func zts_net_get_status(_ net_id: UInt64) -> Int32 {
+    second { () throws(CallFailure) -> Int32 in Int32(Details2.status(try network(net_id).status.state).rawValue) }
+}
+
+@c @implementation
+public func zts_net_get_type(_ net_id: UInt64) -> Int32 {
+    second { () throws(CallFailure) -> Int32 in try network(net_id).status.isPrivate ? 0 : 1 }
+}
+
+@c @implementation
+public func zts_net_compute_adhoc_id(_ start_port: UInt16, _ end_port: UInt16) -> UInt64 {
+    adHocID(start_port, end_port)
+}
+
+// MARK: Routes and addresses
+
+@c @implementation
+public func zts_route_is_assigned(_ net_id: UInt64, _ family: UInt32) -> Int32 {
+    second { () throws(CallFailure) -> Int32 in
+        let found = try network(net_id)
+        let wanted = try isIPv4(family)
+        return found.status.routes.contains { $0.target.address.isIPv4 == wanted } ? 1 : 0
+    }
+}
+
+@c @implementation
+public func zts_addr_is_assigned(_ net_id: UInt64, _ family: UInt32) -> Int32 {
+    second { () throws(CallFailure) -> Int32 in
+        guard net_id != 0 else { throw .argument }
+        guard let node = library.node, let found = try? details(net_id, of: node) else { return 0 }
+        let wanted = try isIPv4(family)
+        return found.status.addresses.contains { $0.address.isIPv4 == wanted } ? 1 : 0
+    }
+}
+
+// The first address of a family.
+private func address(_ net_id: UInt64, _ family: UInt32) throws(CallFailure) -> IPAddress {
+    let found = try network(net_id)
+    let wanted = try isIPv4(family)
+    guard let prefix = found.status.addresses.first(where: { $0.address.isIPv4 == wanted }) else {
+        throw .because(.noResult, "no address of this family is assigned")
+    }
+    return prefix.address
+}
+
+@c @implementation
+public func zts_addr_get(
+    _ net_id: UInt64, _ family: UInt32, _ addr: UnsafeMutablePointer<zts_sockaddr_storage>?
+) -> Int32 {
+    second { () throws(CallFailure) -> Void in
+        _ = try library.needRunning()
+        guard let target = unsafe addr else { throw .argument }
+        let found = try address(net_id, family)
+        unsafe memset(target, 0, MemoryLayout<zts_sockaddr_storage>.size)
+        unsafe AddressMemory.writeStack(found, to: target)
+    }
+}
+
+@c @implementation
+public func zts_addr_get_str(
+    _ net_id: UInt64, _ family: UInt32, _ dst: UnsafeMutablePointer<CChar>?, _ len: UInt32
+) -> Int32 {
+    second { () throws(CallFailure) -> Void in
+        guard net_id != 0, let target = unsafe dst, Int(len) >= addressRoom else { throw .argument }
+        guard unsafe put(try address(net_id, family).description, target, room: Int(len)) else { throw .general }
+    }
+}
+
+@c @implementation
+public func zts_addr_get_all(
+    _ net_id: UInt64, _ addr: UnsafeMutablePointer<zts_sockaddr_storage>?, _ count: UnsafeMutablePointer<UInt32>?
+) -> Int32 {
+    second { () throws(CallFailure) -> Void in
+        _ = try library.needRunning()
+        guard let target = unsafe addr, let count = unsafe count,
+            unsafe count.pointee == UInt32(ZTS_MAX_ASSIGNED_ADDRESSES)
+        else { throw .argument }
+        let addresses = try network(net_id).status.addresses.prefix(Int(ZTS_MAX_ASSIGNED_ADDRESSES))
+        guard !addresses.isEmpty else { throw .noResult }
+        for (index, prefix) in addresses.enumerated() {
+            unsafe memset(target + index, 0, MemoryLayout<zts_sockaddr_storage>.size)
+            unsafe AddressMemory.writeStack(prefix.address, to: target + index)
+        }
+        unsafe count.pointee = UInt32(addresses.count)
+    }
+}
+
+private typealias Scheme = (NetworkID, NodeID) -> IPAddress
+
+private func computed(
+    _ net_id: UInt64, _ node_id: UInt64, _ addr: UnsafeMutablePointer<zts_sockaddr_storage>?, _ scheme: Scheme
+) -> Int32 {
+    guard let target = unsafe addr, net_id != 0, node_id != 0 else { return CallFailure.argument.generation2 }
+    unsafe memset(target, 0, MemoryLayout<zts_sockaddr_storage>.size)
+    unsafe AddressMemory.writeStack(scheme(NetworkID(net_id), NodeID(node_id)), to: target)
+    return 0
+}
+
+private func computed(
+    _ net_id: UInt64, _ node_id: UInt64, _ dst: UnsafeMutablePointer<CChar>?, _ len: UInt32, _ scheme: Scheme
+) -> Int32 {
+    guard let target = unsafe dst, net_id != 0, node_id != 0, Int(len) == addressRoom,
+        unsafe put(scheme(NetworkID(net_id), NodeID(node_id)).description, target, room: Int(len))
+    else { return CallFailure.argument.generation2 }
+    return 0
+}
+
+@c @implementation
+public func zts_addr_compute_6plane(
+    _ net_id: UInt64, _ node_id: UInt64, _ addr: UnsafeMutablePointer<zts_sockaddr_storage>?
+) -> Int32 { unsafe computed(net_id, node_id, addr) { $0.sixPlaneAddress(of: $1) } }
+
+@c @implementation
+public func zts_addr_compute_rfc4193(
+    _ net_id: UInt64, _ node_id: UInt64, _ addr: UnsafeMutablePointer<zts_sockaddr_storage>?
+) -> Int32 { unsafe computed(net_id, node_id, addr) { $0.rfc4193Address(of: $1) } }
+
+@c @implementation
+public func zts_addr_compute_6plane_str(
+    _ net_id: UInt64, _ node_id: UInt64, _ dst: UnsafeMutablePointer<CChar>?, _ len: UInt32
+) -> Int32 { unsafe computed(net_id, node_id, dst, len) { $0.sixPlaneAddress(of: $1) } }
+
+@c @implementation
+public func zts_addr_compute_rfc4193_str(
+    _ net_id: UInt64, _ node_id: UInt64, _ dst: UnsafeMutablePointer<CChar>?, _ len: UInt32
+) -> Int32 { unsafe computed(net_id, node_id, dst, len) { $0.rfc4193Address(of: $1) } }
+
+// MARK: Queries by index
+
+/// What the queries answer from between obtain and release. The node goes on meanwhile.
+private struct CoreLock: Sendable {
+    var owner: pthread_t?
+    var networks: [NetworkDetails] = []
+    var peers: [PeerStatus] = []
+}
+
+private let coreLock = Guarded(CoreLock())
+
+@c @implementation
+public func zts_core_lock_obtain() -> Int32 {
+    second { () throws(CallFailure) -> Void in
+        let node = try library.needRunning()
+        let networks = try asking { () throws(ZeroTierError) in try node.networkDetails() }
+        let peers = try asking { () throws(ZeroTierError) in try node.peers() }
+        let own = pthread_self()
+        _ = coreLock.wait { lock -> Bool? in
+            // The same thread gets it again, with a newer answer, instead of waiting for itself.
+            if let owner = lock.owner, pthread_equal(owner, own) == 0 { return nil }
+            lock = CoreLock(owner: own, networks: networks, peers: peers)
+            return true
+        }
+    }
+}
+
+@c @implementation
+public func zts_core_lock_release() -> Int32 {
+    second { () throws(CallFailure) -> Void in
+        let isOwner = coreLock.withLock { lock in
+            guard let owner = lock.owner, pthread_equal(owner, pthread_self()) != 0 else { return false }
+            lock = CoreLock()
+            return true
+        }
+        guard isOwner else { throw .because(.service, "this thread does not hold the lock") }
+    }
+}
+
+// The snapshot of the thread that holds the lock, else the present.
+private func queried(_ net_id: UInt64) throws(CallFailure) -> NetworkDetails {
+    _ = try library.needRunning()
+    let held = coreLock.withLock { lock -> [NetworkDetails]? in
+        lock.owner.map { pthread_equal($0, pthread_self()) != 0 } ?? false ? lock.networks : nil
+    }
+    guard let held else { return try network(net_id) }
+    guard let found = held.first(where: { $0.status.id.value == net_id }) else { throw .noResult }
+    return found
+}
+
+private func paths(_ peer_id: UInt64) throws(CallFailure) -> [PeerStatus.Path] {
+    let node = try library.needRunning()
+    let held = coreLock.withLock { lock -> [PeerStatus]? in
+        lock.owner.map { pthread_equal($0, pthread_self()) != 0 } ?? false ? lock.peers : nil
+    }
+    let peers = if let held { held } else { try asking { () throws(ZeroTierError) in try node.peers() } }
+    guard let peer = peers.first(where: { $0.id.value == peer_id }) else { throw .noResult }
+    return peer.paths
+}
+
+@c @implementation
+public func zts_core_query_addr_count(_ net_id: UInt64) -> Int32 {
+    second { () throws(CallFailure) -> Int32 in Int32(clamping: try queried(net_id).status.addresses.count) }
+}
+
+@c @implementation
+public func zts_core_query_addr(
+    _ net_id: UInt64, _ idx: UInt32, _ addr: UnsafeMutablePointer<CChar>?, _ len: UInt32
+) -> Int32 {
+    second { () throws(CallFailure) -> Void in
+        let addresses = try queried(net_id).status.addresses
+        guard let target = unsafe addr, Int(idx) < addresses.count,
+            unsafe put(addresses[Int(idx)].address.description, target, room: Int(len))
+        else { throw .argument }
+    }
+}
+
+@c @implementation
+public func zts_core_query_route_count(_ net_id: UInt64) -> Int32 {
+    second { () throws(CallFailure) -> Int32 in Int32(clamping: try queried(net_id).status.routes.count) }
+}
+
+@c @implementation
+public func zts_core_query_route(
+    _ net_id: UInt64, _ idx: UInt32, _ target: UnsafeMutablePointer<CChar>?, _ via: UnsafeMutablePointer<CChar>?,
+    _ len: UInt32, _ flags: UnsafeMutablePointer<UInt16>?, _ metric: UnsafeMutablePointer<UInt16>?
+) -> Int32 {
+    second { () throws(CallFailure) -> Void in
+        let found = try queried(net_id)
+        guard let target = unsafe target, let via = unsafe via, Int(idx) < found.status.routes.count,
+            Int(idx) < found.routeAttributes.count
+        else { throw .argument }
+        let route = found.status.routes[Int(idx)]
+        guard unsafe put(route.target.address.description, target, room: Int(len)),
+            unsafe put(route.via?.description ?? "0.0.0.0", via, room: Int(len))
+        else { throw .argument }
+        unsafe flags?.pointee = found.routeAttributes[Int(idx)].flags
+        unsafe metric?.pointee = found.routeAttributes[Int(idx)].metric
+    }
+}
+
+@c @implementation
+public func zts_core_query_path_count(_ peer_id: UInt64) -> Int32 {
+    second { () throws(CallFailure) -> Int32 in Int32(clamping: try paths(peer_id).count) }
+}
+
+@c @implementation
+public func zts_core_query_path(
+    _ peer_id: UInt64, _ idx: UInt32, _ dst: UnsafeMutablePointer<CChar>?, _ len: UInt32
+) -> Int32 {
+    second { () throws(CallFailure) -> Void in
+        let all = try paths(peer_id)
+        guard let target = unsafe dst, Int(idx) < all.count else { throw .argument }
+        let endpoint = all[Int(idx)].endpoint
+        guard unsafe put("\(endpoint.address)/\(endpoint.port)", target, room: Int(len)) else { throw .argument }
+    }
+}
+
+@c @implementation
+public func zts_core_query_mc_count(_ net_id: UInt64) -> Int32 {
+    second { () throws(CallFailure) -> Int32 in Int32(clamping: try queried(net_id).groups.count) }
+}
+
+@c @implementation
+public func zts_core_query_mc(
+    _ net_id: UInt64, _ idx: UInt32, _ mac: UnsafeMutablePointer<UInt64>?, _ adi: UnsafeMutablePointer<UInt32>?
+) -> Int32 {
+    second { () throws(CallFailure) -> Void in
+        let groups = try queried(net_id).groups
+        guard let mac = unsafe mac, let adi = unsafe adi, Int(idx) < groups.count else { throw .argument }
+        unsafe mac.pointee = groups[Int(idx)].mac.bits
+        unsafe adi.pointee = groups[Int(idx)].distinguisher
+    }
+}

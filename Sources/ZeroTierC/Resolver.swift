@@ -1,0 +1,204 @@
+// Looking names up over the virtual networks, and the functions for it of both generations.
+// Read first: DNSMessage.swift; gethostbyname(3).
+// Public functions are documented in the header that declares them.
+// swift-format-ignore-file: AllPublicDeclarationsHaveDocumentation
+
+public import CZeroTier
+import Glibc
+import NetPrimitives
+import Synchronization
+import ZeroTierSockets
+
+/// The name servers of this process, and questions to them.
+enum Resolver {
+    static let serverLimit = 8
+    static let servers = Mutex<[SocketEndpoint?]>(Array(repeating: nil, count: serverLimit))
+
+    /// How long each round waits for each server.
+    private static let rounds: [Duration] = [.seconds(1), .seconds(2), .seconds(4)]
+    private static let port: UInt16 = 53
+    /// Answers without extensions are no longer; more is cut by the server.
+    private static let largestAnswer = 4096
+
+    /// The addresses of a name: of IPv4, or if there are none, of IPv6.
+    static func addresses(of name: String) -> [IPAddress] {
+        if let literal = IPAddress(name) { return [literal] }
+        guard let domain = DomainName(name) else { return [] }
+        for type in [DNSRecordType.ipv4, .ipv6] {
+            guard let found = ask(domain, type) else { return [] }
+            if !found.isEmpty { return found }
+        }
+        return []
+    }
+
+    // Nil: there is no such name, or nobody answered.
+    private static func ask(_ name: DomainName, _ type: DNSRecordType) -> [IPAddress]? {
+        let servers = servers.withLock { $0.compactMap(\.self) }
+        for time in rounds {
+            for server in servers {
+                let query = DNSQuery(id: UInt16.random(in: .min ... .max), name: name, type: type)
+                switch ask(server, query, time) {
+                case .addresses(let addresses): return addresses
+                case .noSuchName: return nil
+                case .serverFailure, .unrelated: continue
+                }
+            }
+        }
+        return nil
+    }
+
+    // One question to one server; `.unrelated` if no answer came in time.
+    private static func ask(_ server: SocketEndpoint, _ query: DNSQuery, _ time: Duration) -> DNSAnswer {
+        let layer = SocketLayer.shared
+        do throws(SocketError) {
+            let family = server.address.isIPv4 ? SocketLimits.familyIPv4 : SocketLimits.familyIPv6
+            let socket = try layer.socket(family: family, type: SocketLimits.typeDatagram, protocol: 0)
+            defer { try? layer.close(socket) }
+            // Connected: datagrams of others do not reach us.
+            try layer.connect(socket, to: SocketEndpoint(server.address, port: server.port == 0 ? port : server.port))
+            let question = query.encoded
+            // Sound: bytes have no padding.
+            _ = unsafe try layer.send(socket, question.span.bytes, flags: [])
+            let end = ContinuousClock.now + time
+            var buffer = [UInt8](repeating: 0, count: largestAnswer)
+            while true {
+                let left = end - ContinuousClock.now
+                guard left > .zero else { return .unrelated }
+                try layer.setOption(socket, .receiveTimeout, .duration(left))
+                var target = buffer.mutableSpan
+                var bytes = unsafe target.mutableBytes
+                let count = try layer.receive(socket, into: &bytes, flags: [])
+                let answer = DNSAnswerReader.read(Array(buffer.prefix(count)), for: query)
+                if answer != .unrelated { return answer }
+            }
+        } catch {
+            return .unrelated
+        }
+    }
+
+    // MARK: Results of the calling thread
+
+    /// Puts addresses of one family and the name into the thread's room. Nil if there are none.
+    static func fillResults(_ name: String) -> (UnsafeMutablePointer<czerotier_results>, isIPv4: Bool)? {
+        let found = addresses(of: name)
+        guard let head = found.first, let results = unsafe czerotier_results() else { return nil }
+        // Sound: the thread's own room; counts are bounded by its arrays.
+        let names = unsafe elements(results, \.name, as: CChar.self)
+        let text = Array(name.utf8.prefix(255))
+        for (index, byte) in text.enumerated() { unsafe names[index] = CChar(bitPattern: byte) }
+        unsafe names[text.count] = 0
+        let pointers = unsafe elements(results, \.addresses, as: UnsafeMutablePointer<CChar>?.self)
+        let bytes = unsafe elements(results, \.bytes, as: CChar.self)
+        var count = 0
+        for address in found.prefix(DNSAnswerReader.mostAddresses) where address.isIPv4 == head.isIPv4 {
+            unsafe AddressMemory.writeBytes(address, to: bytes + 16 * count)
+            unsafe pointers[count] = bytes + 16 * count
+            count += 1
+        }
+        unsafe pointers[count] = nil
+        unsafe elements(results, \.aliases, as: UnsafeMutablePointer<CChar>?.self).pointee = nil
+        return unsafe (results, head.isIPv4)
+    }
+}
+
+// MARK: Generation 1
+
+// A server's address in either layout.
+private func server(_ addr: UnsafeMutablePointer<sockaddr>?) throws(CallFailure) -> SocketEndpoint {
+    guard let address = unsafe addr else { throw .argument }
+    do throws(SocketError) {
+        // The interface has no length: what the family needs has to be there.
+        let first = unsafe try AddressMemory.read(address, length: AddressMemory.sizeHostStorage)
+        guard case .endpoint(let endpoint) = first, !endpoint.address.isUnspecified else { throw SocketError(.invalid) }
+        return endpoint
+    } catch {
+        throw .because(.argument, "this is no address")
+    }
+}
+
+@c @implementation
+public func zts_add_dns_nameserver(_ addr: UnsafeMutablePointer<sockaddr>?) -> Int32 {
+    Generation.first.outcome { () throws(CallFailure) in
+        let endpoint = unsafe try server(addr)
+        try LibraryNode.shared.needStarted()
+        let isDone = Resolver.servers.withLock { servers in
+            if servers.contains(endpoint) { return true }
+            guard let free = servers.firstIndex(of: nil) else { return false }
+            servers[free] = endpoint
+            return true
+        }
+        if !isDone { throw .because(.general, "there are \(Resolver.serverLimit) name servers already") }
+    }
+}
+
+@c @implementation
+public func zts_del_dns_nameserver(_ addr: UnsafeMutablePointer<sockaddr>?) -> Int32 {
+    Generation.first.outcome { () throws(CallFailure) in
+        let endpoint = unsafe try server(addr)
+        try LibraryNode.shared.needStarted()
+        let isDone = Resolver.servers.withLock { servers in
+            guard let index = servers.firstIndex(of: endpoint) else { return false }
+            servers[index] = nil
+            return true
+        }
+        if !isDone { throw .noResult }
+    }
+}
+
+@c @implementation
+public func zts_gethostbyname(_ name: UnsafePointer<CChar>?) -> UnsafeMutablePointer<hostent>? {
+    guard let name = unsafe name, LibraryNode.shared.isStarted else { return nil }
+    guard let (results, isIPv4) = unsafe Resolver.fillResults(String(cString: name)) else { return nil }
+    unsafe results.pointee.host = hostent(
+        h_name: elements(results, \.name, as: CChar.self),
+        h_aliases: elements(results, \.aliases, as: UnsafeMutablePointer<CChar>?.self),
+        h_addrtype: isIPv4 ? AF_INET : AF_INET6, h_length: isIPv4 ? 4 : 16,
+        h_addr_list: elements(results, \.addresses, as: UnsafeMutablePointer<CChar>?.self))
+    return unsafe elements(results, \.host, as: hostent.self)
+}
+
+// MARK: Generation 2
+
+@c @implementation
+public func zts_bsd_gethostbyname(_ name: UnsafePointer<CChar>?) -> UnsafeMutablePointer<zts_hostent>? {
+    guard let name = unsafe name, LibraryNode.shared.isStarted else { return nil }
+    guard let (results, isIPv4) = unsafe Resolver.fillResults(String(cString: name)) else { return nil }
+    unsafe results.pointee.zts_host = zts_hostent(
+        h_name: elements(results, \.name, as: CChar.self),
+        h_aliases: elements(results, \.aliases, as: UnsafeMutablePointer<CChar>?.self),
+        h_addrtype: isIPv4 ? ZTS_AF_INET : ZTS_AF_INET6, h_length: isIPv4 ? 4 : 16,
+        h_addr_list: elements(results, \.addresses, as: UnsafeMutablePointer<CChar>?.self))
+    return unsafe elements(results, \.zts_host, as: zts_hostent.self)
+}
+
+// Servers that generation 2 sees.
+private let visibleServers: UInt8 = 2
+
+@c @implementation
+public func zts_dns_set_server(_ index: UInt8, _ addr: UnsafePointer<zts_ip_addr>?) -> Int32 {
+    guard index < visibleServers else { return CallFailure.argument.generation2 }
+    let endpoint = unsafe addr.map { unsafe SocketEndpoint(read($0), port: 0) }
+    Resolver.servers.withLock { $0[Int(index)] = endpoint }
+    return 0
+}
+
+@c @implementation
+public func zts_dns_get_server(_ index: UInt8) -> UnsafePointer<zts_ip_addr>? {
+    guard index < visibleServers, let endpoint = Resolver.servers.withLock({ $0[Int(index)] }),
+        let results = unsafe czerotier_results()
+    else { return nil }
+    let target = unsafe elements(results, \.server, as: zts_ip_addr.self)
+    unsafe write(endpoint.address, to: target)
+    return unsafe UnsafePointer(target)
+}
+
+/// An address in the form of generation 2's DNS functions.
+func read(_ address: UnsafePointer<zts_ip_addr>) -> IPAddress {
+    unsafe address.pointee.type == 6 ? AddressMemory.readIPv6(address) : AddressMemory.readIPv4(address)
+}
+
+func write(_ address: IPAddress, to target: UnsafeMutablePointer<zts_ip_addr>) {
+    unsafe memset(target, 0, MemoryLayout<zts_ip_addr>.size)
+    unsafe AddressMemory.writeBytes(address, to: target)
+    unsafe target.pointee.type = address.isIPv4 ? 0 : 6
+}

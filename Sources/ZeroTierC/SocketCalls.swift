@@ -1,0 +1,274 @@
+// What the socket functions of both generations share: preconditions, error numbers, memory of the program as spans.
+
+import CZeroTier
+import Glibc
+import NetPrimitives
+import ZeroTierSockets
+
+/// A descriptor of the program, taken apart: which node's, and which there.
+struct SocketPlace {
+    let library: LibraryNode
+    /// The number in the node's own table.
+    let descriptor: Int32
+
+    /// Descriptors of further nodes carry the node's number above these bits.
+    static let instanceShift: Int32 = 20
+
+    init?(_ descriptor: Int32) {
+        let instance = descriptor >> SocketPlace.instanceShift
+        guard descriptor >= 0 else { return nil }
+        if instance == 0 {
+            library = .shared
+        } else {
+            guard let found = LibraryInstances.node(instance) else { return nil }
+            library = found
+        }
+        self.descriptor = descriptor & (1 << SocketPlace.instanceShift - 1)
+        base = instance << SocketPlace.instanceShift
+    }
+
+    private let base: Int32
+
+    var layer: SocketLayer { library.layer }
+
+    /// The number that the program knows a descriptor of this node by.
+    func outside(_ descriptor: Int32) -> Int32 { base | descriptor }
+}
+
+/// Runs socket calls and sets `zts_errno`.
+enum SocketCalls {
+    static let failed = -1
+
+    /// A failure with its number.
+    static func fail(_ number: SocketErrno) -> Int {
+        czerotier_set_errno(number.rawValue)
+        return failed
+    }
+
+    /// Runs a call; -1 and the number if it fails.
+    static func run(_ body: () throws(SocketError) -> Int) -> Int {
+        do throws(SocketError) {
+            let result = try body()
+            czerotier_set_errno(0)
+            return result
+        } catch {
+            return fail(error.number)
+        }
+    }
+
+    /// Runs a call on a descriptor whose node runs; the service code if it does not.
+    static func on(
+        _ descriptor: Int32, _ generation: Generation, _ body: (SocketPlace) throws(SocketError) -> Int
+    ) -> Int {
+        guard let place = SocketPlace(descriptor) else {
+            return LibraryNode.shared.isStarted
+                ? fail(.badDescriptor) : Int(generation.code(.service))
+        }
+        guard place.library.isStarted else { return Int(generation.code(.service)) }
+        return run { () throws(SocketError) in try body(place) }
+    }
+
+    // MARK: Single calls
+
+    static func socket(_ family: Int32, _ type: Int32, _ number: Int32, _ generation: Generation) -> Int {
+        guard LibraryNode.shared.isStarted else { return Int(generation.code(.service)) }
+        return run { () throws(SocketError) in
+            try Int(SocketLayer.shared.socket(family: outsideFamily(family), type: type, protocol: number))
+        }
+    }
+
+    /// The host's number of IPv6 where it is another.
+    static func outsideFamily(_ family: Int32) -> Int32 { family == 30 ? SocketLimits.familyIPv6 : family }
+
+    /// Closes, also while the service does not run. Calls on closed descriptors fail with EBADF.
+    static func close(_ descriptor: Int32, _ generation: Generation) -> Int {
+        guard let place = SocketPlace(descriptor) else { return fail(.badDescriptor) }
+        if place.library.isFreed { return Int(generation.code(.service)) }
+        return run { () throws(SocketError) in
+            try place.layer.close(place.descriptor)
+            return 0
+        }
+    }
+
+    static func connect(
+        _ descriptor: Int32, _ address: UnsafeRawPointer, _ length: UInt32, _ generation: Generation
+    ) -> Int {
+        on(descriptor, generation) { (place) throws(SocketError) in
+            switch unsafe try AddressMemory.read(address, length: length) {
+            case .unspecified: try place.layer.connect(place.descriptor, to: nil)
+            case .endpoint(let endpoint): try place.layer.connect(place.descriptor, to: endpoint)
+            }
+            return 0
+        }
+    }
+
+    static func bind(
+        _ descriptor: Int32, _ address: UnsafeRawPointer, _ length: UInt32, _ generation: Generation
+    ) -> Int {
+        on(descriptor, generation) { (place) throws(SocketError) in
+            guard case .endpoint(let endpoint) = unsafe try AddressMemory.read(address, length: length) else {
+                throw SocketError(.familyNotSupported)
+            }
+            try place.layer.bind(place.descriptor, to: endpoint)
+            return 0
+        }
+    }
+
+    static func accept(
+        _ descriptor: Int32, _ address: UnsafeMutableRawPointer?, _ length: UnsafeMutablePointer<UInt32>?,
+        nonBlocking: Bool = false, _ generation: Generation
+    ) -> Int {
+        on(descriptor, generation) { (place) throws(SocketError) in
+            let (new, remote) = try place.layer.accept(place.descriptor, nonBlocking: nonBlocking)
+            unsafe AddressMemory.write(remote, to: address, length: length)
+            return Int(place.outside(new))
+        }
+    }
+
+    static func name(
+        _ descriptor: Int32, _ address: UnsafeMutableRawPointer?, _ length: UnsafeMutablePointer<UInt32>?,
+        _ generation: Generation, _ endpoint: (SocketPlace) throws(SocketError) -> SocketEndpoint
+    ) -> Int {
+        on(descriptor, generation) { (place) throws(SocketError) in
+            unsafe AddressMemory.write(try endpoint(place), to: address, length: length)
+            return 0
+        }
+    }
+
+    // MARK: Data
+
+    /// Flags as lwIP has them, and those of Linux that mean nothing else there.
+    static func flags(_ flags: Int32) -> MessageFlags {
+        var result = MessageFlags(rawValue: flags & 0x1f)
+        if flags & 0x40 != 0 { result.insert(.dontWait) }
+        if flags & 0x4000 != 0 { result.insert(.noSignal) }
+        return result
+    }
+
+    static func send(
+        _ descriptor: Int32, _ buffer: UnsafeRawPointer?, _ length: Int, _ flags: Int32,
+        _ generation: Generation, _ address: UnsafeRawPointer? = nil, _ addressLength: UInt32 = 0
+    ) -> Int {
+        on(descriptor, generation) { (place) throws(SocketError) in
+            var destination: SocketEndpoint?
+            if let address = unsafe address,
+                case .endpoint(let endpoint) = unsafe try AddressMemory.read(address, length: addressLength)
+            {
+                destination = endpoint
+            }
+            // Sound: the program's promise of `length` bytes for the call.
+            let bytes = unsafe UnsafeRawBufferPointer(start: buffer, count: length).bytes
+            return try place.layer.send(
+                place.descriptor, bytes, flags: SocketCalls.flags(flags), to: destination)
+        }
+    }
+
+    static func receive(
+        _ descriptor: Int32, _ buffer: UnsafeMutableRawPointer?, _ length: Int, _ flags: Int32,
+        _ generation: Generation, _ address: UnsafeMutableRawPointer? = nil,
+        _ addressLength: UnsafeMutablePointer<UInt32>? = nil
+    ) -> Int {
+        on(descriptor, generation) { (place) throws(SocketError) in
+            // Sound: the program's promise of `length` bytes for the call.
+            let memory = unsafe UnsafeMutableRawBufferPointer(start: buffer, count: length)
+            var target = unsafe memory.mutableBytes
+            if unsafe address == nil {
+                return try place.layer.receive(place.descriptor, into: &target, flags: SocketCalls.flags(flags))
+            }
+            let message = try place.layer.receiveFrom(
+                place.descriptor, into: &target, flags: SocketCalls.flags(flags))
+            if let source = message.source {
+                unsafe AddressMemory.write(source, to: address, length: addressLength)
+            } else {
+                unsafe addressLength?.pointee = 0
+            }
+            return message.count
+        }
+    }
+
+    /// Pieces of the program's memory: (address, length) by index.
+    typealias Pieces = (Int) -> UnsafeMutableRawBufferPointer
+
+    /// Most pieces of one call, as IOV_MAX.
+    static let largestPieces = 1024
+
+    static func sendMessage(
+        _ place: SocketPlace, _ count: Int, _ flags: Int32, _ address: UnsafeRawPointer?, _ addressLength: UInt32,
+        _ piece: Pieces
+    ) throws(SocketError) -> Int {
+        guard (0...largestPieces).contains(count) else { throw SocketError(.messageTooLong) }
+        var destination: SocketEndpoint?
+        if let address = unsafe address, addressLength > 0 {
+            guard AddressMemory.isPlausible(addressLength) else { throw SocketError(.invalid) }
+            if case .endpoint(let endpoint) = unsafe try AddressMemory.read(address, length: addressLength) {
+                destination = endpoint
+            }
+        }
+        return try place.layer.sendMessage(
+            place.descriptor, pieces: count, flags: SocketCalls.flags(flags), to: destination
+        ) { index, use in
+            use(unsafe UnsafeRawBufferPointer(piece(index)).bytes)
+        }
+    }
+
+    static func receiveMessage(
+        _ place: SocketPlace, _ count: Int, _ flags: Int32, _ piece: Pieces
+    ) throws(SocketError) -> ReceivedMessage {
+        guard (0...largestPieces).contains(count) else { throw SocketError(.messageTooLong) }
+        return try place.layer.receiveMessage(
+            place.descriptor, pieces: count, flags: SocketCalls.flags(flags)
+        ) { index, use in
+            var span = unsafe piece(index).mutableBytes
+            use(&span)
+        }
+    }
+
+    // MARK: Modes
+
+    /// `fcntl`. `nonBlockingBits` are the flags that mean non-blocking.
+    static func control(
+        _ descriptor: Int32, _ command: Int32, _ flags: Int32, nonBlockingBits: Int32, _ generation: Generation
+    ) -> Int {
+        on(descriptor, generation) { (place) throws(SocketError) in
+            switch command {
+            case ZTS_F_GETFL:
+                // Read and write, as lwIP has it.
+                return try place.layer.isNonBlocking(place.descriptor) ? Int(ZTS_O_NONBLOCK) | 6 : 6
+            case ZTS_F_SETFL:
+                try place.layer.setNonBlocking(place.descriptor, flags & nonBlockingBits != 0)
+                return 0
+            default: throw SocketError(.notImplemented)
+            }
+        }
+    }
+
+    // Linux's numbers of the two requests.
+    private static let hostReadable: UInt = 0x541B
+    private static let hostNonBlocking: UInt = 0x5421
+
+    static func request(
+        _ descriptor: Int32, _ request: UInt, _ argument: UnsafeMutableRawPointer, _ generation: Generation
+    ) -> Int {
+        on(descriptor, generation) { (place) throws(SocketError) in
+            switch request {
+            case 0x4008_667f, 0x4004_667f, hostReadable:
+                let count = try place.layer.bytesAvailable(place.descriptor)
+                // Sound: both requests have an int there.
+                unsafe argument.storeBytes(of: Int32(clamping: count), as: Int32.self)
+            case 0x8008_667e, 0x8004_667e, hostNonBlocking:
+                try place.layer.setNonBlocking(
+                    place.descriptor, unsafe argument.loadUnaligned(as: Int32.self) != 0)
+            default: throw SocketError(.notImplemented)
+            }
+            return 0
+        }
+    }
+}
+
+extension SocketErrno {
+    /// EIO, EFAULT, ENAMETOOLONG and ENOSYS: only the C interface has a use for them.
+    static let inputOutput = SocketErrno(rawValue: 5)
+    static let badMemory = SocketErrno(rawValue: 14)
+    static let nameTooLong = SocketErrno(rawValue: 36)
+    static let notImplemented = SocketErrno(rawValue: 38)
+}

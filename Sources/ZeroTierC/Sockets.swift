@@ -1,0 +1,258 @@
+// Generation 1: sockets. Arguments are checked before anything else, then that the service runs. Read first: ZeroTier.h.
+// Public functions are documented in the header that declares them.
+// swift-format-ignore-file: AllPublicDeclarationsHaveDocumentation
+
+public import CZeroTier
+import Glibc
+import NetPrimitives
+import Synchronization
+import ZeroTier
+import ZeroTierSockets
+
+private let invalid = CallFailure.argument.generation1
+
+// -1 and return codes fit; descriptors and counts of bytes are cut where the interface has only an int.
+private func int(_ result: Int) -> Int32 { Int32(clamping: result) }
+
+@c @implementation
+public func zts_socket(_ socket_family: Int32, _ socket_type: Int32, _ protocol: Int32) -> Int32 {
+    int(SocketCalls.socket(socket_family, socket_type, `protocol`, .first))
+}
+
+@c @implementation
+public func zts_connect(_ fd: Int32, _ addr: UnsafePointer<sockaddr>?, _ addrlen: socklen_t) -> Int32 {
+    guard let address = unsafe addr, AddressMemory.isPlausible(addrlen) else { return invalid }
+    return unsafe int(SocketCalls.connect(fd, address, addrlen, .first))
+}
+
+@c @implementation
+public func zts_bind(_ fd: Int32, _ addr: UnsafePointer<sockaddr>?, _ addrlen: socklen_t) -> Int32 {
+    guard let address = unsafe addr, AddressMemory.isPlausible(addrlen) else { return invalid }
+    return unsafe int(SocketCalls.bind(fd, address, addrlen, .first))
+}
+
+@c @implementation
+public func zts_listen(_ fd: Int32, _ backlog: Int32) -> Int32 {
+    int(
+        SocketCalls.on(fd, .first) { (place) throws(SocketError) in
+            try place.layer.listen(place.descriptor, backlog: Int(backlog))
+            return 0
+        })
+}
+
+@c @implementation
+public func zts_accept(
+    _ fd: Int32, _ addr: UnsafeMutablePointer<sockaddr>?, _ addrlen: UnsafeMutablePointer<socklen_t>?
+) -> Int32 { unsafe int(SocketCalls.accept(fd, addr, addrlen, .first)) }
+
+@c @implementation
+public func zts_accept4(
+    _ fd: Int32, _ addr: UnsafeMutablePointer<sockaddr>?, _ addrlen: UnsafeMutablePointer<socklen_t>?, _ flags: Int32
+) -> Int32 {
+    // Ours, or the host's SOCK_NONBLOCK, which is its O_NONBLOCK.
+    let nonBlocking = flags & (ZTS_O_NONBLOCK | O_NONBLOCK) != 0
+    return unsafe int(SocketCalls.accept(fd, addr, addrlen, nonBlocking: nonBlocking, .first))
+}
+
+@c @implementation
+public func zts_setsockopt(
+    _ fd: Int32, _ level: Int32, _ optname: Int32, _ optval: UnsafeRawPointer?, _ optlen: socklen_t
+) -> Int32 { unsafe int(SocketCalls.setOption(fd, level, optname, optval, optlen, .first)) }
+
+@c @implementation
+public func zts_getsockopt(
+    _ fd: Int32, _ level: Int32, _ optname: Int32, _ optval: UnsafeMutableRawPointer?,
+    _ optlen: UnsafeMutablePointer<socklen_t>?
+) -> Int32 { unsafe int(SocketCalls.getOption(fd, level, optname, optval, optlen, .first)) }
+
+@c @implementation
+public func zts_getsockname(
+    _ fd: Int32, _ addr: UnsafeMutablePointer<sockaddr>?, _ addrlen: UnsafeMutablePointer<socklen_t>?
+) -> Int32 {
+    guard unsafe addr != nil, let length = unsafe addrlen, unsafe AddressMemory.isPlausible(length.pointee) else {
+        return invalid
+    }
+    return unsafe int(
+        SocketCalls.name(fd, addr, length, .first) { (place) throws(SocketError) in
+            try place.layer.localEndpoint(place.descriptor)
+        })
+}
+
+@c @implementation
+public func zts_getpeername(
+    _ fd: Int32, _ addr: UnsafeMutablePointer<sockaddr>?, _ addrlen: UnsafeMutablePointer<socklen_t>?
+) -> Int32 {
+    guard unsafe addr != nil, let length = unsafe addrlen, unsafe AddressMemory.isPlausible(length.pointee) else {
+        return invalid
+    }
+    return unsafe int(
+        SocketCalls.name(fd, addr, length, .first) { (place) throws(SocketError) in
+            try place.layer.remoteEndpoint(place.descriptor)
+        })
+}
+
+// MARK: Host name
+
+private let hostName = Mutex<String?>(nil)
+/// As HOST_NAME_MAX allows, and more than any name in DNS.
+private let longestHostName = 255
+
+@c @implementation
+public func zts_gethostname(_ name: UnsafeMutablePointer<CChar>?, _ len: Int) -> Int32 {
+    guard let target = unsafe name, len > 0 else { return invalid }
+    guard let text = hostName.withLock({ $0 }) ?? LibraryNode.shared.node?.id.description else {
+        return Generation.first.code(.service)
+    }
+    let bytes = Array(text.utf8)
+    guard bytes.count < len else { return int(SocketCalls.fail(.nameTooLong)) }
+    // Sound: the program's length was checked.
+    for (index, byte) in bytes.enumerated() { unsafe target[index] = CChar(bitPattern: byte) }
+    unsafe target[bytes.count] = 0
+    return 0
+}
+
+@c @implementation
+public func zts_sethostname(_ name: UnsafePointer<CChar>?, _ len: Int) -> Int32 {
+    guard let source = unsafe name, len >= 0, len <= longestHostName else { return invalid }
+    // Sound: the program's promise of `len` bytes.
+    let bytes = unsafe UnsafeBufferPointer(start: source, count: len).prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
+    let text = String(decoding: bytes, as: UTF8.self)
+    hostName.withLock { $0 = text }
+    return 0
+}
+
+// MARK: Ending and waiting
+
+@c @implementation
+public func zts_close(_ fd: Int32) -> Int32 { int(SocketCalls.close(fd, .first)) }
+
+@c @implementation
+public func zts_shutdown(_ fd: Int32, _ how: Int32) -> Int32 { int(shutdown(fd, how, .first)) }
+
+/// `shutdown` of either generation.
+func shutdown(_ fd: Int32, _ how: Int32, _ generation: Generation) -> Int {
+    SocketCalls.on(fd, generation) { (place) throws(SocketError) in
+        guard let side = ShutdownSide(rawValue: how) else { throw SocketError(.invalid) }
+        try place.layer.shutdown(place.descriptor, side)
+        return 0
+    }
+}
+
+@c @implementation
+public func zts_select(
+    _ nfds: Int32, _ readfds: UnsafeMutablePointer<fd_set>?, _ writefds: UnsafeMutablePointer<fd_set>?,
+    _ exceptfds: UnsafeMutablePointer<fd_set>?, _ timeout: UnsafeMutablePointer<timeval>?
+) -> Int32 {
+    unsafe int(
+        SocketCalls.select(
+            nfds, readfds, writefds, exceptfds, seconds: timeout?.pointee.tv_sec,
+            microseconds: Int(timeout?.pointee.tv_usec ?? 0), .first))
+}
+
+@c @implementation
+public func zts_poll(_ fds: UnsafeMutablePointer<zts_pollfd>?, _ nfds: zts_nfds_t, _ timeout: Int32) -> Int32 {
+    unsafe int(SocketCalls.poll(fds, nfds, timeout, .first))
+}
+
+@c @implementation
+public func zts_fcntl(_ fd: Int32, _ cmd: Int32, _ flags: Int32) -> Int32 {
+    // Programs pass the host's flag, since the original understood no other; the documentation says to pass ours.
+    int(SocketCalls.control(fd, cmd, flags, nonBlockingBits: ZTS_O_NONBLOCK | O_NONBLOCK, .first))
+}
+
+@c @implementation
+public func zts_ioctl(_ fd: Int32, _ request: UInt, _ argp: UnsafeMutableRawPointer?) -> Int32 {
+    guard let argument = unsafe argp else { return invalid }
+    return unsafe int(SocketCalls.request(fd, request, argument, .first))
+}
+
+// MARK: Data
+
+@c @implementation
+public func zts_send(_ fd: Int32, _ buf: UnsafeRawPointer?, _ len: Int, _ flags: Int32) -> Int {
+    guard unsafe buf != nil, len > 0 else { return Int(invalid) }
+    return unsafe SocketCalls.send(fd, buf, len, flags, .first)
+}
+
+@c @implementation
+public func zts_sendto(
+    _ fd: Int32, _ buf: UnsafeRawPointer?, _ len: Int, _ flags: Int32, _ addr: UnsafePointer<sockaddr>?,
+    _ addrlen: socklen_t
+) -> Int {
+    guard unsafe buf != nil, unsafe addr != nil, len > 0, AddressMemory.isPlausible(addrlen) else {
+        return Int(invalid)
+    }
+    return unsafe SocketCalls.send(fd, buf, len, flags, .first, addr, addrlen)
+}
+
+@c @implementation
+public func zts_sendmsg(_ fd: Int32, _ msg: UnsafePointer<msghdr>?, _ flags: Int32) -> Int {
+    SocketCalls.on(fd, .first) { (place) throws(SocketError) in
+        guard let message = unsafe msg?.pointee else { throw SocketError(.badMemory) }
+        let vectors = unsafe message.msg_iov
+        if unsafe vectors == nil, unsafe message.msg_iovlen > 0 { throw SocketError(.badMemory) }
+        return unsafe try SocketCalls.sendMessage(
+            place, Int(clamping: message.msg_iovlen), flags, message.msg_name, message.msg_namelen
+        ) { index in
+            // Sound: the program's promise for the call.
+            unsafe UnsafeMutableRawBufferPointer(start: vectors![index].iov_base, count: vectors![index].iov_len)
+        }
+    }
+}
+
+@c @implementation
+public func zts_recv(_ fd: Int32, _ buf: UnsafeMutableRawPointer?, _ len: Int, _ flags: Int32) -> Int {
+    guard unsafe buf != nil, len >= 0 else { return Int(invalid) }
+    return unsafe SocketCalls.receive(fd, buf, len, flags, .first)
+}
+
+@c @implementation
+public func zts_recvfrom(
+    _ fd: Int32, _ buf: UnsafeMutableRawPointer?, _ len: Int, _ flags: Int32, _ addr: UnsafeMutablePointer<sockaddr>?,
+    _ addrlen: UnsafeMutablePointer<socklen_t>?
+) -> Int {
+    guard unsafe buf != nil, len >= 0 else { return Int(invalid) }
+    return unsafe SocketCalls.receive(fd, buf, len, flags, .first, addr, addrlen)
+}
+
+@c @implementation
+public func zts_recvmsg(_ fd: Int32, _ msg: UnsafeMutablePointer<msghdr>?, _ flags: Int32) -> Int {
+    SocketCalls.on(fd, .first) { (place) throws(SocketError) in
+        guard let message = unsafe msg else { throw SocketError(.badMemory) }
+        let vectors = unsafe message.pointee.msg_iov
+        if unsafe vectors == nil, unsafe message.pointee.msg_iovlen > 0 { throw SocketError(.badMemory) }
+        let received = unsafe try SocketCalls.receiveMessage(
+            place, Int(clamping: message.pointee.msg_iovlen), flags
+        ) { index in
+            // Sound: the program's promise for the call.
+            unsafe UnsafeMutableRawBufferPointer(start: vectors![index].iov_base, count: vectors![index].iov_len)
+        }
+        if let source = received.source {
+            unsafe AddressMemory.write(
+                source, to: message.pointee.msg_name, length: &message.pointee.msg_namelen)
+        } else {
+            unsafe message.pointee.msg_namelen = 0
+        }
+        unsafe message.pointee.msg_controllen = 0
+        unsafe message.pointee.msg_flags = received.isTruncated ? Int32(MSG_TRUNC) : 0
+        return received.count
+    }
+}
+
+@c @implementation
+public func zts_read(_ fd: Int32, _ buf: UnsafeMutableRawPointer?, _ len: Int) -> Int32 {
+    guard unsafe buf != nil, len >= 0 else { return invalid }
+    return unsafe int(SocketCalls.receive(fd, buf, min(len, Int(Int32.max)), 0, .first))
+}
+
+@c @implementation
+public func zts_write(_ fd: Int32, _ buf: UnsafeRawPointer?, _ len: Int) -> Int32 {
+    guard unsafe buf != nil, len > 0 else { return invalid }
+    return unsafe int(SocketCalls.send(fd, buf, min(len, Int(Int32.max)), 0, .first))
+}
+
+@c @implementation
+public func zts_read_offset(_ fd: Int32, _ buf: UnsafeMutableRawPointer?, _ offset: Int, _ len: Int) -> Int32 {
+    guard let buffer = unsafe buf, offset >= 0, len >= 0 else { return invalid }
+    return unsafe int(SocketCalls.receive(fd, buffer + offset, min(len, Int(Int32.max)), 0, .first))
+}

@@ -1,0 +1,101 @@
+// Counters of the TCP/IP stack in the structures of both generations.
+// Public functions are documented in the header that declares them.
+// swift-format-ignore-file: AllPublicDeclarationsHaveDocumentation
+
+public import CZeroTier
+import Glibc
+import ZeroTier
+
+private typealias Counters = StackCounters.Counters
+
+extension StackCounters {
+    fileprivate func fill(_ target: UnsafeMutablePointer<zts_stats>) {
+        unsafe memset(target, 0, MemoryLayout<zts_stats>.size)
+        unsafe target.pointee.link = proto(link)
+        unsafe target.pointee.etharp = proto(arp)
+        unsafe target.pointee.ip_frag = proto(fragments)
+        unsafe target.pointee.ip = proto(ipv4)
+        unsafe target.pointee.icmp = proto(icmp4)
+        unsafe target.pointee.udp = proto(udp)
+        unsafe target.pointee.tcp = tcpWithCache
+        unsafe target.pointee.ip6 = proto(ipv6)
+        unsafe target.pointee.icmp6 = proto(icmp6)
+        unsafe target.pointee.ip6_frag = proto(fragments)
+    }
+
+    fileprivate var tcpWithCache: zts_stats_proto {
+        var result = proto(tcp)
+        result.cachehit = UInt32(truncatingIfNeeded: cacheHits)
+        return result
+    }
+
+    fileprivate func proto(_ counters: Counters) -> zts_stats_proto {
+        var result = zts_stats_proto()
+        result.xmit = UInt32(truncatingIfNeeded: counters.sent)
+        result.recv = UInt32(truncatingIfNeeded: counters.received)
+        result.drop = UInt32(truncatingIfNeeded: counters.dropped)
+        result.chkerr = UInt32(truncatingIfNeeded: counters.checksumErrors)
+        result.lenerr = UInt32(truncatingIfNeeded: counters.lengthErrors)
+        result.memerr = UInt32(truncatingIfNeeded: counters.memoryErrors)
+        result.rterr = UInt32(truncatingIfNeeded: counters.routingErrors)
+        result.proterr = UInt32(truncatingIfNeeded: counters.protocolErrors)
+        result.opterr = UInt32(truncatingIfNeeded: counters.optionErrors)
+        return result
+    }
+}
+
+// All is 0 while no node runs.
+private func counters() -> StackCounters {
+    (try? LibraryNode.shared.node?.stackCounters()) ?? StackCounters()
+}
+
+@c @implementation
+public func zts_get_all_stats(_ statsDest: UnsafeMutablePointer<zts_stats>?) -> Int32 {
+    Generation.first.outcome { () throws(CallFailure) in
+        guard let target = unsafe statsDest else { throw .argument }
+        unsafe counters().fill(target)
+    }
+}
+
+@c @implementation
+public func zts_get_protocol_stats(_ protocolType: Int32, _ protoStatsDest: UnsafeMutableRawPointer?) -> Int32 {
+    Generation.first.outcome { () throws(CallFailure) in
+        guard let target = unsafe protoStatsDest, (0...9).contains(protocolType) else { throw .argument }
+        let all = counters()
+        let chosen: zts_stats_proto =
+            switch protocolType {
+            case ZTS_STATS_PROTOCOL_LINK: all.proto(all.link)
+            case ZTS_STATS_PROTOCOL_ETHARP: all.proto(all.arp)
+            case ZTS_STATS_PROTOCOL_IP: all.proto(all.ipv4)
+            case ZTS_STATS_PROTOCOL_UDP: all.proto(all.udp)
+            case ZTS_STATS_PROTOCOL_TCP: all.tcpWithCache
+            case ZTS_STATS_PROTOCOL_ICMP: all.proto(all.icmp4)
+            case ZTS_STATS_PROTOCOL_IP6: all.proto(all.ipv6)
+            case ZTS_STATS_PROTOCOL_ICMP6: all.proto(all.icmp6)
+            default: all.proto(all.fragments)
+            }
+        // Sound: the interface wants a `struct zts_stats_proto` there.
+        unsafe target.storeBytes(of: chosen, as: zts_stats_proto.self)
+    }
+}
+
+@c @implementation
+public func zts_stats_get_all(_ dst: UnsafeMutablePointer<zts_stats_counter_t>?) -> Int32 {
+    Generation.second.outcome { () throws(CallFailure) in
+        _ = try LibraryNode.shared.needStarted()
+        guard let target = unsafe dst else { throw .argument }
+        let all = counters()
+        // Each protocol is four numbers, in the order of the structure.
+        let rows = [all.link, all.arp, all.ipv4, all.ipv6, all.icmp4, all.icmp6, all.udp, all.tcp, Counters()]
+        // Sound: the structure is 36 numbers of this type and nothing else, as the layout test asserts.
+        let numbers = unsafe UnsafeMutableRawPointer(target).assumingMemoryBound(to: UInt32.self)
+        for (row, counters) in rows.enumerated() {
+            let errors =
+                counters.checksumErrors &+ counters.lengthErrors &+ counters.memoryErrors
+                &+ counters.routingErrors &+ counters.protocolErrors &+ counters.optionErrors
+            for (column, value) in [counters.sent, counters.received, counters.dropped, errors].enumerated() {
+                unsafe numbers[4 * row + column] = UInt32(truncatingIfNeeded: value)
+            }
+        }
+    }
+}

@@ -1,0 +1,57 @@
+// Compilers of this machine, for tests that compile C and C++ against the library's headers.
+
+import Foundation
+
+/// A compiler and the language it is asked to compile.
+struct Compiler: CustomStringConvertible {
+    var path: String
+    var isCPlusPlus: Bool
+
+    var description: String { path }
+
+    static let root = URL(fileURLWithPath: #filePath)
+        .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+    static let headers = root.appendingPathComponent("Sources/CZeroTier/include").path
+
+    /// Those that are there, of gcc, clang, g++ and clang++; also the `clang` of the Swift tool chain.
+    static let all: [Compiler] = {
+        let folders = (ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin").split(separator: ":")
+        return ["gcc", "clang", "g++", "clang++"].compactMap { name in
+            for folder in folders where FileManager.default.isExecutableFile(atPath: "\(folder)/\(name)") {
+                return Compiler(path: "\(folder)/\(name)", isCPlusPlus: name.hasSuffix("++"))
+            }
+            return nil
+        }
+    }()
+
+    var standards: [String] { isCPlusPlus ? ["c++11", "c++17", "c++20"] : ["gnu89", "c99", "c11", "gnu17"] }
+
+    /// Compiles and gives the compiler's messages; empty if all is well.
+    func compile(_ source: String, standard: String, strict: Bool = true) throws -> String {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: path)
+        process.arguments =
+            ["-std=\(standard)", "-fsyntax-only", "-I", Self.headers, "-x", isCPlusPlus ? "c++" : "c"]
+            + (strict ? ["-Wall", "-Wextra", "-pedantic", "-Werror"] : []) + [source]
+        let pipe = Pipe()
+        process.standardError = pipe
+        process.standardOutput = pipe
+        try process.run()
+        let text = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        process.waitUntilExit()
+        return process.terminationStatus == 0 ? text : text + "exit \(process.terminationStatus)"
+    }
+
+    /// As `compile`, for a program given as text.
+    func compile(text: String, standard: String, strict: Bool = true) throws -> String {
+        let file = FileManager.default.temporaryDirectory.appendingPathComponent("zt-\(UUID().uuidString).c")
+        try Data(text.utf8).write(to: file)
+        defer { try? FileManager.default.removeItem(at: file) }
+        return try compile(file.path, standard: standard, strict: strict)
+    }
+}
+
+/// The text before the final zero.
+func textOf(_ buffer: [CChar]) -> String {
+    String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+}
