@@ -26,12 +26,12 @@ test: requirements ## build everything and run all tests
 	$(SWIFT) test --skip-build
 
 check: requirements ## format, layering, a build without warnings, all tests, 100 simulation seeds
-	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests Simulation Fuzz Benchmarks
+	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests Simulation Fuzz Benchmarks Examples
 	$(MAKE) test
 	$(MAKE) simulate
 
 format: ## rewrite the sources in the project's format
-	$(SWIFT) format --in-place --recursive Package.swift Sources Tests Simulation Fuzz Benchmarks
+	$(SWIFT) format --in-place --recursive Package.swift Sources Tests Simulation Fuzz Benchmarks Examples
 
 interop: requirements ## against the real libzt 1.8.4, in network namespaces (root, or unprivileged user namespaces)
 	$(SWIFT) build -c release --product interop-node
