@@ -118,7 +118,9 @@ struct Sender: ~Copyable {
     /// Books the next piece of at most `maximum` segments.
     mutating func nextPiece(maximum: Int, isSmallAllowed: Bool, time: Int) -> Piece? {
         if let piece = nextRetransmission(maximum: maximum, time: time) { return piece }
-        if timing.isProbeDue { return probe(time: time) }
+        // An ACK may have come between the probe's deadline and here: then there is nothing to probe, but perhaps more to
+        // send, and no timer would ask again.
+        if timing.isProbeDue, let piece = probe(time: time) { return piece }
         return nextNew(maximum: maximum, isSmallAllowed: isSmallAllowed, time: time)
     }
 

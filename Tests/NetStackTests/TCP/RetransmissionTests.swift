@@ -230,6 +230,19 @@ import Testing
         #expect(host.connection.sender.timing.probeEnd == nil)
     }
 
+    @Test func `a probe that an ACK makes needless does not hold up what waits to be sent`() {
+        var host = TestHost.established(peerOptions: [2, 4, 0x05, 0xB4, 4, 2, 1, 3, 3, 7])
+        host.send(bytes(40 * 1460))
+        let first = host.output()
+        #expect(first.count == 10)
+        // The probe is due, and before it leaves everything is acknowledged.
+        host.fire()
+        #expect(host.connection.sender.timing.isProbeDue)
+        host.inject(.acknowledge, sequence: 0, acknowledgment: 10 * 1460)
+        #expect(host.connection.sender.outstanding == 0)
+        #expect(host.output().first?.sequence == 10 * 1460, "there is no timer that would send it later")
+    }
+
     @Test func `an ACK for what was never sent is challenged and changes nothing`() {
         var host = sending(1460)
         let outcome = host.inject(.acknowledge, sequence: 0, acknowledgment: 5000)
