@@ -3,6 +3,7 @@
 import CZeroTier
 import Glibc
 import Synchronization
+import ZeroTier
 
 /// Delivers events one at a time, in order. Bounded: what repeats is dropped when the program is too slow, what tells of
 /// the node's life never is.
@@ -11,7 +12,7 @@ final class EventQueue: Sendable {
         var queue: [(event: LibraryEvent, sink: EventSink)] = []
         var isDelivering = false
         var isFinished = false
-        var thread: LibraryThread?
+        var thread: Thread?
         var dropped: UInt64 = 0
     }
 
@@ -28,8 +29,8 @@ final class EventQueue: Sendable {
     func start() -> Int32? {
         state.withLock { state -> Int32? in
             guard state.thread == nil, !state.isFinished else { return nil }
-            do throws(LibraryThread.Failure) {
-                state.thread = try LibraryThread { [self] in run() }
+            do throws(SystemError) {
+                state.thread = try Thread(name: "zt-callback") { [self] in run() }
                 return nil
             } catch {
                 return error.number
@@ -61,17 +62,14 @@ final class EventQueue: Sendable {
 
     /// No event is taken any more; those there are will be delivered. Waits for that, except in the callback itself.
     func finish() {
-        let thread = state.withLock { state -> LibraryThread? in
+        let thread = state.withLock { state -> Thread? in
             state.isFinished = true
             defer { state.thread = nil }
             return state.thread
         }
         guard let thread else { return closeDescriptor() }
-        if thread.isCurrent {
-            thread.detach()
-        } else {
-            thread.join()
-        }
+        // On the thread itself nobody waits: letting go of it is enough.
+        if !thread.isCurrent { thread.join() }
     }
 
     private func run() {

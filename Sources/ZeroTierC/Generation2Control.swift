@@ -117,17 +117,25 @@ public func zts_init_set_tcp_relay(_ tcp_relay_addr: UnsafePointer<CChar>?, _ tc
         guard let address = unsafe tcp_relay_addr, IPAddress(unsafe String(cString: address)) != nil,
             tcp_relay_port != 0
         else { throw .argument }
+        throw .because(.general, "this library does not relay over TCP")
+    }
+}
+
+// What this library does not have can be switched off, and not on: a success would be a lie.
+private func absent(_ isWanted: Bool, _ reason: String) -> Int32 {
+    configure { (_) throws(CallFailure) in
+        if isWanted { throw .because(.general, reason) }
     }
 }
 
 @c @implementation
-public func zts_init_allow_tcp_relay(_ enabled: Int32) -> Int32 { configure { (_) throws(CallFailure) in } }
+public func zts_init_allow_tcp_relay(_ enabled: Int32) -> Int32 {
+    absent(enabled != 0, "this library does not relay over TCP")
+}
 
 @c @implementation
 public func zts_init_force_tcp_relay(_ enabled: Int32) -> Int32 {
-    configure { (_) throws(CallFailure) in
-        if enabled != 0 { throw .because(.general, "this library does not relay over TCP") }
-    }
+    absent(enabled != 0, "this library does not relay over TCP")
 }
 
 @c @implementation
@@ -154,7 +162,9 @@ public func zts_init_set_roots(_ roots_data: UnsafeRawPointer?, _ len: UInt32) -
 }
 
 @c @implementation
-public func zts_init_set_low_bandwidth_mode(_ enabled: Int32) -> Int32 { configure { (_) throws(CallFailure) in } }
+public func zts_init_set_low_bandwidth_mode(_ enabled: Int32) -> Int32 {
+    absent(enabled != 0, "this library has no mode for low bandwidth")
+}
 
 @c @implementation
 public func zts_init_set_port(_ port: UInt16) -> Int32 {
@@ -170,10 +180,14 @@ public func zts_init_set_random_port_range(_ start_port: UInt16, _ end_port: UIn
 }
 
 @c @implementation
-public func zts_init_allow_secondary_port(_ allowed: UInt32) -> Int32 { configure { (_) throws(CallFailure) in } }
+public func zts_init_allow_secondary_port(_ allowed: UInt32) -> Int32 {
+    absent(allowed != 0, "a node of this library has one port")
+}
 
 @c @implementation
-public func zts_init_allow_port_mapping(_ allowed: UInt32) -> Int32 { configure { (_) throws(CallFailure) in } }
+public func zts_init_allow_port_mapping(_ allowed: UInt32) -> Int32 {
+    absent(allowed != 0, "this library asks no gateway for a mapping")
+}
 
 private func cache(_ change: (inout CachingSwitches) -> Void) -> Int32 {
     configure { (_) throws(CallFailure) in library.switches.withLock { change(&$0) } }

@@ -1,9 +1,10 @@
-// State that threads share and wait on, and the threads themselves. Read first: pthread_cond_wait(3), pthread_create(3).
+// State that threads share and wait on. Read first: pthread_cond_wait(3).
 
 import CZeroTier
 import Glibc
 
 /// A value behind a lock. Threads can wait until it is as they want it; every change wakes them to look again.
+// Sound to share: the value is only reached with the mutex held, and moves between threads with it.
 @safe
 final class Guarded<Value>: @unchecked Sendable {
     // Sound: allocated in init, freed in deinit, and only passed to the functions of pthread.
@@ -68,45 +69,4 @@ final class Guarded<Value>: @unchecked Sendable {
             }
         }
     }
-}
-
-/// A thread of the library.
-struct LibraryThread: @unchecked Sendable {
-    private let handle: pthread_t
-
-    private final class Start: Sendable {
-        let body: @Sendable () -> Void
-        init(_ body: @escaping @Sendable () -> Void) { self.body = body }
-    }
-
-    /// What `pthread_create` said when there is no thread.
-    struct Failure: Error { var number: Int32 }
-
-    init(_ body: @escaping @Sendable () -> Void) throws(Failure) {
-        // Sound: the retained object is taken over exactly once, by the new thread, or released if there is none.
-        let start = unsafe Unmanaged.passRetained(Start(body))
-        var handle = pthread_t()
-        let result = unsafe pthread_create(
-            &handle, nil,
-            { context in
-                if let context = unsafe context {
-                    unsafe Unmanaged<Start>.fromOpaque(context).takeRetainedValue().body()
-                }
-                return nil
-            }, start.toOpaque())
-        guard result == 0 else {
-            unsafe start.release()
-            throw Failure(number: result)
-        }
-        self.handle = handle
-    }
-
-    /// Whether this is the calling thread.
-    var isCurrent: Bool { pthread_equal(handle, pthread_self()) != 0 }
-
-    /// Waits for the thread's end. Once per thread, and not on itself.
-    func join() { pthread_join(handle, nil) }
-
-    /// Instead of `join`: nobody waits for the thread.
-    func detach() { pthread_detach(handle) }
 }

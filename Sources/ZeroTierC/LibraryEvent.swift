@@ -60,7 +60,8 @@ struct PeerInfo: Sendable {
 
 /// Who is told, and in which form.
 struct EventSink: @unchecked Sendable {
-    // Function and context pointers of the program: called and handed back, never looked into.
+    // Sound to share: the closure holds function and context pointers of the program and no state; it is called on the
+    // callback thread alone.
     let deliver: (LibraryEvent) -> Void
     /// Whether the form has events for what is to be stored.
     var wantsStores = false

@@ -44,7 +44,7 @@ final class LibraryNode: Sendable {
         var settings = RunSettings()
         var wasStarted = false
         var node: Node?
-        var service: LibraryThread?
+        var service: Thread?
         var runs = 0
     }
 
@@ -108,7 +108,7 @@ final class LibraryNode: Sendable {
 
     /// Starts and returns at once.
     func start(_ settings: RunSettings) throws(LifeFailure) {
-        let (failure, former) = state.withLock { state -> (LifeFailure?, LibraryThread?) in
+        let (failure, former) = state.withLock { state -> (LifeFailure?, Thread?) in
             if state.phase != .idle { return (.alreadyRunning, nil) }
             if state.isFreed { return (.freed, nil) }
             state.phase = .starting
@@ -126,8 +126,8 @@ final class LibraryNode: Sendable {
             state.withLock { $0.phase = .idle }
             throw .system(number)
         }
-        do throws(LibraryThread.Failure) {
-            let thread = try LibraryThread { [self] in serve() }
+        do throws(SystemError) {
+            let thread = try Thread(name: "zt-service") { [self] in serve() }
             state.withLock { $0.service = thread }
         } catch {
             state.withLock { $0.phase = .idle }
@@ -168,7 +168,7 @@ final class LibraryNode: Sendable {
         }
         guard isFirst else { throw .freed }
         try? stop()
-        let service = state.wait { state -> LibraryThread?? in
+        let service = state.wait { state -> Thread?? in
             guard state.phase == .idle else { return nil }
             defer { state.service = nil }
             return .some(state.service)

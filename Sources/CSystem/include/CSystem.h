@@ -111,6 +111,8 @@ void csystem_interface_watch_drain(int watch);
 int csystem_thread_start(void (*body)(void *), void *context, const char *name, uint64_t *handle);
 int csystem_thread_join(uint64_t handle);
 int csystem_thread_detach(uint64_t handle);
+// 1 if the handle is the calling thread's.
+int csystem_thread_is_current(uint64_t handle);
 
 // Parks the thread until `word` is not 0 or the time is over (`nanoseconds` < 0: for ever), then sets it to 0.
 // Returns 1 if it was unparked.

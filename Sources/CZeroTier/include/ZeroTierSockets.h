@@ -655,8 +655,7 @@ ZTS_API int ZTCALL zts_init_from_memory(const char *key, unsigned int len);
 /** The event handler: called with a zts_event_msg_t, one at a time, in order, on a thread of the library. */
 ZTS_API int ZTCALL zts_init_set_event_handler(void (*callback)(void *));
 
-/* There is no relay over TCP here: these check their arguments and keep the settings, and forcing it is refused with
- * ZTS_ERR_GENERAL. */
+/* There is no relay over TCP here: asking for it is refused with ZTS_ERR_GENERAL, switching it off is ZTS_ERR_OK. */
 ZTS_API int ZTCALL zts_init_set_tcp_relay(const char *tcp_relay_addr, unsigned short tcp_relay_port);
 ZTS_API int ZTCALL zts_init_allow_tcp_relay(int enabled);
 ZTS_API int ZTCALL zts_init_force_tcp_relay(int enabled);
@@ -667,13 +666,14 @@ ZTS_API int ZTCALL zts_init_blacklist_if(const char *prefix, unsigned int len);
 /** A planet in serialised form, at most ZTS_STORE_DATA_LEN bytes. */
 ZTS_API int ZTCALL zts_init_set_roots(const void *roots_data, unsigned int len);
 
+/** There is no such mode here: asking for it is refused with ZTS_ERR_GENERAL. */
 ZTS_API int ZTCALL zts_init_set_low_bandwidth_mode(int enabled);
 
 /** The UDP port; 0 for a random one. */
 ZTS_API int ZTCALL zts_init_set_port(unsigned short port);
 ZTS_API int ZTCALL zts_init_set_random_port_range(unsigned short start_port, unsigned short end_port);
 
-/* Kept for compatibility: the node has one port and asks no gateway for a mapping. */
+/* The node has one port and asks no gateway for a mapping: allowing either is refused with ZTS_ERR_GENERAL. */
 ZTS_API int ZTCALL zts_init_allow_secondary_port(unsigned int allowed);
 ZTS_API int ZTCALL zts_init_allow_port_mapping(unsigned int allowed);
 

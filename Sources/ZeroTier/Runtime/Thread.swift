@@ -4,7 +4,8 @@ import CSystem
 import Synchronization
 
 /// A thread of our own, to be joined exactly once in effect; further joins return at once.
-final class Thread: Sendable {
+package final class Thread: Sendable {
+    private let number: UInt64
     private let handle: Mutex<UInt64?>
 
     // Carries the body over to the new thread.
@@ -14,7 +15,7 @@ final class Thread: Sendable {
     }
 
     /// Starts a thread. The name is shown by the system's tools, at most 15 bytes of it.
-    init(name: String, _ body: @escaping @Sendable () -> Void) throws(SystemError) {
+    package init(name: String, _ body: @escaping @Sendable () -> Void) throws(SystemError) {
         var number: UInt64 = 0
         // Sound: the retained object is taken over exactly once, by the new thread, or released below if there is none.
         let start = unsafe Unmanaged.passRetained(Start(body))
@@ -28,6 +29,7 @@ final class Thread: Sendable {
             unsafe start.release()
             throw SystemError(-result, "start a thread")
         }
+        self.number = number
         handle = Mutex(number)
     }
 
@@ -38,8 +40,11 @@ final class Thread: Sendable {
         }
     }
 
+    /// Whether this is the calling thread.
+    package var isCurrent: Bool { csystem_thread_is_current(number) != 0 }
+
     /// Waits until the thread has ended and its memory is released. Must not be called on the thread itself.
-    func join() {
+    package func join() {
         // The lock is held across the join, so that a second caller also returns only after the end.
         handle.withLock { handle in
             guard let number = handle else { return }

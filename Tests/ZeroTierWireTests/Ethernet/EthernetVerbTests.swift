@@ -149,23 +149,44 @@ import Testing
         try survivesDamage(MulticastFrameReply.self, try body("ok_multicast_arp", of: .multicastFrame))
     }
 
-    @Test func `damaged pieces and pushed credentials never trap`() throws {
+    @Test func `a damaged piece of a configuration is refused or is what its bytes say`() throws {
         let chunk = try payload("push_config_a")
-        for length in 0..<chunk.count { _ = try? NetworkConfigChunk(decoding: Array(chunk[..<length])) }
+        // A piece without placement is a form of its own: cut there, the bytes are that form.
+        var whole = 0
+        for length in 0..<chunk.count {
+            guard let value = try? NetworkConfigChunk(decoding: Array(chunk[..<length])) else { continue }
+            whole += 1
+            #expect(value.encoded == Array(chunk[..<length]))
+        }
+        #expect(whole <= 1, "\(whole) of \(chunk.count)")
+        var accepted = 0
         for bit in 0..<(chunk.count * 8) {
             var damaged = chunk
             damaged[bit / 8] ^= 1 << UInt8(bit % 8)
-            if let value = try? NetworkConfigChunk(decoding: damaged) { #expect(value.encoded == damaged) }
+            guard let value = try? NetworkConfigChunk(decoding: damaged) else { continue }
+            accepted += 1
+            #expect(value.encoded == damaged)
         }
+        #expect(accepted > 0 && accepted < chunk.count * 8, "\(accepted) of \(chunk.count * 8)")
+    }
+
+    @Test func `damaged pushed credentials are refused or decode to the same values again`() throws {
         let credentials = try payload("credentials_b")
-        for length in 0..<credentials.count {
-            _ = try? NetworkCredentials(decoding: Array(credentials[..<length]))
-        }
+        let whole = try NetworkCredentials(decoding: credentials)
+        var inputs = (0..<credentials.count).map { Array(credentials[..<$0]) }
         for bit in 0..<(credentials.count * 8) {
             var damaged = credentials
             damaged[bit / 8] ^= 1 << UInt8(bit % 8)
-            _ = try? NetworkCredentials(decoding: damaged)
+            inputs.append(damaged)
         }
+        var accepted = 0
+        for input in inputs {
+            guard let value = try? NetworkCredentials(decoding: input) else { continue }
+            accepted += 1
+            #expect(value != whole || input.count < credentials.count, "a flipped bit changes what is read")
+            #expect(try NetworkCredentials(decoding: value.encoded) == value)
+        }
+        #expect(accepted > 0 && accepted < inputs.count, "\(accepted) of \(inputs.count)")
     }
 
     @Test func `credentials may end after any list, and are split into packets that fit`() throws {
