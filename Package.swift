@@ -96,8 +96,8 @@ let package = Package(
         .executableTarget(
             name: "bench",
             dependencies: [
-                "ZeroTier", "ZeroTierNode", "ZeroTierPeers", "ZeroTierEthernet", "NetStack", "ZeroTierWire",
-                "ZeroTierCrypto", "NetPrimitives", "CSystem",
+                "ZeroTier", "ZeroTierC", "CZeroTier", "ZeroTierNode", "ZeroTierPeers", "ZeroTierEthernet", "NetStack",
+                "ZeroTierWire", "ZeroTierCrypto", "NetPrimitives", "CSystem",
             ],
             path: "Benchmarks/bench", swiftSettings: strict),
 
@@ -134,8 +134,12 @@ let package = Package(
         .testTarget(
             name: "ZeroTierSocketsTests", dependencies: ["ZeroTierSockets", "ZeroTier", "NetPrimitives"],
             swiftSettings: testing),
+        .target(
+            name: "LibraryStress", dependencies: ["CZeroTier"], path: "Tests/LibraryStress",
+            exclude: ["main.c", "run"], cSettings: [.define("_GNU_SOURCE", .when(platforms: [.linux]))]),
         .testTarget(
-            name: "ZeroTierCTests", dependencies: ["ZeroTierC", "CZeroTier", "ZeroTierSockets", "ZeroTier"],
+            name: "ZeroTierCTests",
+            dependencies: ["ZeroTierC", "CZeroTier", "LibraryStress", "ZeroTierSockets", "ZeroTier"],
             exclude: ["Layout"], swiftSettings: testing),
         .testTarget(
             name: "SimulationTests", dependencies: ["NetworkSimulator", "ZeroTierWire", "NetPrimitives"],

@@ -29,7 +29,7 @@ enum Bench {
                 print(
                     """
                     usage: bench ciphers|stack|loop|roofline|kernel|identity|online [TIMES]|soak [CYCLES]
-                           bench node [SECONDS [idle] [pingpong] [stream1] [stream8] [connects]]
+                           bench node [SECONDS [idle] [pingpong] [stream1] [stream8] [connects] [library]]
                     """)
                 exit(2)
             }

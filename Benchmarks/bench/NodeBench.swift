@@ -144,6 +144,8 @@ enum NodeBench {
         case stream1
         case stream8
         case connects
+        /// The C library's rows, measured between those of the Swift interface.
+        case library
     }
 
     /// Measures some parts, or all; one alone is what a profiler is put on.
@@ -174,12 +176,35 @@ enum NodeBench {
                 result["ours.connects_per_s"] = try await connects(node, address, Int(seconds * 300))
             }
             result["ours.loaded_rss_kb"] = residentKilobytes()
+            if parts.contains(.library) { result.merge(try await library(folder, address, seconds)) { $1 } }
             await node.shutdown()
             return result
         }
     }
 
-    private static func value(_ duration: Duration) -> Double {
+    private static func library(
+        _ folder: String, _ address: IPAddress, _ seconds: Double
+    ) async throws -> [String: Double] {
+        let directory = folder + "/library"
+        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+        try FileManager.default.copyItem(atPath: folder + "/planet", toPath: directory + "/planet")
+        return try await onThread {
+            try LibraryBench.start(directory: directory, network: network)
+            // The first moments are relayed and are not measured.
+            _ = try LibraryBench.pingPong(address, echoPort, 1)
+            let times = try LibraryBench.pingPong(address, echoPort, seconds)
+            let result = [
+                "library.pingpong64_p50_us": Bench.quantile(times, 0.5),
+                "library.pingpong64_p99_us": Bench.quantile(times, 0.99),
+                "library.stream1_mbit": try LibraryBench.stream(address, sinkPort, seconds),
+                "library.connects_per_s": try LibraryBench.connects(address, acceptPort, Int(seconds * 300)),
+            ]
+            try LibraryBench.stop()
+            return result
+        }
+    }
+
+    static func value(_ duration: Duration) -> Double {
         Double(duration.components.seconds) + Double(duration.components.attoseconds) * 1e-18
     }
 

@@ -29,7 +29,7 @@ enum LifeFailure: Error {
 }
 
 /// A node of the C interface, over all its runs.
-final class LibraryNode: Sendable {
+package final class LibraryNode: Sendable {
     /// The one that both generations' functions without a handle mean.
     static let shared = LibraryNode(layer: .shared)
 
@@ -289,8 +289,8 @@ final class LibraryNode: Sendable {
         return configuration
     }
 
-    /// For tests on one machine: set before the start.
-    static var allowsLoopbackPaths: Bool {
+    /// For tests and benchmarks on one machine: set before the start.
+    package static var allowsLoopbackPaths: Bool {
         get { loopback.load(ordering: .relaxed) }
         set { loopback.store(newValue, ordering: .relaxed) }
     }

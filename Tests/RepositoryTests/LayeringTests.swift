@@ -26,7 +26,7 @@ import Testing
         "Simulation/simulate": ["NetworkSimulator"],
         "Fuzz/FuzzBodies": all,
         "Fuzz/fuzz": ["FuzzBodies"],
-        "Benchmarks/bench": all + ["ZeroTier", "CSystem"],
+        "Benchmarks/bench": all + ["ZeroTier", "CSystem", "ZeroTierC", "CZeroTier"],
     ]
 
     /// What a target may import from outside.

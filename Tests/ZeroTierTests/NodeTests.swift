@@ -72,6 +72,16 @@ struct Constellation {
     }
 }
 
+private func entries(_ path: String) throws -> Int { try FileManager.default.contentsOfDirectory(atPath: path).count }
+
+// Threads of nodes, by name.
+private func nodeThreads() throws -> Int {
+    try FileManager.default.contentsOfDirectory(atPath: "/proc/self/task").filter { thread in
+        let name = try? String(contentsOfFile: "/proc/self/task/\(thread)/comm", encoding: .utf8)
+        return name?.hasPrefix("zt-") == true
+    }.count
+}
+
 extension DriverTests {
     @Suite struct NodeTests {
         private func pattern(_ count: Int) -> [UInt8] {
@@ -271,41 +281,37 @@ extension DriverTests {
             await nodes.shutdown()
         }
 
-        @Test func `twenty nodes started and stopped leave no thread and no descriptor`() async throws {
-            func count(_ path: String) throws -> Int { try FileManager.default.contentsOfDirectory(atPath: path).count }
-            let planet = try Constellation.makePlanet(port: 1)
-            let node = try await Node.start(Constellation.configuration(TestIdentity.first, planet))
-            await node.shutdown()
-            let threads = try ourThreads()
-            let descriptors = try count("/proc/self/fd")
-            for cycle in 0..<20 {
+        // In a process of their own: the other suites' nodes come and go in this one.
+        @Test func `twenty nodes started and stopped leave no thread and no descriptor`() async {
+            await #expect(processExitsWith: .success) {
+                let planet = try Constellation.makePlanet(port: 1)
                 let node = try await Node.start(Constellation.configuration(TestIdentity.first, planet))
-                try node.startJoining(Constellation.network)
-                _ = try node.listen(port: 80)
-                if cycle % 2 == 0 { await node.shutdown() } else { node.shutdownBlocking() }
+                await node.shutdown()
+                let threads = try nodeThreads()
+                let descriptors = try entries("/proc/self/fd")
+                for cycle in 0..<20 {
+                    let node = try await Node.start(Constellation.configuration(TestIdentity.first, planet))
+                    try node.startJoining(Constellation.network)
+                    _ = try node.listen(port: 80)
+                    if cycle % 2 == 0 { await node.shutdown() } else { node.shutdownBlocking() }
+                }
+                #expect(try nodeThreads() == threads)
+                #expect(try entries("/proc/self/fd") == descriptors)
             }
-            #expect(try ourThreads() == threads)
-            #expect(try count("/proc/self/fd") == descriptors)
         }
 
-        @Test func `a node that nobody refers to any more ends by itself`() async throws {
-            let planet = try Constellation.makePlanet(port: 1)
-            let before = try ourThreads()
-            do {
-                let node = try await Node.start(Constellation.configuration(TestIdentity.first, planet))
-                #expect(try ourThreads() == before + 2)
-                #expect(node.port != 0)
+        @Test func `a node that nobody refers to any more ends by itself`() async {
+            await #expect(processExitsWith: .success) {
+                let planet = try Constellation.makePlanet(port: 1)
+                let before = try nodeThreads()
+                do {
+                    let node = try await Node.start(Constellation.configuration(TestIdentity.first, planet))
+                    #expect(try nodeThreads() == before + 2)
+                    #expect(node.port != 0)
+                }
+                for _ in 0..<500 where try nodeThreads() != before { try await Task.sleep(for: .milliseconds(10)) }
+                #expect(try nodeThreads() == before)
             }
-            for _ in 0..<500 where try ourThreads() != before { try await Task.sleep(for: .milliseconds(10)) }
-            #expect(try ourThreads() == before)
-        }
-
-        // Threads of nodes, by name.
-        private func ourThreads() throws -> Int {
-            try FileManager.default.contentsOfDirectory(atPath: "/proc/self/task").filter { thread in
-                let name = try? String(contentsOfFile: "/proc/self/task/\(thread)/comm", encoding: .utf8)
-                return name?.hasPrefix("zt-") == true
-            }.count
         }
 
         private func code(_ body: () async throws -> Void) async -> ZeroTierError.Code? {

@@ -1,0 +1,106 @@
+// The C library's rows: a stream, ping-pong and connections through zts_send and zts_recv, to the same server as the Swift
+// interface's rows.
+
+import CZeroTier
+import Foundation
+import ZeroTier
+import ZeroTierC
+
+/// The process's own node of the C interface as a client.
+enum LibraryBench {
+    private static func check(_ result: Int32, _ call: String) throws {
+        guard result >= 0 else {
+            throw NodeBench.Failure(description: "\(call): \(result), errno \(unsafe zts_errno_location().pointee)")
+        }
+    }
+
+    /// Starts the node with its state in `directory`, where a planet lies, and waits until `network` has an address.
+    static func start(directory: String, network: NetworkID) throws {
+        LibraryNode.allowsLoopbackPaths = true
+        try check(unsafe zts_start(directory, { _ in }, 0), "zts_start")
+        try wait("online") { zts_get_node_status() == 2 }
+        try check(zts_join(network.value), "zts_join")
+        try wait("the network") { zts_get_network_status(network.value) == 38 }
+    }
+
+    private static func wait(_ what: String, _ condition: () -> Bool) throws {
+        for _ in 0..<2000 {
+            if condition() { return }
+            Thread.sleep(forTimeInterval: 0.01)
+        }
+        throw NodeBench.Failure(description: "\(what) does not come")
+    }
+
+    static func stop() throws { try check(zts_stop(), "zts_stop") }
+
+    /// A connected stream.
+    static func connect(_ address: IPAddress, _ port: UInt16) throws -> Int32 {
+        let socket = zts_socket(10, 1, 0)
+        try check(socket, "zts_socket")
+        var remote = sockaddr_in6()
+        remote.sin6_family = sa_family_t(AF_INET6)
+        remote.sin6_port = port.bigEndian
+        unsafe inet_pton(AF_INET6, address.description, &remote.sin6_addr)
+        let result = unsafe withUnsafePointer(to: &remote) { pointer in
+            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { unsafe zts_connect(socket, $0, 28) }
+        }
+        try check(result, "zts_connect")
+        return socket
+    }
+
+    /// Megabits per second of one stream, until the sink has seen its end.
+    static func stream(_ address: IPAddress, _ port: UInt16, _ seconds: Double) throws -> Double {
+        let socket = try connect(address, port)
+        let chunk = [UInt8](repeating: 0x5a, count: 131_072)
+        let start = ContinuousClock.now
+        let end = start + .seconds(seconds)
+        var sent = 0
+        while ContinuousClock.now < end {
+            let count = unsafe zts_send(socket, chunk, chunk.count, 0)
+            try check(Int32(clamping: count), "zts_send")
+            sent += Int(count)
+        }
+        try check(zts_shutdown(socket, 1), "zts_shutdown")
+        var byte: UInt8 = 0
+        try check(Int32(clamping: unsafe zts_recv(socket, &byte, 1, 0)), "zts_recv")
+        let duration = NodeBench.value(ContinuousClock.now - start)
+        try check(zts_close(socket), "zts_close")
+        return Double(sent) * 8 / duration / 1e6
+    }
+
+    /// Microseconds of every round trip of 64 bytes.
+    static func pingPong(_ address: IPAddress, _ port: UInt16, _ seconds: Double) throws -> [Double] {
+        let socket = try connect(address, port)
+        var on: Int32 = 1
+        try check(unsafe zts_setsockopt(socket, 6, 1, &on, 4), "zts_setsockopt")
+        let message = [UInt8](repeating: 1, count: 64)
+        var buffer = [UInt8](repeating: 0, count: 64)
+        var times: [Double] = []
+        let end = ContinuousClock.now + .seconds(seconds)
+        while ContinuousClock.now < end {
+            let start = ContinuousClock.now
+            try check(Int32(clamping: unsafe zts_send(socket, message, 64, 0)), "zts_send")
+            var got = 0
+            while got < 64 {
+                let count = unsafe zts_recv(socket, &buffer, 64 - got, 0)
+                guard count > 0 else { throw NodeBench.Failure(description: "the echo ended") }
+                got += Int(count)
+            }
+            times.append(NodeBench.value(ContinuousClock.now - start) * 1e6)
+        }
+        try check(zts_close(socket), "zts_close")
+        return times
+    }
+
+    /// Connections per second, one after the other, each until the server has closed it.
+    static func connects(_ address: IPAddress, _ port: UInt16, _ count: Int) throws -> Double {
+        let start = ContinuousClock.now
+        for _ in 0..<count {
+            let socket = try connect(address, port)
+            var byte: UInt8 = 0
+            try check(Int32(clamping: unsafe zts_recv(socket, &byte, 1, 0)), "zts_recv")
+            try check(zts_close(socket), "zts_close")
+        }
+        return Double(count) / NodeBench.value(ContinuousClock.now - start)
+    }
+}
