@@ -102,6 +102,8 @@ struct NeighbourTable: ~Copyable {
             }
             switch entries[slot].state {
             case .reachable, .stale: return slot
+            // Being confirmed, but nobody waits: asked for again when it is used again.
+            case .delay, .probe: if entries[slot].queue.isEmpty, entries[slot].waiters.isEmpty { return slot }
             default: continue
             }
         }

@@ -41,8 +41,14 @@ extension NetworkStack {
             let isKnown = neighbours.entries[slot].hasMAC && neighbours.entries[slot].mac == message.senderMAC
             if isAnswer || !isKnown { learn(slot, mac: message.senderMAC, isSolicited: isAnswer, now: now) }
         } else if isForUs, message.operation == ARPPacket.request, isOnLink(message.sender, id), makeNeighbourRoom() {
-            _ = insertNeighbour(key, state: .stale, mac: message.senderMAC)
+            insertUnasked(key, mac: message.senderMAC)
         }
+    }
+
+    // Whom we did not ask for gives way first, so that inventing many displaces none in use.
+    private mutating func insertUnasked(_ key: ScopedAddress, mac: MACAddress) {
+        let slot = insertNeighbour(key, state: .stale, mac: mac)
+        neighbours.entries[slot].isReferenced = false
     }
 
     private func isOnLink(_ address: IPAddress, _ id: InterfaceID) -> Bool {
@@ -186,8 +192,8 @@ extension NetworkStack {
                 if !neighbours.entries[slot].hasMAC || neighbours.entries[slot].mac != address {
                     learn(slot, mac: address, isSolicited: false, now: now)
                 }
-            } else if makeNeighbourRoom() {
-                _ = insertNeighbour(key, state: .stale, mac: address)
+            } else if info.source.isLinkLocal || isOnLink(info.source, id), makeNeighbourRoom() {
+                insertUnasked(key, mac: address)
             }
         }
         // RFC 4429: an unconfirmed address does not override what others know.

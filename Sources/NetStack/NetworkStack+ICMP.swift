@@ -99,7 +99,10 @@ extension NetworkStack {
             receiveError(packet, info, body, ICMPErrorKind(.protocolUnreachable, isHard: header.code == 1), now)
         case ICMPType.neighbourSolicitation, ICMPType.neighbourAdvertisement, ICMPType.routerAdvertisement:
             // A packet that crossed a router has a lower hop limit (RFC 4861 7.1, 6.1.2).
-            guard info.hopLimit == 255, header.code == 0, !info.isLoopback else {
+            // Behind an extension header it would pass rules that look at what it claims (cf. RFC 6980).
+            guard info.hopLimit == 255, header.code == 0, !info.isLoopback,
+                info.payloadOffset == IPv6Header.size
+            else {
                 return drop(.neighbourDiscovery, \.icmp6)
             }
             if header.type == ICMPType.neighbourSolicitation {

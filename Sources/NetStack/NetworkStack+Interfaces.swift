@@ -86,7 +86,11 @@ extension NetworkStack {
 
     /// Adds an address with the length of its on-link prefix. It can be used at once, while its claim is announced and
     /// checked. False if the address cannot be one of a host, exists already or is one too many.
-    package mutating func addAddress(_ prefix: IPPrefix, to id: InterfaceID, now: Now) -> Bool {
+    /// `isAssigned`: whoever rules the network says that it is ours alone, so it is used without asking around, and nobody can
+    /// talk us out of it.
+    package mutating func addAddress(
+        _ prefix: IPPrefix, to id: InterfaceID, isAssigned: Bool = false, now: Now
+    ) -> Bool {
         let address = prefix.address
         guard interfaces.contains(id.slot), id != loopback, !address.isUnspecified, !address.isMulticast,
             !address.isLoopback, !address.isLimitedBroadcast,
@@ -94,7 +98,8 @@ extension NetworkStack {
             interfaces[id.slot].addresses.count < configuration.limits.addressesPerInterface
         else { return false }
         let transmits =
-            address.isIPv4 ? configuration.addressConflictProbes : configuration.duplicateAddressTransmits
+            isAssigned
+            ? 0 : address.isIPv4 ? configuration.addressConflictProbes : configuration.duplicateAddressTransmits
         let timer = timers.add(.address(id, address))
         var entry = InterfaceAddress(
             prefix: prefix, state: transmits > 0 ? .optimistic(remaining: transmits) : .preferred, timer: timer)

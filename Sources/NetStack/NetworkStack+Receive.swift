@@ -88,6 +88,8 @@ extension NetworkStack {
     private func isMartian(_ source: IPAddress, on id: InterfaceID) -> Bool {
         if source.isImpossibleSource || source.isLoopback { return true }
         if source.isIPv4, source.v4 >> 24 == 0 || source.v4 >> 28 == 0xf { return true }
+        // A dual-stack socket would show such a source as the IPv4 address inside, which may be this host's own.
+        if source.embedsIPv4 { return true }
         return interfaces[id.slot].isDirectedBroadcast(source)
     }
 
@@ -118,6 +120,14 @@ extension NetworkStack {
         let reception = reception(of: header.destination, on: id, isLoopback: isLoopback)
         guard reception != .foreign else { return drop(.notForUs, \.ipv4) }
         if header.isFragment {
+            // No sender cuts inside a TCP header but to hide its ports and flags from filters (RFC 1858, RFC 3128).
+            let first = 20
+            if header.protocolNumber == IPProtocol.tcp,
+                header.fragmentOffset == 0
+                    ? header.totalLength - header.headerLength < first : header.fragmentOffset < first
+            {
+                return drop(.fragmentMalformed, \.ipv4)
+            }
             let input = FragmentInput(
                 key: ReassemblyKey(
                     source: header.source, destination: header.destination,
@@ -196,8 +206,10 @@ extension NetworkStack {
         let header: IPv6Header
         do { header = try IPv6Header(parsing: packet) } catch { return drop(error, \.ipv6) }
         if !isLoopback {
+            // From no address comes address detection and nothing else (RFC 4291 2.5.2).
             guard !isMartian(header.source, on: id), !header.destination.isLoopback,
-                !interfaces[id.slot].owns(header.source) || isAdvertisement(packet, header)
+                !interfaces[id.slot].owns(header.source) || isAdvertisement(packet, header),
+                !header.source.isUnspecified || header.nextHeader == IPProtocol.icmp6
             else { return drop(.martian, \.ipv6) }
         }
         let reception = reception(of: header.destination, on: id, isLoopback: isLoopback)

@@ -15,6 +15,8 @@ extension NetworkStack {
                 isIPv4: info.source.isIPv4)
         } catch { return drop(error, \.udp) }
         guard header.destinationPort != 0 else { return drop(.malformed, \.udp) }
+        // Our own address, over another network than its own: an answer would go to ourselves.
+        guard info.isLoopback || !isOwn(info.source) else { return drop(.martian, \.udp) }
         if info.destination.isMulticast || (info.isGroup && info.destination.isIPv4) {
             return deliverToGroup(packet, info, header)
         }

@@ -12,6 +12,8 @@ struct ConfigAssembly: Sendable {
         let total: Int
         var bytes: [UInt8]
         var received = 0
+        /// Given out: its bytes are gone, and a further piece, signed differently, has no place.
+        var isWhole = false
         var chunks: Set<UInt64> = []
         var lastUse: UInt64
     }
@@ -48,7 +50,7 @@ struct ConfigAssembly: Sendable {
     mutating func add(_ data: [UInt8], _ placement: NetworkConfigChunk.Placement) -> OnChunk {
         uses += 1
         let position = slot(for: placement)
-        guard updates[position].total == Int(placement.totalLength),
+        guard !updates[position].isWhole, updates[position].total == Int(placement.totalLength),
             updates[position].chunks.count < ProtocolLimits.configurationChunks
         else { return .refused }
         guard updates[position].chunks.insert(ConfigAssembly.chunkID(placement.signature)).inserted else {
@@ -62,6 +64,7 @@ struct ConfigAssembly: Sendable {
             return updates[position].received > updates[position].total ? .refused : .incomplete
         }
         defer { updates[position].bytes = [] }
+        updates[position].isWhole = true
         return .whole(updates[position].bytes)
     }
 

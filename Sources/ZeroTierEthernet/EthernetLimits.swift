@@ -34,6 +34,8 @@ package enum EthernetLimits {
     package static let subscriptions = 4096
     package static let bridgedGroups = 1024
     package static let bridgedGroupLife: Duration = .milliseconds(1_200_000)
+    /// Members that one multicast frame goes to at most, whatever the controller allows.
+    package static let multicastRecipients = 65_536
     /// Groups of one network for which sending state is kept.
     package static let multicastSenders = 512
     /// MACs learned behind bridges, per network.

@@ -33,6 +33,8 @@ struct EthernetShared: Sendable {
     enum Gate: Hashable, Sendable {
         /// NETWORK_CREDENTIALS received.
         case credentials(Address)
+        /// A membership inside another packet, looked at.
+        case embeddedMembership(Address)
         /// ERROR asking for credentials sent.
         case credentialRequest(Address, NetworkID)
         /// Credentials pushed because the peer asked.

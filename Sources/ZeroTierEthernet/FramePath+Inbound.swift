@@ -136,7 +136,7 @@ extension VirtualNetwork {
         guard let frame = try? ExtendedFrame(decoding: packet.copyBytes(offset, length)) else {
             return .drop(.malformed, trusted: false)
         }
-        if let membership = frame.membership { _ = add(membership, &shared, now) }
+        if let membership = frame.membership { addEmbedded(membership, from: source, &shared, now) }
         guard gate(source, &shared, now), let config else { return .parked }
         guard !frame.data.isEmpty, frame.source.bits != 0, frame.source != mac else {
             return .drop(.ownSource, trusted: true)
@@ -174,7 +174,7 @@ extension VirtualNetwork {
         guard let frame = try? MulticastFrame(decoding: packet.copyBytes(offset, length)) else {
             return .drop(.malformed, trusted: false)
         }
-        if let membership = frame.membership { _ = add(membership, &shared, now) }
+        if let membership = frame.membership { addEmbedded(membership, from: source, &shared, now) }
         guard gate(source, &shared, now), let config else { return .parked }
         guard config.multicastLimit > 0 else { return .drop(.multicastDisabled, trusted: true) }
         let sourceMAC = frame.source ?? id.mac(of: source)

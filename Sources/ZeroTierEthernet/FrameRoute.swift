@@ -154,6 +154,8 @@ package enum EthernetDrop: Int, Hashable, Sendable, CaseIterable {
     case badSignature
     case badConfiguration
     case duplicateChunk
+    case outdatedConfiguration
+    case unaskedAnswer
     case unexpectedVerb
 }
 

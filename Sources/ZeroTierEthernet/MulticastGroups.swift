@@ -2,7 +2,8 @@
 //  gathered, a root for everyone.
 //
 //  Every record is in four places: a slot array, an index by (network, group, member), the list of its group, and two
-//  chains from oldest to newest: its member's and everyone's. Refreshing moves it to the new end of both chains.
+//  chains from oldest to newest: its member's and everyone's. Refreshing moves it to the new end of both chains. Members
+//  are in lists by how many records they hold.
 
 import NetPrimitives
 import ZeroTierWire
@@ -21,7 +22,7 @@ struct MulticastGroups: Sendable {
         case new
         /// New, and the member's own oldest record gave way.
         case newOverPeerLimit
-        /// New, and the oldest record of all gave way.
+        /// New, and the oldest record of a member with the most records gave way.
         case newOverTotalLimit
     }
 
@@ -39,6 +40,9 @@ struct MulticastGroups: Sendable {
         var oldest = -1
         var newest = -1
         var count = 0
+        /// Neighbours in the list of the members with the same count.
+        var previous: Address?
+        var next: Address?
     }
 
     private struct Record: Sendable {
@@ -57,6 +61,9 @@ struct MulticastGroups: Sendable {
     private var lists: [Key: [Int]] = [:]
     private var peers: [Address: Chain] = [:]
     private var everyone = Chain()
+    // The first of the members with so many records, so that the one with the most is found at once.
+    private var withCount: [Address?]
+    private var largestCount = 0
     private let limitPerPeer: Int
     private let limitTotal: Int
     private let life: Duration
@@ -65,6 +72,7 @@ struct MulticastGroups: Sendable {
         self.limitPerPeer = max(1, limitPerPeer)
         self.limitTotal = max(1, limitTotal)
         self.life = life
+        withCount = [Address?](repeating: nil, count: self.limitPerPeer + 1)
     }
 
     /// Records held.
@@ -94,8 +102,9 @@ struct MulticastGroups: Sendable {
         if let chain = peers[member], chain.count >= limitPerPeer {
             remove(chain.oldest)
             result = .newOverPeerLimit
-        } else if everyone.count >= limitTotal {
-            remove(everyone.oldest)
+        } else if everyone.count >= limitTotal, let greediest = withCount[largestCount] {
+            // Of who holds the most, so that many who ask for much displace each other and not the others.
+            if let chain = peers[greediest] { remove(chain.oldest) }
             result = .newOverTotalLimit
         }
         let position = lists[key]?.count ?? 0
@@ -174,12 +183,13 @@ struct MulticastGroups: Sendable {
         if everyone.newest >= 0 { records[everyone.newest].everyone.newer = slot } else { everyone.oldest = slot }
         everyone.newest = slot
         everyone.count += 1
-        var chain = peers[records[slot].member] ?? Chain()
+        let member = records[slot].member
+        var chain = takeOut(member)
         records[slot].own = Link(older: chain.newest, newer: -1)
         if chain.newest >= 0 { records[chain.newest].own.newer = slot } else { chain.oldest = slot }
         chain.newest = slot
         chain.count += 1
-        peers[records[slot].member] = chain
+        putBack(member, chain)
     }
 
     private mutating func unlink(_ slot: Int) {
@@ -188,11 +198,40 @@ struct MulticastGroups: Sendable {
         if all.newer >= 0 { records[all.newer].everyone.older = all.older } else { everyone.newest = all.older }
         everyone.count -= 1
         let own = records[slot].own
-        var chain = peers[records[slot].member] ?? Chain()
+        let member = records[slot].member
+        var chain = takeOut(member)
         if own.older >= 0 { records[own.older].own.newer = own.newer } else { chain.oldest = own.newer }
         if own.newer >= 0 { records[own.newer].own.older = own.older } else { chain.newest = own.older }
         chain.count -= 1
-        peers[records[slot].member] = chain.count > 0 ? chain : nil
+        putBack(member, chain)
+    }
+
+    // A member's chain, taken out of the list of its count.
+    private mutating func takeOut(_ member: Address) -> Chain {
+        guard let chain = peers[member] else { return Chain() }
+        if let previous = chain.previous {
+            peers[previous]?.next = chain.next
+        } else {
+            withCount[chain.count] = chain.next
+        }
+        if let next = chain.next { peers[next]?.previous = chain.previous }
+        return chain
+    }
+
+    // Into the list of its new count; a member without records is forgotten.
+    private mutating func putBack(_ member: Address, _ changed: Chain) {
+        var chain = changed
+        if chain.count > 0 {
+            chain.previous = nil
+            chain.next = withCount[chain.count]
+            if let next = chain.next { peers[next]?.previous = member }
+            withCount[chain.count] = member
+            peers[member] = chain
+        } else {
+            peers[member] = nil
+        }
+        largestCount = max(largestCount, chain.count)
+        while largestCount > 0, withCount[largestCount] == nil { largestCount -= 1 }
     }
 
     private mutating func remove(_ slot: Int) {

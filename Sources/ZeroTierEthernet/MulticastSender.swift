@@ -49,7 +49,8 @@ extension VirtualNetwork {
             shared.send(.multicastFrame, frame.encoded, to: replicator, compress: config.compresses)
             return
         }
-        let limit = Int(clamping: config.multicastLimit)
+        // A controller's "no limit" is the largest number there is.
+        let limit = min(Int(clamping: config.multicastLimit), EthernetLimits.multicastRecipients)
         var subscribers = shared.groups.sample(
             id, group, limit: limit, except: address, random: &shared.random, now.monotonic)
         subscribers.removeAll { $0 == origin }
@@ -179,6 +180,18 @@ extension VirtualNetwork {
         targets.append(contentsOf: contacts)
         var seen: Set<Address> = [address]
         return Array(targets.filter { seen.insert($0).inserted }.prefix(ProtocolLimits.gatherTargets))
+    }
+
+    /// Whether a frame that went to that member waits for more of its group.
+    func waitsForMore(_ group: MulticastGroup, toldBy member: Address) -> Bool {
+        senders[group]?.pending.contains { $0.sent.contains(member) } ?? false
+    }
+
+    /// Whether that node may have been asked who is in a group: those who are asked, and only about what is sought.
+    func hasAsked(_ node: Address, about group: MulticastGroup, _ shared: EthernetShared) -> Bool {
+        guard senders[group] != nil else { return false }
+        return shared.upstreams.contains(node) || (!id.isAdHoc && node == id.controller)
+            || config?.alwaysContact.contains(node) ?? false
     }
 
     /// Takes members of a group that another node knows.

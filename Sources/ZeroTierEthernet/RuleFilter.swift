@@ -239,6 +239,11 @@ struct RuleFilter {
             position += Int(byte(position + 1, frame)) * 8 + 8
             guard position <= facts.length else { return nil }
         }
+        // A first fragment shows the upper layer's header; the stack takes one that is alone, too.
+        if proto == 44, position + 8 <= facts.length, uint16(position + 2, frame) & 0xfff8 == 0 {
+            proto = byte(position, frame)
+            position += 8
+        }
         return (proto, position)
     }
 

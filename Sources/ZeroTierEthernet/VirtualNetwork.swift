@@ -161,6 +161,12 @@ struct VirtualNetwork: ~Copyable {
         return true
     }
 
+    /// Whether a configuration is older than the one in force by more than credentials may differ.
+    func isOutdated(_ new: NetworkConfig) -> Bool {
+        guard let config, configTime != nil, config.timestamp > new.timestamp else { return false }
+        return config.timestamp - new.timestamp > max(config.credentialWindow, 1)
+    }
+
     private mutating func derive(_ config: NetworkConfig) {
         activeBridges = config.specialists.filter(\.isActiveBridge).map(\.address)
         replicators = config.specialists.filter(\.isReplicator).map(\.address)

@@ -240,6 +240,11 @@ package enum NodeLimits {
     static let frameOverhead = PacketHeader.payloadOffset + FrameRoute.extendedFrameHeaderLength
     /// Network MTU where no configuration says otherwise (vl2: default 2800).
     static let defaultMTU = 2800
+    /// What fits into the seven parts that a packet may have; controllers may say up to 10,000.
+    static let maximumMTU = 9890
+    /// Whether a virtual prefix may keep physical paths out of it: one that holds much of the Internet would cut the node off
+    /// from every network.
+    static func mayForbidPaths(_ prefix: IPPrefix) -> Bool { prefix.length >= (prefix.address.isIPv4 ? 8 : 16) }
     /// Rounds of handing things between the machines per call; each machine's queues are bounded, so this only stops
     /// two machines that would talk for ever.
     static let settleRounds = 64

@@ -1,6 +1,6 @@
 //  A network joined to the stack: which interface stands for which network, and what a configuration changes there.
 
-import NetPrimitives
+package import NetPrimitives
 import NetStack
 import ZeroTierEthernet
 import ZeroTierPeers
@@ -65,13 +65,14 @@ extension Node {
         var entry: VirtualInterface
         if let existing = interfaces.of(network: network) {
             entry = existing
-            stack.setMTU(snapshot.mtu, of: entry.interface, now: now)
+            stack.setMTU(min(snapshot.mtu, NodeLimits.maximumMTU), of: entry.interface, now: now)
         } else if let adopted = adoptInterface(network, snapshot, now) {
             entry = adopted
         } else {
             guard
                 let interface = stack.addInterface(
-                    mac: snapshot.mac, configuration: InterfaceConfiguration(mtu: snapshot.mtu), now: now)
+                    mac: snapshot.mac,
+                    configuration: InterfaceConfiguration(mtu: min(snapshot.mtu, NodeLimits.maximumMTU)), now: now)
             else {
                 ethernet.setPortError(true, network: network)
                 return
@@ -83,7 +84,7 @@ extension Node {
             stack.removeAddress(old.address, from: entry.interface, now: now)
         }
         for new in snapshot.addresses where !entry.addresses.contains(new) {
-            _ = stack.addAddress(new, to: entry.interface, now: now)
+            _ = stack.addAddress(new, to: entry.interface, isAssigned: true, now: now)
         }
         entry.addresses = snapshot.addresses
         let routes = snapshot.routes.map { route in
@@ -109,7 +110,7 @@ extension Node {
             stack.removeInterface(kept.interface, now: now)
             return nil
         }
-        stack.setMTU(snapshot.mtu, of: kept.interface, now: now)
+        stack.setMTU(min(snapshot.mtu, NodeLimits.maximumMTU), of: kept.interface, now: now)
         // The new Ethernet layer has heard of no group yet.
         _ = ethernet.subscribe(
             network: network,
@@ -133,6 +134,11 @@ extension Node {
     private mutating func noteInterfaces() {
         let mtu = interfaces.all.reduce(NodeLimits.defaultMTU) { max($0, stack.mtu(of: $1.interface) ?? 0) }
         largestFrameBytes = peers.batchBytes(forPacketOf: NodeLimits.frameOverhead + mtu)
-        peers.setForbiddenPrefixes(interfaces.all.flatMap { $0.addresses.map(\.network) })
+        peers.setForbiddenPrefixes(forbiddenPrefixes)
+    }
+
+    /// Where no path may lead and no local address may lie.
+    package var forbiddenPrefixes: [IPPrefix] {
+        interfaces.all.flatMap { $0.addresses.map(\.network).filter(NodeLimits.mayForbidPaths) }
     }
 }

@@ -12,11 +12,14 @@ extension PeerEngine {
 
     /// Whether a physical address may be used for a peer.
     func isAllowed(_ endpoint: SocketEndpoint, for id: PeerID) -> Bool {
-        guard endpoint.port != 0, scopes.isUsable(endpoint.address),
-            !forbiddenPrefixes.contains(where: { $0.contains(endpoint.address) })
-        else { return false }
-        guard let upstream = roots.upstream(topology.peers[id].address) else { return configuration.directPathsEnabled }
-        return upstream.endpoints.isEmpty || upstream.endpoints.contains { $0.address == endpoint.address }
+        guard endpoint.port != 0, scopes.isUsable(endpoint.address) else { return false }
+        let isForbidden = forbiddenPrefixes.contains { $0.contains(endpoint.address) }
+        guard let upstream = roots.upstream(topology.peers[id].address) else {
+            return configuration.directPathsEnabled && !isForbidden
+        }
+        // Where the world says that a root is, it is: no controller's addresses may hide it.
+        if upstream.endpoints.isEmpty { return !isForbidden }
+        return upstream.endpoints.contains { $0.address == endpoint.address }
     }
 
     // MARK: Learning (vl1 9.2)

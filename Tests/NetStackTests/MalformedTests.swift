@@ -144,7 +144,8 @@ struct MalformedTests {
     @Test(arguments: [
         ("127.0.0.1", "10.0.0.2"), ("10.0.0.1", "127.0.0.1"), ("10.0.0.2", "10.0.0.2"), ("224.0.0.1", "10.0.0.2"),
         ("255.255.255.255", "10.0.0.2"), ("10.0.0.255", "10.0.0.2"), ("0.0.0.0", "10.0.0.2"), ("240.0.0.1", "10.0.0.2"),
-        ("::1", "fd00::2"), ("fd00::1", "::1"), ("fd00::2", "fd00::2"), ("ff02::1", "fd00::2"),
+        ("::1", "fd00::2"), ("fd00::1", "::1"), ("fd00::2", "fd00::2"), ("ff02::1", "fd00::2"), ("::", "fd00::2"),
+        ("::ffff:127.0.0.1", "fd00::2"), ("::ffff:10.0.0.1", "fd00::2"), ("::10.0.0.1", "fd00::2"),
     ])
     func `impossible addresses never come from the link`(source: String, destination: String) throws {
         let network = try TestNetwork.pair()
@@ -169,6 +170,45 @@ struct MalformedTests {
                 etherType: isIPv4 ? EtherType.ipv4 : EtherType.ipv6, bytes: bytes), now: network.now)
         #expect(host.stack.statistics.dropped(.martian) == 1)
         #expect(host.takeFrames(now: network.now).isEmpty)
+    }
+
+    @Test func `a datagram from our own address of another network is dropped`() throws {
+        let network = try TestNetwork.pair()
+        let host = network.hosts[1]
+        let added = host.stack.addInterface(
+            mac: MACAddress(0x0200_0000_0055), configuration: InterfaceConfiguration(mtu: 2_800), now: network.now)
+        let other = try #require(added)
+        let hasAddress = host.stack.addAddress(IPPrefix("172.16.0.1/16")!, to: other, now: network.now)
+        #expect(hasAddress)
+        let socket = try host.stack.udpOpen(isIPv4: true)
+        try host.stack.udpBind(socket, to: endpoint("0.0.0.0", 7))
+        let bytes = makeBytes(28) {
+            IPv4Header(
+                payloadLength: 8, protocolNumber: 17, source: address("172.16.0.1"), destination: address("10.0.0.2"),
+                hopLimit: 64
+            ).write(into: &$0, at: 0)
+            UDPHeader(sourcePort: 7, destinationPort: 7, length: 8).write(into: &$0, at: 20, checksum: 0)
+        }
+        host.feed(
+            TestFrame(source: network.hosts[0].mac, destination: host.mac, etherType: EtherType.ipv4, bytes: bytes),
+            now: network.now)
+        #expect(host.stack.statistics.dropped(.martian) == 1)
+    }
+
+    @Test(arguments: [(0, 8, true), (8, 24, false), (16, 24, false), (0, 16, true)])
+    func `a fragment that splits the TCP header is dropped`(start: Int, size: Int, more: Bool) throws {
+        let network = try TestNetwork.pair()
+        let host = network.hosts[1]
+        var header = IPv4Header(
+            payloadLength: size, protocolNumber: 6, source: address("10.0.0.1"), destination: address("10.0.0.2"),
+            hopLimit: 64)
+        header.fragmentOffset = start
+        header.moreFragments = more
+        let bytes = makeBytes(20 + size) { header.write(into: &$0, at: 0) }
+        host.feed(
+            TestFrame(source: network.hosts[0].mac, destination: host.mac, etherType: EtherType.ipv4, bytes: bytes),
+            now: network.now)
+        #expect(host.stack.statistics.dropped(.fragmentMalformed) == 1)
     }
 
     @Test func `TCP to a group is dropped silently, a LAND packet too`() throws {

@@ -283,6 +283,77 @@ struct NeighbourTests {
         #expect(host.takeFrames(now: network.now).isEmpty)
     }
 
+    @Test func `discovery behind an extension header is refused`() throws {
+        let network = try TestNetwork.pair()
+        let host = network.hosts[0]
+        let message = NeighbourMessage(target: address("fd00::1"), linkAddress: MACAddress(0x0200_0000_0077))
+        var bytes = discovery(
+            ICMPHeader(type: 135, code: 0), message.payload(linkOption: 1), address("fd00::77"), address("fd00::1"))
+        // Destination options of 8 bytes: nothing but padding.
+        bytes.insert(contentsOf: [58, 0, 1, 4, 0, 0, 0, 0], at: 40)
+        bytes[5] += 8
+        bytes[6] = 60
+        host.feed(
+            TestFrame(
+                source: MACAddress(0x0200_0000_0077), destination: host.mac, etherType: EtherType.ipv6, bytes: bytes),
+            now: network.now)
+        #expect(host.stack.statistics.dropped(.neighbourDiscovery) == 1)
+        #expect(host.stack.neighbour(address("fd00::77"), on: host.interface) == nil)
+    }
+
+    @Test func `invented neighbours give way to one that is wanted`() throws {
+        var configuration = StackConfiguration()
+        configuration.limits.neighbours = 16
+        let network = try TestNetwork.pair(configuration: configuration)
+        let host = network.hosts[0]
+        let mac = MACAddress(0x0200_0000_0077)
+        for number in UInt64(0x100)..<0x180 {
+            let source = IPAddress(v6High: 0xfd00_0000_0000_0000, low: number)
+            let message = NeighbourMessage(target: address("fd00::1"), linkAddress: mac)
+            let solicitation = discovery(
+                ICMPHeader(type: 135, code: 0), message.payload(linkOption: 1), source, address("fd00::1"))
+            let echo = discovery(ICMPHeader(type: 128, code: 0), [], source, address("fd00::1"), hopLimit: 64)
+            for bytes in [solicitation, echo] {
+                host.feed(
+                    TestFrame(source: mac, destination: host.mac, etherType: EtherType.ipv6, bytes: bytes),
+                    now: network.now)
+            }
+            _ = host.takeFrames(now: network.now)
+        }
+        #expect(host.stack.neighbourCount == 16)
+        try host.sendEcho(to: address("fd00::2"), now: network.now)
+        network.run(for: .milliseconds(100))
+        #expect(host.stack.neighbour(address("fd00::2"), on: host.interface) != nil)
+        // What is not on the link is no neighbour.
+        let message = NeighbourMessage(target: address("fd00::1"), linkAddress: mac)
+        let bytes = discovery(
+            ICMPHeader(type: 135, code: 0), message.payload(linkOption: 1), address("2001:db8::1"), address("fd00::1"))
+        host.feed(
+            TestFrame(source: mac, destination: host.mac, etherType: EtherType.ipv6, bytes: bytes), now: network.now)
+        #expect(host.stack.neighbour(address("2001:db8::1"), on: host.interface) == nil)
+    }
+
+    @Test func `an assigned address is used at once, and nobody's claim takes it away`() throws {
+        let network = try TestNetwork.pair()
+        let host = network.hosts[0]
+        let hasAddress = host.stack.addAddress(
+            IPPrefix("fd00::5/64")!, to: host.interface, isAssigned: true, now: network.now)
+        #expect(hasAddress)
+        let message = NeighbourMessage(target: address("fd00::5"), linkAddress: MACAddress(0x0200_0000_0077))
+        let claim = discovery(
+            ICMPHeader(type: 136, code: 0, rest: 0x2000_0000), message.payload(linkOption: 2), address("fd00::5"),
+            .allNodes)
+        host.feed(
+            TestFrame(
+                source: MACAddress(0x0200_0000_0077), destination: MACAddress(0x3333_0000_0001),
+                etherType: EtherType.ipv6, bytes: claim), now: network.now)
+        network.run(for: .seconds(3))
+        try network.hosts[1].sendEcho(to: address("fd00::5"), now: network.now)
+        let before = network.hosts[1].stack.statistics.icmp6.received
+        network.run(for: .seconds(1))
+        #expect(network.hosts[1].stack.statistics.icmp6.received > before)
+    }
+
     @Test func `router advertisements are heard only where the owner wants them`() throws {
         for accepts in [false, true] {
             var settings = InterfaceConfiguration(mtu: 2_800)

@@ -137,6 +137,41 @@ import ZeroTierWire
         #expect(a.configuration(of: slot) == nil)
     }
 
+    @Test func `a further piece of an update that is whole is refused`() throws {
+        let slot = try join()
+        let config = lan.config(network, for: a.identity, by: controller)
+        func chunk(_ range: Range<Int>, flags: UInt8) throws -> NetworkConfigChunk {
+            NetworkConfigChunk(
+                network: network, data: Array(config.encoded[range]), flags: flags, updateID: 7,
+                totalLength: UInt32(config.encoded.count), offset: UInt32(range.lowerBound), signedBy: controller)
+        }
+        let all = 0..<config.encoded.count
+        #expect(try receive(chunk(all, flags: 0)) == .done(trusted: false))
+        #expect(try receive(chunk(all, flags: 0)) == .drop(.duplicateChunk))
+        #expect(try receive(chunk(all, flags: 2)) == .drop(.badConfiguration))
+        #expect(try receive(chunk(10..<20, flags: 0)) == .drop(.badConfiguration))
+        #expect(a.configuration(of: slot) == config)
+    }
+
+    @Test func `an old configuration pushed again is refused, one that we asked for is taken`() throws {
+        let slot = try join()
+        let time = UInt64(lan.now.unixMilliseconds)
+        let old = lan.config(network, for: a.identity, by: controller, timestamp: time - 1_800_001)
+        let recent = lan.config(network, for: a.identity, by: controller, timestamp: time - 1_800_000)
+        lan.push(lan.config(network, for: a.identity, by: controller, timestamp: time), by: controller)
+        lan.push(old, by: controller)
+        #expect(a.drops(.outdatedConfiguration) == 1)
+        #expect(a.configuration(of: slot)?.timestamp == time)
+        lan.push(recent, by: controller)
+        #expect(a.configuration(of: slot)?.timestamp == time - 1_800_000)
+        lan.push(lan.config(network, for: a.identity, by: controller, timestamp: time), by: controller)
+        let chunks = NetworkConfigChunk.chunks(of: old.encoded, network: network, updateID: 99, signedBy: controller)
+        for chunk in chunks {
+            _ = a.receiveReply(to: .networkConfigRequest, chunk.encoded, from: controller.address, now: lan.now)
+        }
+        #expect(a.configuration(of: slot) == old)
+    }
+
     @Test func `only three updates are under assembly, the one unused longest gives way`() throws {
         let slot = try join()
         func chunks(_ updateID: UInt64) -> (config: NetworkConfig, chunks: [NetworkConfigChunk]) {

@@ -116,6 +116,61 @@ import ZeroTierWire
         #expect(last?.members == [Address(0x21)])
     }
 
+    @Test func `who wishes for much displaces others who do, not those who wish for little`() throws {
+        let small = lan.add(0x10_0000_0002) {
+            $0.likesTotal = 64
+            $0.likesPerPeer = 16
+        }
+        small.setUpstreams([], isUpstream: true)
+        func like(_ numbers: Range<UInt32>, from source: UInt64) {
+            let records = numbers.map {
+                MulticastLike.Record(network: network, group: MulticastGroup(mac: group.mac, distinguisher: $0))
+            }
+            _ = small.receive(
+                .multicastLike, MulticastLike(records).encoded, from: Address(source), packetID: PacketID(1),
+                now: lan.now)
+        }
+        like(0..<2, from: 0x22)
+        for round in 0..<4 as Range<UInt32> {
+            for greedy in 0x31..<0x36 as Range<UInt64> { like(100 * round..<100 * round + 16, from: greedy) }
+        }
+        #expect(small.likeCount == 64 && small.drops(.likeLimitTotal) > 0)
+        for number in 0..<2 as Range<UInt32> {
+            let found = try gather(
+                10, by: Address(0x99), of: small, group: MulticastGroup(mac: group.mac, distinguisher: number))
+            #expect(found?.members.contains(Address(0x22)) == true)
+        }
+    }
+
+    @Test func `a controller's largest limit is none`() throws {
+        let a = try join(0x21) { $0.multicastLimit = .max }
+        #expect(send([1], from: a) == nil)
+        let asked = try #require(lan.crossings(.multicastGather, from: a.0.address).first)
+        #expect(try MulticastGather(decoding: asked.payload).limit == UInt32(EthernetLimits.multicastRecipients + 1))
+    }
+
+    @Test func `answers about groups count from whom we ask, and while we ask`() throws {
+        let a = try join(0x21)
+        let body = MulticastGatherReply(
+            network: network, group: group, result: GatherResult(total: 1, members: [Address(0x31)])
+        ).encoded
+        let before = a.0.likeCount
+        #expect(a.0.receiveReply(to: .multicastGather, body, from: root.address, now: lan.now) == .drop(.unaskedAnswer))
+        _ = send([1], from: a)
+        #expect(
+            a.0.receiveReply(to: .multicastGather, body, from: Address(0x99), now: lan.now) == .drop(.unaskedAnswer))
+        #expect(a.0.likeCount == before)
+        #expect(a.0.receiveReply(to: .multicastGather, body, from: root.address, now: lan.now) == .done(trusted: false))
+        #expect(a.0.likeCount == before + 1)
+        let other = MulticastFrameReply(
+            network: network, group: MulticastGroup(mac: .broadcast, distinguisher: 9),
+            result: GatherResult(total: 1, members: [Address(0x32)])
+        ).encoded
+        #expect(
+            a.0.receiveReply(to: .multicastFrame, other, from: Address(0x31), now: lan.now) == .drop(.unaskedAnswer))
+        #expect(a.0.likeCount == before + 1)
+    }
+
     @Test func `all groups are bounded, the oldest of all gives way`() {
         let small = lan.add(0x10_0000_0002) { $0.likesTotal = 5 }
         small.setUpstreams([], isUpstream: true)
@@ -364,7 +419,18 @@ import ZeroTierWire
                         }
                     } else if model.count >= 40 {
                         #expect(added == .newOverTotalLimit)
-                        if let oldest = model.min(by: { $0.value < $1.value }) { model[oldest.key] = nil }
+                        let gone = model.keys.filter { key in
+                            let group = MulticastGroup(mac: .broadcast, distinguisher: UInt32(key[1]))
+                            return !groups.members(network, group, .zero).contains(Address(key[0]))
+                        }
+                        // One record: the oldest of a member that held as many as anybody.
+                        #expect(gone.count == 1)
+                        let counts = Dictionary(grouping: model.keys) { $0[0] }.mapValues(\.count)
+                        for key in gone {
+                            #expect(counts[key[0]] == counts.values.max())
+                            #expect(model[key] == model.filter { $0.key[0] == key[0] }.values.min())
+                            model[key] = nil
+                        }
                     } else {
                         #expect(added == .new)
                     }

@@ -247,7 +247,8 @@ struct Receiver: ~Copyable {
 
     /// The application took bytes away: the window may open, the buffer may grow.
     mutating func taken(_ count: Int, roundTrip: Int?, time: Int) {
-        taken += count
+        // The round trip is what the peer makes of it: what was taken in it has no other bound.
+        taken = min(taken + count, 2 * TCPLimits.bufferLimit)
         let trip = max(min(echoRoundTrip ?? .max, roundTrip ?? 100_000_000), 1)
         if time - tuneSince >= trip {
             // Twice of what was used in a round trip, so that a sender in slow start is never held.

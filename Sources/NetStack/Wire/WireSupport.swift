@@ -109,6 +109,11 @@ extension IPAddress {
     /// A source that no packet may have: a group, or broadcast.
     var isImpossibleSource: Bool { isMulticast || isLimitedBroadcast }
 
+    /// An IPv6 address that stands for an IPv4 address: mapped, or compatible (RFC 4291 2.5.5). `::` and `::1` are none.
+    var embedsIPv4: Bool {
+        !isIPv4 && high == 0 && (low >> 32 == 0xffff || (low >> 32 == 0 && low > 1))
+    }
+
     /// IPv6 multicast that stays on the node or the link: scopes 1 and 2; IPv4 224.0.0.0/24.
     var isLinkScopeMulticast: Bool {
         isIPv4 ? v4 >> 8 == 0xe0_0000 : high >> 56 == 0xff && (high >> 48) & 0xf <= 2

@@ -113,7 +113,7 @@ extension DriverCore {
     // MARK: Addresses of this machine
 
     /// Prefixes of our own networks, through which no packet of VL1 may travel.
-    mutating func virtualPrefixes() -> [IPPrefix] { node.networks.flatMap(\.addresses) }
+    mutating func virtualPrefixes() -> [IPPrefix] { node.forbiddenPrefixes }
 
     mutating func setLocalAddresses(_ addresses: [IPAddress], now: Now) {
         let endpoints = addresses.map { SocketEndpoint($0, port: port.port) }

@@ -45,8 +45,8 @@ extension EthernetEngine {
         switch verb {
         case .networkConfigRequest:
             receiveConfigChunk(body, from: source, packetID: packetID, isReply: true, now)
-        case .multicastGather: receiveMulticastGatherReply(body, now)
-        case .multicastFrame: receiveMulticastFrameReply(body, now)
+        case .multicastGather: receiveMulticastGatherReply(body, from: source, now)
+        case .multicastFrame: receiveMulticastFrameReply(body, from: source, now)
         // Acknowledgements of watched frames, and of pushed configurations (which quote ECHO).
         case .extendedFrame, .networkConfig: .done(trusted: false)
         default: .drop(.unexpectedVerb)

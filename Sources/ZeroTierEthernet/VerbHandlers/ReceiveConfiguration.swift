@@ -38,7 +38,10 @@ extension EthernetEngine {
             bytes = chunk.data
             updateID = packetID.value
         }
-        guard let config = try? NetworkConfig(decoding: bytes),
+        guard let config = try? NetworkConfig(decoding: bytes) else { return .drop(.badConfiguration) }
+        // Whoever recorded a push can send it again. What we ask for is taken as it comes: a controller's clock may go back.
+        if !isReply, networks[slot].isOutdated(config) { return .drop(.outdatedConfiguration) }
+        guard
             networks[slot].apply(config, origin: .controller, &shared, now)
         else { return .drop(.badConfiguration) }
         if !isReply { acknowledge(chunk.network, updateID, packetID, to: source) }

@@ -94,6 +94,16 @@ extension VirtualNetwork {
         return update(new.issuedTo, &shared, now) { $0.add(new, $1) }
     }
 
+    /// A membership shown inside another packet, which no current release does: each costs a signature check, so one a second.
+    mutating func addEmbedded(
+        _ new: Membership, from source: Address, _ shared: inout EthernetShared, _ now: Now
+    ) {
+        guard shared.pass(.embeddedMembership(source), ProtocolLimits.credentialsInterval, now) else {
+            return shared.count(.credentialsTooOften)
+        }
+        _ = add(new, &shared, now)
+    }
+
     mutating func add(_ new: Capability, _ shared: inout EthernetShared, _ now: Now) -> CredentialOutcome {
         update(new.issuedTo, &shared, now) { $0.add(new, $1) }
     }

@@ -44,7 +44,9 @@ extension EthernetEngine {
     ) -> Reception {
         guard let gather = try? MulticastGather(decoding: payload) else { return .drop(.malformed) }
         let slot = slots[gather.network]
-        if let slot, let membership = gather.membership { _ = networks[slot].add(membership, &shared, now) }
+        if let slot, let membership = gather.membership {
+            networks[slot].addEmbedded(membership, from: source, &shared, now)
+        }
         let (isAllowed, isMember) = mayUseGroups(source, gather.network, now)
         guard isAllowed else { return .drop(.notAuthorised) }
         guard gather.limit > 0 else { return .done(trusted: isMember) }
@@ -58,17 +60,20 @@ extension EthernetEngine {
         return .done(trusted: isMember)
     }
 
-    mutating func receiveMulticastGatherReply(_ body: [UInt8], _ now: Now) -> Reception {
+    mutating func receiveMulticastGatherReply(_ body: [UInt8], from source: Address, _ now: Now) -> Reception {
         guard let reply = try? MulticastGatherReply(decoding: body) else { return .drop(.malformed) }
         guard let slot = slots[reply.network] else { return .drop(.networkNotJoined) }
+        guard networks[slot].hasAsked(source, about: reply.group, shared) else { return .drop(.unaskedAnswer) }
         networks[slot].addGathered(reply.result, reply.group, &shared, now)
         return .done(trusted: false)
     }
 
-    mutating func receiveMulticastFrameReply(_ body: [UInt8], _ now: Now) -> Reception {
+    mutating func receiveMulticastFrameReply(_ body: [UInt8], from source: Address, _ now: Now) -> Reception {
         guard let reply = try? MulticastFrameReply(decoding: body) else { return .drop(.malformed) }
         guard let slot = slots[reply.network] else { return .drop(.networkNotJoined) }
-        if let membership = reply.membership { _ = networks[slot].add(membership, &shared, now) }
+        if let membership = reply.membership { networks[slot].addEmbedded(membership, from: source, &shared, now) }
+        // Only who got a frame that waits for more of its group can know of them.
+        guard networks[slot].waitsForMore(reply.group, toldBy: source) else { return .drop(.unaskedAnswer) }
         if let result = reply.result { networks[slot].addGathered(result, reply.group, &shared, now) }
         return .done(trusted: false)
     }

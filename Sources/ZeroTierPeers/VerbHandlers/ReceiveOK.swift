@@ -27,6 +27,10 @@ extension PeerEngine {
             guard inRe.inReplyTo == .whois else { return drop(.unexpectedReply) }
             return receiveWhoisReply(body, opened, confirms: confirms, now: now)
         default:
+            // The original answers NETWORK_CONFIG with the number of ECHO.
+            guard inRe.inReplyTo == request.verb || (request.verb == .networkConfig && inRe.inReplyTo == .echo) else {
+                return drop(.unexpectedReply)
+            }
             noteReceived(opened, confirms: confirms, now: now)
             report(inRe, request, body, opened)
         }
@@ -100,6 +104,9 @@ extension PeerEngine {
             return drop(.malformed)
         }
         noteReceived(opened, now: now)
+        let request = expected.find(inRe.packetID, from: opened.source, now.monotonic)
+        // A refusal of a configuration that was recorded before it was granted.
+        if inRe.inReplyTo == .networkConfigRequest, request == nil { return drop(.unexpectedReply) }
         if inRe.inReplyTo == .hello {
             if code == ErrorReply.Code.identityCollision.rawValue, topology.peers[opened.peer].isUpstream {
                 emit(event: .identityCollision)
@@ -111,7 +118,7 @@ extension PeerEngine {
                 ReplyReceived(
                     peer: opened.peer, source: opened.source, inReVerb: inRe.inReplyTo.rawValue,
                     inRePacketID: inRe.packetID,
-                    token: expected.find(inRe.packetID, from: opened.source, now.monotonic)?.token, errorCode: code,
+                    token: request?.token, errorCode: code,
                     payload: reader.rest(), hops: opened.hops, path: opened.path)))
         return .handled
     }
