@@ -211,6 +211,40 @@ extension DriverTests {
             await nodes.shutdown()
         }
 
+        @Test func `a thread connects, and fails, as a task does`() async throws {
+            let nodes = try await Constellation()
+            let address = try await nodes.join()
+            let first = nodes.first
+            let listener = try nodes.second.listen(port: 80)
+            func connect(_ address: IPAddress, _ port: UInt16, _ timeout: Duration) async -> Result<UInt16, any Error> {
+                await withCheckedContinuation { continuation in
+                    Thread.detachNewThread {
+                        continuation.resume(
+                            returning: Result {
+                                try first.connectBlocking(
+                                    to: SocketEndpoint(address, port: port), timeout: timeout
+                                ).localEndpoint.port
+                            })
+                    }
+                }
+            }
+            func code(_ result: Result<UInt16, any Error>) -> ZeroTierError.Code? {
+                if case .failure(let error) = result { return (error as? ZeroTierError)?.code }
+                return nil
+            }
+            let port = try await connect(address, 80, .seconds(20)).get()
+            #expect(try await listener.accept(timeout: .seconds(10)).remoteEndpoint.port == port)
+            #expect(code(await connect(address, 4, .seconds(10))) == .connectionRefused)
+            let nobody = IPAddress(v6High: address.high, low: address.low ^ 0xff0000)
+            #expect(code(await connect(nobody, 4, .milliseconds(300))) == .timedOut)
+            #expect(code(await connect(IPAddress("192.0.2.1")!, 4, .seconds(10))) == .networkUnreachable)
+            async let waiting = connect(nobody, 4, .seconds(60))
+            try await Task.sleep(for: .milliseconds(50))
+            await first.shutdown()
+            #expect(code(await waiting) == .nodeStopped)
+            await nodes.shutdown()
+        }
+
         @Test func `cancelling ends a connect, an accept, a read and a receive`() async throws {
             let nodes = try await Constellation()
             let address = try await nodes.join()

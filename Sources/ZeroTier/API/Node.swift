@@ -143,58 +143,99 @@ public final class Node: Sendable {
     ) async throws(ZeroTierError) -> StreamSocket {
         let deadline = SystemClock.monotonic() + timeout
         while true {
-            let id = try await openStream(to: remote, from: local, deadline, timeout)
             do throws(ZeroTierError) {
-                let progress = try await driver.wait(
-                    for: .socket(id), until: deadline, orThrow: .internalTimeout
-                ) { (core, now) throws(ZeroTierError) in
-                    try core.connectProgress(id, now: now)
+                let id = try await driver.wait(for: .node, until: deadline, orThrow: .internalTimeout) {
+                    (core, now) throws(ZeroTierError) in
+                    try Node.startStream(to: remote, from: local, &core, now)
                 }
-                switch progress {
-                case .connected(let own):
-                    return StreamSocket(driver: driver, id: id, local: own, remote: remote)
-                case .tryAgain:
+                do throws(ZeroTierError) {
+                    let progress = try await driver.wait(
+                        for: .socket(id), until: deadline, orThrow: .internalTimeout
+                    ) { (core, now) throws(ZeroTierError) in
+                        try core.connectProgress(id, now: now)
+                    }
+                    if let socket = finish(progress, id, remote) { return socket }
+                } catch {
                     abandon(id)
-                    try await pause(until: deadline, remote, timeout)
+                    throw error
                 }
+                guard SystemClock.monotonic() + Node.pauseBetweenAttempts < deadline else { throw .internalTimeout }
+                guard (try? await Task.sleep(for: Node.pauseBetweenAttempts)) != nil else { throw .taskCancelled }
             } catch {
-                abandon(id)
                 throw error == .internalTimeout ? explainTimeout(remote, timeout) : error
             }
         }
     }
 
-    // Waits for a route while a network is still on its way to being usable.
-    private func openStream(
-        to remote: SocketEndpoint, from local: SocketEndpoint?, _ deadline: MonotonicInstant, _ timeout: Duration
-    ) async throws(ZeroTierError) -> SocketID {
-        do throws(ZeroTierError) {
-            return try await driver.wait(for: .node, until: deadline, orThrow: .internalTimeout) {
-                (core, now) throws(ZeroTierError) in
-                try core.checkUsable()
-                do throws(StackError) {
-                    return try core.openStream(to: remote, from: local, now: now)
-                } catch {
-                    let mayCome = error == .networkUnreachable || error == .addressNotAvailable
-                    if mayCome, core.hasUnreadyNetworks { return nil }
-                    throw ZeroTierError(error, doing: "connect to \(remote)")
+    /// As `connect`, for threads outside of Swift's concurrency: blocks the thread.
+    public func connectBlocking(
+        to remote: SocketEndpoint, from local: SocketEndpoint? = nil, timeout: Duration = .seconds(60)
+    ) throws(ZeroTierError) -> StreamSocket {
+        let deadline = SystemClock.monotonic() + timeout
+        while true {
+            do throws(ZeroTierError) {
+                let id = try driver.waitBlocking(for: .node, until: deadline, orThrow: .internalTimeout) {
+                    (core, now) throws(ZeroTierError) in
+                    try Node.startStream(to: remote, from: local, &core, now)
                 }
+                do throws(ZeroTierError) {
+                    let progress = try driver.waitBlocking(
+                        for: .socket(id), until: deadline, orThrow: .internalTimeout
+                    ) { (core, now) throws(ZeroTierError) in
+                        try core.connectProgress(id, now: now)
+                    }
+                    if let socket = finish(progress, id, remote) { return socket }
+                } catch {
+                    abandon(id)
+                    throw error
+                }
+                // Nothing to wait for but time.
+                let next = SystemClock.monotonic() + Node.pauseBetweenAttempts
+                guard next < deadline else { throw .internalTimeout }
+                do throws(ZeroTierError) {
+                    let _: Bool = try driver.waitBlocking(for: .node, until: next, orThrow: .internalTimeout) {
+                        (core, _) throws(ZeroTierError) in
+                        try core.checkUsable()
+                        return nil
+                    }
+                } catch  where error == .internalTimeout {}
+            } catch {
+                throw error == .internalTimeout ? explainTimeout(remote, timeout) : error
             }
+        }
+    }
+
+    // After "host unreachable".
+    private static let pauseBetweenAttempts: Duration = .milliseconds(250)
+
+    // Nil: wait for a route, while a network is still on its way to being usable.
+    private static func startStream(
+        to remote: SocketEndpoint, from local: SocketEndpoint?, _ core: inout DriverCore, _ now: Now
+    ) throws(ZeroTierError) -> SocketID? {
+        try core.checkUsable()
+        do throws(StackError) {
+            return try core.openStream(to: remote, from: local, now: now)
         } catch {
-            throw error == .internalTimeout ? explainTimeout(remote, timeout) : error
+            let mayCome = error == .networkUnreachable || error == .addressNotAvailable
+            if mayCome, core.hasUnreadyNetworks { return nil }
+            throw ZeroTierError(error, doing: "connect to \(remote)")
+        }
+    }
+
+    // The connection; nil: another attempt.
+    private func finish(
+        _ progress: DriverCore.ConnectProgress, _ id: SocketID, _ remote: SocketEndpoint
+    ) -> StreamSocket? {
+        switch progress {
+        case .connected(let own): return StreamSocket(driver: driver, id: id, local: own, remote: remote)
+        case .tryAgain:
+            abandon(id)
+            return nil
         }
     }
 
     private func abandon(_ id: SocketID) {
         try? driver.call { (core, now) throws(ZeroTierError) in core.abortStream(id, now: now) }
-    }
-
-    // Before the next attempt after "host unreachable": a quarter of a second, but not beyond the deadline.
-    private func pause(
-        until deadline: MonotonicInstant, _ remote: SocketEndpoint, _ timeout: Duration
-    ) async throws(ZeroTierError) {
-        guard SystemClock.monotonic() + .milliseconds(250) < deadline else { throw explainTimeout(remote, timeout) }
-        guard (try? await Task.sleep(for: .milliseconds(250))) != nil else { throw .taskCancelled }
     }
 
     private func explainTimeout(_ remote: SocketEndpoint, _ timeout: Duration) -> ZeroTierError {
