@@ -20,6 +20,9 @@ extension ProtocolLimits {
     static let incompletePacketsPerSource = 32
     static let incompleteBytes = 512 * 1024
     static let lookups = 256
+    /// A root asks other roots for what it is asked and does not know: so many addresses in all, and for one peer.
+    static let lookupsForOthers = 64
+    static let lookupsPerAsker = 16
     static let waitingInbound = 64
     static let waitingOutbound = 128
     static let earlyRendezvous = 32

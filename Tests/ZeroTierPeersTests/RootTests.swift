@@ -135,6 +135,54 @@ import ZeroTierWire
         #expect(ask(3) == 1)
     }
 
+    /// A WHOIS for 128 addresses that nobody has.
+    private func unknownAddresses(_ round: Int) -> [UInt8] {
+        Whois((0..<128).map { Address(UInt64(0x10_0000 + round * 128 + $0)) }).encoded
+    }
+
+    @Test func `a leaf does not look up what others ask it for`() {
+        let star = Star(leaves: 2)
+        #expect(star.connect())
+        let (a, b) = (star.leaves[0], star.leaves[1])
+        let prober = Prober(a.identity, to: b.identity)
+        for round in 0..<2 {
+            star.hub.receive(
+                b, [prober.packet(Verb.whois.rawValue, unknownAddresses(round), id: UInt64(500 + round))],
+                from: a.sockets[0])
+            star.hub.run(.milliseconds(100))
+        }
+        #expect(b.drops(.whoisLimit) == 0)
+        #expect(b.lookupCount == 0)
+    }
+
+    @Test func `what others ask a root for leaves room for what it looks up itself`() {
+        let hub = Hub()
+        let endpoints = [Fixture.endpoint(0, 1), Fixture.endpoint(0, 2)]
+        let planet = Fixture.planet([
+            (Fixture.identities[0], [endpoints[0]]), (Fixture.identities[1], [endpoints[1]]),
+        ])
+        let root = hub.add(Fixture.identities[0], [endpoints[0]], PeerConfiguration(planet: planet))
+        let other = hub.add(Fixture.identities[1], [endpoints[1]], PeerConfiguration(planet: planet))
+        let askers = (0..<6).map { Prober(Fixture.identities[20 + $0], to: root.identity) }
+        for (index, asker) in askers.enumerated() {
+            hub.receive(root, [asker.hello()], from: Fixture.endpoint(6, 1 + index))
+        }
+        hub.run(.milliseconds(100))
+        for (index, asker) in askers.enumerated() {
+            for round in 0..<2 {
+                let bytes = asker.packet(
+                    Verb.whois.rawValue, unknownAddresses(2 * index + round), id: UInt64(500 + round))
+                hub.receive(root, [bytes], from: Fixture.endpoint(6, 1 + index))
+            }
+            #expect(root.lookupCount == min(16 * (index + 1), 64))
+        }
+        hub.run(.milliseconds(100))
+        hub.forgetLog()
+        hub.sendFrame(root, to: Fixture.identities[30].address)
+        #expect(root.lookupCount == 65)
+        #expect(hub.log.contains { $0.to == other.sockets[0] && $0.bytes.count == 33 }, "WHOIS for one address")
+    }
+
     @Test func `OK(WHOIS) counts only from a root, and never replaces a known identity`() {
         let star = Star(leaves: 2)
         #expect(star.connect())

@@ -10,15 +10,16 @@ extension PeerEngine {
         noteReceived(opened, now: now)
         if !roots.includesUs, !topology.peers[opened.peer].whoisGate.allow(now.monotonic) { return drop(.whoisLimit) }
         guard let whois = try? Whois(decoding: payload) else { return drop(.malformed) }
-        // Two roots that both do not know an address would ask each other for ever.
-        let passesOn = !roots.upstreams.isEmpty && !topology.peers[opened.peer].isUpstream
+        // Only roots are asked for strangers. Two that both do not know an address would ask each other for ever.
+        let passesOn =
+            roots.includesUs && !roots.upstreams.isEmpty && !topology.peers[opened.peer].isUpstream
         var found: [Identity] = []
         for address in whois.addresses.prefix(ProtocolLimits.whoisAnswers) {
             if let known = identity(of: address) {
                 found.append(known)
             } else if passesOn, !address.isReserved {
                 // The asker tries again; by then a root above us may have answered.
-                _ = lookup.request(address, now.monotonic)
+                _ = lookup.request(address, for: opened.source, now.monotonic)
             }
         }
         serviceLookup(now)
