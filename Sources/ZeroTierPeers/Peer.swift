@@ -60,6 +60,9 @@ struct Peer: ~Copyable {
         burst: ProtocolLimits.confirmationBurst, interval: ProtocolLimits.confirmationInterval)
     var helloGate = RateLimiter(burst: ProtocolLimits.helloBurst, interval: ProtocolLimits.helloInterval)
     var whoisGate = RateLimiter(burst: 1, interval: ProtocolLimits.whoisAnswerInterval)
+    /// WHOIS that a root answers.
+    var rootWhoisGate = RateLimiter(
+        burst: ProtocolLimits.rootWhoisBurst, interval: ProtocolLimits.rootWhoisInterval)
     /// ECHOs that come by relay or by paths not learned.
     var otherEchoGate = RateLimiter(burst: ProtocolLimits.echoBurst, interval: ProtocolLimits.echoInterval)
 

@@ -68,6 +68,9 @@ extension ProtocolLimits {
     static let whoisBurst = 64
     static let whoisSendInterval: Duration = .milliseconds(10)
     static let whoisAddressesPerPacket = 32
+    /// WHOIS of one peer that a root answers: a real node that starts sends one for each member of its networks at once.
+    static let rootWhoisBurst = 512
+    static let rootWhoisInterval: Duration = .milliseconds(2)
     /// Addresses of one WHOIS that are answered: identities of 71 bytes in one packet.
     static let whoisAnswers = 128
 

@@ -95,7 +95,7 @@ import ZeroTierWire
         #expect(introductions() == 2)
     }
 
-    @Test func `a root answers WHOIS for all it knows, in order, without a limit`() throws {
+    @Test func `a root answers WHOIS for all it knows, in order`() throws {
         let star = Star(leaves: 3)
         #expect(star.start())
         star.hub.run(.seconds(1))
@@ -114,6 +114,68 @@ import ZeroTierWire
             #expect(
                 reply.identities.map(\.address) == [star.leaves[2].address, star.root.address, star.leaves[1].address])
         }
+    }
+
+    @Test func `WHOIS by an unconfirmed path is answered to the confirmed one only, each address once`() throws {
+        let star = Star(leaves: 1)
+        #expect(star.start())
+        star.hub.run(.seconds(1))
+        let (node, elsewhere) = (star.leaves[0], Fixture.endpoint(7, 7))
+        let prober = Prober(node.identity, to: star.root.identity)
+        let wanted = Array(repeating: star.root.address, count: 128)
+        let bytes = prober.packet(Verb.whois.rawValue, Whois(wanted).encoded, id: 600)
+        for hops: UInt8 in 0..<2 {
+            var datagram = bytes
+            datagram[18] |= hops
+            star.hub.forgetLog()
+            star.hub.receive(star.root, [datagram], from: elsewhere)
+            #expect(star.hub.log.allSatisfy { $0.to != elsewhere || $0.isHello })
+            let answer = try #require(
+                star.hub.log.filter { $0.to == node.sockets[0] }.compactMap { prober.open($0.bytes) }.first)
+            let reply = try WhoisReply(decoding: OKHeader.split(answer.payload).body)
+            #expect(reply.identities == [star.root.identity.withoutSecret])
+        }
+    }
+
+    @Test func `the answer to a newcomer's WHOIS leaves when its path is confirmed`() {
+        let star = Star(leaves: 0)
+        let node = Fixture.identities[20]
+        let outside = Fixture.endpoint(9, 9)
+        let prober = Prober(node, to: star.root.identity)
+        star.hub.receive(star.root, [prober.hello()], from: outside)
+        star.hub.run(.milliseconds(50))
+        let whois = prober.packet(Verb.whois.rawValue, Whois([star.root.address]).encoded, id: 601)
+        star.hub.receive(star.root, [whois], from: outside)
+        func answers() -> Int {
+            star.hub.log.filter { $0.to == outside }.compactMap { prober.open($0.bytes) }
+                .filter { $0.verb == Verb.ok.rawValue && $0.payload.first == Verb.whois.rawValue }.count
+        }
+        #expect(answers() == 0)
+        // The root's own HELLO to the new path is answered.
+        let hello = star.hub.log.last { $0.to == outside && $0.isHello }
+        let id = hello.map { $0.bytes[0..<8].reduce(UInt64(0)) { $0 << 8 | UInt64($1) } } ?? 0
+        let body = HelloReply(
+            timestampMilliseconds: 5, protocolVersion: 12,
+            softwareVersion: SoftwareVersion(major: 1, minor: 14, revision: 1), surfaceAddress: nil, worlds: [])
+        let payload = OKHeader(inReplyTo: .hello, packetID: PacketID(id)).payload(body.encoded)
+        star.hub.receive(star.root, [prober.packet(Verb.ok.rawValue, payload, id: 602)], from: outside)
+        #expect(answers() == 1)
+    }
+
+    @Test func `a root answers so many WHOIS of one peer at once`() {
+        let star = Star(leaves: 1)
+        #expect(star.start())
+        star.hub.run(.seconds(1))
+        let prober = Prober(star.leaves[0].identity, to: star.root.identity)
+        func ask(_ id: Int) {
+            let bytes = prober.packet(Verb.whois.rawValue, Whois([star.root.address]).encoded, id: UInt64(1000 + id))
+            star.hub.receive(star.root, [bytes], from: star.leaves[0].sockets[0])
+        }
+        for index in 0..<ProtocolLimits.rootWhoisBurst + 5 { ask(index) }
+        #expect(star.root.drops(.whoisLimit) == 5)
+        star.hub.run(.milliseconds(2))
+        ask(5000)
+        #expect(star.root.drops(.whoisLimit) == 5)
     }
 
     @Test func `a leaf answers one WHOIS per peer and 100 ms`() {
