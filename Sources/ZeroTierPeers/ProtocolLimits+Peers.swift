@@ -63,6 +63,8 @@ extension ProtocolLimits {
     /// HELLOs of a known peer that are answered: a node sends one from each of its sockets at one time.
     static let helloBurst = 16
     static let helloInterval: Duration = .milliseconds(250)
+    /// The same for HELLOs that are not newer than the last one.
+    static let oldHelloInterval: Duration = .milliseconds(500)
     static let confirmationBurst = 8
     static let confirmationInterval: Duration = .milliseconds(250)
     static let whoisBurst = 64

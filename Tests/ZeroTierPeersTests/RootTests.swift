@@ -433,17 +433,60 @@ import ZeroTierWire
         #expect(ask(301))
     }
 
-    @Test func `HELLOs of a known peer are answered in bursts only`() {
+    @Test(arguments: [true, false])
+    func `HELLOs of a known peer are answered in bursts only`(_ isNewer: Bool) {
         let star = Star(leaves: 0)
         let prober = Prober(Fixture.identities[20], to: star.root.identity)
-        for index in 0..<40 {
-            star.hub.receive(star.root, [prober.hello(id: UInt64(index + 1))], from: Fixture.endpoint(9, 9))
-            if index == 0 { star.hub.run(.milliseconds(50)) }
+        func hello(_ index: Int) {
+            let bytes = prober.hello(id: UInt64(index + 1), timestamp: UInt64(isNewer ? 1000 + index : 1000 - index))
+            star.hub.receive(star.root, [bytes], from: Fixture.endpoint(9, 9))
         }
+        hello(0)
+        star.hub.run(.seconds(20))
+        for index in 1...40 { hello(index) }
         #expect(star.root.drops(.helloLimit) == UInt64(40 - ProtocolLimits.helloBurst))
-        star.hub.run(.milliseconds(250))
-        star.hub.receive(star.root, [prober.hello(id: 1000)], from: Fixture.endpoint(9, 9))
+        star.hub.run(isNewer ? .milliseconds(250) : .milliseconds(500))
+        hello(50)
         #expect(star.root.drops(.helloLimit) == UInt64(40 - ProtocolLimits.helloBurst))
+        hello(51)
+        #expect(star.root.drops(.helloLimit) == UInt64(41 - ProtocolLimits.helloBurst))
+    }
+
+    @Test func `a recorded HELLO does not keep its owner from being answered`() {
+        let star = Star(leaves: 0)
+        let prober = Prober(Fixture.identities[20], to: star.root.identity)
+        let home = Fixture.endpoint(9, 9)
+        star.hub.receive(star.root, [prober.hello(id: 1, timestamp: 10)], from: home)
+        star.hub.run(.milliseconds(50))
+        let recorded = prober.hello(id: 2, timestamp: 11)
+        star.hub.receive(star.root, [recorded], from: home)
+        for _ in 0..<100 {
+            star.hub.receive(star.root, [recorded], from: Fixture.endpoint(7, 7))
+            star.hub.run(.milliseconds(10))
+        }
+        #expect(star.root.drops(.helloLimit) > 50)
+        star.hub.forgetLog()
+        star.hub.receive(star.root, [prober.hello(id: 3, timestamp: 12)], from: home)
+        #expect(star.hub.log.contains { $0.to == home && prober.open($0.bytes)?.verb == Verb.ok.rawValue })
+        // A clock that was set back is no reason to be silent for ever.
+        star.hub.run(.seconds(10))
+        star.hub.forgetLog()
+        star.hub.receive(star.root, [prober.hello(id: 4, timestamp: 3)], from: home)
+        #expect(star.hub.log.contains { $0.to == home && prober.open($0.bytes)?.verb == Verb.ok.rawValue })
+    }
+
+    @Test func `a push now and then is always followed`() {
+        let star = Star(leaves: 2)
+        #expect(star.connect())
+        let (a, b) = (star.leaves[0], star.leaves[1])
+        let prober = Prober(b.identity, to: a.identity)
+        let push = PushDirectPaths([PushDirectPaths.Record(endpoint: Fixture.endpoint(30, 1))]).encoded
+        for index in 0..<24 {
+            star.hub.receive(
+                a, [prober.packet(Verb.pushDirectPaths.rawValue, push, id: UInt64(50 + index))], from: b.sockets[0])
+            star.hub.run(.seconds(15))
+        }
+        #expect(a.drops(.pushLimit) == 0)
     }
 
     @Test func `PUSH_DIRECT_PATHS is followed eight times in a row, with eight attempts per scope`() {

@@ -59,8 +59,10 @@ extension PeerEngine {
     ) -> Opened {
         let result = validation.result(for: hello.identity)
         if result == false { return drop(.invalidIdentity) }
-        if validation.isPending(hello.identity) {
+        if let key = validation.pendingKey(of: hello.identity) {
             let waiting = WaitingPacket(bytes: packet.copyBytes(0, length), path: path, since: now.monotonic)
+            // Only one holds: junk must not take its place.
+            guard PacketArmor.open(&packet, length: length, cipher: PacketCipher(key)) else { return drop(.badMAC) }
             validation.wait(waiting, of: hello.identity)
             return .handled
         }
@@ -79,7 +81,7 @@ extension PeerEngine {
             guard let id = addPeer(hello.identity, role: .leaf, now) else { return drop(.peerTableFull) }
             return accept(authentic, from: id, replies: &replies, now: now)
         }
-        guard validation.begin(authentic, now.monotonic) else { return drop(.validationLimit) }
+        guard validation.begin(authentic, key: key, now.monotonic) else { return drop(.validationLimit) }
         return .handled
     }
 
@@ -147,7 +149,7 @@ extension PeerEngine {
             drops.count(.peerTableFull)
             return
         }
-        guard topology.peers[id].helloGate.allow(now.monotonic) else {
+        guard topology.peers[id].allowsHello(timestamp: hello.hello.timestampMilliseconds, now.monotonic) else {
             drops.count(.helloLimit)
             return
         }
@@ -164,7 +166,9 @@ extension PeerEngine {
     private mutating func accept(
         _ hello: AuthenticHello, from id: PeerID, replies: inout TransmitBatch, now: Now
     ) -> Opened {
-        guard topology.peers[id].helloGate.allow(now.monotonic) else { return drop(.helloLimit) }
+        guard topology.peers[id].allowsHello(timestamp: hello.hello.timestampMilliseconds, now.monotonic) else {
+            return drop(.helloLimit)
+        }
         let opened = note(hello, from: id, now)
         reply(.ok, helloReply(to: hello), to: opened, replies: &replies, now: now)
         noteReceived(opened, now: now)
