@@ -146,6 +146,12 @@ struct Peer: ~Copyable {
         return now - lastActivity < timeout
     }
 
+    /// Whether the peer proved lately that we are in one network.
+    func isTrusted(_ now: MonotonicInstant) -> Bool {
+        guard let lastTrust else { return false }
+        return now - lastTrust < ProtocolLimits.trust
+    }
+
     /// When the peer was last heard from, or made.
     var lastHeard: MonotonicInstant { lastReceive ?? createdAt }
 

@@ -32,6 +32,8 @@ extension ProtocolLimits {
     static let peerEvents = 4096
     static let readyPackets = 256
     static let surfaceReports = 256
+    /// Addresses seen by others that are pushed, of each family: receivers try the first few only.
+    static let surfacesPushed = 4
     static let moonSeeds = 32
     static let rememberedIdentities = 4096
 

@@ -178,7 +178,9 @@ extension PeerEngine {
     private mutating func note(_ hello: AuthenticHello, from id: PeerID, _ now: Now) -> OpenedPacket {
         topology.peers[id].protocolVersion = hello.hello.protocolVersion
         topology.peers[id].softwareVersion = hello.hello.softwareVersion
-        if hello.hops == 0, let surface = hello.hello.sentTo {
+        // A HELLO that is older than another may be a recording.
+        let isNewest = hello.hello.timestampMilliseconds == topology.peers[id].lastHelloTimestamp
+        if hello.hops == 0, isNewest, let surface = hello.hello.sentTo {
             noteSurface(surface, reporter: id, path: hello.path, now)
         }
         return OpenedPacket(
@@ -204,8 +206,12 @@ extension PeerEngine {
         return OKHeader(inReplyTo: .hello, packetID: hello.packetID).payload(body.encoded)
     }
 
-    /// What another node sees us as.
+    /// What another node sees us as. It is told to others, so only a root's word counts, or that of a peer in a network of
+    /// ours, and only by a path that was confirmed.
     mutating func noteSurface(_ surface: SocketEndpoint, reporter id: PeerID, path: PhysicalPath, _ now: Now) {
+        guard topology.peers[id].isUpstream || topology.peers[id].isTrusted(now.monotonic),
+            topology.peers[id].pathIndex(path) != nil
+        else { return }
         let outcome = surfaces.report(
             surface, reporter: topology.peers[id].address, path: path, scopes: scopes,
             isTrusted: topology.peers[id].isUpstream, now.monotonic)
