@@ -22,8 +22,7 @@ struct PrefixGate: Sendable {
     /// Takes a token of the source's prefix and one of all, or says no.
     mutating func allow(_ address: IPAddress, _ now: MonotonicInstant) -> Bool {
         if slots.isEmpty { slots = Array(repeating: perPrefix, count: ProtocolLimits.prefixSlots) }
-        let length = address.isIPv4 ? ProtocolLimits.identityPrefixIPv4 : ProtocolLimits.identityPrefixIPv6
-        let prefix = address.masked(to: length)
+        let prefix = address.sourcePrefix
         let slot = Int(mix(prefix.high ^ mix(prefix.low ^ seed)) % UInt64(slots.count))
         // The prefix first: what it is refused must not use up the others' tokens.
         return slots[slot].allow(now) && total.allow(now)
@@ -35,6 +34,13 @@ struct PrefixGate: Sendable {
         x = (x ^ (x >> 30)) &* 0xbf58_476d_1ce4_e5b9
         x = (x ^ (x >> 27)) &* 0x94d0_49bb_1331_11eb
         return x ^ (x >> 31)
+    }
+}
+
+extension IPAddress {
+    /// The prefix that one owner of addresses is taken for.
+    var sourcePrefix: IPAddress {
+        masked(to: isIPv4 ? ProtocolLimits.identityPrefixIPv4 : ProtocolLimits.identityPrefixIPv6)
     }
 }
 

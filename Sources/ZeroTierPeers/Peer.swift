@@ -26,6 +26,8 @@ struct Peer: ~Copyable {
     /// Position in the topology's list of all peers.
     var orderIndex = 0
     var role: PeerRole
+    /// The source prefix of the first path that was confirmed; nil until then.
+    var origin: IPAddress?
     /// From its HELLO or OK(HELLO); 0 until known.
     var protocolVersion: UInt8 = 0
     var softwareVersion: SoftwareVersion?

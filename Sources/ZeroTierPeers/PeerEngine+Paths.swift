@@ -34,6 +34,7 @@ extension PeerEngine {
         }
         let learned = Path(physical: path, scope: scopes.scope(of: path.remote.address), now: time)
         guard topology.peers[id].learn(learned, time) else { return }
+        topology.noteOrigin(path.remote.address, of: id)
         pathCameAlive(id, now)
     }
 

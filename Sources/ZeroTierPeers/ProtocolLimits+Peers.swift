@@ -9,9 +9,11 @@ extension ProtocolLimits {
 
     /// Peers that are not roots (about 2 KB each).
     static let peers = 16_384
-    /// A new peer takes the place of the most silent of so many picked at random, if that was silent for so long.
-    static let evictionSamples = 16
+    /// A new peer takes the place of one of so many picked at random, best of one that was silent for so long.
+    static let evictionSamples = 32
     static let evictionSilence: Duration = .seconds(60)
+    /// A peer of no network of ours that confirmed no path within this may give way although it speaks.
+    static let evictionConfirmation: Duration = .seconds(10)
     /// Paths kept of a peer; a real node keeps 64, of which it uses one.
     static let pathsKept = 16
     /// Endpoints tried for a peer at one time.

@@ -300,6 +300,61 @@ import ZeroTierWire
         #expect(star.root.identity(of: late.identity.address) != nil)
     }
 
+    @Test func `a table that one prefix fills takes newcomers from others`() {
+        let star = Star(leaves: 8, root: { $0.limits.peers = 8 })
+        #expect(star.start())
+        star.hub.run(.seconds(90))
+        #expect(star.root.peerCount == 8)
+        let configuration = PeerConfiguration(planet: star.planet)
+        let same = star.hub.add(Fixture.identities[20], [Fixture.endpoint(1, 100)], configuration)
+        star.hub.run(.seconds(2))
+        #expect(!same.isOnline)
+        star.hub.remove(same)
+        let other = star.hub.add(Fixture.identities[21], [Fixture.endpoint(2, 1)], configuration)
+        star.hub.run(.seconds(2))
+        #expect(other.isOnline)
+        #expect(star.root.identity(of: other.address) != nil)
+        #expect(star.root.peerCount == 8)
+    }
+
+    @Test func `who speaks but is never found gives way to newcomers`() {
+        let star = helloFlood(6) { $0.limits.peers = 6 }
+        star.hub.run(.seconds(9))
+        let late = Prober(Fixture.identities[35], to: star.root.identity)
+        star.hub.receive(star.root, [late.hello(id: 1)], from: Fixture.endpoint(6, 100))
+        star.hub.run(.milliseconds(100))
+        #expect(star.root.identity(of: late.identity.address) == nil)
+        star.hub.run(.seconds(2))
+        star.hub.receive(star.root, [late.hello(id: 2)], from: Fixture.endpoint(6, 100))
+        star.hub.run(.milliseconds(100))
+        #expect(star.root.identity(of: late.identity.address) != nil)
+        #expect(star.root.peerCount == 6)
+    }
+
+    @Test func `a silent stranger gives way before a silent member`() throws {
+        let star = Star(leaves: 2, leaf: { $0.limits.peers = 2 })
+        #expect(star.connect())
+        let (a, b) = (star.leaves[0], star.leaves[1])
+        star.hub.run(.milliseconds(100))
+        let packet = try #require(b.received.last?.packet)
+        b.engine.noteTrust(packet, now: star.hub.now)
+        star.hub.settle(b)
+        star.hub.remove(a)
+        star.hub.run(.seconds(5))
+        func greet(_ index: Int) {
+            let stranger = Prober(Fixture.identities[index], to: b.identity)
+            star.hub.receive(b, [stranger.hello()], from: Fixture.endpoint(6, index))
+            star.hub.run(.milliseconds(100))
+        }
+        greet(20)
+        #expect(b.peerCount == 3)
+        star.hub.run(.seconds(70))
+        greet(21)
+        #expect(b.identity(of: a.address) != nil, "silent for longer")
+        #expect(b.identity(of: Fixture.identities[20].address) == nil)
+        #expect(b.identity(of: Fixture.identities[21].address) != nil)
+    }
+
     @Test func `key agreements are limited by source prefix`() {
         let star = helloFlood(25) { _ in }
         #expect(star.root.drops(.agreementLimit) == 25 - 16)

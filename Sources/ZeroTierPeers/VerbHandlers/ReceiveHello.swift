@@ -78,7 +78,9 @@ extension PeerEngine {
         suites.count(.authenticatedOnly)
         let authentic = AuthenticHello(hello: whole, packetID: header.id, path: path, hops: header.hops)
         if result == true {
-            guard let id = addPeer(hello.identity, role: .leaf, now) else { return drop(.peerTableFull) }
+            guard let id = addPeer(hello.identity, role: .leaf, from: path, now) else {
+                return drop(.peerTableFull)
+            }
             return accept(authentic, from: id, replies: &replies, now: now)
         }
         guard validation.begin(authentic, key: key, now.monotonic) else { return drop(.validationLimit) }
@@ -144,7 +146,7 @@ extension PeerEngine {
             drops.count(.identityCollision)
             return
         }
-        if known == nil { known = addPeer(hello.hello.identity, role: .leaf, now) }
+        if known == nil { known = addPeer(hello.hello.identity, role: .leaf, from: hello.path, now) }
         guard let id = known else {
             drops.count(.peerTableFull)
             return
@@ -221,12 +223,16 @@ extension PeerEngine {
     // MARK: New peers
 
     /// Makes a peer of an identity, and lets go what waited for it. Nil when no key can be agreed, or there is no room.
-    mutating func addPeer(_ foreign: Identity, role: PeerRole, _ now: Now) -> PeerID? {
+    /// `path`: where its HELLO came from.
+    mutating func addPeer(
+        _ foreign: Identity, role: PeerRole, from path: PhysicalPath? = nil, _ now: Now
+    ) -> PeerID? {
         guard foreign.address != identity.address, !foreign.address.isReserved,
             let key = identity.secretKeys?.agree(with: foreign.publicKeys)
         else { return nil }
         if role == .leaf, !topology.hasRoom {
-            guard let victim = topology.candidateForEviction(using: &random, now.monotonic) else { return nil }
+            let victim = topology.candidateForEviction(for: path?.remote.address, using: &random, now.monotonic)
+            guard let victim else { return nil }
             emit(event: .peerExpired(topology.peers[victim].address, record: record(of: victim).encoded))
             discard(victim)
         }
