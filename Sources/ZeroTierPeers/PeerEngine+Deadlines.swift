@@ -98,7 +98,7 @@ extension PeerEngine {
 
     private mutating func forget(_ id: PeerID, _ now: Now) {
         let address = topology.peers[id].address
-        emit(event: .peerExpired(address, record: record(of: id).encoded))
+        emit(event: .peerExpired(address, record: recordToKeep(of: id)))
         topology.remove(id)
         timers.cancel(.peer(id))
     }

@@ -14,6 +14,8 @@ extension ProtocolLimits {
     static let evictionSilence: Duration = .seconds(60)
     /// A peer of no network of ours that confirmed no path within this may give way although it speaks.
     static let evictionConfirmation: Duration = .seconds(10)
+    /// Records of peers that are kept over restarts.
+    package static let storedPeers = 1024
     /// Paths kept of a peer; a real node keeps 64, of which it uses one.
     static let pathsKept = 16
     /// Endpoints tried for a peer at one time.

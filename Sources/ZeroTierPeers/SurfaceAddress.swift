@@ -74,7 +74,9 @@ struct SurfaceAddresses: Sendable {
         for isTrusted in [true, false] {
             for report in reports.reversed() where report.isTrusted == isTrusted && !result.contains(report.surface) {
                 let isIPv4 = report.surface.address.isIPv4
-                guard result.count(where: { $0.address.isIPv4 == isIPv4 }) < ProtocolLimits.surfacesPushed else { continue }
+                guard result.count(where: { $0.address.isIPv4 == isIPv4 }) < ProtocolLimits.surfacesPushed else {
+                    continue
+                }
                 result.append(report.surface)
             }
         }

@@ -110,7 +110,9 @@ struct Topology: ~Copyable {
         var best = (rank: Int.max, crowd: 0, heard: now)
         for _ in 0..<ProtocolLimits.evictionSamples {
             let id = order[random.next(below: order.count)]
-            guard !peers[id].isUpstream, let rank = dispensability(of: id, share: share, now)?.rawValue else { continue }
+            guard !peers[id].isUpstream, let rank = dispensability(of: id, share: share, now)?.rawValue else {
+                continue
+            }
             let crowd = rank == Dispensability.crowded.rawValue ? places(of: id) : 0
             let heard = peers[id].lastHeard
             let isBetter =

@@ -233,7 +233,7 @@ extension PeerEngine {
         if role == .leaf, !topology.hasRoom {
             let victim = topology.candidateForEviction(for: path?.remote.address, using: &random, now.monotonic)
             guard let victim else { return nil }
-            emit(event: .peerExpired(topology.peers[victim].address, record: record(of: victim).encoded))
+            emit(event: .peerExpired(topology.peers[victim].address, record: recordToKeep(of: victim)))
             discard(victim)
         }
         let id = topology.insert(
