@@ -515,7 +515,7 @@ import ZeroTierWire
         star.hub.run(.milliseconds(50))
         let recorded = prober.hello(id: 2, timestamp: 11)
         star.hub.receive(star.root, [recorded], from: home)
-        for _ in 0..<100 {
+        for _ in 0..<105 {
             star.hub.receive(star.root, [recorded], from: Fixture.endpoint(7, 7))
             star.hub.run(.milliseconds(10))
         }
