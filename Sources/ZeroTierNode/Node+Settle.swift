@@ -53,7 +53,7 @@ extension Node {
         case .peerRelayed(let address): emit(.peerRelayed(address))
         case .peerExpired(let address, let record):
             ethernet.forget(address)
-            emit(.store(.peer(address), record))
+            if let record { storePeer(address, record) }
             emit(.peerExpired(address))
         case .planetUpdated(let bytes):
             updateUpstreams()
@@ -66,6 +66,18 @@ extension Node {
         case .userMessage(let source, let type, let data):
             emit(.userMessage(from: source, type: type, data: data))
         }
+    }
+
+    private mutating func storePeer(_ address: Address, _ record: [UInt8]) {
+        emit(.store(.peer(address), record))
+        noteStored(address)
+    }
+
+    /// A peer has a record in the state; beyond what is kept, the one stored first goes.
+    mutating func noteStored(_ address: Address) {
+        guard storedAddresses.insert(address).inserted, let oldest = storedPeers.append(address) else { return }
+        storedAddresses.remove(oldest)
+        emit(.delete(.peer(oldest)))
     }
 
     private mutating func receive(_ reply: ReplyReceived, _ now: Now) {

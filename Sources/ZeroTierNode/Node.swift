@@ -26,6 +26,9 @@ package struct Node: ~Copyable {
     /// Interfaces of a stack that was taken over, until their networks have a configuration again.
     var keptInterfaces: [VirtualInterface] = []
     var events = BoundedQueue<NodeEvent>(capacity: NodeLimits.events)
+    /// Peers whose record is in the state, as far as this run knows, in the order in which they came there.
+    var storedPeers = BoundedQueue<Address>(capacity: ProtocolLimits.storedPeers)
+    var storedAddresses: Set<Address> = []
     var framesWaited: UInt64 = 0
     /// Bytes of the slab that a frame of the largest MTU among our networks takes.
     var largestFrameBytes: Int
@@ -151,6 +154,7 @@ package struct Node: ~Copyable {
     /// Takes a stored peer record. Whether it could be used.
     package mutating func importPeer(_ record: [UInt8], now: Now) -> Bool {
         let isUsable = peers.importPeer(record, now: now)
+        if isUsable, let address = (try? PeerRecord(decoding: record))?.identity.address { noteStored(address) }
         settle(now: now)
         return isUsable
     }

@@ -22,8 +22,20 @@ struct EarlyRendezvous: Sendable {
 
 /// The look-ups under way.
 struct IdentityLookup: Sendable {
+    /// On whose behalf an address is looked up. A remote node can cause the last two as it likes, so each has a share of
+    /// its own.
+    private enum Wish: Equatable, Sendable {
+        /// We want to send to it.
+        case ours
+        /// It introduces itself: a packet or a RENDEZVOUS that names it came in.
+        case stranger
+        /// This peer asked us for it.
+        case asker(Address)
+    }
+
     private struct Entry: Sendable {
         let address: Address
+        var wish: Wish
         /// Nothing waits longer than until then.
         var until: MonotonicInstant
         var nextAsk: MonotonicInstant
@@ -76,28 +88,60 @@ struct IdentityLookup: Sendable {
 
     /// Asks for an address with nothing waiting.
     mutating func request(_ address: Address, _ now: MonotonicInstant) -> Bool {
-        guard let index = place(address, asks: true, now) else { return false }
+        guard let index = place(address, .ours, now) else { return false }
         entries[index].until = now + ProtocolLimits.queueEntryLife
         return true
     }
 
-    /// Keeps a received packet until its sender is known. False when there is no room.
-    mutating func park(_ packet: WaitingPacket, from address: Address) -> Bool {
-        guard inboundCount < limits.waitingInbound, let index = place(address, asks: true, packet.since) else {
-            return false
+    /// Asks for an address that a peer asked us for, within what is set aside for such wishes.
+    mutating func request(_ address: Address, for asker: Address, _ now: MonotonicInstant) -> Bool {
+        if !entries.contains(where: { $0.address == address }) {
+            var all = 0
+            var own = 0
+            for entry in entries {
+                guard case .asker(let other) = entry.wish else { continue }
+                all += 1
+                if other == asker { own += 1 }
+            }
+            guard all < limits.lookupsForOthers, own < limits.lookupsPerAsker else { return false }
         }
+        guard let index = place(address, .asker(asker), now) else { return false }
+        entries[index].until = max(entries[index].until, now + ProtocolLimits.queueEntryLife)
+        return true
+    }
+
+    /// Keeps a received packet until its sender is known. Returns how many packets had to give way; nil when there is no
+    /// room at all.
+    mutating func park(_ packet: WaitingPacket, from address: Address) -> Int? {
+        guard let index = place(address, .stranger, packet.since) else { return nil }
         // One stranger may take half of the room at most.
-        guard entries[index].inbound.count < max(1, limits.waitingInbound / 2) else { return false }
+        guard entries[index].inbound.count < max(1, limits.waitingInbound / 2) else { return nil }
         entries[index].inbound.append(packet)
         entries[index].until = packet.since + ProtocolLimits.queueEntryLife
         inboundCount += 1
-        return true
+        guard inboundCount > limits.waitingInbound else { return 0 }
+        displaceInbound()
+        return 1
+    }
+
+    /// Sources cost nothing to invent, so a full room must not keep a real newcomer out: the oldest packet of the address
+    /// that holds most gives way, and the address with it if nothing else wants it.
+    private mutating func displaceInbound() {
+        var longest = 0
+        for index in entries.indices where entries[index].inbound.count > entries[longest].inbound.count {
+            longest = index
+        }
+        entries[longest].inbound.removeFirst()
+        inboundCount -= 1
+        if entries[longest].inbound.isEmpty, entries[longest].wish == .stranger, entries[longest].rendezvous == nil {
+            _ = remove(longest)
+        }
     }
 
     /// Keeps a packet to be sent until its destination is known. Returns how many packets had to give way; nil when there
     /// is no room at all.
     mutating func park(_ packet: OutgoingPacket) -> Int? {
-        guard let index = place(packet.destination, asks: true, packet.queuedAt) else { return nil }
+        guard let index = place(packet.destination, .ours, packet.queuedAt) else { return nil }
         var dropped = 0
         if outboundCount >= limits.waitingOutbound {
             let longest = entries.indices.max { entries[$0].outbound.count < entries[$1].outbound.count }
@@ -115,11 +159,11 @@ struct IdentityLookup: Sendable {
     /// Keeps an introduction until the peer is known: the last one per address. It does not ask for the identity, the
     /// packet that it accompanies does.
     mutating func park(_ rendezvous: EarlyRendezvous, for address: Address) -> Bool {
-        guard let index = place(address, asks: false, rendezvous.since) else { return false }
-        if entries[index].rendezvous == nil {
-            guard rendezvousCount < ProtocolLimits.earlyRendezvous else { return false }
-            rendezvousCount += 1
-        }
+        let isReplaced = entries.contains { $0.address == address && $0.rendezvous != nil }
+        guard isReplaced || rendezvousCount < ProtocolLimits.earlyRendezvous,
+            let index = place(address, .stranger, asks: false, rendezvous.since)
+        else { return false }
+        if !isReplaced { rendezvousCount += 1 }
         entries[index].rendezvous = rendezvous
         entries[index].until = max(entries[index].until, rendezvous.since + ProtocolLimits.queueEntryLife)
         return true
@@ -134,6 +178,11 @@ struct IdentityLookup: Sendable {
             inbound: entry.inbound.filter { isFresh($0.since) },
             outbound: entry.outbound.filter { isFresh($0.queuedAt) },
             rendezvous: entry.rendezvous.flatMap { isFresh($0.since) ? $0 : nil })
+    }
+
+    /// Whether `due` has something.
+    func hasDue(_ now: MonotonicInstant) -> Bool {
+        entries.contains { $0.asks && $0.nextAsk <= now && $0.until > now }
     }
 
     /// The addresses to ask for now.
@@ -164,8 +213,14 @@ struct IdentityLookup: Sendable {
         return expired
     }
 
-    private mutating func place(_ address: Address, asks: Bool, _ now: MonotonicInstant) -> Int? {
+    private mutating func place(
+        _ address: Address, _ wish: Wish, asks: Bool = true, _ now: MonotonicInstant
+    ) -> Int? {
         if let index = entries.firstIndex(where: { $0.address == address }) {
+            switch (entries[index].wish, wish) {
+            case (_, .ours), (.asker, .stranger): entries[index].wish = wish
+            case (.ours, _), (.stranger, _), (.asker, .asker): break
+            }
             if asks, !entries[index].asks {
                 entries[index].asks = true
                 entries[index].nextAsk = now
@@ -174,7 +229,8 @@ struct IdentityLookup: Sendable {
         }
         guard entries.count < limits.lookups else { return nil }
         entries.append(
-            Entry(address: address, until: now + ProtocolLimits.queueEntryLife, nextAsk: now, asks: asks))
+            Entry(
+                address: address, wish: wish, until: now + ProtocolLimits.queueEntryLife, nextAsk: now, asks: asks))
         return entries.count - 1
     }
 

@@ -2,6 +2,7 @@
 //  row 1 and the remark at its end), the validations under way, and what is remembered of earlier ones.
 
 import NetPrimitives
+import ZeroTierCrypto
 import ZeroTierWire
 
 /// Token buckets by source prefix (IPv4 /24, IPv6 /48), with one over all.
@@ -21,8 +22,7 @@ struct PrefixGate: Sendable {
     /// Takes a token of the source's prefix and one of all, or says no.
     mutating func allow(_ address: IPAddress, _ now: MonotonicInstant) -> Bool {
         if slots.isEmpty { slots = Array(repeating: perPrefix, count: ProtocolLimits.prefixSlots) }
-        let length = address.isIPv4 ? ProtocolLimits.identityPrefixIPv4 : ProtocolLimits.identityPrefixIPv6
-        let prefix = address.masked(to: length)
+        let prefix = address.sourcePrefix
         let slot = Int(mix(prefix.high ^ mix(prefix.low ^ seed)) % UInt64(slots.count))
         // The prefix first: what it is refused must not use up the others' tokens.
         return slots[slot].allow(now) && total.allow(now)
@@ -34,6 +34,13 @@ struct PrefixGate: Sendable {
         x = (x ^ (x >> 30)) &* 0xbf58_476d_1ce4_e5b9
         x = (x ^ (x >> 27)) &* 0x94d0_49bb_1331_11eb
         return x ^ (x >> 31)
+    }
+}
+
+extension IPAddress {
+    /// The prefix that one owner of addresses is taken for.
+    var sourcePrefix: IPAddress {
+        masked(to: isIPv4 ? ProtocolLimits.identityPrefixIPv4 : ProtocolLimits.identityPrefixIPv6)
     }
 }
 
@@ -53,6 +60,8 @@ struct IdentityValidation: Sendable {
         let identity: Identity
         /// The HELLO that brought it; nil for an identity that is in use already, learned by WHOIS.
         let hello: AuthenticHello?
+        /// What the HELLO was sealed with; nil without one.
+        let key: SharedKey?
         /// The last HELLO of the same identity since: it is looked at when the result is there.
         var later: WaitingPacket?
     }
@@ -94,34 +103,34 @@ struct IdentityValidation: Sendable {
         agreements.allow(address, now)
     }
 
-    /// Whether the identity is being validated for a HELLO; then a new one waits for that result.
-    func isPending(_ identity: Identity) -> Bool {
-        pending.contains { $0.identity == identity && $0.hello != nil }
+    /// The key shared with an identity that is being validated for a HELLO: a new one that fits it waits for that result.
+    func pendingKey(of identity: Identity) -> SharedKey? {
+        pending.first { $0.identity == identity && $0.hello != nil }?.key
     }
 
-    /// Keeps the last HELLO of an identity that is being validated.
+    /// Keeps the last authentic HELLO of an identity that is being validated.
     mutating func wait(_ packet: WaitingPacket, of identity: Identity) {
         guard let index = pending.firstIndex(where: { $0.identity == identity && $0.hello != nil }) else { return }
         pending[index].later = packet
     }
 
     /// Begins the validation that a HELLO asks for. False when the budget is used up.
-    mutating func begin(_ hello: AuthenticHello, _ now: MonotonicInstant) -> Bool {
+    mutating func begin(_ hello: AuthenticHello, key: SharedKey, _ now: MonotonicInstant) -> Bool {
         guard pending.count < limit, validations.allow(hello.path.remote.address, now) else { return false }
-        add(hello.hello.identity, hello)
+        add(hello.hello.identity, hello, key)
         return true
     }
 
     /// Begins the validation of an identity that a root told us, in the background. Skipped when there is much to do.
     mutating func beginInBackground(_ identity: Identity) {
         guard pending.count < limit / 2, !pending.contains(where: { $0.identity == identity }) else { return }
-        add(identity, nil)
+        add(identity, nil, nil)
     }
 
-    private mutating func add(_ identity: Identity, _ hello: AuthenticHello?) {
+    private mutating func add(_ identity: Identity, _ hello: AuthenticHello?, _ key: SharedKey?) {
         let ticket = JobTicket(nextTicket)
         nextTicket += 1
-        pending.append(Pending(ticket: ticket, identity: identity, hello: hello))
+        pending.append(Pending(ticket: ticket, identity: identity, hello: hello, key: key))
         jobs.append(.validate(identity.withoutSecret, ticket: ticket))
     }
 

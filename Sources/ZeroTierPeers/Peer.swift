@@ -26,6 +26,8 @@ struct Peer: ~Copyable {
     /// Position in the topology's list of all peers.
     var orderIndex = 0
     var role: PeerRole
+    /// The source prefix of the first path that was confirmed; nil until then.
+    var origin: IPAddress?
     /// From its HELLO or OK(HELLO); 0 until known.
     var protocolVersion: UInt8 = 0
     var softwareVersion: SoftwareVersion?
@@ -41,7 +43,8 @@ struct Peer: ~Copyable {
     var lastFullHello: MonotonicInstant?
     var lastTrust: MonotonicInstant?
     var lastPathPush: MonotonicInstant?
-    var lastPathPushReceived: MonotonicInstant?
+    /// When the running count of the peer's path pushes began.
+    var pathPushesSince: MonotonicInstant?
     var pathPushCount = 0
     var lastPathChange: MonotonicInstant?
 
@@ -58,8 +61,15 @@ struct Peer: ~Copyable {
     var confirmations: [(path: PhysicalPath, at: MonotonicInstant)] = []
     var confirmationGate = RateLimiter(
         burst: ProtocolLimits.confirmationBurst, interval: ProtocolLimits.confirmationInterval)
+    /// HELLOs newer than all before, and the others: only these can be replays.
     var helloGate = RateLimiter(burst: ProtocolLimits.helloBurst, interval: ProtocolLimits.helloInterval)
+    var oldHelloGate = RateLimiter(burst: ProtocolLimits.helloBurst, interval: ProtocolLimits.oldHelloInterval)
+    /// The newest timestamp that a HELLO of the peer had, by its own clock.
+    var lastHelloTimestamp: UInt64?
     var whoisGate = RateLimiter(burst: 1, interval: ProtocolLimits.whoisAnswerInterval)
+    /// WHOIS that a root answers.
+    var rootWhoisGate = RateLimiter(
+        burst: ProtocolLimits.rootWhoisBurst, interval: ProtocolLimits.rootWhoisInterval)
     /// ECHOs that come by relay or by paths not learned.
     var otherEchoGate = RateLimiter(burst: ProtocolLimits.echoBurst, interval: ProtocolLimits.echoInterval)
 
@@ -138,6 +148,12 @@ struct Peer: ~Copyable {
         return now - lastActivity < timeout
     }
 
+    /// Whether the peer proved lately that we are in one network.
+    func isTrusted(_ now: MonotonicInstant) -> Bool {
+        guard let lastTrust else { return false }
+        return now - lastTrust < ProtocolLimits.trust
+    }
+
     /// When the peer was last heard from, or made.
     var lastHeard: MonotonicInstant { lastReceive ?? createdAt }
 
@@ -181,6 +197,14 @@ struct Peer: ~Copyable {
             }
             if !hasSuccessor { paths[index].isSuperseded = false }
         }
+    }
+
+    /// Whether a HELLO with this timestamp is answered. What is not newer than the last one may be a recording, or come from
+    /// another socket of the peer, or from a peer whose clock was set back: it uses up tokens of its own kind only.
+    mutating func allowsHello(timestamp: UInt64, _ now: MonotonicInstant) -> Bool {
+        if let lastHelloTimestamp, timestamp <= lastHelloTimestamp { return oldHelloGate.allow(now) }
+        lastHelloTimestamp = timestamp
+        return helloGate.allow(now)
     }
 
     /// Adds an endpoint to those being tried, unless it is among them.

@@ -98,7 +98,7 @@ extension PeerEngine {
 
     private mutating func forget(_ id: PeerID, _ now: Now) {
         let address = topology.peers[id].address
-        emit(event: .peerExpired(address, record: record(of: id).encoded))
+        emit(event: .peerExpired(address, record: recordToKeep(of: id)))
         topology.remove(id)
         timers.cancel(.peer(id))
     }
@@ -262,11 +262,10 @@ extension PeerEngine {
         let expired = lookup.expire(now.monotonic)
         for _ in 0..<expired.inbound { drops.count(.senderUnknown) }
         for _ in 0..<expired.outbound { drops.count(.destinationUnreachable) }
-        if let upstream = bestUpstream(now.monotonic) {
+        // What the gate holds back stays due, and goes together in the next packet.
+        if let upstream = bestUpstream(now.monotonic), lookup.hasDue(now.monotonic), whoisGate.allow(now.monotonic) {
             let addresses = lookup.due(now.monotonic)
-            if !addresses.isEmpty, whoisGate.allow(now.monotonic) {
-                enqueue(.whois, Whois(addresses).encoded, to: upstream, .best, expectsReply: true, now: now)
-            }
+            enqueue(.whois, Whois(addresses).encoded, to: upstream, .best, expectsReply: true, now: now)
         }
         scheduleLookup(now)
     }
@@ -278,7 +277,9 @@ extension PeerEngine {
         }
         // Without a root nothing can be asked; the ends of waits still count.
         let earliest =
-            now.monotonic + (bestUpstream(now.monotonic) == nil ? ProtocolLimits.retryTick : .milliseconds(1))
+            bestUpstream(now.monotonic) == nil
+            ? now.monotonic + ProtocolLimits.retryTick
+            : max(now.monotonic + .milliseconds(1), whoisGate.nextAllowed(now.monotonic))
         timers.schedule(.lookup, at: max(next, earliest))
     }
 }

@@ -205,7 +205,8 @@ extension PeerEngine {
     ) -> Opened {
         guard !header.source.isReserved else { return drop(.reservedSource) }
         let packet = WaitingPacket(bytes: bytes, path: path, since: now.monotonic)
-        guard lookup.park(packet, from: header.source) else { return drop(.noRoomToWait) }
+        guard let dropped = lookup.park(packet, from: header.source) else { return drop(.noRoomToWait) }
+        for _ in 0..<dropped { drops.count(.noRoomToWait) }
         serviceLookup(now)
         return .handled
     }

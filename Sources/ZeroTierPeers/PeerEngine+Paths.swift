@@ -37,6 +37,7 @@ extension PeerEngine {
         }
         let learned = Path(physical: path, scope: scopes.scope(of: path.remote.address), now: time)
         guard topology.peers[id].learn(learned, time) else { return }
+        topology.noteOrigin(path.remote.address, of: id)
         pathCameAlive(id, now)
     }
 
@@ -180,7 +181,7 @@ extension PeerEngine {
     private mutating func pushDirectPaths(to id: PeerID, _ path: PhysicalPath, _ now: Now) {
         guard configuration.directPathsEnabled, !topology.peers[id].isUpstream else { return }
         var endpoints: [SocketEndpoint] = []
-        for endpoint in localEndpoints + surfaces.all(now.monotonic)
+        for endpoint in localEndpoints + surfaces.preferred(now.monotonic)
         where scopes.isUsable(endpoint.address) && endpoint.port != 0 && !endpoints.contains(endpoint)
             && !forbiddenPrefixes.contains(where: { $0.contains(endpoint.address) })
         {

@@ -32,11 +32,33 @@ extension PeerEngine {
 
     // MARK: Memory between runs (vl1 12, peers.d)
 
-    /// What is worth remembering of all leaf peers, by ascending address, for the state directory.
+    /// What is worth remembering of leaf peers, by ascending address, for the state directory: of members of our networks,
+    /// then of those reached directly, the last heard first, and only so many.
     package func exportPeers() -> [(address: Address, record: [UInt8])] {
-        topology.peers.ids.filter { !topology.peers[$0].isUpstream }
-            .map { (topology.peers[$0].address, record(of: $0).encoded) }
+        topology.peers.ids
+            .filter { id in
+                !topology.peers[id].isUpstream
+                    && (topology.peers[id].lastTrust != nil || !topology.peers[id].paths.isEmpty)
+            }
+            .map { id in
+                (
+                    id: id, address: topology.peers[id].address, isMember: topology.peers[id].lastTrust != nil,
+                    heard: topology.peers[id].lastHeard
+                )
+            }
+            .sorted { left, right in
+                if left.isMember != right.isMember { return left.isMember }
+                return left.heard != right.heard ? left.heard > right.heard : left.address < right.address
+            }
+            .prefix(ProtocolLimits.storedPeers)
+            .map { ($0.address, record(of: $0.id).encoded) }
             .sorted { $0.0 < $1.0 }
+    }
+
+    /// The record of a peer that is forgotten, if it ever proved to be in a network of ours: everybody else can be made
+    /// anew at any number.
+    func recordToKeep(of id: PeerID) -> [UInt8]? {
+        topology.peers[id].lastTrust == nil ? nil : record(of: id).encoded
     }
 
     func record(of id: PeerID) -> PeerRecord {

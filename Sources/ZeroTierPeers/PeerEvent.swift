@@ -43,8 +43,8 @@ package enum PeerEvent: Sendable, Equatable {
     case peerDirect(Address, PhysicalPath)
     /// The peer is now reached through a root only.
     case peerRelayed(Address)
-    /// The peer was forgotten; `record` is what `importPeer` takes.
-    case peerExpired(Address, record: [UInt8])
+    /// The peer was forgotten; `record` is what `importPeer` takes, nil for a stranger, which is not worth a file.
+    case peerExpired(Address, record: [UInt8]?)
     /// A root knows another node with our address: the node cannot work and must stop.
     case identityCollision
     /// A planet was adopted or updated: to be stored.

@@ -31,6 +31,9 @@ package struct PeerLimits: Sendable {
     package var incompleteBytes = ProtocolLimits.incompleteBytes
     /// Addresses being looked up, and the packets in both directions that wait for them.
     package var lookups = ProtocolLimits.lookups
+    /// Of these, the ones that peers asked us for: in all, and for one peer.
+    package var lookupsForOthers = ProtocolLimits.lookupsForOthers
+    package var lookupsPerAsker = ProtocolLimits.lookupsPerAsker
     package var waitingInbound = ProtocolLimits.waitingInbound
     package var waitingOutbound = ProtocolLimits.waitingOutbound
     /// Requests whose reply is awaited.

@@ -9,9 +9,13 @@ extension ProtocolLimits {
 
     /// Peers that are not roots (about 2 KB each).
     static let peers = 16_384
-    /// A new peer takes the place of the most silent of so many picked at random, if that was silent for so long.
-    static let evictionSamples = 16
+    /// A new peer takes the place of one of so many picked at random, best of one that was silent for so long.
+    static let evictionSamples = 32
     static let evictionSilence: Duration = .seconds(60)
+    /// A peer of no network of ours that confirmed no path within this may give way although it speaks.
+    static let evictionConfirmation: Duration = .seconds(10)
+    /// Records of peers that are kept over restarts.
+    package static let storedPeers = 1024
     /// Paths kept of a peer; a real node keeps 64, of which it uses one.
     static let pathsKept = 16
     /// Endpoints tried for a peer at one time.
@@ -20,6 +24,9 @@ extension ProtocolLimits {
     static let incompletePacketsPerSource = 32
     static let incompleteBytes = 512 * 1024
     static let lookups = 256
+    /// A root asks other roots for what it is asked and does not know: so many addresses in all, and for one peer.
+    static let lookupsForOthers = 64
+    static let lookupsPerAsker = 16
     static let waitingInbound = 64
     static let waitingOutbound = 128
     static let earlyRendezvous = 32
@@ -29,6 +36,8 @@ extension ProtocolLimits {
     static let peerEvents = 4096
     static let readyPackets = 256
     static let surfaceReports = 256
+    /// Addresses seen by others that are pushed, of each family: receivers try the first few only.
+    static let surfacesPushed = 4
     static let moonSeeds = 32
     static let rememberedIdentities = 4096
 
@@ -60,11 +69,16 @@ extension ProtocolLimits {
     /// HELLOs of a known peer that are answered: a node sends one from each of its sockets at one time.
     static let helloBurst = 16
     static let helloInterval: Duration = .milliseconds(250)
+    /// The same for HELLOs that are not newer than the last one.
+    static let oldHelloInterval: Duration = .milliseconds(500)
     static let confirmationBurst = 8
     static let confirmationInterval: Duration = .milliseconds(250)
     static let whoisBurst = 64
     static let whoisSendInterval: Duration = .milliseconds(10)
     static let whoisAddressesPerPacket = 32
+    /// WHOIS of one peer that a root answers: a real node that starts sends one for each member of its networks at once.
+    static let rootWhoisBurst = 512
+    static let rootWhoisInterval: Duration = .milliseconds(2)
     /// Addresses of one WHOIS that are answered: identities of 71 bytes in one packet.
     static let whoisAnswers = 128
 

@@ -11,8 +11,9 @@ struct SurfaceAddresses: Sendable {
         let localSocket: Int32
         let reporterEndpoint: SocketEndpoint
         let scope: AddressScope
-        var surface: SocketEndpoint
-        var at: MonotonicInstant
+        let isTrusted: Bool
+        let surface: SocketEndpoint
+        let at: MonotonicInstant
     }
 
     /// What follows from a report.
@@ -41,9 +42,12 @@ struct SurfaceAddresses: Sendable {
         }
         let report = Report(
             reporter: reporter, localSocket: path.localSocket, reporterEndpoint: path.remote, scope: scope,
-            surface: surface, at: now)
+            isTrusted: isTrusted, surface: surface, at: now)
         guard let index else {
-            if reports.count >= ProtocolLimits.surfaceReports { reports.removeFirst() }
+            if reports.count >= ProtocolLimits.surfaceReports {
+                // What roots say goes last.
+                reports.remove(at: reports.firstIndex { !$0.isTrusted } ?? 0)
+            }
             reports.append(report)
             return .nothing
         }
@@ -60,6 +64,23 @@ struct SurfaceAddresses: Sendable {
         var result: [SocketEndpoint] = []
         for report in reports where !result.contains(report.surface) { result.append(report.surface) }
         return result.sorted()
+    }
+
+    /// The addresses to tell others: what roots say first, then what peers say, the newest before the older, and so many of
+    /// each family.
+    mutating func preferred(_ now: MonotonicInstant) -> [SocketEndpoint] {
+        expire(now)
+        var result: [SocketEndpoint] = []
+        for isTrusted in [true, false] {
+            for report in reports.reversed() where report.isTrusted == isTrusted && !result.contains(report.surface) {
+                let isIPv4 = report.surface.address.isIPv4
+                guard result.count(where: { $0.address.isIPv4 == isIPv4 }) < ProtocolLimits.surfacesPushed else {
+                    continue
+                }
+                result.append(report.surface)
+            }
+        }
+        return result
     }
 
     private mutating func expire(_ now: MonotonicInstant) {

@@ -240,6 +240,42 @@ import ZeroTierWire
         #expect(b.received.first?.payload == Array(repeating: 1, count: 20))
     }
 
+    @Test func `made-up sources do not keep a real stranger out`() {
+        let star = Star(leaves: 2)
+        let (a, b) = (star.leaves[0], star.leaves[1])
+        #expect(star.start())
+        star.hub.run(.milliseconds(100))
+        let spoofer = Prober(Fixture.identities[25], to: b.identity)
+        for index in 0..<100 {
+            let bytes = spoofer.packet(
+                Verb.frame.rawValue, [1], id: UInt64(700 + index), source: Address(UInt64(0x10_0000 + index)))
+            star.hub.receive(b, [bytes], from: Fixture.endpoint(7, 7))
+        }
+        #expect(b.lookupCount == ProtocolLimits.waitingInbound, "who gave way is not asked for any more")
+        let bytes = Prober(a.identity, to: b.identity).packet(Verb.frame.rawValue, Array(repeating: 1, count: 20))
+        star.hub.receive(b, [bytes], from: star.root.sockets[0])
+        #expect(b.drops(.noRoomToWait) == UInt64(101 - ProtocolLimits.waitingInbound))
+        star.hub.run(.milliseconds(50))
+        #expect(b.received.count == 1)
+    }
+
+    @Test func `the packets of one stranger give way before those of others`() {
+        var lookup = IdentityLookup(limits: PeerLimits())
+        let now = MonotonicInstant(nanoseconds: 1)
+        let path = PhysicalPath(localSocket: 0, remote: Fixture.endpoint(7, 7))
+        func park(_ address: UInt64) -> Int? {
+            lookup.park(WaitingPacket(bytes: [1], path: path, since: now), from: Address(address))
+        }
+        func released(_ address: UInt64) -> Int? { lookup.release(Address(address), now)?.inbound.count }
+        for _ in 0..<32 { #expect(park(1) == 0) }
+        #expect(park(1) == nil, "half of the room")
+        for index in 0..<32 { #expect(park(UInt64(100 + index)) == 0) }
+        for index in 0..<31 { #expect(park(UInt64(200 + index)) == 1) }
+        #expect(lookup.count == 64)
+        #expect(released(1) == 1)
+        for index in 0..<32 { #expect(released(UInt64(100 + index)) == 1) }
+    }
+
     @Test func `an identity learned by WHOIS that proves false is thrown out`() {
         let star = Star(leaves: 2)
         let (a, b) = (star.leaves[0], star.leaves[1])

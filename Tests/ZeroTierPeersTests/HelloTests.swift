@@ -104,6 +104,21 @@ private let outside = Fixture.endpoint(9, 9)
         #expect(star.hub.log.contains { $0.to == Fixture.endpoint(9, 10) })
     }
 
+    @Test func `a HELLO with a forged MAC does not take the place of one that waits`() {
+        let (star, prober) = lone(isKnown: false)
+        let second = Fixture.endpoint(9, 10)
+        star.hub.receive(star.root, [prober.hello(id: 1)], from: outside)
+        star.hub.receive(star.root, [prober.hello(id: 2)], from: second)
+        var junk = prober.hello(id: 3)
+        junk[19] ^= 1
+        star.hub.receive(star.root, [junk], from: Fixture.endpoint(7, 7))
+        #expect(star.root.drops(.badMAC) == 1)
+        star.hub.run(.milliseconds(50))
+        #expect(star.root.drops(.badMAC) == 1)
+        let answers = star.hub.log.filter { $0.to == second }.compactMap { prober.open($0.bytes) }
+        #expect(answers.contains { $0.verb == Verb.ok.rawValue })
+    }
+
     @Test func `a validated identity that was forgotten is not validated again`() {
         let (star, prober) = lone(isKnown: true, { $0.activityTimeout = .seconds(20) })
         star.hub.run(.seconds(25))

@@ -87,10 +87,35 @@ import ZeroTierWire
         #expect(answered.count <= asked.count + 3 * 12)
     }
 
-    @Test func `a peer that is silent for the activity timeout is forgotten, and its record kept`() {
+    @Test func `strangers leave no records behind`() {
+        let star = Star(leaves: 2)
+        #expect(star.start())
+        for index in 0..<10 {
+            let stranger = Prober(Fixture.identities[20 + index], to: star.root.identity)
+            star.hub.receive(star.root, [stranger.hello()], from: Fixture.endpoint(6, 1 + index))
+        }
+        star.hub.run(.milliseconds(100))
+        #expect(star.root.peerCount == 12)
+        let exported = star.root.engine.exportPeers().map(\.address)
+        #expect(exported == star.leaves.map(\.address).sorted(), "only who was found directly")
+        star.hub.run(.seconds(600))
+        let expired = star.root.events.compactMap { event -> [UInt8]?? in
+            guard case .peerExpired(_, let record) = event else { return nil }
+            return .some(record)
+        }
+        #expect(expired.count == 10)
+        #expect(expired.allSatisfy { $0 == nil })
+    }
+
+    @Test func `a member that is silent for the activity timeout is forgotten, and its record kept`() throws {
         let star = Star(leaves: 2)
         #expect(star.connect())
         let (a, b) = (star.leaves[0], star.leaves[1])
+        star.hub.sendFrame(b, to: a.address)
+        star.hub.run(.milliseconds(20))
+        let packet = try #require(a.received.last?.packet)
+        a.engine.noteTrust(packet, now: star.hub.now)
+        star.hub.settle(a)
         star.hub.remove(b)
         star.hub.run(.seconds(490))
         #expect(star.hub.snapshot(a, of: b) != nil)

@@ -156,6 +156,55 @@ import ZeroTierWire
         #expect(surfaces.all(start + .seconds(600)).isEmpty)
     }
 
+    @Test func `strangers do not tell us our address, members and roots do by confirmed paths`() throws {
+        let star = Star(leaves: 2)
+        #expect(star.connect())
+        star.hub.run(.milliseconds(100))
+        let (a, b) = (star.leaves[0], star.leaves[1])
+        func surfaces() -> [SocketEndpoint] { b.engine.surfaceAddresses(now: star.hub.now) }
+        #expect(surfaces() == [b.sockets[0]], "the root's word")
+        var timestamp: UInt64 = 1_800_000_000_000
+        func report(_ surface: Int, from: SocketEndpoint) {
+            timestamp += 1
+            let hello = Prober(a.identity, to: b.identity).hello(
+                id: timestamp, timestamp: timestamp, sentTo: Fixture.endpoint(50, surface))
+            star.hub.receive(b, [hello], from: from)
+        }
+        report(1, from: a.sockets[0])
+        #expect(surfaces() == [b.sockets[0]])
+        let packet = try #require(b.received.last?.packet)
+        b.engine.noteTrust(packet, now: star.hub.now)
+        star.hub.settle(b)
+        report(2, from: Fixture.endpoint(7, 7))
+        #expect(surfaces() == [b.sockets[0]], "nobody confirmed that path")
+        report(3, from: a.sockets[0])
+        #expect(surfaces() == [b.sockets[0], Fixture.endpoint(50, 3)])
+        // A recording says what was true once.
+        timestamp -= 2
+        report(4, from: a.sockets[0])
+        #expect(surfaces() == [b.sockets[0], Fixture.endpoint(50, 3)])
+    }
+
+    @Test func `what roots report outlives any number of others' reports and is told first`() {
+        var surfaces = SurfaceAddresses()
+        let scopes = PathScopes(allowsLoopback: false)
+        let now = MonotonicInstant(nanoseconds: 1)
+        func report(_ surface: Int, reporter: Int, isTrusted: Bool) {
+            _ = surfaces.report(
+                Fixture.endpoint(60, surface), reporter: Address(UInt64(reporter)),
+                path: PhysicalPath(localSocket: 0, remote: Fixture.endpoint(61, reporter % 200)), scopes: scopes,
+                isTrusted: isTrusted, now)
+        }
+        report(250, reporter: 1000, isTrusted: true)
+        for index in 1...400 { report(index % 200, reporter: index, isTrusted: false) }
+        report(251, reporter: 1001, isTrusted: true)
+        let all = surfaces.all(now)
+        #expect(all.contains(Fixture.endpoint(60, 250)))
+        #expect(all.contains(Fixture.endpoint(60, 251)))
+        #expect(
+            surfaces.preferred(now) == [251, 250, 0, 199].map { Fixture.endpoint(60, $0) })
+    }
+
     @Test func `the best path is alive, private and quick, and a superseded one the last choice`() {
         let now = MonotonicInstant(nanoseconds: 1_000_000_000_000)
         func path(_ scope: AddressScope, latency: Int, age: Int = 0, host: Int = 1) -> Path {

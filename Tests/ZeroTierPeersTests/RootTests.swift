@@ -95,7 +95,7 @@ import ZeroTierWire
         #expect(introductions() == 2)
     }
 
-    @Test func `a root answers WHOIS for all it knows, in order, without a limit`() throws {
+    @Test func `a root answers WHOIS for all it knows, in order`() throws {
         let star = Star(leaves: 3)
         #expect(star.start())
         star.hub.run(.seconds(1))
@@ -116,6 +116,68 @@ import ZeroTierWire
         }
     }
 
+    @Test func `WHOIS by an unconfirmed path is answered to the confirmed one only, each address once`() throws {
+        let star = Star(leaves: 1)
+        #expect(star.start())
+        star.hub.run(.seconds(1))
+        let (node, elsewhere) = (star.leaves[0], Fixture.endpoint(7, 7))
+        let prober = Prober(node.identity, to: star.root.identity)
+        let wanted = Array(repeating: star.root.address, count: 128)
+        let bytes = prober.packet(Verb.whois.rawValue, Whois(wanted).encoded, id: 600)
+        for hops: UInt8 in 0..<2 {
+            var datagram = bytes
+            datagram[18] |= hops
+            star.hub.forgetLog()
+            star.hub.receive(star.root, [datagram], from: elsewhere)
+            #expect(star.hub.log.allSatisfy { $0.to != elsewhere || $0.isHello })
+            let answer = try #require(
+                star.hub.log.filter { $0.to == node.sockets[0] }.compactMap { prober.open($0.bytes) }.first)
+            let reply = try WhoisReply(decoding: OKHeader.split(answer.payload).body)
+            #expect(reply.identities == [star.root.identity.withoutSecret])
+        }
+    }
+
+    @Test func `the answer to a newcomer's WHOIS leaves when its path is confirmed`() {
+        let star = Star(leaves: 0)
+        let node = Fixture.identities[20]
+        let outside = Fixture.endpoint(9, 9)
+        let prober = Prober(node, to: star.root.identity)
+        star.hub.receive(star.root, [prober.hello()], from: outside)
+        star.hub.run(.milliseconds(50))
+        let whois = prober.packet(Verb.whois.rawValue, Whois([star.root.address]).encoded, id: 601)
+        star.hub.receive(star.root, [whois], from: outside)
+        func answers() -> Int {
+            star.hub.log.filter { $0.to == outside }.compactMap { prober.open($0.bytes) }
+                .filter { $0.verb == Verb.ok.rawValue && $0.payload.first == Verb.whois.rawValue }.count
+        }
+        #expect(answers() == 0)
+        // The root's own HELLO to the new path is answered.
+        let hello = star.hub.log.last { $0.to == outside && $0.isHello }
+        let id = hello.map { $0.bytes[0..<8].reduce(UInt64(0)) { $0 << 8 | UInt64($1) } } ?? 0
+        let body = HelloReply(
+            timestampMilliseconds: 5, protocolVersion: 12,
+            softwareVersion: SoftwareVersion(major: 1, minor: 14, revision: 1), surfaceAddress: nil, worlds: [])
+        let payload = OKHeader(inReplyTo: .hello, packetID: PacketID(id)).payload(body.encoded)
+        star.hub.receive(star.root, [prober.packet(Verb.ok.rawValue, payload, id: 602)], from: outside)
+        #expect(answers() == 1)
+    }
+
+    @Test func `a root answers so many WHOIS of one peer at once`() {
+        let star = Star(leaves: 1)
+        #expect(star.start())
+        star.hub.run(.seconds(1))
+        let prober = Prober(star.leaves[0].identity, to: star.root.identity)
+        func ask(_ id: Int) {
+            let bytes = prober.packet(Verb.whois.rawValue, Whois([star.root.address]).encoded, id: UInt64(1000 + id))
+            star.hub.receive(star.root, [bytes], from: star.leaves[0].sockets[0])
+        }
+        for index in 0..<ProtocolLimits.rootWhoisBurst + 5 { ask(index) }
+        #expect(star.root.drops(.whoisLimit) == 5)
+        star.hub.run(.milliseconds(2))
+        ask(5000)
+        #expect(star.root.drops(.whoisLimit) == 5)
+    }
+
     @Test func `a leaf answers one WHOIS per peer and 100 ms`() {
         let star = Star(leaves: 2)
         #expect(star.connect())
@@ -133,6 +195,54 @@ import ZeroTierWire
         #expect(b.drops(.whoisLimit) == 1)
         star.hub.run(.milliseconds(1))
         #expect(ask(3) == 1)
+    }
+
+    /// A WHOIS for 128 addresses that nobody has.
+    private func unknownAddresses(_ round: Int) -> [UInt8] {
+        Whois((0..<128).map { Address(UInt64(0x10_0000 + round * 128 + $0)) }).encoded
+    }
+
+    @Test func `a leaf does not look up what others ask it for`() {
+        let star = Star(leaves: 2)
+        #expect(star.connect())
+        let (a, b) = (star.leaves[0], star.leaves[1])
+        let prober = Prober(a.identity, to: b.identity)
+        for round in 0..<2 {
+            star.hub.receive(
+                b, [prober.packet(Verb.whois.rawValue, unknownAddresses(round), id: UInt64(500 + round))],
+                from: a.sockets[0])
+            star.hub.run(.milliseconds(100))
+        }
+        #expect(b.drops(.whoisLimit) == 0)
+        #expect(b.lookupCount == 0)
+    }
+
+    @Test func `what others ask a root for leaves room for what it looks up itself`() {
+        let hub = Hub()
+        let endpoints = [Fixture.endpoint(0, 1), Fixture.endpoint(0, 2)]
+        let planet = Fixture.planet([
+            (Fixture.identities[0], [endpoints[0]]), (Fixture.identities[1], [endpoints[1]]),
+        ])
+        let root = hub.add(Fixture.identities[0], [endpoints[0]], PeerConfiguration(planet: planet))
+        let other = hub.add(Fixture.identities[1], [endpoints[1]], PeerConfiguration(planet: planet))
+        let askers = (0..<6).map { Prober(Fixture.identities[20 + $0], to: root.identity) }
+        for (index, asker) in askers.enumerated() {
+            hub.receive(root, [asker.hello()], from: Fixture.endpoint(6, 1 + index))
+        }
+        hub.run(.milliseconds(100))
+        for (index, asker) in askers.enumerated() {
+            for round in 0..<2 {
+                let bytes = asker.packet(
+                    Verb.whois.rawValue, unknownAddresses(2 * index + round), id: UInt64(500 + round))
+                hub.receive(root, [bytes], from: Fixture.endpoint(6, 1 + index))
+            }
+            #expect(root.lookupCount == min(16 * (index + 1), 64))
+        }
+        hub.run(.milliseconds(100))
+        hub.forgetLog()
+        hub.sendFrame(root, to: Fixture.identities[30].address)
+        #expect(root.lookupCount == 65)
+        #expect(hub.log.contains { $0.to == other.sockets[0] && $0.bytes.count == 33 }, "WHOIS for one address")
     }
 
     @Test func `OK(WHOIS) counts only from a root, and never replaces a known identity`() {
@@ -188,6 +298,61 @@ import ZeroTierWire
         star.hub.run(.milliseconds(100))
         #expect(star.root.peerCount == 6)
         #expect(star.root.identity(of: late.identity.address) != nil)
+    }
+
+    @Test func `a table that one prefix fills takes newcomers from others`() {
+        let star = Star(leaves: 8, root: { $0.limits.peers = 8 })
+        #expect(star.start())
+        star.hub.run(.seconds(90))
+        #expect(star.root.peerCount == 8)
+        let configuration = PeerConfiguration(planet: star.planet)
+        let same = star.hub.add(Fixture.identities[20], [Fixture.endpoint(1, 100)], configuration)
+        star.hub.run(.seconds(2))
+        #expect(!same.isOnline)
+        star.hub.remove(same)
+        let other = star.hub.add(Fixture.identities[21], [Fixture.endpoint(2, 1)], configuration)
+        star.hub.run(.seconds(2))
+        #expect(other.isOnline)
+        #expect(star.root.identity(of: other.address) != nil)
+        #expect(star.root.peerCount == 8)
+    }
+
+    @Test func `who speaks but is never found gives way to newcomers`() {
+        let star = helloFlood(6) { $0.limits.peers = 6 }
+        star.hub.run(.seconds(9))
+        let late = Prober(Fixture.identities[35], to: star.root.identity)
+        star.hub.receive(star.root, [late.hello(id: 1)], from: Fixture.endpoint(6, 100))
+        star.hub.run(.milliseconds(100))
+        #expect(star.root.identity(of: late.identity.address) == nil)
+        star.hub.run(.seconds(2))
+        star.hub.receive(star.root, [late.hello(id: 2)], from: Fixture.endpoint(6, 100))
+        star.hub.run(.milliseconds(100))
+        #expect(star.root.identity(of: late.identity.address) != nil)
+        #expect(star.root.peerCount == 6)
+    }
+
+    @Test func `a silent stranger gives way before a silent member`() throws {
+        let star = Star(leaves: 2, leaf: { $0.limits.peers = 2 })
+        #expect(star.connect())
+        let (a, b) = (star.leaves[0], star.leaves[1])
+        star.hub.run(.milliseconds(100))
+        let packet = try #require(b.received.last?.packet)
+        b.engine.noteTrust(packet, now: star.hub.now)
+        star.hub.settle(b)
+        star.hub.remove(a)
+        star.hub.run(.seconds(5))
+        func greet(_ index: Int) {
+            let stranger = Prober(Fixture.identities[index], to: b.identity)
+            star.hub.receive(b, [stranger.hello()], from: Fixture.endpoint(6, index))
+            star.hub.run(.milliseconds(100))
+        }
+        greet(20)
+        #expect(b.peerCount == 3)
+        star.hub.run(.seconds(70))
+        greet(21)
+        #expect(b.identity(of: a.address) != nil, "silent for longer")
+        #expect(b.identity(of: Fixture.identities[20].address) == nil)
+        #expect(b.identity(of: Fixture.identities[21].address) != nil)
     }
 
     @Test func `key agreements are limited by source prefix`() {
@@ -323,17 +488,60 @@ import ZeroTierWire
         #expect(ask(301))
     }
 
-    @Test func `HELLOs of a known peer are answered in bursts only`() {
+    @Test(arguments: [true, false])
+    func `HELLOs of a known peer are answered in bursts only`(_ isNewer: Bool) {
         let star = Star(leaves: 0)
         let prober = Prober(Fixture.identities[20], to: star.root.identity)
-        for index in 0..<40 {
-            star.hub.receive(star.root, [prober.hello(id: UInt64(index + 1))], from: Fixture.endpoint(9, 9))
-            if index == 0 { star.hub.run(.milliseconds(50)) }
+        func hello(_ index: Int) {
+            let bytes = prober.hello(id: UInt64(index + 1), timestamp: UInt64(isNewer ? 1000 + index : 1000 - index))
+            star.hub.receive(star.root, [bytes], from: Fixture.endpoint(9, 9))
         }
+        hello(0)
+        star.hub.run(.seconds(20))
+        for index in 1...40 { hello(index) }
         #expect(star.root.drops(.helloLimit) == UInt64(40 - ProtocolLimits.helloBurst))
-        star.hub.run(.milliseconds(250))
-        star.hub.receive(star.root, [prober.hello(id: 1000)], from: Fixture.endpoint(9, 9))
+        star.hub.run(isNewer ? .milliseconds(250) : .milliseconds(500))
+        hello(50)
         #expect(star.root.drops(.helloLimit) == UInt64(40 - ProtocolLimits.helloBurst))
+        hello(51)
+        #expect(star.root.drops(.helloLimit) == UInt64(41 - ProtocolLimits.helloBurst))
+    }
+
+    @Test func `a recorded HELLO does not keep its owner from being answered`() {
+        let star = Star(leaves: 0)
+        let prober = Prober(Fixture.identities[20], to: star.root.identity)
+        let home = Fixture.endpoint(9, 9)
+        star.hub.receive(star.root, [prober.hello(id: 1, timestamp: 10)], from: home)
+        star.hub.run(.milliseconds(50))
+        let recorded = prober.hello(id: 2, timestamp: 11)
+        star.hub.receive(star.root, [recorded], from: home)
+        for _ in 0..<105 {
+            star.hub.receive(star.root, [recorded], from: Fixture.endpoint(7, 7))
+            star.hub.run(.milliseconds(10))
+        }
+        #expect(star.root.drops(.helloLimit) > 50)
+        star.hub.forgetLog()
+        star.hub.receive(star.root, [prober.hello(id: 3, timestamp: 12)], from: home)
+        #expect(star.hub.log.contains { $0.to == home && prober.open($0.bytes)?.verb == Verb.ok.rawValue })
+        // A clock that was set back is no reason to be silent for ever.
+        star.hub.run(.seconds(10))
+        star.hub.forgetLog()
+        star.hub.receive(star.root, [prober.hello(id: 4, timestamp: 3)], from: home)
+        #expect(star.hub.log.contains { $0.to == home && prober.open($0.bytes)?.verb == Verb.ok.rawValue })
+    }
+
+    @Test func `a push now and then is always followed`() {
+        let star = Star(leaves: 2)
+        #expect(star.connect())
+        let (a, b) = (star.leaves[0], star.leaves[1])
+        let prober = Prober(b.identity, to: a.identity)
+        let push = PushDirectPaths([PushDirectPaths.Record(endpoint: Fixture.endpoint(30, 1))]).encoded
+        for index in 0..<24 {
+            star.hub.receive(
+                a, [prober.packet(Verb.pushDirectPaths.rawValue, push, id: UInt64(50 + index))], from: b.sockets[0])
+            star.hub.run(.seconds(15))
+        }
+        #expect(a.drops(.pushLimit) == 0)
     }
 
     @Test func `PUSH_DIRECT_PATHS is followed eight times in a row, with eight attempts per scope`() {

@@ -26,8 +26,11 @@ package enum FileSystem {
         }
     }
 
-    /// Replaces a file by way of a temporary one beside it. Missing directories are made.
-    package static func write(_ path: String, _ bytes: [UInt8], mode: UInt32) throws(SystemError) {
+    /// Replaces a file by way of a temporary one beside it. Missing directories are made. Unless `isDurable`, a crash of the
+    /// machine may leave it empty.
+    package static func write(
+        _ path: String, _ bytes: [UInt8], mode: UInt32, isDurable: Bool = true
+    ) throws(SystemError) {
         let folder = parent(of: path)
         try makeDirectory(folder)
         let temporary = "\(path).new"
@@ -48,7 +51,7 @@ package enum FileSystem {
                 }
                 offset += count
             }
-            if fsync(file.number) != 0 { throw SystemError(errno, "write \(path)") }
+            if isDurable, fsync(file.number) != 0 { throw SystemError(errno, "write \(path)") }
             if unsafe rename(temporary, path) != 0 { throw SystemError(errno, "write \(path)") }
         } catch {
             _ = unsafe unlink(temporary)

@@ -46,7 +46,9 @@ public final class DirectoryStore: StateStore {
             if let current = try? FileSystem.read(location), current == bytes, FileSystem.mode(of: location) == mode {
                 return
             }
-            try FileSystem.write(location, bytes, mode: mode)
+            // What is known of peers can be learned again, and is written often.
+            let isDurable = !name.hasPrefix("\(StateName.peerFolder)/")
+            try FileSystem.write(location, bytes, mode: mode, isDurable: isDurable)
         } catch {
             throw .storage(error, directory: path)
         }

@@ -59,8 +59,10 @@ extension PeerEngine {
     ) -> Opened {
         let result = validation.result(for: hello.identity)
         if result == false { return drop(.invalidIdentity) }
-        if validation.isPending(hello.identity) {
+        if let key = validation.pendingKey(of: hello.identity) {
             let waiting = WaitingPacket(bytes: packet.copyBytes(0, length), path: path, since: now.monotonic)
+            // Only one holds: junk must not take its place.
+            guard PacketArmor.open(&packet, length: length, cipher: PacketCipher(key)) else { return drop(.badMAC) }
             validation.wait(waiting, of: hello.identity)
             return .handled
         }
@@ -76,10 +78,12 @@ extension PeerEngine {
         suites.count(.authenticatedOnly)
         let authentic = AuthenticHello(hello: whole, packetID: header.id, path: path, hops: header.hops)
         if result == true {
-            guard let id = addPeer(hello.identity, role: .leaf, now) else { return drop(.peerTableFull) }
+            guard let id = addPeer(hello.identity, role: .leaf, from: path, now) else {
+                return drop(.peerTableFull)
+            }
             return accept(authentic, from: id, replies: &replies, now: now)
         }
-        guard validation.begin(authentic, now.monotonic) else { return drop(.validationLimit) }
+        guard validation.begin(authentic, key: key, now.monotonic) else { return drop(.validationLimit) }
         return .handled
     }
 
@@ -142,12 +146,12 @@ extension PeerEngine {
             drops.count(.identityCollision)
             return
         }
-        if known == nil { known = addPeer(hello.hello.identity, role: .leaf, now) }
+        if known == nil { known = addPeer(hello.hello.identity, role: .leaf, from: hello.path, now) }
         guard let id = known else {
             drops.count(.peerTableFull)
             return
         }
-        guard topology.peers[id].helloGate.allow(now.monotonic) else {
+        guard topology.peers[id].allowsHello(timestamp: hello.hello.timestampMilliseconds, now.monotonic) else {
             drops.count(.helloLimit)
             return
         }
@@ -164,7 +168,9 @@ extension PeerEngine {
     private mutating func accept(
         _ hello: AuthenticHello, from id: PeerID, replies: inout TransmitBatch, now: Now
     ) -> Opened {
-        guard topology.peers[id].helloGate.allow(now.monotonic) else { return drop(.helloLimit) }
+        guard topology.peers[id].allowsHello(timestamp: hello.hello.timestampMilliseconds, now.monotonic) else {
+            return drop(.helloLimit)
+        }
         let opened = note(hello, from: id, now)
         reply(.ok, helloReply(to: hello), to: opened, replies: &replies, now: now)
         noteReceived(opened, now: now)
@@ -174,7 +180,9 @@ extension PeerEngine {
     private mutating func note(_ hello: AuthenticHello, from id: PeerID, _ now: Now) -> OpenedPacket {
         topology.peers[id].protocolVersion = hello.hello.protocolVersion
         topology.peers[id].softwareVersion = hello.hello.softwareVersion
-        if hello.hops == 0, let surface = hello.hello.sentTo {
+        // A HELLO that is older than another may be a recording.
+        let isNewest = hello.hello.timestampMilliseconds == topology.peers[id].lastHelloTimestamp
+        if hello.hops == 0, isNewest, let surface = hello.hello.sentTo {
             noteSurface(surface, reporter: id, path: hello.path, now)
         }
         return OpenedPacket(
@@ -200,8 +208,12 @@ extension PeerEngine {
         return OKHeader(inReplyTo: .hello, packetID: hello.packetID).payload(body.encoded)
     }
 
-    /// What another node sees us as.
+    /// What another node sees us as. It is told to others, so only a root's word counts, or that of a peer in a network of
+    /// ours, and only by a path that was confirmed.
     mutating func noteSurface(_ surface: SocketEndpoint, reporter id: PeerID, path: PhysicalPath, _ now: Now) {
+        guard topology.peers[id].isUpstream || topology.peers[id].isTrusted(now.monotonic),
+            topology.peers[id].pathIndex(path) != nil
+        else { return }
         let outcome = surfaces.report(
             surface, reporter: topology.peers[id].address, path: path, scopes: scopes,
             isTrusted: topology.peers[id].isUpstream, now.monotonic)
@@ -211,13 +223,17 @@ extension PeerEngine {
     // MARK: New peers
 
     /// Makes a peer of an identity, and lets go what waited for it. Nil when no key can be agreed, or there is no room.
-    mutating func addPeer(_ foreign: Identity, role: PeerRole, _ now: Now) -> PeerID? {
+    /// `path`: where its HELLO came from.
+    mutating func addPeer(
+        _ foreign: Identity, role: PeerRole, from path: PhysicalPath? = nil, _ now: Now
+    ) -> PeerID? {
         guard foreign.address != identity.address, !foreign.address.isReserved,
             let key = identity.secretKeys?.agree(with: foreign.publicKeys)
         else { return nil }
         if role == .leaf, !topology.hasRoom {
-            guard let victim = topology.candidateForEviction(using: &random, now.monotonic) else { return nil }
-            emit(event: .peerExpired(topology.peers[victim].address, record: record(of: victim).encoded))
+            let victim = topology.candidateForEviction(for: path?.remote.address, using: &random, now.monotonic)
+            guard let victim else { return nil }
+            emit(event: .peerExpired(topology.peers[victim].address, record: recordToKeep(of: victim)))
             discard(victim)
         }
         let id = topology.insert(

@@ -28,17 +28,17 @@ extension PeerEngine {
         return .handled
     }
 
-    /// A peer that pushes all the time is not followed (vl1 13, row 16).
+    /// So many pushes of a peer are followed in 30 s. The reference counts on until 30 s pass without any (vl1 13, row 16):
+    /// then one packet replayed now and then would keep the peer's own out for ever.
     private mutating func mayFollowPush(_ id: PeerID, _ time: MonotonicInstant) -> Bool {
-        let last = topology.peers[id].lastPathPushReceived
-        topology.peers[id].lastPathPushReceived = time
-        if let last, time - last <= ProtocolLimits.directPathsWindow {
-            topology.peers[id].pathPushCount = min(
-                topology.peers[id].pathPushCount + 1, ProtocolLimits.directPathsLimit)
+        if let since = topology.peers[id].pathPushesSince, time - since <= ProtocolLimits.directPathsWindow {
+            guard topology.peers[id].pathPushCount < ProtocolLimits.directPathsLimit else { return false }
         } else {
+            topology.peers[id].pathPushesSince = time
             topology.peers[id].pathPushCount = 0
         }
-        return topology.peers[id].pathPushCount < ProtocolLimits.directPathsLimit
+        topology.peers[id].pathPushCount += 1
+        return true
     }
 
     /// The peer wants to be reached at another address than the one it sent from (vl1 9.7). Unlike the reference the new

@@ -8,23 +8,41 @@ extension PeerEngine {
         _ payload: [UInt8], _ opened: OpenedPacket, replies: inout TransmitBatch, now: Now
     ) -> Opened {
         noteReceived(opened, now: now)
-        if !roots.includesUs, !topology.peers[opened.peer].whoisGate.allow(now.monotonic) { return drop(.whoisLimit) }
+        let isInTime =
+            roots.includesUs
+            ? topology.peers[opened.peer].rootWhoisGate.allow(now.monotonic)
+            : topology.peers[opened.peer].whoisGate.allow(now.monotonic)
+        guard isInTime else { return drop(.whoisLimit) }
         guard let whois = try? Whois(decoding: payload) else { return drop(.malformed) }
-        // Two roots that both do not know an address would ask each other for ever.
-        let passesOn = !roots.upstreams.isEmpty && !topology.peers[opened.peer].isUpstream
+        // Only roots are asked for strangers. Two that both do not know an address would ask each other for ever.
+        let passesOn =
+            roots.includesUs && !roots.upstreams.isEmpty && !topology.peers[opened.peer].isUpstream
         var found: [Identity] = []
-        for address in whois.addresses.prefix(ProtocolLimits.whoisAnswers) {
+        var asked: Set<Address> = []
+        for address in whois.addresses.prefix(ProtocolLimits.whoisAnswers) where asked.insert(address).inserted {
             if let known = identity(of: address) {
                 found.append(known)
             } else if passesOn, !address.isReserved {
                 // The asker tries again; by then a root above us may have answered.
-                _ = lookup.request(address, now.monotonic)
+                _ = lookup.request(address, for: opened.source, now.monotonic)
             }
         }
         serviceLookup(now)
         guard !found.isEmpty else { return .handled }
         let reply = OKHeader(inReplyTo: .whois, packetID: opened.packetID).payload(WhoisReply(found).encoded)
-        self.reply(.ok, reply, to: opened, replies: &replies, now: now)
+        if isConfirmed(opened) {
+            self.reply(.ok, reply, to: opened, replies: &replies, now: now)
+        } else {
+            // The source of the datagram may be somebody else's, and the answer is much longer than the question: it goes
+            // where the peer is known to be, as soon as that is known.
+            enqueue(.ok, reply, to: opened.peer, .best, expectsReply: false, now: now)
+        }
         return .handled
+    }
+
+    /// Whether the path that a packet came by answered us before: the peer's own, or for a relayed packet that of a root.
+    private mutating func isConfirmed(_ opened: OpenedPacket) -> Bool {
+        if opened.hops == 0 { return topology.peers[opened.peer].pathIndex(opened.path) != nil }
+        return upstreamPeers.contains { topology.peers[$0].paths.contains { $0.matches(opened.path) } }
     }
 }

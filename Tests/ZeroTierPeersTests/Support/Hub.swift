@@ -349,13 +349,14 @@ struct Prober {
 
     func hello(
         protocolVersion: UInt8 = 12, version: SoftwareVersion = SoftwareVersion(major: 1, minor: 14, revision: 1),
-        planet: World? = nil, id: UInt64 = 0x1112_1314_1516_1718, identity other: Identity? = nil
+        planet: World? = nil, id: UInt64 = 0x1112_1314_1516_1718, identity other: Identity? = nil,
+        timestamp: UInt64 = 5, sentTo: SocketEndpoint? = nil
     ) -> [UInt8] {
         guard let key else { return [] }
         let cipher = PacketCipher(key)
         let hello = Hello(
-            protocolVersion: protocolVersion, softwareVersion: version, timestampMilliseconds: 5,
-            identity: other ?? identity, sentTo: nil,
+            protocolVersion: protocolVersion, softwareVersion: version, timestampMilliseconds: timestamp,
+            identity: other ?? identity, sentTo: sentTo,
             planet: WorldReference(id: planet?.id ?? 0, timestampMilliseconds: 0))
         let payload = hello.encoded
         var bytes = [UInt8](repeating: 0, count: 28 + payload.count)
