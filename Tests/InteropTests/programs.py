@@ -4,6 +4,7 @@ The programs are linked with our libzt.so (`make host_release`). Every case comp
 what a program says with what the other side knows.
 """
 
+import ipaddress
 import os
 import re
 import shutil
@@ -14,13 +15,16 @@ import time
 
 import lab
 import real
-from cases import ANY_PORT, IPV4, PORTS, start
+from cases import IPV4, PORTS, start
 from interop import stage
 from lab import check, until
 
 PLATFORM = "linux-" + os.uname().machine
 PROGRAMS = os.path.join(real.REPOSITORY, "bin", "release", PLATFORM)
 LIBRARY = os.path.join(real.REPOSITORY, "lib", "release", PLATFORM)
+# Addresses of the ad-hoc network that gives both families.
+ADDRESS4 = r"address (28\.\d+\.\d+\.\d+)"
+ADDRESS6 = r"address (fcff:1c00:\S+)"
 # The network of ports 7000 to 7999.
 SOME_PORTS = "ff1b581f3f000000"
 LINE = "a line for the server"
@@ -38,8 +42,8 @@ def missing():
 class Program:
     """One run of a program at a place, in a directory of its own. Its output is kept in `lines`.
 
-    name: a program of bin/, or the path of another one. Among the arguments, HOME stands for a state directory that knows
-    the planet, PLANET for the planet's file."""
+    name: a program of bin/, or the path of another one. Among the arguments, HOME stands for a state directory that
+    knows the planet, PLANET for the planet's file."""
 
     count = 0
 
@@ -105,8 +109,9 @@ class Program:
             code = self.process.wait(timeout=seconds)
         except subprocess.TimeoutExpired:
             raise lab.Failure("%s: still running after %d s" % (self.label, seconds)) from None
-        check(code == 0, "%s: exit code %d" % (self.label, code))
         until(lambda: self.ended, 10, "the end of the output")
+        check(code == 0, "%s: exit code %d" % (self.label, code))
+        self.kill()
 
     def counters(self):
         """For the explanation of a failure: what it wrote last."""
@@ -122,8 +127,8 @@ class Program:
 
 
 class Bench:
-    """A root, a real node at place a, a node of ours at place d that pings, and places b and c for the programs. All may
-    reach each other directly."""
+    """A root, a real node at place a, a node of ours at place d that pings, and places b and c for the programs. All
+    may reach each other directly. The real node joins one network only: with several, it sends all IPv6 into one."""
 
     def __init__(self, runner, network_lab):
         self.lab = network_lab
@@ -140,10 +145,29 @@ class Bench:
         for _ in range(count):
             self.ours.call("ping", limit=65, address=address, timeout=60000)
 
+    def real_connects(self, address, port):
+        """The real node connects. It cannot over IPv6 in the first seconds after it joined, and says so at once."""
+        end = time.monotonic() + 20
+        while True:
+            try:
+                return self.theirs.connect(address, port)
+            except lab.Failure as failure:
+                if "code=113" not in str(failure) or time.monotonic() > end:
+                    raise
+                time.sleep(0.2)
+
+    def real_exchanges(self, address, port, size):
+        """The real node sends that many bytes to an echo and compares what comes back; Mbit/s."""
+        socket = self.real_connects(address, port)
+        result = self.theirs.call("tcp-exchange", limit=60, socket=socket, bytes=size, timeout=60000)
+        self.theirs.call("close", socket=socket)
+        check(int(result["bytes"]) == size, "%s bytes came back" % result["bytes"])
+        return float(result["mbit"])
+
     def refused(self, address, port):
         """The real node connects to a port where nobody listens: the answer is a reset."""
         try:
-            self.theirs.connect(address, port)
+            self.real_connects(address, port)
         except lab.Failure as failure:
             check("code=104" in str(failure), str(failure))
         else:
@@ -155,6 +179,12 @@ def check_line_came_back(client):
     client.finish()
     sent, received = (client.matches(word + " 22 bytes: (.*)") for word in ("sent", "received"))
     check(sent == [LINE] and received == sent, "sent %r, received %r" % (sent, received))
+
+
+def check_clients(server, *addresses):
+    """The server had connections from these addresses, in this order."""
+    had = [ipaddress.ip_address(text) for text in server.matches(r"client (\S+), port \d+")]
+    check(had == [ipaddress.ip_address(text) for text in addresses], "clients %s, not %s" % (had, addresses))
 
 
 def check_same_lines(client, count=12, seconds=60):
@@ -182,34 +212,33 @@ def check_same_lines(client, count=12, seconds=60):
 def first_generation(runner, network_lab):
     bench = Bench(runner, network_lab)
     theirs = bench.theirs
-    real4 = theirs.join(IPV4, 4)
+    real4, real6 = theirs.join(IPV4, 4), theirs.join(IPV4, 6)
     theirs.serve(PORTS[4], 4)
     server = bench.run("b", "server", "HOME", IPV4, 4, 7010)
     client_home = network_lab.path("client-home")
     with runner.case("first generation: our client and our server, 22 bytes there and back"):
         server.line("listening on port 7010")
-        address = server.line(r"address (\S+) on network " + IPV4)
+        address = server.line(ADDRESS4 + " on network " + IPV4)
         client = bench.run("c", "client", "HOME", IPV4, address, 7010, home=client_home)
         check_line_came_back(client)
-        client_address = client.matches(r"address (\S+) on network " + IPV4)
+        client_address = client.matches(ADDRESS4 + " on network " + IPV4)
         server.line("echoed 22 bytes")
-        check(server.matches(r"client (\S+), port \d+") == client_address, "another client")
+        check_clients(server, *client_address)
     with runner.case("first generation: the real node connects to our server"):
-        address = server.line(r"address (\S+) on network " + IPV4)
+        address = server.line(ADDRESS4 + " on network " + IPV4)
         for size in (1, 100, 1000):
-            theirs.exchange_tcp(address, 7010, size)
+            bench.real_exchanges(address, 7010, size)
             server.line("echoed %d bytes" % size)
-        check(server.matches(r"client (\S+), port \d+")[-3:] == 3 * [real4], "another client")
+        check_clients(server, *client_address, real4, real4, real4)
     with runner.case("first generation: our client connects to the real node"):
         check_line_came_back(bench.run("c", "client", "HOME", IPV4, real4, PORTS[4], home=client_home))
     server.kill()
     with runner.case("first generation: our server on IPv6, the real node connects"):
-        server = bench.run("b", "server", "HOME", ANY_PORT, 6, 7011)
+        server = bench.run("b", "server", "HOME", IPV4, 6, 7011)
         server.line("listening on port 7011")
-        real6 = theirs.join(ANY_PORT)
-        theirs.exchange_tcp(server.line(r"address (\S+) on network " + ANY_PORT), 7011, 1000)
+        bench.real_exchanges(server.line(ADDRESS6 + " on network " + IPV4), 7011, 1000)
         server.line("echoed 1000 bytes")
-        check(server.matches(r"client (\S+), port \d+") == [real6], "another client")
+        check_clients(server, real6)
     server.kill()
     with runner.case("first generation: adhoc can be pinged"):
         adhoc = bench.run("c", "adhoc", "HOME", 7000, 7999, 0)
@@ -221,13 +250,13 @@ def first_generation(runner, network_lab):
     with runner.case("first generation: comprehensive tells of root, node, network and traffic") as notes:
         comprehensive = bench.run("b", "comprehensive", "HOME", IPV4, 0)
         node = comprehensive.line("online as ([0-9a-f]{10})")
-        address = comprehensive.line(r"address (\S+) on network " + IPV4)
+        address = comprehensive.line(ADDRESS4 + " on network " + IPV4)
         comprehensive.line("node " + node)
         comprehensive.line(r"peer %s: version \d+\.\d+\.\d+, \d+ ms, 1 paths, direct, role 2" % bench.root.address)
         comprehensive.line(r"  path 10\.77\.1\.2, port 9993")
         comprehensive.line("peer abcdef1234: .*result.*")
-        comprehensive.line(r"mtu 2800, 1 addresses, \d+ routes")
-        comprehensive.line("node status 2, network status 37")
+        comprehensive.line(r"mtu 2800, 2 addresses, \d+ routes")
+        comprehensive.line("node status 2, network status 39")
         bench.ours.join(IPV4, 4)
         bench.ping(address)
         bench.refused(address, 7012)
@@ -257,51 +286,53 @@ def first_generation(runner, network_lab):
 def second_generation(runner, network_lab):
     bench = Bench(runner, network_lab)
     theirs = bench.theirs
-    real_addresses = {6: theirs.join(ANY_PORT), 4: theirs.join(IPV4, 4)}
+    real_addresses = {family: theirs.join(IPV4, family) for family in (6, 4)}
     for family in real_addresses:
         theirs.serve(PORTS[family], family)
     with runner.case("second generation: our client and our server, 22 bytes there and back"):
-        server = bench.run("b", "server2", "HOME", ANY_PORT, "::", 7010)
+        server = bench.run("b", "server2", "HOME", IPV4, "::", 7010)
         server.line("waiting for a client on port 7010")
-        client = bench.run("c", "client2", "HOME", ANY_PORT, server.line(r"address (\S+)"), 7010)
+        client = bench.run("c", "client2", "HOME", IPV4, server.line(ADDRESS6), 7010)
         check_line_came_back(client)
         server.finish()
-        check(server.matches(r"client (\S+), port \d+") == client.matches(r"address (\S+)"), "another client")
+        check_clients(server, *client.matches(ADDRESS6))
         check(server.matches(r"echoed (\d+) bytes") == ["22"], "not 22 bytes")
     with runner.case("second generation: the real node connects to our server, 1 MB there and back") as notes:
-        server = bench.run("b", "server2", "HOME", ANY_PORT, "::", 7011)
+        server = bench.run("b", "server2", "HOME", IPV4, "::", 7011)
         server.line("waiting for a client on port 7011")
-        notes.append("%.0f Mbit/s" % theirs.exchange_tcp(server.line(r"address (\S+)"), 7011, KILOBYTE * KILOBYTE))
+        notes.append("%.0f Mbit/s" % bench.real_exchanges(server.line(ADDRESS6), 7011, KILOBYTE * KILOBYTE))
         server.finish()
-        check(server.matches(r"client (\S+), port \d+") == [real_addresses[6]], "another client")
+        check_clients(server, real_addresses[6])
         check(server.matches(r"echoed (\d+) bytes") == [str(KILOBYTE * KILOBYTE)], "not all bytes")
     with runner.case("second generation: our client connects to the real node, IPv6 and IPv4"):
-        clients = [bench.run("c", "client2", "HOME", network, real_addresses[family], PORTS[family])
-                   for network, family in ((ANY_PORT, 6), (IPV4, 4))]
+        clients = [bench.run("c", "client2", "HOME", IPV4, real_addresses[family], PORTS[family])
+                   for family in (6, 4)]
         for client in clients:
             check_line_came_back(client)
     servers = {}
     for port, technique in enumerate(("fcntl", "select", "poll"), start=7020):
-        network, local = (IPV4, "0.0.0.0") if technique == "select" else (ANY_PORT, "::")
-        servers[technique] = bench.run("b", "nonblockingserver2", "HOME", network, local, port, technique)
+        local = "0.0.0.0" if technique == "select" else "::"
+        servers[technique] = bench.run("b", "nonblockingserver2", "HOME", IPV4, local, port, technique)
     for technique, server in servers.items():
-        with runner.case("second generation: nonblockingserver with %s, 256 kB from the real node and back" % technique):
+        name = "second generation: nonblockingserver with %s, 256 kB from the real node and back"
+        with runner.case(name % technique):
             port = server.line(r"listening on port (\d+), waiting with " + technique)
-            theirs.exchange_tcp(server.line(r"address (\S+)"), port, 256 * KILOBYTE)
+            address = server.line(ADDRESS4 if technique == "select" else ADDRESS6)
+            bench.real_exchanges(address, port, 256 * KILOBYTE)
             server.line("echoed %d bytes" % (256 * KILOBYTE))
     with runner.case("second generation: nonblockingclient and the real node"):
-        check_same_lines(bench.run("c", "nonblockingclient2", "HOME", ANY_PORT, real_addresses[6], PORTS[6]))
+        check_same_lines(bench.run("c", "nonblockingclient2", "HOME", IPV4, real_addresses[6], PORTS[6]))
     with runner.case("second generation: nonblockingclient and our nonblockingserver"):
-        address = servers["poll"].line(r"address (\S+)")
-        check_same_lines(bench.run("c", "nonblockingclient2", "HOME", ANY_PORT, address, 7022))
+        address = servers["poll"].line(ADDRESS6)
+        check_same_lines(bench.run("c", "nonblockingclient2", "HOME", IPV4, address, 7022))
     for server in servers.values():
         server.kill()
     with runner.case("second generation: poll serves the real node and ours at once"):
-        bench.ours.join(ANY_PORT)
-        server = bench.run("b", "poll2", "HOME", ANY_PORT, 7030)
+        bench.ours.join(IPV4)
+        server = bench.run("b", "poll2", "HOME", IPV4, 7030)
         server.line("listening on port 7030")
-        address = server.line(r"address (\S+)")
-        clients = [(node, node.connect(address, 7030)) for node in (theirs, bench.ours)]
+        address = server.line(ADDRESS6)
+        clients = [(theirs, bench.real_connects(address, 7030)), (bench.ours, bench.ours.connect(address, 7030))]
         server.line("2 clients")
         begun = [(node, node.begin("tcp-exchange", socket=socket, bytes=256 * KILOBYTE, seed=number, timeout=60000))
                  for number, (node, socket) in enumerate(clients, start=1)]
@@ -311,7 +342,7 @@ def second_generation(runner, network_lab):
     with runner.case("second generation, looked up by name (ctypes): an echo by the real node"):
         script = os.path.join(real.REPOSITORY, "Tests", "InteropTests", "ctypes_echo.py")
         library = os.path.join(LIBRARY, "zt18", "libzt.so")
-        program = bench.run("c", script, library, "HOME", ANY_PORT, real_addresses[6], PORTS[6])
+        program = bench.run("c", script, library, "HOME", IPV4, real_addresses[6], PORTS[6])
         program.finish()
         check(program.matches("echoed (.*)") == ["4096 bytes"], "not what was sent")
 
@@ -357,7 +388,7 @@ def without_storage(runner, network_lab):
         bench.ping(address)
         callbackapi.kill()
     with runner.case("second generation: statistics counts pings and refused connections") as notes:
-        address = statistics.line(r"address (\S+)")
+        address = statistics.line(ADDRESS4)
         bench.ping(address)
         bench.refused(address, 7012)
         counted = {}
