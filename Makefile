@@ -7,7 +7,6 @@ SECONDS_EACH ?= 60
 TARGET ?= packet
 INTEROP_FLAGS ?=
 CYCLES ?= 1000
-PLATFORM := $(shell uname -s | tr '[:upper:]' '[:lower:]')-$(shell uname -m)
 
 .DEFAULT_GOAL := help
 .PHONY: help requirements demo test check format interop simulate bench soak sanitize fuzz clean host host_release host_debug library-test list install update patch
@@ -35,9 +34,7 @@ format: ## rewrite the sources in the project's format
 	$(SWIFT) format --in-place --recursive Package.swift Sources Tests Simulation Fuzz Benchmarks Examples
 
 # The node is built beside the C library, with its flags: what both are made of is compiled once.
-interop: requirements ## against the real libzt 1.8.4, in network namespaces (root, or unprivileged user namespaces)
-	[ -e lib/release/$(PLATFORM)/libzt.so ] || Tools/build-libzt release
-	Tools/build-examples release
+interop: host_release ## against the real libzt 1.8.4, in network namespaces (root, or unprivileged user namespaces)
 	$(SWIFT) build -c release --product interop-node --scratch-path .build-libzt -Xswiftc -static-stdlib
 	INTEROP_NODE=.build-libzt/release/interop-node Tests/InteropTests/run $(INTEROP_FLAGS)
 
