@@ -36,7 +36,7 @@ format: ## rewrite the sources in the project's format
 # The node is built beside the C library, with its flags: what both are made of is compiled once.
 interop: host_release ## against the real libzt 1.8.4, in network namespaces (root, or unprivileged user namespaces)
 	$(SWIFT) build -c release --product interop-node --scratch-path .build-libzt -Xswiftc -static-stdlib
-	INTEROP_NODE=.build-libzt/release/interop-node Tests/InteropTests/run $(INTEROP_FLAGS)
+	Tests/InteropTests/run $(INTEROP_FLAGS)
 
 library-test: ## the built C library as a user has it: exports, needs, install, every way to link (host_release first)
 	Tests/LibraryTests/run
