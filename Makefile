@@ -9,7 +9,7 @@ INTEROP_FLAGS ?=
 CYCLES ?= 1000
 
 .DEFAULT_GOAL := help
-.PHONY: help requirements demo test check format interop simulate bench soak sanitize fuzz clean host host_release host_debug list install update patch
+.PHONY: help requirements demo test check format interop simulate bench soak sanitize fuzz clean host host_release host_debug library-test list install update patch
 
 help: ## list the commands
 	@grep -hE '^[a-z_-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -33,9 +33,13 @@ check: requirements ## format, layering, a build without warnings, all tests, 10
 format: ## rewrite the sources in the project's format
 	$(SWIFT) format --in-place --recursive Package.swift Sources Tests Simulation Fuzz Benchmarks Examples
 
-interop: requirements ## against the real libzt 1.8.4, in network namespaces (root, or unprivileged user namespaces)
-	$(SWIFT) build -c release --product interop-node
+# The node is built beside the C library, with its flags: what both are made of is compiled once.
+interop: host_release ## against the real libzt 1.8.4, in network namespaces (root, or unprivileged user namespaces)
+	$(SWIFT) build -c release --product interop-node --scratch-path .build-libzt -Xswiftc -static-stdlib
 	Tests/InteropTests/run $(INTEROP_FLAGS)
+
+library-test: ## the built C library as a user has it: exports, needs, install, every way to link (host_release first)
+	Tests/LibraryTests/run
 
 simulate: requirements ## whole simulated networks: SEED=first COUNT=how many
 	$(SWIFT) build -c release --product simulate

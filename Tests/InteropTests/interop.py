@@ -25,10 +25,11 @@ import real  # noqa: E402
 STAGES = []
 
 
-def stage(*cases, ours=True):
-    """Marks a function that sets up one network and runs these cases in it; `ours`: some node in it is ours."""
+def stage(*cases, ours=True, library=False):
+    """Marks a function that sets up one network and runs these cases in it; `ours`: some node in it is ours; `library`:
+    it runs programs linked with the C library."""
     def mark(function):
-        STAGES.append((function, cases, ours))
+        STAGES.append((function, cases, ours, library))
         return function
     return mark
 
@@ -113,9 +114,10 @@ def main():
     parser.add_argument("--bench", metavar="FILE", help="measure the real library with itself instead; JSON (- prints)")
     options = parser.parse_args()
     import cases  # It registers its stages here, so it comes after the definitions above.
+    import programs
     chosen = [stage for stage in STAGES if not options.only or any(options.only in name for name in stage[1])]
     if options.list:
-        for _, names, _ in chosen:
+        for _, names, *_ in chosen:
             print("\n".join(names))
         return 0
     runner = Runner(options)
@@ -139,10 +141,12 @@ def main():
         return 0
     print("peer: libzt 1.8.4 as published, with missing symbols defined and the IPv6 input lock repaired")
     for _ in range(options.repeat):
-        for function, names, needs_ours in chosen:
+        for function, names, needs_ours, needs_library in chosen:
             lacking = reason
             if needs_ours and not options.zerotier and not options.rehearse:
                 lacking = lacking or "no --zerotier PATH given"
+            if needs_library:
+                lacking = lacking or ("real nodes cannot play the programs" if options.rehearse else programs.missing())
             if lacking:
                 for name in names:
                     runner.report("skipped", name, lacking)
