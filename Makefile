@@ -9,7 +9,7 @@ INTEROP_FLAGS ?=
 CYCLES ?= 1000
 
 .DEFAULT_GOAL := help
-.PHONY: help requirements demo test check format interop simulate bench soak sanitize fuzz clean host host_release host_debug list install update patch
+.PHONY: help requirements demo test check format interop conformance simulate bench soak sanitize fuzz clean host host_release host_debug list install update patch
 
 help: ## list the commands
 	@grep -hE '^[a-z_-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -36,6 +36,11 @@ format: ## rewrite the sources in the project's format
 interop: requirements ## against the real libzt 1.8.4, in network namespaces (root, or unprivileged user namespaces)
 	$(SWIFT) build -c release --product interop-node
 	Tests/InteropTests/run $(INTEROP_FLAGS)
+
+conformance: ## socket calls, case by case: against the host's kernel and against the C library
+	Tests/SocketConformance/run host
+	@[ -e lib/release/$(shell uname -s | tr A-Z a-z)-$(shell uname -m)/libzt.so ] || $(MAKE) host_release
+	Tests/SocketConformance/run zts
 
 simulate: requirements ## whole simulated networks: SEED=first COUNT=how many
 	$(SWIFT) build -c release --product simulate

@@ -21,7 +21,7 @@ extension NetworkStack {
     package mutating func tcpBind(
         _ local: SocketEndpoint, options: SocketOptions = SocketOptions()
     ) throws(StackError) -> SocketID {
-        guard reservations.count + listeners.count < configuration.limits.listeners else { throw .tooManySockets }
+        guard reservations.count < configuration.limits.reservations else { throw .tooManySockets }
         try checkLocal(local.address, on: options.interface)
         let slot = reservations.insert(Reservation(local: local, options: options, binding: -1))
         let id = SocketID(.reservation, slot)
@@ -69,6 +69,7 @@ extension NetworkStack {
     ) throws(StackError) -> SocketID {
         guard reservation.kind == .reservation else { throw .invalid }
         guard reservations.contains(reservation.slot) else { throw .badSocket }
+        guard listeners.count < configuration.limits.listeners else { throw .tooManySockets }
         let held = reservations[reservation.slot]
         var binding = makeBinding(reservation, held.local.address, held.options, .receiver)
         guard bindings.allows(IPProtocol.tcp, held.local.port, binding, ignoring: held.binding) else {
@@ -147,7 +148,7 @@ extension NetworkStack {
             source = nil
         }
         let route = try route(to: remote.address, from: source, on: options.interface, now: now)
-        guard route.kind != .group else { throw .networkUnreachable }
+        guard route.kind != .group, !route.isBroadcast else { throw .networkUnreachable }
         return route
     }
 
@@ -171,7 +172,7 @@ extension NetworkStack {
             sequence = timeWaits[slot].state.successorSequence
             removeTimeWait(slot)
         case .stream(let slot)? where streams.contains(slot):
-            throw .addressInUse
+            throw .addressNotAvailable
         default: break
         }
         let parameters = ConnectionParameters(

@@ -75,14 +75,35 @@ CASE(both_sides)
     /* What comes now is answered with a reset. */
     EQUAL(send(ends.server, "x", 1, MSG_NOSIGNAL), 1);
     BITS(ends.server, IN | OUT | ERR | HUP | RDHUP);
+    EQUAL(get(ends.server, SOL_SOCKET, SO_ERROR), EPIPE);
+    EQUAL(get(ends.client, SOL_SOCKET, SO_ERROR), ECONNRESET);
 }
 
-CASE(the_sending_side_while_connecting)
+CASE(either_side_while_connecting)
 {
-    const int fd = pending();
-    OK(shutdown(fd, SHUT_WR));
-    BITS(fd, OUT | ERR | HUP);
-    EQUAL(get(fd, SOL_SOCKET, SO_ERROR), ECONNRESET);
+    const int sides[3] = {SHUT_RD, SHUT_WR, SHUT_RDWR};
+    for (int index = 0; index < 3; index++) {
+        const int fd = pending();
+        OK(shutdown(fd, sides[index]));
+        BITS(fd, OUT | ERR | HUP);
+        EQUAL(get(fd, SOL_SOCKET, SO_ERROR), ECONNRESET);
+        BITS(fd, OUT | HUP);
+    }
+}
+
+CASE(shutdown_wakes_connect)
+{
+    const int listening = listener(0);
+    struct call call = {.to = own_name(listening)};
+    OK(connect(tcp(), AT(call.to)));
+    wait_for(listening, IN);
+    const int fd = tcp();
+    start(&call, fd, call_connect);
+    TRUE(!call.is_done);
+    OK(shutdown(fd, SHUT_RDWR));
+    finish(&call);
+    EQUAL(call.result, -1);
+    EQUAL(call.number, ECONNRESET);
 }
 
 CASE(the_receiving_side_of_datagrams)
@@ -374,6 +395,38 @@ CASE(a_failed_connect_closes)
     OK(close(fd));
     FAILS(close(fd), EBADF);
 }
+
+#ifndef CONFORMANCE_HOST
+/* The C library's alone: a network can be left. */
+void network_address(struct sockaddr_storage *address);
+void leave_network(void);
+
+CASE(the_network_is_left)
+{
+    const int listening = network_tcp6(), client = network_tcp6(), bystander = network_tcp6();
+    struct sockaddr_storage own;
+    network_address(&own);
+    struct name name = name_of("::", 0);
+    memcpy(&name.address.v6.sin6_addr, (const char *)&own + 8, 16);
+    OK(bind(listening, AT(name)));
+    OK(listen(listening, 1));
+    const struct ends ends = pair_of(client, listening);
+    put(ends.client, "before");
+    READS(ends.server, "before");
+    const struct name any = name_of("::", 0);
+    OK(bind(bystander, AT(any)));
+    OK(listen(bystander, 1));
+    leave_network();
+    BITS(ends.client, IN | OUT | ERR | HUP);
+    BITS(ends.server, IN | OUT | ERR | HUP);
+    char byte;
+    FAILS(recv(ends.client, &byte, 1, 0), ENETDOWN);
+    EQUAL(recv(ends.client, &byte, 1, 0), 0);
+    EQUAL(get(ends.server, SOL_SOCKET, SO_ERROR), ENETDOWN);
+    FAILS(accept(listening, NULL, NULL), ENETDOWN);
+    BITS_STAY(bystander, 0);
+}
+#endif
 
 CASE(descriptors_come_back)
 {

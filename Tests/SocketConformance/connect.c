@@ -308,6 +308,33 @@ CASE(dissolved_and_used_again)
     READS(again.server, "again");
 }
 
+CASE(dissolved_while_under_way)
+{
+    const int fd = pending();
+    const struct name none = no_family();
+    OK(connect(fd, AT(none)));
+    EQUAL(get(fd, SOL_SOCKET, SO_ERROR), ECONNRESET);
+    BITS(fd, OUT | HUP);
+    const int listening = listener(1);
+    OK(fcntl(fd, F_SETFL, 0));
+    const struct ends again = pair_of(fd, listening);
+    put(again.client, "again");
+    READS(again.server, "again");
+}
+
+CASE(a_listener_dissolved)
+{
+    const int listening = listener(1), client = tcp();
+    const struct name name = own_name(listening), none = no_family();
+    OK(connect(client, AT(name)));
+    wait_for(listening, IN);
+    OK(connect(listening, AT(none)));
+    BITS(client, IN | OUT | ERR | HUP | RDHUP);
+    BITS(listening, OUT | HUP);
+    FAILS(accept(listening, NULL, NULL), EINVAL);
+    FAILS(connect(tcp(), AT(name)), ECONNREFUSED);
+}
+
 CASE(udp_dissolved)
 {
     const struct ends ends = udp_pair();

@@ -221,6 +221,29 @@ CASE(wait_for_all_ends_with_the_stream)
     EQUAL(call.result, 4);
 }
 
+CASE(wait_for_all_of_what_has_ended)
+{
+    const struct ends ends = pair();
+    char buffer[8];
+    put(ends.client, "half");
+    OK(shutdown(ends.client, SHUT_WR));
+    BITS(ends.server, IN | OUT | RDHUP);
+    EQUAL(recv(ends.server, buffer, 8, MSG_WAITALL), 4);
+    EQUAL(recv(ends.server, buffer, 8, MSG_WAITALL), 0);
+}
+
+CASE(wait_for_all_of_what_was_reset)
+{
+    const struct ends ends = pair();
+    char buffer[8];
+    put(ends.client, "half");
+    wait_for(ends.server, IN);
+    reset(ends.client);
+    BITS(ends.server, IN | OUT | ERR | HUP | RDHUP);
+    EQUAL(recv(ends.server, buffer, 8, MSG_WAITALL), 4);
+    FAILS(recv(ends.server, buffer, 8, MSG_WAITALL), ECONNRESET);
+}
+
 CASE(wait_for_all_ends_with_the_time)
 {
     const struct ends ends = pair();
@@ -323,6 +346,21 @@ CASE(the_largest_datagram)
     EQUAL(large[0], 'a');
     EQUAL(large[65506], 'z');
     FAILS(send(ends.client, large, 65508, 0), EMSGSIZE);
+}
+
+CASE(the_largest_datagram_of_ipv6)
+{
+    const int from = udp6(), to = udp6();
+    const struct name any = name_of("::1", 0);
+    OK(bind(to, AT(any)));
+    const struct name name = own_name(to);
+    memset(large, 0, sizeof large);
+    large[65526] = 'z';
+    EQUAL(sendto(from, large, 65527, 0, AT(name)), 65527);
+    memset(large, 0, sizeof large);
+    EQUAL(recv(to, large, sizeof large, 0), 65527);
+    EQUAL(large[65526], 'z');
+    FAILS(sendto(from, large, 65528, 0, AT(name)), EMSGSIZE);
 }
 
 CASE(a_datagram_longer_than_the_path_and_not_to_be_cut)

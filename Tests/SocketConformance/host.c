@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -82,6 +83,14 @@ void target_prepare(void)
 void target_start(int index) { (void)index; }
 
 void target_clean(void) {}
+
+/* Leaves so many descriptors to this case. */
+void few_descriptors(void);
+void few_descriptors(void)
+{
+    const struct rlimit limit = {64, 64};
+    need(setrlimit(RLIMIT_NOFILE, &limit), "descriptors");
+}
 
 /* Leaves so many ports for binding and connecting, in a namespace of this case alone. */
 int few_ports(void);

@@ -14,6 +14,9 @@ const char target_name[] = "zts";
 
 int network_socket(int family, int type);
 int few_ports(void);
+void few_descriptors(void);
+void network_address(struct sockaddr_storage *address);
+void leave_network(void);
 
 /* Made for these tests alone, so that no case waits for key work. */
 static const char *const identities[2] = {
@@ -113,5 +116,17 @@ int network_socket(int family, int type)
     return zts_instance_socket(instance, family, type, 0);
 }
 
-/* How many there are by default, RFC 6056's range as on Linux: it cannot be changed. */
+void network_address(struct sockaddr_storage *address)
+{
+    const uint64_t network = zts_generate_adhoc_nwid_from_range(1, 65535);
+    if (zts_instance_get_address(instance, network, address, ZTS_AF_INET6) != ZTS_ERR_OK) fail("address");
+}
+
+void leave_network(void)
+{
+    if (zts_instance_leave(instance, zts_generate_adhoc_nwid_from_range(1, 65535)) != ZTS_ERR_OK) fail("leave");
+}
+
+/* How many there are by default, as on Linux; neither number can be changed. */
+void few_descriptors(void) {}
 int few_ports(void) { return 60999 - 32768 + 1; }

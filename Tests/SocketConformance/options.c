@@ -73,6 +73,7 @@ CASE(a_small_receive_buffer_still_takes_all)
     EQUAL(memcmp(block, taken, sizeof block), 0);
 }
 
+#ifdef CONFORMANCE_HOST
 CASE(segment_size)
 {
     const int fd = tcp();
@@ -84,6 +85,18 @@ CASE(segment_size)
     set(fd, IPPROTO_TCP, TCP_MAXSEG, 88);
     set(fd, IPPROTO_TCP, TCP_MAXSEG, 32767);
 }
+#else
+/* lwIP's option of the same number: the idle time in milliseconds. It has none for the segment size. */
+CASE(keepalive_in_milliseconds)
+{
+    const int fd = tcp();
+    EQUAL(get(fd, IPPROTO_TCP, ZTS_TCP_KEEPALIVE), 7200000);
+    set(fd, IPPROTO_TCP, ZTS_TCP_KEEPALIVE, 9000);
+    EQUAL(get(fd, IPPROTO_TCP, TCP_KEEPIDLE), 9);
+    int value = 0;
+    FAILS(setsockopt(fd, IPPROTO_TCP, ZTS_TCP_KEEPALIVE, &value, sizeof value), EINVAL);
+}
+#endif
 
 CASE(defaults_of_tcp)
 {

@@ -2,6 +2,7 @@
 #include "conformance.h"
 
 int few_ports(void);
+void few_descriptors(void);
 
 static bool is_ephemeral(int port) { return port >= 32768 && port <= 60999; }
 
@@ -110,6 +111,18 @@ CASE(a_port_is_free_after_a_reset)
     const struct name name = own_name(ends.client);
     reset(ends.client);
     OK(bind(tcp(), AT(name)));
+}
+
+CASE(descriptors_run_out)
+{
+    few_descriptors();
+    int made = 0, last = -1;
+    for (int fd; made < 100000 && (fd = socket(AF_INET, SOCK_STREAM, 0)) >= 0; made++) last = fd;
+    TRUE(made > 10);
+    TRUE(made <= 65536);
+    FAILS(socket(AF_INET, SOCK_STREAM, 0), EMFILE);
+    OK(close(last));
+    EQUAL(socket(AF_INET, SOCK_DGRAM, 0), last);
 }
 
 CASE(descriptors_are_small_numbers)
