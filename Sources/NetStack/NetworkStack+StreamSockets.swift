@@ -90,6 +90,20 @@ extension NetworkStack {
         return id
     }
 
+    /// Stops listening and goes on holding the port; what waits is reset. Gives the reservation, and the listener is gone.
+    package mutating func tcpStopListening(_ id: SocketID, now: Now) throws(StackError) -> SocketID {
+        let slot = try listenerSlot(id)
+        guard reservations.count < configuration.limits.reservations else { throw .tooManySockets }
+        let (local, options) = (listeners[slot].local, listeners[slot].options)
+        close(id, now: now)
+        let reservation = SocketID(
+            .reservation, reservations.insert(Reservation(local: local, options: options, binding: -1)))
+        // It was held all the time: nothing can be in the way.
+        reservations[reservation.slot].binding = bindings.insert(
+            IPProtocol.tcp, local.port, makeBinding(reservation, local.address, options, .reservation))
+        return reservation
+    }
+
     // A negative or excessive backlog means as much as is allowed (Linux `somaxconn`).
     private func clampedBacklog(_ backlog: Int) -> Int {
         backlog < 0 ? configuration.limits.acceptBacklog : min(backlog, configuration.limits.acceptBacklog)

@@ -195,12 +195,23 @@ extension BlockingSocket {
                 try stackCall { () throws(StackError) in try stack.udpConnect(id, to: nil, now: now) }
                 return
             }
-            guard id.kind != .reservation else { return }
-            let wasOpen = id.kind == .stream && (try? stack.state(id)).map { $0 != .closed } ?? false
-            try forgetAttempt(&state, &stack, &watches, now)
-            if wasOpen { state.pendingError = SocketError(.reset) }
+            switch id.kind {
+            case .listener: try stopListening(id, &state, &stack, &watches, now)
+            case .stream:
+                let wasOpen = (try? stack.state(id)).map { $0 != .closed } ?? false
+                try forgetAttempt(&state, &stack, &watches, now)
+                if wasOpen { state.pendingError = SocketError(.reset) }
+            case .datagram, .reservation: return
+            }
             watches.signal(watch)
         }
+    }
+
+    private func stopListening(
+        _ id: SocketID, _ state: inout State, _ stack: inout NetworkStack, _ watches: inout SocketWatches, _ now: Now
+    ) throws(SocketError) {
+        adopt(
+            try stackCall { () throws(StackError) in try stack.tcpStopListening(id, now: now) }, &state, &watches)
     }
 
     private func connectDatagram(to remote: SocketEndpoint) throws(SocketError) {
@@ -306,7 +317,7 @@ extension BlockingSocket {
             }
             if id.kind == .listener {
                 // No longer a listener, but still bound.
-                if side != .send { endAttempt(&state, &stack, &watches, now) }
+                if side != .send { try stopListening(id, &state, &stack, &watches, now) }
                 return
             }
             try stackCall { () throws(StackError) in try stack.shutdown(id, direction, now: now) }

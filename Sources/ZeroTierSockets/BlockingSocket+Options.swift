@@ -66,7 +66,7 @@ extension BlockingSocket {
 
     // A datagram socket has no port yet, neither by bind nor by its first use.
     private func checkUnbound() throws(SocketError) {
-        guard try state.withLock({ $0.id }) != nil else { return }
+        guard state.withLock({ $0.id }) != nil else { return }
         let isBound = try control { (state, stack, _, _) throws(SocketError) in
             guard let id = state.id else { return false }
             return try stackCall { () throws(StackError) in try stack.localEndpoint(id) }.port != 0

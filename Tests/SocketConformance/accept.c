@@ -252,6 +252,23 @@ CASE(a_listener_that_was_shut_listens_again)
     TRUE(accept(listening, NULL, NULL) >= 0);
 }
 
+CASE(a_port_that_was_asked_for_stays_after_shutdown)
+{
+    const int listening = tcp(), client = tcp(), later = tcp();
+    const struct name name = name_of("127.0.0.1", 20010);
+    OK(bind(listening, AT(name)));
+    OK(listen(listening, 2));
+    OK(connect(client, AT(name)));
+    wait_for(listening, IN);
+    OK(shutdown(listening, SHUT_RD));
+    BITS(client, IN | OUT | ERR | HUP | RDHUP);
+    EQUAL(own_port(listening), 20010);
+    EQUAL(get(listening, SOL_SOCKET, SO_ACCEPTCONN), 0);
+    OK(listen(listening, 2));
+    OK(connect(later, AT(name)));
+    TRUE(accept(listening, NULL, NULL) >= 0);
+}
+
 CASE(shutdown_of_a_listener_wakes_accept)
 {
     const int listening = listener(1);
