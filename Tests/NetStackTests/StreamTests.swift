@@ -181,6 +181,24 @@ struct StreamTests {
         #expect(try a.receive(client, now: network.now) == [1])
     }
 
+    @Test func `small pieces over the loop-back do not wait for delayed ACKs`() throws {
+        let network = try TestNetwork.pair()
+        let host = network.hosts[0]
+        let listener = try host.stack.tcpListen(on: endpoint("127.0.0.1", 80), backlog: 1, now: network.now)
+        let client = try host.stack.tcpConnect(to: endpoint("127.0.0.1", 80), now: network.now)
+        network.run(for: .milliseconds(1))
+        let server = try #require(try host.stack.accept(listener, now: network.now))
+        var (sent, received) = (0, 0)
+        let begin = network.now
+        // 122 delayed ACKs would be five seconds.
+        while received < 8_000_000, network.now.monotonic - begin.monotonic < .seconds(1) {
+            if sent < 8_000_000, let count = try? host.send(client, pattern(4_000), now: network.now) { sent += count }
+            network.run(for: .microseconds(10))
+            if let bytes = try? host.receive(server, now: network.now) { received += bytes.count }
+        }
+        #expect(received == 8_000_000)
+    }
+
     @Test func `data for an end that is shut both ways is answered with a reset`() throws {
         let network = try TestNetwork.pair()
         let (client, server, _) = try connect(network, "10.0.0.2")
