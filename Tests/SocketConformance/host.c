@@ -1,4 +1,4 @@
-/* The host's kernel as the target: its sockets in a network namespace of our own, so that addresses and routes are known. */
+/* The host's kernel as the target: in a network namespace of our own, so that addresses and routes are known. */
 #include "target.h"
 
 #include <arpa/inet.h>

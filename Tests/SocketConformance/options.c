@@ -325,7 +325,8 @@ CASE(tcp_options_of_udp)
     int value = 1;
     socklen_t length = sizeof value;
     FAILS(setsockopt(udp(), IPPROTO_TCP, TCP_NODELAY, &value, sizeof value), ENOPROTOOPT);
-    FAILS(getsockopt(udp(), IPPROTO_TCP, TCP_NODELAY, &value, &length), DIFFERS(EOPNOTSUPP, ENOPROTOOPT, "one number for both"));
+    FAILS(getsockopt(udp(), IPPROTO_TCP, TCP_NODELAY, &value, &length),
+        DIFFERS(EOPNOTSUPP, ENOPROTOOPT, "one number for both"));
 }
 
 CASE(linger)
