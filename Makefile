@@ -7,9 +7,11 @@ SECONDS_EACH ?= 60
 TARGET ?= packet
 INTEROP_FLAGS ?=
 CYCLES ?= 1000
+STARTS ?= 100
+STRESS_SECONDS ?= 10
 
 .DEFAULT_GOAL := help
-.PHONY: help requirements demo test check format interop simulate bench soak sanitize fuzz clean host host_release host_debug library-test list install update patch
+.PHONY: help requirements demo test check format interop conformance simulate bench soak stress sanitize fuzz clean host host_release host_debug library-test list install update patch
 
 help: ## list the commands
 	@grep -hE '^[a-z_-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -40,6 +42,15 @@ interop: host_release ## against the real libzt 1.8.4, in network namespaces (ro
 
 library-test: ## the built C library as a user has it: exports, needs, install, every way to link (host_release first)
 	Tests/LibraryTests/run
+
+conformance: ## socket calls, case by case: against the host's kernel and against the C library
+	Tests/SocketConformance/run host
+	@[ -e lib/release/$(shell uname -s | tr A-Z a-z)-$(shell uname -m)/libzt.so ] || $(MAKE) host_release
+	Tests/SocketConformance/run zts
+
+stress: host_release ## the C library: STARTS starts, CYCLES start/stop cycles, STRESS_SECONDS of 64 threads
+	$(SWIFT) build -c release --product zerotier --scratch-path .build-libzt -Xswiftc -static-stdlib
+	Tests/LibraryStress/run $(STARTS) $(CYCLES) $(STRESS_SECONDS)
 
 simulate: requirements ## whole simulated networks: SEED=first COUNT=how many
 	$(SWIFT) build -c release --product simulate

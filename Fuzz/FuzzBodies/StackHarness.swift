@@ -35,6 +35,7 @@ struct StackHarness: ~Copyable {
         configuration.unsolicitedAdvertisements = 0
         configuration.limits.streams = 24
         configuration.limits.listeners = 4
+        configuration.limits.reservations = 4
         configuration.limits.datagramSockets = 6
         configuration.limits.timeWaits = 4
         configuration.limits.neighbours = 12
@@ -150,7 +151,8 @@ struct StackHarness: ~Copyable {
 
     private func checkBounds() {
         let limits = stack.configuration.limits
-        precondition(stack.socketCount <= limits.streams + 2 * limits.listeners + limits.datagramSockets)
+        let ports = limits.listeners + limits.reservations
+        precondition(stack.socketCount <= limits.streams + ports + limits.datagramSockets)
         precondition(stack.timeWaitCount <= limits.timeWaits, "more remembered connections than allowed")
         precondition(stack.neighbourCount <= limits.neighbours + 4, "more neighbours than allowed")
         precondition(stack.allRoutes.count <= limits.routes + 16, "more routes than allowed")

@@ -151,8 +151,9 @@ struct DatagramSocket: ~Copyable {
 
     var readiness: Readiness {
         var result: Readiness = []
-        if !received.isEmpty || isReadShut || error != nil { result.insert(.readable) }
-        if isWriteShut || error != nil || sending.charged * 2 <= sending.limit { result.insert(.writable) }
+        // An error is told as such alone, as on Linux.
+        if !received.isEmpty || isReadShut { result.insert(.readable) }
+        if isWriteShut || sending.charged * 2 <= sending.limit { result.insert(.writable) }
         if error != nil { result.insert(.error) }
         if isReadShut { result.insert(.readHangUp) }
         if isReadShut, isWriteShut { result.insert(.hangUp) }

@@ -18,9 +18,11 @@ extension NetworkStack {
         if let interface, !interfaces.contains(interface.slot) { throw .networkDown }
         if !destination.isMulticast, isOwn(destination) {
             guard source.map({ isOwn($0) }) ?? true else { throw .addressNotAvailable }
+            // The loop-back network has one preferred source, and a broadcast address as any network.
+            let own = destination.isIPv4 && destination.isLoopback ? IPAddress.loopback4 : destination
             return OutboundRoute(
-                kind: .loopback, interface: loopback, source: source ?? destination, nextHop: destination,
-                mtu: StackConstants.loopbackMTU)
+                kind: .loopback, interface: loopback, source: source ?? own, nextHop: destination,
+                mtu: StackConstants.loopbackMTU, isBroadcast: destination.isIPv4 && destination.v4 == 0x7fff_ffff)
         }
         var bound = interface
         if let source {

@@ -144,6 +144,7 @@ extension NetworkStack {
         }
         if direction != .write {
             streams[slot].flags.insert(.readShut)
+            streams[slot].connection.shutdownRead()
             noteStream(slot, .readable)
         }
         if direction != .read { streams[slot].connection.shutdownWrite(now: now) }

@@ -21,7 +21,7 @@ extension NetworkStack {
     package mutating func tcpBind(
         _ local: SocketEndpoint, options: SocketOptions = SocketOptions()
     ) throws(StackError) -> SocketID {
-        guard reservations.count + listeners.count < configuration.limits.listeners else { throw .tooManySockets }
+        guard reservations.count < configuration.limits.reservations else { throw .tooManySockets }
         try checkLocal(local.address, on: options.interface)
         let slot = reservations.insert(Reservation(local: local, options: options, binding: -1))
         let id = SocketID(.reservation, slot)
@@ -69,6 +69,7 @@ extension NetworkStack {
     ) throws(StackError) -> SocketID {
         guard reservation.kind == .reservation else { throw .invalid }
         guard reservations.contains(reservation.slot) else { throw .badSocket }
+        guard listeners.count < configuration.limits.listeners else { throw .tooManySockets }
         let held = reservations[reservation.slot]
         var binding = makeBinding(reservation, held.local.address, held.options, .receiver)
         guard bindings.allows(IPProtocol.tcp, held.local.port, binding, ignoring: held.binding) else {
@@ -87,6 +88,20 @@ extension NetworkStack {
         binding.owner = id
         listeners[slot].binding = bindings.insert(IPProtocol.tcp, held.local.port, binding)
         return id
+    }
+
+    /// Stops listening and goes on holding the port; what waits is reset. Gives the reservation, and the listener is gone.
+    package mutating func tcpStopListening(_ id: SocketID, now: Now) throws(StackError) -> SocketID {
+        let slot = try listenerSlot(id)
+        guard reservations.count < configuration.limits.reservations else { throw .tooManySockets }
+        let (local, options) = (listeners[slot].local, listeners[slot].options)
+        close(id, now: now)
+        let reservation = SocketID(
+            .reservation, reservations.insert(Reservation(local: local, options: options, binding: -1)))
+        // It was held all the time: nothing can be in the way.
+        reservations[reservation.slot].binding = bindings.insert(
+            IPProtocol.tcp, local.port, makeBinding(reservation, local.address, options, .reservation))
+        return reservation
     }
 
     // A negative or excessive backlog means as much as is allowed (Linux `somaxconn`).
@@ -147,7 +162,7 @@ extension NetworkStack {
             source = nil
         }
         let route = try route(to: remote.address, from: source, on: options.interface, now: now)
-        guard route.kind != .group else { throw .networkUnreachable }
+        guard route.kind != .group, !route.isBroadcast else { throw .networkUnreachable }
         return route
     }
 
@@ -171,7 +186,7 @@ extension NetworkStack {
             sequence = timeWaits[slot].state.successorSequence
             removeTimeWait(slot)
         case .stream(let slot)? where streams.contains(slot):
-            throw .addressInUse
+            throw .addressNotAvailable
         default: break
         }
         let parameters = ConnectionParameters(

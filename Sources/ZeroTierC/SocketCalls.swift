@@ -106,8 +106,15 @@ enum SocketCalls {
         _ descriptor: Int32, _ address: UnsafeRawPointer, _ length: UInt32, _ generation: Generation
     ) -> Int {
         on(descriptor, generation) { (place) throws(SocketError) in
-            guard case .endpoint(let endpoint) = unsafe try AddressMemory.read(address, length: length) else {
-                throw SocketError(.familyNotSupported)
+            let endpoint: SocketEndpoint
+            switch unsafe try AddressMemory.read(address, length: length) {
+            case .endpoint(let given): endpoint = given
+            case .unspecified(let given):
+                // Programs older than the rule leave the family out for the wildcard address of IPv4.
+                guard given.address.isUnspecified,
+                    try place.layer.family(place.descriptor) == SocketLimits.familyIPv4
+                else { throw SocketError(.familyNotSupported) }
+                endpoint = given
             }
             try place.layer.bind(place.descriptor, to: endpoint)
             return 0

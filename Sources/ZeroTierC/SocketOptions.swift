@@ -60,7 +60,8 @@ enum OptionName: Equatable {
         10: .pathMTUDiscovery, 33: .multicastTimeToLive, 34: .multicastLoop,
     ]
     private static let ipv6: [Int32: SocketOption] = [
-        27: .ipv6Only, 26: .ipv6Only, 16: .timeToLive, 18: .multicastTimeToLive, 19: .multicastLoop, 67: .typeOfService,
+        27: .ipv6Only, 26: .ipv6Only, 16: .timeToLive, 18: .multicastTimeToLive, 19: .multicastLoop,
+        23: .pathMTUDiscovery, 67: .typeOfService,
     ]
 }
 
@@ -119,7 +120,9 @@ extension SocketCalls {
             guard length >= timeSize else { throw SocketError(.invalid) }
             let seconds = unsafe value.loadUnaligned(as: Int.self)
             let microseconds = unsafe value.loadUnaligned(fromByteOffset: 8, as: Int.self)
-            guard seconds >= 0, (0..<1_000_000).contains(microseconds) else { throw SocketError(.invalid) }
+            guard (0..<1_000_000).contains(microseconds) else { throw SocketError(.outOfDomain) }
+            // As on Linux: a time before now has passed already, and is read as 0.
+            if seconds < 0 { return .duration(.nanoseconds(1)) }
             if seconds == 0, microseconds == 0 { return .duration(nil) }
             return .duration(.seconds(min(seconds, Int(Int32.max))) + .microseconds(microseconds))
         case .connectTimeout:

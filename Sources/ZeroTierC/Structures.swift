@@ -31,7 +31,8 @@ func elements<Base, Field, Element>(
 enum AddressMemory {
     /// What the program gave.
     enum Parsed {
-        case unspecified
+        /// No family; with what would be the address and port of IPv4.
+        case unspecified(SocketEndpoint)
         case endpoint(SocketEndpoint)
     }
 
@@ -54,10 +55,11 @@ enum AddressMemory {
         case (_, 2), (_, 10), (_, 30): family = second
         // Host layout, little-endian: the family in two bytes.
         case (2, 0), (10, 0), (30, 0): family = first
-        case (0, 0), (16, 0), (28, 0): return .unspecified
+        case (0, 0), (16, 0), (28, 0): family = 0
         default: throw SocketError(.familyNotSupported)
         }
         let port = unsafe UInt16(bigEndian: memory.loadUnaligned(fromByteOffset: 2, as: UInt16.self))
+        if family == 0 { return .unspecified(SocketEndpoint(unsafe readIPv4(memory + 4), port: port)) }
         if family == 2 {
             guard length == sizeIPv4 || length == sizeHostStorage else { throw SocketError(.invalid) }
             return .endpoint(SocketEndpoint(unsafe readIPv4(memory + 4), port: port))

@@ -79,28 +79,37 @@ extension BlockingSocket {
     private func connectStream(
         to remote: SocketEndpoint, _ waiting: Waiting, givesUp: Bool
     ) throws(SocketError) {
-        // Whether this call started the attempt or has joined it.
-        var isOurs = false
+        var part = Part.none
         let _: Bool = try perform(
             waiting,
             expired: { state, stack, watches, now in
                 guard givesUp || state.connectTimeout.map({ $0 <= state.sendTimeout ?? $0 }) ?? false else {
-                    return SocketError(.inProgress, "the handshake goes on")
+                    return SocketError(part == .joined ? .already : .inProgress, "the handshake goes on")
                 }
                 endAttempt(&state, &stack, &watches, now)
                 return SocketError(.timedOut, "the peer did not answer within the time given")
             },
             { (state, stack, watches, now) throws(SocketError) -> Bool? in
-                try connectStep(to: remote, &isOurs, &state, &stack, &watches, now)
+                try connectStep(to: remote, &part, &state, &stack, &watches, now)
             })
+    }
+
+    // What a call has to do with the attempt under way.
+    private enum Part {
+        case none, started, joined
     }
 
     // One look at an attempt: true when it is done, nil while it is under way.
     private func connectStep(
-        to remote: SocketEndpoint, _ isOurs: inout Bool, _ state: inout State, _ stack: inout NetworkStack,
+        to remote: SocketEndpoint, _ part: inout Part, _ state: inout State, _ stack: inout NetworkStack,
         _ watches: inout SocketWatches, _ now: Now
     ) throws(SocketError) -> Bool? {
-        if let error = state.takePendingError(), !isOurs, state.isConnecting { throw error }
+        let pending = state.takePendingError()
+        if part != .none, !state.isConnecting, state.id?.kind != .stream {
+            // Another call has taken the attempt back.
+            throw pending ?? SocketError(.aborted)
+        }
+        if let pending, part == .none, state.isConnecting { throw pending }
         let peer = try unwrapped(remote, state)
         if state.isListening { throw SocketError(.isConnected, "the socket listens") }
         if let id = state.id, id.kind == .stream {
@@ -108,8 +117,10 @@ extension BlockingSocket {
             if state.isConnecting {
                 switch phase {
                 case .synSent, .synReceived:
-                    if !isOurs, state.isNonBlocking { throw SocketError(.already) }
-                    isOurs = true
+                    if part == .none {
+                        if state.isNonBlocking { throw SocketError(.already) }
+                        part = .joined
+                    }
                     return nil
                 case .closed:
                     state.isConnecting = false
@@ -121,7 +132,7 @@ extension BlockingSocket {
                     state.isConnecting = false
                     state.wasConnected = true
                     state.wantsOutput = false
-                    if isOurs { return true }
+                    if part != .none { return true }
                 }
             }
             guard phase == .closed, !state.wasConnected else { throw SocketError(.isConnected) }
@@ -129,7 +140,7 @@ extension BlockingSocket {
             try forgetAttempt(&state, &stack, &watches, now)
         }
         try startAttempt(to: peer, &state, &stack, &watches, now)
-        isOurs = true
+        part = .started
         if state.isNonBlocking {
             state.wantsOutput = true
             throw SocketError(.inProgress)
@@ -184,12 +195,23 @@ extension BlockingSocket {
                 try stackCall { () throws(StackError) in try stack.udpConnect(id, to: nil, now: now) }
                 return
             }
-            guard id.kind == .stream else { return }
-            let wasEstablished = (try? stack.state(id)).map { $0 != .closed && $0 != .synSent } ?? false
-            try forgetAttempt(&state, &stack, &watches, now)
-            if wasEstablished { state.pendingError = SocketError(.reset) }
+            switch id.kind {
+            case .listener: try stopListening(id, &state, &stack, &watches, now)
+            case .stream:
+                let wasOpen = (try? stack.state(id)).map { $0 != .closed } ?? false
+                try forgetAttempt(&state, &stack, &watches, now)
+                if wasOpen { state.pendingError = SocketError(.reset) }
+            case .datagram, .reservation: return
+            }
             watches.signal(watch)
         }
+    }
+
+    private func stopListening(
+        _ id: SocketID, _ state: inout State, _ stack: inout NetworkStack, _ watches: inout SocketWatches, _ now: Now
+    ) throws(SocketError) {
+        adopt(
+            try stackCall { () throws(StackError) in try stack.tcpStopListening(id, now: now) }, &state, &watches)
     }
 
     private func connectDatagram(to remote: SocketEndpoint) throws(SocketError) {
@@ -287,6 +309,17 @@ extension BlockingSocket {
             defer { watches.signal(watch) }
             if !isStream { _ = try datagram(&state, &stack, &watches) }
             guard let id = state.id else { throw SocketError(.notConnected) }
+            if id.kind == .stream, (try? stack.state(id)) == .synSent {
+                // As on Linux: the attempt is over, and the socket as it was before.
+                endAttempt(&state, &stack, &watches, now)
+                state.pendingError = SocketError(.reset)
+                return
+            }
+            if id.kind == .listener {
+                // No longer a listener, but still bound.
+                if side != .send { try stopListening(id, &state, &stack, &watches, now) }
+                return
+            }
             try stackCall { () throws(StackError) in try stack.shutdown(id, direction, now: now) }
         }
     }

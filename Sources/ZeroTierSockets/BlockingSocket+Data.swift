@@ -13,6 +13,7 @@ extension BlockingSocket {
     func send(
         _ bytes: RawSpan, flags: MessageFlags, to destination: SocketEndpoint?
     ) throws(SocketError) -> Int {
+        guard !flags.contains(.outOfBand) else { throw SocketError(.notSupported, "there is no urgent data") }
         if isStream {
             var turn: UInt64 = 0
             return try sendStream(bytes, flags, &turn, keepsTurn: false)
@@ -118,7 +119,10 @@ extension BlockingSocket {
     func receive(
         into target: inout MutableRawSpan, flags: MessageFlags
     ) throws(SocketError) -> ReceivedMessage {
-        if isStream { return ReceivedMessage(count: try receiveStream(into: &target, flags)) }
+        if isStream {
+            guard !flags.contains(.outOfBand) else { throw SocketError(.notSupported, "urgent data is in line") }
+            return ReceivedMessage(count: try receiveStream(into: &target, flags))
+        }
         return try perform(.receive, dontWait: flags.contains(.dontWait)) {
             (state, stack, watches, now) throws(SocketError) -> ReceivedMessage? in
             let id = try datagram(&state, &stack, &watches)
@@ -152,7 +156,9 @@ extension BlockingSocket {
                     return nil
                 }
                 taken += count
-                let isDone = !flags.contains(.waitAll) || taken == target.byteCount || count == 0
+                // What has come already may be followed by the end, of which nothing else will tell.
+                let isDone =
+                    !flags.contains(.waitAll) || taken == target.byteCount || count == 0 || hasEnded(id, &stack)
                 if isDone || flags.contains(.dontWait) || state.isNonBlocking {
                     if state.receiveTurn != 0 {
                         state.receiveTurn = 0
@@ -181,10 +187,14 @@ extension BlockingSocket {
             if let error = state.takePendingError() { throw error }
             return nil
         }
-        if !mayWait || count == 0 || count == target.byteCount { return count }
-        if (try? stack.readiness(of: id))?.isDisjoint(with: [.readHangUp, .error]) != true { return count }
+        if !mayWait || count == 0 || count == target.byteCount || hasEnded(id, &stack) { return count }
         try stackCall { () throws(StackError) in try stack.requestProgressEvent(id) }
         return nil
+    }
+
+    // Whether nothing follows what can be read.
+    private func hasEnded(_ id: SocketID, _ stack: inout NetworkStack) -> Bool {
+        (try? stack.readiness(of: id))?.isDisjoint(with: [.readHangUp, .error]) != true
     }
 
     private func endReceiveTurn(_ turn: UInt64, _ error: SocketError?) {

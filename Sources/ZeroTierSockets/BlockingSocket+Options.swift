@@ -32,6 +32,7 @@ extension BlockingSocket {
     // MARK: Set
 
     func setOption(_ option: SocketOption, _ value: SocketOptionValue) throws(SocketError) {
+        if option == .ipv6Only, !isStream { try checkUnbound() }
         let id = try state.withLock { (state) throws(SocketError) -> SocketID? in
             if state.isClosed { throw .closed }
             try check(option, state)
@@ -63,6 +64,16 @@ extension BlockingSocket {
         }
     }
 
+    // A datagram socket has no port yet, neither by bind nor by its first use.
+    private func checkUnbound() throws(SocketError) {
+        guard state.withLock({ $0.id }) != nil else { return }
+        let isBound = try control { (state, stack, _, _) throws(SocketError) in
+            guard let id = state.id else { return false }
+            return try stackCall { () throws(StackError) in try stack.localEndpoint(id) }.port != 0
+        }
+        if isBound { throw SocketError(.invalid, "the socket is bound") }
+    }
+
     private func set(_ option: SocketOption, _ number: Int, _ state: inout State) throws(SocketError) {
         let isOn = number != 0
         switch option {
@@ -74,7 +85,9 @@ extension BlockingSocket {
         case .multicastLoop: state.options.multicastLoop = isOn
         case .outOfBandInline: break
         case .timeToLive: state.options.hopLimit = try number == -1 ? 0 : byte(number, 1...255)
-        case .typeOfService: state.options.trafficClass = UInt8(truncatingIfNeeded: number) & ~3
+        case .typeOfService:
+            // The two bits of congestion marks are TCP's own.
+            state.options.trafficClass = UInt8(truncatingIfNeeded: number) & (isStream ? ~3 : ~0)
         case .multicastTimeToLive:
             state.options.multicastHopLimit = try number == -1 ? 1 : byte(number, 0...255)
         case .pathMTUDiscovery:

@@ -13,7 +13,7 @@ extension BlockingSocket {
     ) -> PollEvents {
         if state.isClosed { return .invalid }
         var ready: PollEvents = []
-        if state.pendingError != nil { ready.formUnion([.error, .input, .output]) }
+        if state.pendingError != nil { ready.insert(.error) }
         guard let id = state.id else { return ready.union(isStream ? [.output, .hangUp] : .output) }
         guard let facts = try? stack.readiness(of: id) else { return [.error, .hangUp, .input, .output] }
         if facts.contains(.readable), hasEnough(id, facts, state, &stack, willWait: willWait) { ready.insert(.input) }

@@ -23,6 +23,8 @@ package struct SocketErrno: RawRepresentable, Hashable, Sendable, CustomStringCo
     package static let noSuchRequest = SocketErrno(25)
     /// EPIPE: the sending side is shut.
     package static let brokenPipe = SocketErrno(32)
+    /// EDOM: a time with too many microseconds.
+    package static let outOfDomain = SocketErrno(33)
     /// EDESTADDRREQ.
     package static let destinationRequired = SocketErrno(89)
     /// EMSGSIZE.
@@ -66,7 +68,7 @@ package struct SocketErrno: RawRepresentable, Hashable, Sendable, CustomStringCo
 
     private static let names: [Int32: String] = [
         9: "EBADF", 11: "EAGAIN", 13: "EACCES", 22: "EINVAL", 24: "EMFILE", 25: "ENOTTY", 32: "EPIPE",
-        89: "EDESTADDRREQ", 90: "EMSGSIZE", 92: "ENOPROTOOPT", 93: "EPROTONOSUPPORT", 95: "EOPNOTSUPP",
+        33: "EDOM", 89: "EDESTADDRREQ", 90: "EMSGSIZE", 92: "ENOPROTOOPT", 93: "EPROTONOSUPPORT", 95: "EOPNOTSUPP",
         97: "EAFNOSUPPORT", 98: "EADDRINUSE", 99: "EADDRNOTAVAIL", 100: "ENETDOWN", 101: "ENETUNREACH",
         103: "ECONNABORTED", 104: "ECONNRESET", 105: "ENOBUFS", 106: "EISCONN", 107: "ENOTCONN", 110: "ETIMEDOUT",
         111: "ECONNREFUSED", 113: "EHOSTUNREACH", 114: "EALREADY", 115: "EINPROGRESS",

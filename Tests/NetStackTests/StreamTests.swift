@@ -181,6 +181,56 @@ struct StreamTests {
         #expect(try a.receive(client, now: network.now) == [1])
     }
 
+    @Test func `small pieces over the loop-back do not wait for delayed ACKs`() throws {
+        let network = try TestNetwork.pair()
+        let host = network.hosts[0]
+        let listener = try host.stack.tcpListen(on: endpoint("127.0.0.1", 80), backlog: 1, now: network.now)
+        let client = try host.stack.tcpConnect(to: endpoint("127.0.0.1", 80), now: network.now)
+        network.run(for: .milliseconds(1))
+        let server = try #require(try host.stack.accept(listener, now: network.now))
+        var (sent, received) = (0, 0)
+        let (begin, piece) = (network.now, pattern(4_000))
+        // Seven delayed ACKs would be 280 ms.
+        while received < 500_000, network.now.monotonic - begin.monotonic < .milliseconds(150) {
+            if sent < 500_000, let count = try? host.send(client, piece, now: network.now) { sent += count }
+            network.run(for: .microseconds(100))
+            if let bytes = try? host.receive(server, now: network.now) { received += bytes.count }
+        }
+        #expect(received >= 500_000)
+    }
+
+    @Test func `data for an end that is shut both ways is answered with a reset`() throws {
+        let network = try TestNetwork.pair()
+        let (client, server, _) = try connect(network, "10.0.0.2")
+        let (a, b) = (network.hosts[0], network.hosts[1])
+        try a.stack.shutdown(client, .both, now: network.now)
+        network.run(for: .milliseconds(50))
+        _ = try b.send(server, [1], now: network.now)
+        network.run(for: .milliseconds(50))
+        #expect(try b.stack.takeError(server) == .brokenPipe)
+        #expect(try a.stack.takeError(client) == .reset)
+        // One way alone: what comes is still taken.
+        let (other, peer, _) = try connect(network, "10.0.0.2", port: 81)
+        try a.stack.shutdown(other, .read, now: network.now)
+        _ = try b.send(peer, [2], now: network.now)
+        network.run(for: .milliseconds(50))
+        #expect(try a.receive(other, now: network.now) == [2])
+        #expect(try b.stack.takeError(peer) == nil)
+    }
+
+    @Test func `the same two ends twice`() throws {
+        let network = try TestNetwork.pair()
+        let host = network.hosts[0]
+        var options = SocketOptions()
+        options.reuseAddress = true
+        let first = try host.stack.tcpBind(endpoint("10.0.0.1", 4_000), options: options)
+        let second = try host.stack.tcpBind(endpoint("10.0.0.1", 4_000), options: options)
+        _ = try host.stack.tcpConnect(first, to: endpoint("10.0.0.2", 80), now: network.now)
+        #expect(throws: StackError.addressNotAvailable) {
+            try host.stack.tcpConnect(second, to: endpoint("10.0.0.2", 80), now: network.now)
+        }
+    }
+
     @Test func `unread data at close resets the peer`() throws {
         let network = try TestNetwork.pair()
         let (client, server, _) = try connect(network, "fd00::2")
@@ -373,13 +423,17 @@ struct StreamTests {
     @Test func `connections are bounded`() throws {
         var configuration = StackConfiguration()
         configuration.limits.streams = 5
-        configuration.limits.listeners = 2
+        configuration.limits.listeners = 1
+        configuration.limits.reservations = 1
         configuration.limits.timeWaits = 3
         let network = try TestNetwork.pair(configuration: configuration)
         let (a, b) = (network.hosts[0], network.hosts[1])
         let listener = try b.stack.tcpListen(on: endpoint("0.0.0.0", 80), backlog: 50, now: network.now)
         _ = try b.stack.tcpBind(endpoint("0.0.0.0", 81))
         #expect(throws: StackError.tooManySockets) { try b.stack.tcpBind(endpoint("0.0.0.0", 82)) }
+        #expect(throws: StackError.tooManySockets) {
+            try b.stack.tcpListen(on: endpoint("0.0.0.0", 83), backlog: 1, now: network.now)
+        }
         for _ in 0..<3 {
             var clients: [SocketID] = []
             for _ in 0..<5 { clients.append(try a.stack.tcpConnect(to: endpoint("10.0.0.2", 80), now: network.now)) }

@@ -148,6 +148,8 @@ enum TestIdentity {
         #expect(await recorder.wait(for: 35))
         recorder.codes.withLock { $0 = [] }
         try library.restart()
+        // Told by a thread of its own, perhaps after the return.
+        #expect(await recorder.wait(for: 3))
         #expect(recorder.all.filter { [40, 17, 3].contains($0) } == [40, 17, 3])
         #expect(await recorder.wait(for: 35))
         #expect(try #require(library.node).id == id)

@@ -140,6 +140,56 @@ private func alone(_ body: @escaping @Sendable (SocketLayer) throws -> Void) asy
         }
     }
 
+    @Test func `waiting for all ends with a stream that has ended already`() async throws {
+        try await alone { layer in
+            let (client, server) = try layer.pair()
+            try layer.send(client, [1, 2, 3])
+            try layer.shutdown(client, .send)
+            try layer.shutdown(server, .send)
+            try eventually { layer.state(server) == [.input, .output, .hangUp] }
+            let all = Background { try layer.receive(server, 9, .waitAll) }
+            #expect(try all.value() == [1, 2, 3])
+            #expect(try layer.receive(server, 9, .waitAll) == [])
+        }
+    }
+
+    @Test func `shutdown takes back an attempt to connect`() async throws {
+        try await alone { layer in
+            let (_, address) = try layer.listener(backlog: 0)
+            try layer.connect(try layer.stream(), to: address)
+            let socket = try layer.stream()
+            let connecting = Background { try layer.connect(socket, to: address) }
+            try eventually { layer.state(socket) == [] }
+            try layer.shutdown(socket, .send)
+            #expect(errno { try connecting.value() } == .reset)
+            #expect(layer.state(socket) == [.output, .hangUp])
+            try layer.setNonBlocking(socket, true)
+            #expect(errno { try layer.connect(socket, to: address) } == .inProgress)
+            try layer.shutdown(socket, .both)
+            #expect(layer.state(socket) == [.output, .error, .hangUp])
+            #expect(try layer.integer(socket, .error) == 104)
+        }
+    }
+
+    @Test func `a connect that joins an attempt says so when its time is over`() async throws {
+        try await alone { layer in
+            let (_, address) = try layer.listener(backlog: 0)
+            try layer.connect(try layer.stream(), to: address)
+            let socket = try layer.stream()
+            try layer.setOption(socket, .sendTimeout, .duration(.milliseconds(20)))
+            #expect(errno { try layer.connect(socket, to: address) } == .inProgress)
+            #expect(errno { try layer.connect(socket, to: address) } == .already)
+        }
+    }
+
+    @Test func `there is no urgent data`() async throws {
+        try await alone { layer in
+            let (client, server) = try layer.pair()
+            #expect(errno { try layer.send(client, [1], .outOfBand) } == .notSupported)
+            #expect(errno { _ = try layer.receive(server, 1, .outOfBand) } == .notSupported)
+        }
+    }
+
     @Test func `low-water mark holds poll back`() async throws {
         try await alone { layer in
             let (client, server) = try layer.pair()
@@ -265,6 +315,9 @@ private func alone(_ body: @escaping @Sendable (SocketLayer) throws -> Void) asy
             #expect(errno { try accepting.value() } == .invalid)
             #expect(layer.state(listening) == [.output, .hangUp])
             #expect(errno { try layer.connect(try layer.stream(), to: address) } == .refused)
+            try layer.listen(listening, backlog: 1)
+            try layer.connect(try layer.stream(), to: address)
+            _ = try layer.accept(listening)
         }
     }
 

@@ -7,8 +7,10 @@ package struct StackLimits: Sendable {
     /// Bytes that the buffers of all TCP connections hold together. From 70 % on buffers no longer grow; at the bound
     /// sends fail with `noBuffers` and new connections are refused. What was promised as window is still taken.
     package var streamBytes = 256 << 20
-    /// TCP listeners and reserved ports.
+    /// TCP listeners.
     package var listeners = 4_096
+    /// TCP ports that are bound and neither connected nor listening.
+    package var reservations = 65_536
     /// UDP sockets.
     package var datagramSockets = 16_384
     /// Connections remembered in TIME-WAIT; beyond, the oldest goes.

@@ -71,6 +71,10 @@ extension Connection {
     /// Nothing more will come from the peer; what has come may still be unread.
     package var isReceiveClosed: Bool { receiver.isFinished || state == .closed }
 
+    /// The application will not read any more. Alone that changes nothing on the wire, as on Linux; once our half is closed
+    /// too, new bytes are answered with a reset.
+    package mutating func shutdownRead() { isReadShut = true }
+
     /// Moves up to `count` bytes into a span and gives how many. Works after the end as long as bytes are left.
     package mutating func receive(
         into target: inout MutableRawSpan, at offset: Int, count: Int, now: Now

@@ -233,9 +233,9 @@ extension Connection {
         switch state {
         case .established, .finWait1, .finWait2:
             if length > 0 {
-                if isOrphan, start + length > receiver.next {
+                if isOrphan || (isReadShut && state != .established), start + length > receiver.next {
                     // RFC 9293 3.6.1: nobody will read it.
-                    endWithReset(nil)
+                    endWithReset(isOrphan ? nil : .reset)
                     return .accepted
                 }
                 let isStored = receiver.store(

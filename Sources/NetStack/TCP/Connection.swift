@@ -36,6 +36,8 @@ package struct Connection: ~Copyable {
     var softError: ConnectionError?
     /// The application has let go.
     var isOrphan = false
+    /// The application will not read any more.
+    var isReadShut = false
 
     /// Largest payload by our interface, before options.
     var interfaceSegmentSize: Int

@@ -61,8 +61,11 @@ struct Sender: ~Copyable {
         firstSequence = initialSequence + 1
         self.segmentSize = segmentSize
         capacityLimit = min(max(options.sendBufferMaximum, 2048), TCPLimits.bufferLimit)
-        capacity = options.autotune ? min(TCPLimits.initialBuffer, capacityLimit) : capacityLimit
         congestion = CongestionControl(options.congestionControl, segmentSize: segmentSize)
+        // On the loop-back one segment is as long as the usual buffer: a sender of small pieces would never have a full
+        // one, and wait for each delayed ACK.
+        let initial = max(TCPLimits.initialBuffer, 2 * congestion.window)
+        capacity = options.autotune ? min(initial, capacityLimit) : capacityLimit
     }
 
     // MARK: Quantities
