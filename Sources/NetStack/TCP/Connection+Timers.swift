@@ -17,7 +17,7 @@ extension Connection {
         while let timer = timers.popDue(time) {
             switch timer {
             case .loss: handleHandshakeDeadline(time: time)
-            case .delayedAcknowledgment: if receiver.unacknowledged > 0 { receiver.isAcknowledgmentDue = true }
+            case .delayedAcknowledgment: receiver.delayIsOver()
             case .keepAlive: handleKeepAlive(time: time)
             case .linger: end(nil)
             case .cork: sender.timing.isCorked = false

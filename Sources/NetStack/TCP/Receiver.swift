@@ -42,6 +42,10 @@ struct Receiver: ~Copyable {
     var isAcknowledgmentDue = false
     /// Out-of-order segments of this batch: each wants its duplicate ACK.
     var duplicatesDue = 0
+    /// The last data came with PSH: the peer has nothing more for now.
+    var isPushed = false
+    /// The application answers what comes, so ACKs travel with the answers; until a delayed ACK had to leave alone.
+    private var isAnswering = false
     /// Bytes at the start of a connection, or after a gap, that are acknowledged at once.
     private var quick = TCPLimits.quickAcknowledgments
     /// A range that arrived twice, for the next ACK.
@@ -197,7 +201,18 @@ struct Receiver: ~Copyable {
     mutating func noteQuickOver() { quick = 0 }
 
     /// Data left right after data came: the application answers, so ACKs can travel with the answers.
-    mutating func noteAnswer() { if unacknowledged > 0 { quick = 0 } }
+    mutating func noteAnswer() {
+        guard unacknowledged > 0 else { return }
+        quick = 0
+        isAnswering = true
+    }
+
+    /// An ACK was delayed for as long as it may be, and nothing came to carry it.
+    mutating func delayIsOver() {
+        guard unacknowledged > 0 else { return }
+        isAcknowledgmentDue = true
+        isAnswering = false
+    }
 
     /// An ACK is leaving.
     mutating func acknowledgmentSent(withRanges: Bool) {
@@ -265,6 +280,8 @@ struct Receiver: ~Copyable {
             taken = 0
         }
         guard !isFinished else { return }
+        // All was read and no answer is to be expected: the peer's next small write may wait for this ACK (as Linux).
+        if isPushed, unacknowledged > 0, ring.isEmpty, !isAnswering { isAcknowledgmentDue = true }
         // A window update is due when a quarter of the buffer opened, or a closed window opens by two segments.
         let opened = ring.start + capacity - advertisedEdge
         let isClosed = advertisedEdge - next < segmentSize

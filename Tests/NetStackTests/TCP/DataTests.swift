@@ -117,6 +117,37 @@ import Testing
         #expect(host.advance(500_000_000).isEmpty)
     }
 
+    @Test func `a pushed write that was read whole is acknowledged at once, unless answers follow`() {
+        var host = TestHost.established()
+        host.connection.receiver.noteQuickOver()
+        func push(_ sequence: Int) { host.inject([.acknowledge, .push], sequence: sequence, payload: bytes(10)) }
+        push(0)
+        #expect(host.output().isEmpty)
+        // A part is still there: more reading will follow.
+        _ = host.read(4)
+        #expect(host.output().isEmpty)
+        _ = host.read()
+        #expect(host.output().map(\.acknowledgment) == [10])
+        // Without PSH the peer has more to send.
+        host.inject(.acknowledge, sequence: 10, payload: bytes(10))
+        _ = host.read()
+        #expect(host.output().isEmpty)
+        #expect(host.advance(40_000_000).count == 1)
+        // Now the application answers: nothing leaves before the answer.
+        push(20)
+        host.send(bytes(3))
+        #expect(host.output().map(\.acknowledgment) == [30])
+        host.inject(.acknowledge, sequence: 30, acknowledgment: 3)
+        push(30)
+        _ = host.read()
+        #expect(host.output().isEmpty)
+        // Until it once did not.
+        #expect(host.advance(40_000_000).map(\.acknowledgment) == [40])
+        push(40)
+        _ = host.read()
+        #expect(host.output().map(\.acknowledgment) == [50])
+    }
+
     @Test func `a delayed ACK travels with data and then is not sent alone`() {
         var host = TestHost.established()
         host.connection.receiver.noteQuickOver()
