@@ -66,7 +66,7 @@ extension Connection {
         let sum = receiver.ring.writeAndSum(packet, from: header.payloadOffset, count: length, at: start)
         guard Checksum.isValid(header.total(pseudoHeaderSum, sum)) else { return .dropped(.badChecksum) }
         receiver.storeExpected(length)
-        receiver.isPushed = header.flags.contains(.push)
+        receiver.noteData(isPushed: header.flags.contains(.push), time: time)
         if receiver.usesTimestamps, let timestamp = header.options.timestamp {
             receiver.note(timestamp: timestamp.value, start: start, time: time)
             noteEcho(timestamp, length, time)
@@ -241,7 +241,7 @@ extension Connection {
                 }
                 let isStored = receiver.store(
                     start: start, length: length, packet, at: header.payloadOffset, isPlaced: isPlaced)
-                receiver.isPushed = header.flags.contains(.push)
+                receiver.noteData(isPushed: header.flags.contains(.push), time: time)
                 if !isStored { outcome = .dropped(.tooManyRanges) }
             }
             let isFinished =

@@ -60,7 +60,7 @@ extension Connection {
         if piece.end > textEnd { burst.lastFlags.insert(.finish) }
         burst.seal(pseudoHeaderSum)
         sender.timing.isCorked = options.cork
-        receiver.noteAnswer()
+        if !piece.isRetransmission { receiver.noteAnswer(time: time) }
         sentAcknowledgment(withRanges: false)
         return burst
     }

@@ -43,7 +43,9 @@ struct Receiver: ~Copyable {
     /// Out-of-order segments of this batch: each wants its duplicate ACK.
     var duplicatesDue = 0
     /// The last data came with PSH: the peer has nothing more for now.
-    var isPushed = false
+    private var isPushed = false
+    /// When it came.
+    private var lastDataAt = Int.min / 2
     /// The application answers what comes, so ACKs travel with the answers; until a delayed ACK had to leave alone.
     private var isAnswering = false
     /// Bytes at the start of a connection, or after a gap, that are acknowledged at once.
@@ -201,10 +203,15 @@ struct Receiver: ~Copyable {
     mutating func noteQuickOver() { quick = 0 }
 
     /// Data left right after data came: the application answers, so ACKs can travel with the answers.
-    mutating func noteAnswer() {
-        guard unacknowledged > 0 else { return }
-        quick = 0
-        isAnswering = true
+    mutating func noteAnswer(time: Int) {
+        if unacknowledged > 0 { quick = 0 }
+        if time - lastDataAt < TCPLimits.delayedAcknowledgmentNanoseconds { isAnswering = true }
+    }
+
+    /// Data came.
+    mutating func noteData(isPushed: Bool, time: Int) {
+        self.isPushed = isPushed
+        lastDataAt = time
     }
 
     /// An ACK was delayed for as long as it may be, and nothing came to carry it.
