@@ -53,6 +53,8 @@ package final class LibraryNode: Sendable {
     let layer: SocketLayer
     let switches = Mutex(CachingSwitches())
     private let online = Atomic(false)
+    // Whether the phase is starting or running: every socket call asks. Changed with the state's lock held.
+    private let started = Atomic(false)
     private let incarnations = Atomic(0)
     // What the node told since the service thread last looked.
     private let inbox = Guarded<[NodeEvent]>([])
@@ -73,7 +75,7 @@ package final class LibraryNode: Sendable {
     }
 
     /// Between start and stop.
-    var isStarted: Bool { state.withLock { $0.phase == .starting || $0.phase == .running } }
+    var isStarted: Bool { started.load(ordering: .acquiring) }
 
     /// The node while it runs and a root answers.
     var onlineNode: Node? {
@@ -112,6 +114,7 @@ package final class LibraryNode: Sendable {
             if state.phase != .idle { return (.alreadyRunning, nil) }
             if state.isFreed { return (.freed, nil) }
             state.phase = .starting
+            started.store(true, ordering: .releasing)
             state.isStopWanted = false
             state.settings = settings
             state.wasStarted = true
@@ -123,15 +126,22 @@ package final class LibraryNode: Sendable {
         // It has posted its last event and ends.
         former?.join()
         if let number = events.start() {
-            state.withLock { $0.phase = .idle }
+            takeBack()
             throw .system(number)
         }
         do throws(SystemError) {
             let thread = try Thread(name: "zt-service") { [self] in serve() }
             state.withLock { $0.service = thread }
         } catch {
-            state.withLock { $0.phase = .idle }
+            takeBack()
             throw .system(error.number)
+        }
+    }
+
+    private func takeBack() {
+        state.withLock { state in
+            state.phase = .idle
+            started.store(false, ordering: .releasing)
         }
     }
 
@@ -140,6 +150,7 @@ package final class LibraryNode: Sendable {
         let isRunning = state.withLock { state in
             guard state.phase == .starting || state.phase == .running else { return false }
             state.phase = .stopping
+            started.store(false, ordering: .releasing)
             state.isStopWanted = true
             return true
         }
@@ -322,6 +333,7 @@ package final class LibraryNode: Sendable {
         state.withLock { state in
             state.node = nil
             state.phase = .idle
+            started.store(false, ordering: .releasing)
             state.restartsDone = state.restartsWanted
             events.post(event, to: settings.sink)
         }

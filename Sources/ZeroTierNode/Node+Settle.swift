@@ -44,7 +44,10 @@ extension Node {
 
     private mutating func handle(_ event: PeerEvent, _ now: Now) {
         switch event {
-        case .online: emit(.online)
+        case .online:
+            // Announcements and requests that were sent before had nobody to carry them.
+            ethernet.resume(now: now)
+            emit(.online)
         case .offline: emit(.offline)
         case .identityCollision: emit(.identityCollision)
         case .identityLearned(let address):

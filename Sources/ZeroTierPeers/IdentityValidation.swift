@@ -70,6 +70,8 @@ struct IdentityValidation: Sendable {
     struct Outcome: Sendable {
         let identity: Identity
         let hello: AuthenticHello?
+        /// What the HELLO was sealed with.
+        let key: SharedKey?
         let later: WaitingPacket?
     }
 
@@ -143,6 +145,6 @@ struct IdentityValidation: Sendable {
         if valid.updateValue(isValid, forKey: entry.identity) == nil {
             if let forgotten = remembered.append(entry.identity) { valid[forgotten] = nil }
         }
-        return Outcome(identity: entry.identity, hello: entry.hello, later: entry.later)
+        return Outcome(identity: entry.identity, hello: entry.hello, key: entry.key, later: entry.later)
     }
 }

@@ -26,12 +26,15 @@ enum PathSelection {
     ) -> Int? {
         var choice: Int?
         var bestQuality = Int64.max
+        let isAlone = paths.count == 1
         for index in paths.indices where paths[index].isSuperseded == superseded {
             switch requirement {
             case .alive: guard paths[index].isAlive(now) else { continue }
             case .unexpired: guard paths[index].isUnexpired(now) else { continue }
             case .any: break
             }
+            // Nothing to compare it with.
+            if isAlone { return index }
             let quality = paths[index].quality(now) / Int64(max(1, paths[index].priority))
             if quality <= bestQuality {
                 bestQuality = quality

@@ -165,16 +165,19 @@ extension PeerEngine {
         guard topology.peers.contains(id) else { return }
         topology.peers[id].lastTrust = time
         if hops == 0, let index = topology.peers[id].pathIndex(path) {
-            let until = time + ProtocolLimits.trust
+            // In plain numbers, since every frame comes by here.
+            let until = MonotonicInstant(nanoseconds: time.nanoseconds &+ ProtocolLimits.trustNanoseconds)
+            let written = topology.peers[id].paths[index].trustedUntil.nanoseconds
             // Written down twice a minute, not with every packet.
-            if until - topology.peers[id].paths[index].trustedUntil >= ProtocolLimits.housekeeping {
+            if until.nanoseconds >= written &+ ProtocolLimits.housekeepingNanoseconds {
                 topology.peers[id].paths[index].trustedUntil = until
                 trustedPaths.add(path, until: until)
             }
         }
         let interval =
-            hops == 0 ? ProtocolLimits.directPathPushDirect : ProtocolLimits.directPathPushRelayed
-        if let last = topology.peers[id].lastPathPush, time - last < interval { return }
+            hops == 0
+            ? ProtocolLimits.directPathPushDirectNanoseconds : ProtocolLimits.directPathPushRelayedNanoseconds
+        if let last = topology.peers[id].lastPathPush, time.nanoseconds < last.nanoseconds &+ interval { return }
         pushDirectPaths(to: id, path, now)
     }
 

@@ -96,6 +96,11 @@ extension ProtocolLimits {
     ]
     /// `pathAlive` in nanoseconds: asked for every packet, where a `Duration` would cost more than the rest.
     static let pathAliveNanoseconds: UInt64 = 19_000_000_000
+    /// `trust`, `housekeeping` and the pauses between pushes of our addresses, for the same reason.
+    static let trustNanoseconds: UInt64 = 600_000_000_000
+    static let housekeepingNanoseconds: UInt64 = 30_000_000_000
+    static let directPathPushRelayedNanoseconds: UInt64 = 15_000_000_000
+    static let directPathPushDirectNanoseconds: UInt64 = 120_000_000_000
     /// A path in use that was silent this long is asked for a sign of life.
     static let pathDoubtSilence: Duration = .milliseconds(2500)
     /// Pause between two such questions.

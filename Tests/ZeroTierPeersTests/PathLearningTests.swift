@@ -224,6 +224,12 @@ import ZeroTierWire
         #expect(PathSelection.best([path(.private, latency: 1, age: 243)], .unexpired, now) == nil)
         #expect(PathSelection.best([path(.private, latency: 1, age: 243)], .any, now) == 0)
         #expect(ProtocolLimits.pathAlive.nanoseconds == Int64(ProtocolLimits.pathAliveNanoseconds))
+        #expect(ProtocolLimits.trust.nanoseconds == Int64(ProtocolLimits.trustNanoseconds))
+        #expect(ProtocolLimits.housekeeping.nanoseconds == Int64(ProtocolLimits.housekeepingNanoseconds))
+        #expect(
+            ProtocolLimits.directPathPushRelayed.nanoseconds == Int64(ProtocolLimits.directPathPushRelayedNanoseconds))
+        #expect(
+            ProtocolLimits.directPathPushDirect.nanoseconds == Int64(ProtocolLimits.directPathPushDirectNanoseconds))
         var old = near
         old.isSuperseded = true
         #expect(PathSelection.best([old, global], .alive, now) == 1)

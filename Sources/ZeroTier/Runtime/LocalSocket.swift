@@ -36,8 +36,10 @@ package final class LocalListener: Sendable {
             try poller.add(descriptor, token: 0, for: .readable)
             try poller.add(wake.descriptor, token: 1, for: .readable)
             let started = try Thread(name: "zt-control") { [self] in
+                var ready = Poller.ReadyList()
                 while !isStopping.withLock({ $0 }) {
-                    guard poller.wait().contains(where: { $0.token == 0 }) else { continue }
+                    poller.wait(&ready)
+                    guard (0..<ready.count).contains(where: { ready[$0].token == 0 }) else { continue }
                     let number = csystem_local_accept(descriptor.number)
                     guard number >= 0 else { continue }
                     let connection = Descriptor(owning: number)

@@ -11,7 +11,7 @@ import ZeroTierWire
 /// Runs a node. Every method may be called from any thread.
 final class NodeDriver: Sendable {
     /// What the lock protects; the core is gone after the shutdown.
-    private struct State: ~Copyable {
+    struct State: ~Copyable {
         var core: DriverCore?
         var wakers: Wakers?
         var isStopping = false
@@ -21,24 +21,24 @@ final class NodeDriver: Sendable {
     }
 
     // What the driver's thread sleeps on.
-    private struct Wakers: Sendable {
+    struct Wakers: Sendable {
         let poller: Poller
         let kick: WakeEvent
         let watcher: InterfaceWatcher
     }
 
-    private let state: Mutex<State>
+    let state: Mutex<State>
     // Held by the thread that takes datagrams; the flag is asked first, since a thread that has the role may come back
     // here from a callback.
-    private let role: Mutex<ReceiveRole?>
-    private let isRoleTaken = Atomic(false)
-    private let leader: LeadingThread
+    let role: Mutex<ReceiveRole?>
+    let isRoleTaken = Atomic(false)
+    let leader: LeadingThread
     private let helper = HelperThread()
     private let threads = Mutex<[Thread]>([])
     private let ended = Mutex<EndState>(EndState())
     // One thread at a time publishes, so that consumers see events in order. Not a lock: what is told may call back.
     private let isPublishing = Atomic(false)
-    private let waiterNumbers = Atomic<UInt64>(1)
+    let waiterNumbers = Atomic<UInt64>(1)
 
     let hub: EventHub
     let store: any StateStore
@@ -67,7 +67,7 @@ final class NodeDriver: Sendable {
     static func token(ofSocket id: Int32) -> UInt64 { firstSocketToken + UInt64(UInt32(bitPattern: id)) }
 
     /// Slabs that one application call sends at most, its own data or other's; the rest is the driver thread's.
-    private static let slabsPerCall = 4
+    static let slabsPerCall = 4
 
     init(
         node: consuming ZeroTierNode.Node, watches: SocketWatches = SocketWatches(), port: consuming UDPPort,
@@ -152,168 +152,10 @@ final class NodeDriver: Sendable {
         return try outcome?.get()
     }
 
-    /// Runs `body` until it gives a result, each time after something happened to `key`.
-    func wait<Result: Sendable>(
-        for key: WaitKey, until deadline: MonotonicInstant?, orThrow timeout: @autoclosure () -> ZeroTierError,
-        _ body: @Sendable (inout DriverCore, Now) throws(ZeroTierError) -> Result?
-    ) async throws(ZeroTierError) -> Result {
-        if let result = try call(body) { return result }
-        while true {
-            let id = nextWaiter()
-            var outcome: Swift.Result<Result, ZeroTierError>?
-            let reason = await withTaskCancellationHandler {
-                await withCheckedContinuation { (continuation: CheckedContinuation<WaitResult, Never>) in
-                    outcome = attempt(id, key, deadline, .task(continuation), body)
-                }
-            } onCancel: {
-                cancel(id)
-            }
-            if let outcome { return try outcome.get() }
-            try check(reason, timeout())
-        }
-    }
-
-    /// As `wait`, for a thread outside of Swift's concurrency.
-    func waitBlocking<Result: Sendable>(
-        for key: WaitKey, until deadline: MonotonicInstant?, orThrow timeout: @autoclosure () -> ZeroTierError,
-        _ body: (inout DriverCore, Now) throws(ZeroTierError) -> Result?
-    ) throws(ZeroTierError) -> Result {
-        if let result = try call(body) { return result }
-        while true {
-            let wait = lead(key, deadline, body) ?? follow(key, deadline, body)
-            if let outcome = wait.outcome { return try outcome.get() }
-            try check(wait.reason, timeout())
-        }
-    }
-
-    // The end of one wait: a result, or a reason to look again.
-    private typealias Wait<Result> = (outcome: Swift.Result<Result, ZeroTierError>?, reason: WaitResult)
-
-    // Waits for another thread to say that there is something.
-    private func follow<Result: Sendable>(
-        _ key: WaitKey, _ deadline: MonotonicInstant?,
-        _ body: (inout DriverCore, Now) throws(ZeroTierError) -> Result?
-    ) -> Wait<Result> {
-        let thread = BlockedThread()
-        let outcome = attempt(nextWaiter(), key, deadline, .thread(thread), body)
-        return (outcome, thread.wait())
-    }
-
-    // Waits while taking the datagrams that come, for whomever they are. Nil if another thread does that.
-    private func lead<Result: Sendable>(
-        _ key: WaitKey, _ deadline: MonotonicInstant?,
-        _ body: (inout DriverCore, Now) throws(ZeroTierError) -> Result?
-    ) -> Wait<Result>? {
-        withRole { role -> Wait<Result> in
-            let outcome = attempt(nextWaiter(), key, deadline, .leader(leader), body)
-            while true {
-                if let reason = leader.take() {
-                    _ = setLed(false)
-                    return (outcome, reason)
-                }
-                role.serve { batch in take(&batch) }
-            }
-        }
-    }
-
-    /// As above for a thread of the socket layer that is registered with a watch. False, at once, if another thread takes
-    /// the datagrams.
-    func lead(for thread: ParkedThread, until deadline: MonotonicInstant?) -> Bool {
-        withRole { role in
-            defer {
-                thread.stopLeading()
-                // A wake-up that came last is not the next one's.
-                _ = leader.take()
-            }
-            guard thread.startLeading(leader), setLed(true) else { return }
-            while leader.take() == nil {
-                if let deadline, deadline <= SystemClock.monotonic() { break }
-                role.serve(until: deadline) { batch in take(&batch) }
-            }
-            _ = setLed(false)
-        } != nil
-    }
-
-    // Whether the driver's thread sleeps on when datagrams come. False if the node is ending.
-    private func setLed(_ isLed: Bool) -> Bool {
-        state.withLock { state in
-            guard state.core != nil else { return false }
-            state.core!.setLed(isLed)
-            return !state.isStopping
-        }
-    }
-
-    // Runs `body` as the thread that takes datagrams. Nil if another is that, or the node has ended.
-    private func withRole<Result>(_ body: (inout ReceiveRole) -> Result) -> Result? {
-        guard !isRoleTaken.exchange(true, ordering: .acquiring) else { return nil }
-        defer { isRoleTaken.store(false, ordering: .releasing) }
-        return role.withLock { role in
-            guard role != nil else { return nil }
-            return body(&role!)
-        }
-    }
-
-    private func nextWaiter() -> UInt64 { waiterNumbers.add(1, ordering: .relaxed).newValue }
-
-    private func check(_ reason: WaitResult, _ timeout: @autoclosure () -> ZeroTierError) throws(ZeroTierError) {
-        switch reason {
-        case .ready: return
-        case .timedOut: throw timeout()
-        case .cancelled: throw .taskCancelled
-        case .stopped: throw .stopped
-        }
-    }
-
-    // Tries once more and, with the lock still held, goes to wait: nothing can happen in between unseen. In every case
-    // the target is resumed: at once if there is an outcome.
-    private func attempt<Result: Sendable>(
-        _ id: UInt64, _ key: WaitKey, _ deadline: MonotonicInstant?, _ target: WaitTarget,
-        _ body: (inout DriverCore, Now) throws(ZeroTierError) -> Result?
-    ) -> Swift.Result<Result, ZeroTierError>? {
-        // A task that was cancelled before this point has no handler left to call, so it is asked here, under the lock.
-        var immediate: WaitResult?
-        let (outcome, next) = state.withLock { state -> (Swift.Result<Result, ZeroTierError>?, Next) in
-            guard state.core != nil, !state.isStopping else {
-                immediate = .stopped
-                return (nil, Next())
-            }
-            if case .task = target, Task.isCancelled {
-                immediate = .cancelled
-                return (nil, Next())
-            }
-            let now = SystemClock.now()
-            var outcome: Swift.Result<Result, ZeroTierError>?
-            do throws(ZeroTierError) {
-                if let result = try body(&state.core!, now) { outcome = .success(result) }
-            } catch {
-                outcome = .failure(error)
-            }
-            if outcome == nil {
-                state.core!.waits.add(id, for: key, until: deadline, target)
-                if case .leader = target { state.core!.setLed(true) }
-            } else {
-                immediate = .ready
-            }
-            return (outcome, settle(&state.core!, now))
-        }
-        if let immediate { target.resume(immediate) }
-        carryOn(next, slabs: NodeDriver.slabsPerCall - 1)
-        return outcome
-    }
-
-    private func cancel(_ id: UInt64) {
-        let wakes = state.withLock { state -> WakeList in
-            guard state.core != nil else { return WakeList() }
-            state.core!.cancelWait(id)
-            return state.core!.wakes.take()
-        }
-        wakes.resume()
-    }
-
     // MARK: After every change
 
     // What is left to do once the lock is released.
-    private struct Next: Sendable {
+    struct Next: Sendable {
         var wakes = WakeList()
         var signalled: [SocketWatch] = []
         var work: [HelperThread.Work] = []
@@ -322,7 +164,7 @@ final class NodeDriver: Sendable {
     }
 
     // Sends one slab, collects what happened and arms the timer. Called with the lock held.
-    private func settle(_ core: inout DriverCore, _ now: Now) -> Next {
+    func settle(_ core: inout DriverCore, _ now: Now) -> Next {
         var next = Next()
         next.hasMore = core.transmit(now: now)
         core.collectEvents(now: now)
@@ -346,7 +188,7 @@ final class NodeDriver: Sendable {
     }
 
     // Wakes, stores and publishes, and sends further slabs, each under a lock of its own so that others get in between.
-    private func carryOn(_ first: Next, slabs: Int) {
+    func carryOn(_ first: Next, slabs: Int) {
         var next = first
         var slabs = slabs
         while true {
@@ -395,25 +237,35 @@ final class NodeDriver: Sendable {
         }
         guard let wakers else { return }
         let (poller, kick, watcher) = (wakers.poller, wakers.kick, wakers.watcher)
+        var ready = Poller.ReadyList()
         while !isStopping {
             // Without word from the kernel about interfaces, ask every half minute as the original does.
-            let ready = poller.wait(milliseconds: watcher.descriptor == nil ? 30_000 : nil)
-            if ready.isEmpty, watcher.descriptor == nil { rescanInterfaces() }
+            poller.wait(&ready, milliseconds: watcher.descriptor == nil ? 30_000 : nil)
+            if ready.count == 0, watcher.descriptor == nil { rescanInterfaces() }
             var isDue = false
-            for entry in ready {
+            // Whoever takes datagrams settles by itself.
+            var isChanged = ready.count == 0
+            for index in 0..<ready.count {
+                let entry = ready[index]
                 switch entry.token {
-                case NodeDriver.kickToken: kick.drain()
-                case NodeDriver.timerToken: isDue = true
+                case NodeDriver.kickToken:
+                    kick.drain()
+                    isChanged = true
+                case NodeDriver.timerToken:
+                    isDue = true
+                    isChanged = true
                 case NodeDriver.watcherToken:
                     watcher.drain()
                     rescanInterfaces()
+                    isChanged = true
                 default:
                     let index = Int(entry.token - NodeDriver.firstSocketToken)
                     if sockets.indices.contains(index) { serve(sockets[index], entry.interest) }
+                    if entry.interest.contains(.writable) { isChanged = true }
                 }
             }
             if isDue { handleDeadlines() }
-            settle()
+            if isChanged { settle() }
         }
         finish()
     }
@@ -432,7 +284,7 @@ final class NodeDriver: Sendable {
     }
 
     // Gives the machine what came, and sends what it answers.
-    private func take(_ batch: inout ReceiveBatch) {
+    func take(_ batch: inout ReceiveBatch) {
         let next = state.withLock { state -> Next in
             guard state.core != nil else { return Next() }
             let now = SystemClock.now()

@@ -20,7 +20,23 @@ package struct Poller: Sendable {
         package let interest: Interest
     }
 
-    private static let batchSize = 64
+    /// What is ready, in memory that one waiting thread keeps.
+    package struct ReadyList: Sendable {
+        fileprivate static let capacity = 64
+        fileprivate var entries = [csystem_ready](repeating: csystem_ready(), count: capacity)
+        /// How many descriptors are ready.
+        package fileprivate(set) var count = 0
+
+        package init() {}
+
+        package mutating func clear() { count = 0 }
+
+        package subscript(index: Int) -> Ready {
+            precondition(index < count)
+            return Ready(token: entries[index].token, interest: Interest(rawValue: entries[index].events))
+        }
+    }
+
     private let descriptor: Descriptor
 
     package init() throws(SystemError) {
@@ -38,14 +54,12 @@ package struct Poller: Sendable {
         _ = csystem_poller_watch(descriptor.number, other.number, token, interest.rawValue, 0)
     }
 
-    /// Waits until something is ready; nil waits for ever.
-    package func wait(milliseconds: Int32? = nil) -> [Ready] {
-        var entries = [csystem_ready](repeating: csystem_ready(), count: Poller.batchSize)
+    /// Waits until something is ready and puts that into the list; nil waits for ever.
+    package func wait(_ list: inout ReadyList, milliseconds: Int32? = nil) {
         // Sound: the shim fills at most as many entries as the array has.
         let count = unsafe csystem_poller_wait(
-            descriptor.number, &entries, Int32(Poller.batchSize), milliseconds ?? -1)
-        guard count > 0 else { return [] }
-        return entries[..<Int(count)].map { Ready(token: $0.token, interest: Interest(rawValue: $0.events)) }
+            descriptor.number, &list.entries, Int32(ReadyList.capacity), milliseconds ?? -1)
+        list.count = max(0, Int(count))
     }
 }
 

@@ -49,6 +49,7 @@ struct ReceiveRole: ~Copyable, Sendable {
     let sockets: [UDPPort.Socket]
     let leader: LeadingThread
     private let poller: Poller
+    private var ready = Poller.ReadyList()
 
     init(sockets: [UDPPort.Socket], leader: LeadingThread) throws(SystemError) {
         let poller = try Poller()
@@ -64,15 +65,16 @@ struct ReceiveRole: ~Copyable, Sendable {
 
     /// Sleeps until datagrams wait, the leading thread is woken or the deadline is over, and lends what came.
     mutating func serve(until deadline: MonotonicInstant? = nil, _ body: (inout ReceiveBatch) -> Void) {
-        var ready: [Poller.Ready] = []
         var milliseconds: Int32?
         if let deadline {
             let left = max(.zero, deadline - SystemClock.monotonic())
             milliseconds = Int32(
                 clamping: left / .milliseconds(1) > 2e9 ? 2_000_000_000 : Int64(left / .milliseconds(1)) + 1)
         }
-        leader.sleep { ready = poller.wait(milliseconds: milliseconds) }
-        for entry in ready {
+        ready.clear()
+        leader.sleep { poller.wait(&ready, milliseconds: milliseconds) }
+        for index in 0..<ready.count {
+            let entry = ready[index]
             if entry.token == ReceiveRole.eventToken {
                 leader.drain()
             } else if sockets.indices.contains(Int(entry.token)) {

@@ -78,7 +78,7 @@ extension PeerEngine {
         suites.count(.authenticatedOnly)
         let authentic = AuthenticHello(hello: whole, packetID: header.id, path: path, hops: header.hops)
         if result == true {
-            guard let id = addPeer(hello.identity, role: .leaf, from: path, now) else {
+            guard let id = addPeer(hello.identity, role: .leaf, key: key, from: path, now) else {
                 return drop(.peerTableFull)
             }
             return accept(authentic, from: id, replies: &replies, now: now)
@@ -131,22 +131,22 @@ extension PeerEngine {
             }
             return
         }
-        if let hello = outcome.hello { acceptValidated(hello, now) }
+        if let hello = outcome.hello { acceptValidated(hello, key: outcome.key, now) }
         if let later = outcome.later, !ready.tryAppend(.raw(later.bytes, later.path)) { drops.count(.noRoomToWait) }
     }
 
-    private mutating func acceptValidated(_ hello: AuthenticHello, _ now: Now) {
+    private mutating func acceptValidated(_ hello: AuthenticHello, key: SharedKey?, _ now: Now) {
         let address = hello.hello.identity.address
         var known = topology.lookUp(address)
         if let id = known, topology.peers[id].identity != hello.hello.identity {
             // Another identity of this address was faster.
-            if let key = identity.secretKeys?.agree(with: hello.hello.identity.publicKeys) {
+            if let key {
                 sendCollision(to: address, packetID: hello.packetID, path: hello.path, cipher: PacketCipher(key))
             }
             drops.count(.identityCollision)
             return
         }
-        if known == nil { known = addPeer(hello.hello.identity, role: .leaf, from: hello.path, now) }
+        if known == nil { known = addPeer(hello.hello.identity, role: .leaf, key: key, from: hello.path, now) }
         guard let id = known else {
             drops.count(.peerTableFull)
             return
@@ -223,12 +223,12 @@ extension PeerEngine {
     // MARK: New peers
 
     /// Makes a peer of an identity, and lets go what waited for it. Nil when no key can be agreed, or there is no room.
-    /// `path`: where its HELLO came from.
+    /// `key`: what was agreed with it already; `path`: where its HELLO came from.
     mutating func addPeer(
-        _ foreign: Identity, role: PeerRole, from path: PhysicalPath? = nil, _ now: Now
+        _ foreign: Identity, role: PeerRole, key agreed: SharedKey? = nil, from path: PhysicalPath? = nil, _ now: Now
     ) -> PeerID? {
         guard foreign.address != identity.address, !foreign.address.isReserved,
-            let key = identity.secretKeys?.agree(with: foreign.publicKeys)
+            let key = agreed ?? identity.secretKeys?.agree(with: foreign.publicKeys)
         else { return nil }
         if role == .leaf, !topology.hasRoom {
             let victim = topology.candidateForEviction(for: path?.remote.address, using: &random, now.monotonic)
