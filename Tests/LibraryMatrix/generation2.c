@@ -2,6 +2,7 @@
 #include "matrix.h"
 
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -375,7 +376,8 @@ static void rows_of_queries(void)
     ROW(zts_core_query_addr, (NETWORK, 0, NULL, 46), RUN3(NO_RESULT, NO_RESULT, ARGUMENT));
     ROW(zts_core_query_addr, (NETWORK, 0, text, 2), RUN3(NO_RESULT, NO_RESULT, ARGUMENT));
     ROW(zts_core_query_route_count, (NETWORK), RUN3(NO_RESULT, NO_RESULT, 0));
-    ROW(zts_core_query_route, (NETWORK, 0, text, other_text, 46, &flags, &metric), RUN3(NO_RESULT, NO_RESULT, ARGUMENT));
+    ROW(zts_core_query_route, (NETWORK, 0, text, other_text, 46, &flags, &metric),
+        RUN3(NO_RESULT, NO_RESULT, ARGUMENT));
     ROW(zts_core_query_mc_count, (NETWORK), RUN3(NO_RESULT, NO_RESULT, SOME));
     ROW(zts_core_query_mc, (NETWORK, 0, &mac, &distinguisher), RUN3(NO_RESULT, NO_RESULT, 0));
     ROW(zts_core_query_mc, (NETWORK, 1000, &mac, &distinguisher), RUN3(NO_RESULT, NO_RESULT, ARGUMENT));
@@ -527,7 +529,7 @@ static void rows_of_simple_sockets(void)
 }
 
 /* An option: on a descriptor that is not open, set, read back, and with an argument that is none. */
-#define OPTION_ROWS(setter, getter, value, invalid, is)                                                                   \
+#define OPTION_ROWS(setter, getter, value, invalid, is)                                                                \
     ROW(setter, (NO_DESCRIPTOR, value), RUN(FAILS(ZTS_EBADF)));                                                        \
     ROW(setter, (kept, value), RUN(0));                                                                                \
     ROW(setter, (kept, invalid), RUN(ARGUMENT));                                                                       \
@@ -585,12 +587,13 @@ static void rows_of_utilities(void)
     ROW(zts_dns_get_server, (2), ALWAYS(0));
     ROW(zts_dns_set_server, (0, NULL), ALWAYS(0));
     ROW(zts_dns_get_server, (0), ALWAYS(0));
-    ROW(zts_util_sign_root_set, (text, length_of(sizeof text), previous, &previous_length, current, &current_length, 7, 1, root_set(true)), ALWAYS(0));
+#define KEYS previous, &previous_length, current, &current_length
+    ROW(zts_util_sign_root_set, (text, length_of(sizeof text), KEYS, 7, 1, root_set(true)), ALWAYS(0));
     VALUE(length > 178 && length < sizeof text, ALWAYS(true));
-    ROW(zts_util_sign_root_set, (text, length_of(16), previous, &previous_length, current, &current_length, 7, 1, root_set(true)), ALWAYS(ARGUMENT));
-    ROW(zts_util_sign_root_set, (text, length_of(sizeof text), previous, &previous_length, current, &current_length, 7, 1, root_set(false)), ALWAYS(ARGUMENT));
-    ROW(zts_util_sign_root_set, (NULL, length_of(sizeof text), previous, &previous_length, current, &current_length, 7, 1, root_set(true)), ALWAYS(ARGUMENT));
-    ROW(zts_util_sign_root_set, (text, length_of(sizeof text), previous, &previous_length, current, &current_length, 7, 1, NULL), ALWAYS(ARGUMENT));
+    ROW(zts_util_sign_root_set, (text, length_of(16), KEYS, 7, 1, root_set(true)), ALWAYS(ARGUMENT));
+    ROW(zts_util_sign_root_set, (text, length_of(sizeof text), KEYS, 7, 1, root_set(false)), ALWAYS(ARGUMENT));
+    ROW(zts_util_sign_root_set, (NULL, length_of(sizeof text), KEYS, 7, 1, root_set(true)), ALWAYS(ARGUMENT));
+    ROW(zts_util_sign_root_set, (text, length_of(sizeof text), KEYS, 7, 1, NULL), ALWAYS(ARGUMENT));
     ROW_VOID(zts_util_delay, (1));
     ROW(zts_util_get_ip_family, ("10.1.2.3"), ALWAYS(ZTS_AF_INET));
     ROW(zts_util_get_ip_family, ("::1"), ALWAYS(ZTS_AF_INET6));
@@ -781,7 +784,25 @@ static void store_peer(void)
     events_forget();
     stop();
     EXPECT(event_comes(ZTS_EVENT_STORE_PEER, 1));
-    EVENTS_ARE("what is to be stored comes before the end", is_not_of_the_end, ZTS_EVENT_STORE_PEER, ZTS_EVENT_NODE_DOWN);
+    EVENTS_ARE("what is to be stored comes before the end", is_not_of_the_end, ZTS_EVENT_STORE_PEER,
+        ZTS_EVENT_NODE_DOWN);
+}
+
+/* Offline means that no root answers; networks stay. */
+static void root_leaves(void)
+{
+    set_up(ZTS_EVENT_NODE_ONLINE);
+    join();
+    EXPECT(kill(leaving_root, SIGSTOP) == 0);
+    EXPECT(event_comes(ZTS_EVENT_NODE_OFFLINE, 1));
+    EXPECT(zts_node_is_online() == 0);
+    EXPECT(zts_net_get_name(NETWORK, text, 127) == ZTS_ERR_SERVICE);
+    EXPECT(zts_net_transport_is_ready(NETWORK) == 1);
+    EXPECT(kill(leaving_root, SIGCONT) == 0);
+    EXPECT(event_comes(ZTS_EVENT_NODE_ONLINE, 2));
+    stop();
+    EVENTS_ARE("the root leaves and returns", is_of_peers, ZTS_EVENT_STACK_UP, UP, JOINED, ZTS_EVENT_NODE_OFFLINE,
+        ZTS_EVENT_NODE_ONLINE, LEFT, ZTS_EVENT_NODE_DOWN);
 }
 
 static void freed(void)
@@ -892,18 +913,19 @@ static void callback_start(void)
 }
 
 const struct sequence sequences_2[] = {
-    { "life", false, life },
-    { "stop-joined", false, stop_joined },
-    { "no-controller", false, no_controller },
-    { "silent-root", true, silent_root },
-    { "no-storage", false, no_storage },
-    { "store-peer", false, store_peer },
-    { "free", false, freed },
-    { "port-taken", false, port_taken },
-    { "not-writable", true, not_writable },
-    { "callback-calls", false, callback_calls },
-    { "callback-stop", false, callback_stop },
-    { "callback-free", false, callback_free },
-    { "callback-start", false, callback_start },
-    { NULL, false, NULL },
+    { "life", ANSWERING, life },
+    { "stop-joined", ANSWERING, stop_joined },
+    { "no-controller", ANSWERING, no_controller },
+    { "silent-root", SILENT, silent_root },
+    { "no-storage", ANSWERING, no_storage },
+    { "store-peer", ANSWERING, store_peer },
+    { "free", ANSWERING, freed },
+    { "port-taken", ANSWERING, port_taken },
+    { "not-writable", SILENT, not_writable },
+    { "callback-calls", ANSWERING, callback_calls },
+    { "callback-stop", ANSWERING, callback_stop },
+    { "callback-free", ANSWERING, callback_free },
+    { "callback-start", ANSWERING, callback_start },
+    { "root-leaves", LEAVING, root_leaves },
+    { NULL, ANSWERING, NULL },
 };

@@ -1,5 +1,5 @@
-/* A table of what every function of the C library returns in every state of the node's life, and the events of that life
- * in order. One process per state. Rows are in generation1.c and generation2.c, in the order of the headers. */
+/* A table of what every function of the C library returns in every state of the node's life, and the events of that
+ * life in order. One process per state. Rows are in generation1.c and generation2.c, in the order of the headers. */
 #ifndef LIBRARY_MATRIX_H
 #define LIBRARY_MATRIX_H
 
@@ -110,6 +110,8 @@ extern unsigned planet_length;
 extern char identity[384];
 extern char public_identity[384];
 
+extern int leaving_root; /* its process */
+
 double now(void);
 bool waits(bool (*is_so)(void));
 
@@ -136,9 +138,15 @@ void rows_1(void);
 void enter_state_2(void);
 void rows_2(void);
 
+enum root {
+    ANSWERING,
+    SILENT, /* it does not run */
+    LEAVING /* the generation's own: it may be stopped and continued */
+};
+
 struct sequence {
     const char *name;
-    bool is_silent; /* the root does not answer */
+    enum root root;
     void (*run)(void);
 };
 extern const struct sequence sequences_1[];
