@@ -11,7 +11,7 @@ STARTS ?= 100
 STRESS_SECONDS ?= 10
 
 .DEFAULT_GOAL := help
-.PHONY: help requirements demo test check format interop conformance simulate bench soak stress sanitize fuzz clean host host_release host_debug library-test list install update patch
+.PHONY: help requirements demo test check format interop conformance matrix simulate bench soak stress sanitize fuzz clean host host_release host_debug library-test list install update patch
 
 help: ## list the commands
 	@grep -hE '^[a-z_-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -47,6 +47,10 @@ conformance: ## socket calls, case by case: against the host's kernel and agains
 	Tests/SocketConformance/run host
 	@[ -e lib/release/$(shell uname -s | tr A-Z a-z)-$(shell uname -m)/libzt.so ] || $(MAKE) host_release
 	Tests/SocketConformance/run zts
+
+matrix: host_release ## the C library: every function in every state of the node, and the events of its life in order
+	$(SWIFT) build -c release --product zerotier --scratch-path .build-libzt -Xswiftc -static-stdlib
+	Tests/LibraryMatrix/run
 
 stress: host_release ## the C library: STARTS starts, CYCLES start/stop cycles, STRESS_SECONDS of 64 threads
 	$(SWIFT) build -c release --product zerotier --scratch-path .build-libzt -Xswiftc -static-stdlib

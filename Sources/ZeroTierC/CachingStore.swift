@@ -74,6 +74,8 @@ final class CachingStore: StateStore {
             try memory.write(name, bytes, isSecret: isSecret)
         }
         if let object = CachingStore.object(name) {
+            // A program that keeps the identity hears of the secret first, whichever of the two was there already.
+            if name == CachingStore.publicIdentity { announce(CachingStore.secretIdentity, .secretIdentity) }
             if !name.contains("/") { told.withLock { _ = $0.insert(name) } }
             onWrite(object, bytes)
         }
@@ -112,12 +114,15 @@ final class CachingStore: StateStore {
 
     /// Tells of the identity there is, for programs that keep it themselves.
     func announceIdentity() {
-        for (name, object) in [
-            (CachingStore.secretIdentity, LibraryEvent.StoredObject.secretIdentity),
-            (CachingStore.publicIdentity, .publicIdentity),
-        ] where !told.withLock({ $0.contains(name) }) {
-            if let bytes = try? read(name) { onWrite(object, bytes) }
-        }
+        announce(CachingStore.secretIdentity, .secretIdentity)
+        announce(CachingStore.publicIdentity, .publicIdentity)
+    }
+
+    // Once in a run.
+    private func announce(_ name: String, _ object: LibraryEvent.StoredObject) {
+        guard !told.withLock({ $0.contains(name) }), let bytes = try? read(name) else { return }
+        told.withLock { _ = $0.insert(name) }
+        onWrite(object, bytes)
     }
 
     /// The file that programs around the original expect: 24 random characters, made once.

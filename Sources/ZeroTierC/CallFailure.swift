@@ -176,5 +176,7 @@ public func zts_last_error_message() -> UnsafePointer<CChar>? {
 
 @c @implementation
 public func zts_get_event_fd() -> Int32 {
-    LibraryNode.shared.events.eventDescriptor() ?? Generation.first.code(.general)
+    // What free has closed must not come back: nothing would close it.
+    if LibraryNode.shared.isFreed { return Generation.first.code(.because(.service, "everything was freed")) }
+    return LibraryNode.shared.events.eventDescriptor() ?? Generation.first.code(.general)
 }

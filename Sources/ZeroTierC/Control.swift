@@ -105,8 +105,8 @@ public func zts_core_running() -> Int32 { library.isStarted ? 1 : 0 }
 @c @implementation
 public func zts_get_path(_ homePath: UnsafeMutablePointer<CChar>?, _ len: UnsafeMutablePointer<Int>?) -> Int32 {
     first { () throws(CallFailure) -> Void in
-        guard let length = unsafe len else { throw .argument }
-        guard let path = library.path else { throw .because(.service, "the service was never started") }
+        guard unsafe homePath != nil, let length = unsafe len else { throw .argument }
+        guard let path = library.path else { throw .because(.service, "the service was never started, or freed") }
         try unsafe copy(path, to: homePath, length: length)
     }
 }
@@ -139,8 +139,8 @@ public func _zts_can_perform_service_operation() -> Int32 { library.onlineNode =
 @c @implementation
 public func zts_join(_ nwid: UInt64) -> Int32 {
     first { () throws(CallFailure) -> Void in
-        let node = try library.needOnline()
         guard nwid != 0 else { throw .because(.argument, "0 is no network ID") }
+        let node = try library.needOnline()
         try asking { () throws(ZeroTierError) in try node.startJoining(NetworkID(nwid)) }
     }
 }
@@ -171,10 +171,15 @@ public func zts_get_num_joined_networks() -> Int32 {
     }
 }
 
+/// The details of one network; nil if it is not joined.
+func detailsIfJoined(_ nwid: UInt64, of node: Node) throws(CallFailure) -> NetworkDetails? {
+    let all = try asking { () throws(ZeroTierError) in try node.networkDetails() }
+    return all.first { $0.status.id.value == nwid }
+}
+
 /// The details of one network.
 func details(_ nwid: UInt64, of node: Node) throws(CallFailure) -> NetworkDetails {
-    let all = try asking { () throws(ZeroTierError) in try node.networkDetails() }
-    guard let found = all.first(where: { $0.status.id.value == nwid }) else {
+    guard let found = try detailsIfJoined(nwid, of: node) else {
         throw .because(.noResult, "network \(NetworkID(nwid)) is not joined")
     }
     return found
@@ -212,7 +217,8 @@ public func zts_get_all_network_details(
 public func zts_has_address(_ nwid: UInt64) -> Int32 {
     first { () throws(CallFailure) -> Int32 in
         guard nwid != 0 else { throw .argument }
-        return try details(nwid, of: try library.needRunning()).status.addresses.isEmpty ? 0 : 1
+        let found = try detailsIfJoined(nwid, of: try library.needRunning())
+        return found?.status.addresses.isEmpty ?? true ? 0 : 1
     }
 }
 
@@ -241,10 +247,10 @@ public func zts_get_address_at_index(
 
 /// The first address of a family, given in either numbering.
 func address(
-    _ nwid: UInt64, family: Int32, of node: Node, to addr: UnsafeMutablePointer<sockaddr_storage>?
+    _ nwid: UInt64, family: Int32, of library: LibraryNode, to addr: UnsafeMutablePointer<sockaddr_storage>?
 ) throws(CallFailure) {
     guard let target = unsafe addr, nwid != 0, family == 2 || family == 10 || family == 30 else { throw .argument }
-    let addresses = try details(nwid, of: node).status.addresses.map(\.address)
+    let addresses = try details(nwid, of: try library.needRunning()).status.addresses.map(\.address)
     guard let address = addresses.first(where: { $0.isIPv4 == (family == 2) }) else {
         throw .because(.noResult, "no address of this family is assigned")
     }
@@ -257,8 +263,7 @@ public func zts_get_address(
     _ nwid: UInt64, _ addr: UnsafeMutablePointer<sockaddr_storage>?, _ address_family: Int32
 ) -> Int32 {
     first { () throws(CallFailure) -> Void in
-        guard unsafe addr != nil, nwid != 0 else { throw .argument }
-        try unsafe address(nwid, family: address_family, of: try library.needRunning(), to: addr)
+        try unsafe address(nwid, family: address_family, of: library, to: addr)
     }
 }
 

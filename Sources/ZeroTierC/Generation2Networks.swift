@@ -120,8 +120,9 @@ public func zts_net_compute_adhoc_id(_ start_port: UInt16, _ end_port: UInt16) -
 @c @implementation
 public func zts_route_is_assigned(_ net_id: UInt64, _ family: UInt32) -> Int32 {
     second { () throws(CallFailure) -> Int32 in
-        let found = try network(net_id)
+        _ = try library.needRunning()
         let wanted = try isIPv4(family)
+        let found = try network(net_id)
         return found.status.routes.contains { $0.target.address.isIPv4 == wanted } ? 1 : 0
     }
 }
@@ -130,16 +131,18 @@ public func zts_route_is_assigned(_ net_id: UInt64, _ family: UInt32) -> Int32 {
 public func zts_addr_is_assigned(_ net_id: UInt64, _ family: UInt32) -> Int32 {
     second { () throws(CallFailure) -> Int32 in
         guard net_id != 0 else { throw .argument }
-        guard let node = library.node, let found = try? details(net_id, of: node) else { return 0 }
+        guard let node = library.node else { return 0 }
         let wanted = try isIPv4(family)
+        guard let found = try detailsIfJoined(net_id, of: node) else { return 0 }
         return found.status.addresses.contains { $0.address.isIPv4 == wanted } ? 1 : 0
     }
 }
 
 // The first address of a family.
 private func address(_ net_id: UInt64, _ family: UInt32) throws(CallFailure) -> IPAddress {
-    let found = try network(net_id)
+    _ = try library.needRunning()
     let wanted = try isIPv4(family)
+    let found = try network(net_id)
     guard let prefix = found.status.addresses.first(where: { $0.address.isIPv4 == wanted }) else {
         throw .because(.noResult, "no address of this family is assigned")
     }
@@ -269,11 +272,11 @@ public func zts_core_lock_release() -> Int32 {
 
 // The snapshot of the thread that holds the lock, else the present.
 private func queried(_ net_id: UInt64) throws(CallFailure) -> NetworkDetails {
-    _ = try library.needRunning()
+    let node = try library.needRunning()
     let held = coreLock.withLock { lock -> [NetworkDetails]? in
         lock.owner.map { pthread_equal($0, pthread_self()) != 0 } ?? false ? lock.networks : nil
     }
-    guard let held else { return try network(net_id) }
+    guard let held else { return try details(net_id, of: node) }
     guard let found = held.first(where: { $0.status.id.value == net_id }) else { throw .noResult }
     return found
 }

@@ -80,7 +80,10 @@ public func zts_instance_is_online(_ instance: Int32) -> Int32 { with(instance) 
 
 @c @implementation
 public func zts_instance_get_node_id(_ instance: Int32) -> UInt64 {
-    LibraryInstances.node(instance)?.node?.id.value ?? UInt64(bitPattern: Int64(CallFailure.service.generation1))
+    guard let node = LibraryInstances.node(instance) else {
+        return UInt64(bitPattern: Int64(CallFailure.argument.generation1))
+    }
+    return node.node?.id.value ?? UInt64(bitPattern: Int64(CallFailure.service.generation1))
 }
 
 @c @implementation
@@ -115,7 +118,7 @@ public func zts_instance_get_address(
     _ instance: Int32, _ nwid: UInt64, _ addr: UnsafeMutablePointer<sockaddr_storage>?, _ address_family: Int32
 ) -> Int32 {
     with(instance) { (library) throws(CallFailure) in
-        try unsafe address(nwid, family: address_family, of: try library.needRunning(), to: addr)
+        try unsafe address(nwid, family: address_family, of: library, to: addr)
         return 0
     }
 }

@@ -90,8 +90,8 @@ package final class LibraryNode: Sendable {
 
     var isFreed: Bool { state.withLock { $0.isFreed } }
 
-    /// The directory of the last start; nil before the first.
-    var path: String? { state.withLock { $0.wasStarted ? $0.settings.path : nil } }
+    /// The directory of the last start; nil before the first, and when everything was freed.
+    var path: String? { state.withLock { $0.wasStarted && !$0.isFreed ? $0.settings.path : nil } }
 
     // MARK: Life
 

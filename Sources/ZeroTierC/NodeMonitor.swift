@@ -37,14 +37,21 @@ struct NodeMonitor {
             switch event {
             case .online:
                 wasOnline = true
-                result.append(.node(.online, info()))
-            case .offline: result.append(.node(.offline, info()))
+                result.append(.node(.online, NodeMonitor.info(info(), isOnline: true)))
+            case .offline: result.append(.node(.offline, NodeMonitor.info(info(), isOnline: false)))
             case .identityCollision: result.append(.node(.identityCollision, info()))
             default: break
             }
         }
         if let current = try? node.networkDetails() { compare(current, &result) }
         reportPeers(told, node, &result)
+        return result
+    }
+
+    // What the event says goes: the state may have changed since.
+    private static func info(_ info: NodeInfo, isOnline: Bool) -> NodeInfo {
+        var result = info
+        result.isOnline = isOnline
         return result
     }
 

@@ -82,8 +82,9 @@ enum SocketCalls {
 
     /// Closes, also while the service does not run. Calls on closed descriptors fail with EBADF.
     static func close(_ descriptor: Int32, _ generation: Generation) -> Int {
-        guard let place = SocketPlace(descriptor) else { return fail(.badDescriptor) }
-        if place.library.isFreed { return Int(generation.code(.service)) }
+        let place = SocketPlace(descriptor)
+        if (place?.library ?? LibraryNode.shared).isFreed { return Int(generation.code(.service)) }
+        guard let place else { return fail(.badDescriptor) }
         return run { () throws(SocketError) in
             try place.layer.close(place.descriptor)
             return 0

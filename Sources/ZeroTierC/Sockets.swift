@@ -100,6 +100,7 @@ private let longestHostName = 255
 @c @implementation
 public func zts_gethostname(_ name: UnsafeMutablePointer<CChar>?, _ len: Int) -> Int32 {
     guard let target = unsafe name, len > 0 else { return invalid }
+    if LibraryNode.shared.isFreed { return Generation.first.code(.service) }
     guard let text = hostName.withLock({ $0 }) ?? LibraryNode.shared.node?.id.description else {
         return Generation.first.code(.service)
     }
@@ -114,6 +115,7 @@ public func zts_gethostname(_ name: UnsafeMutablePointer<CChar>?, _ len: Int) ->
 @c @implementation
 public func zts_sethostname(_ name: UnsafePointer<CChar>?, _ len: Int) -> Int32 {
     guard let source = unsafe name, len >= 0, len <= longestHostName else { return invalid }
+    if LibraryNode.shared.isFreed { return Generation.first.code(.service) }
     // Sound: the program's promise of `len` bytes.
     let bytes = unsafe UnsafeBufferPointer(start: source, count: len).prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
     let text = String(decoding: bytes, as: UTF8.self)

@@ -15,8 +15,8 @@ private func first(_ body: () throws(CallFailure) -> Void) -> Int32 { Generation
 @c @implementation
 public func zts_orbit(_ moonWorldId: UInt64, _ moonSeed: UInt64) -> Int32 {
     first { () throws(CallFailure) -> Void in
-        let node = try library.needOnline()
         guard moonWorldId != 0 else { throw .argument }
+        let node = try library.needOnline()
         try asking { () throws(ZeroTierError) in try node.orbit(moonWorldId, seed: NodeID(moonSeed)) }
     }
 }
@@ -25,7 +25,8 @@ public func zts_orbit(_ moonWorldId: UInt64, _ moonSeed: UInt64) -> Int32 {
 public func zts_deorbit(_ moonWorldId: UInt64) -> Int32 {
     first { () throws(CallFailure) -> Void in
         let node = try library.needOnline()
-        guard moonWorldId != 0 else { throw .argument }
+        // As for any moon that is not orbited.
+        guard moonWorldId != 0 else { return }
         try asking { () throws(ZeroTierError) in try node.deorbit(moonWorldId) }
     }
 }

@@ -255,7 +255,8 @@ ZT_SOCKET_API int ZTCALL zts_stop(void);
 ZT_SOCKET_API int ZTCALL zts_restart(void);
 
 /**
- * Stops everything for the rest of the process, waits for it and releases all sockets, threads and memory.
+ * Stops everything for the rest of the process, waits for it and releases all sockets, threads and memory. Instances, at
+ * the end of this file, go on. Every later call that needs the service returns ZTS_ERR_SERVICE or ZTS_ERR_INVALID_OP.
  * @return ZTS_ERR_OK, or ZTS_ERR_INVALID_OP the second time
  */
 ZT_SOCKET_API int ZTCALL zts_free(void);
@@ -266,7 +267,7 @@ ZT_SOCKET_API int ZTCALL zts_core_running(void);
 /**
  * The directory given to zts_start().
  * @param len in: room in homePath; out: length without the final 0, or the room needed if it was too small
- * @return ZTS_ERR_OK, ZTS_ERR_INVALID_ARG, ZTS_ERR_SERVICE before the first start
+ * @return ZTS_ERR_OK, ZTS_ERR_INVALID_ARG, ZTS_ERR_SERVICE before the first start or after zts_free()
  */
 ZT_SOCKET_API int ZTCALL zts_get_path(char *homePath, size_t *len);
 
@@ -325,7 +326,7 @@ ZT_SOCKET_API uint64_t ZTCALL zts_generate_adhoc_nwid_from_range(
 /** Adds the roots of a moon, asked for at the root moonSeed. */
 ZT_SOCKET_API int ZTCALL zts_orbit(uint64_t moonWorldId, uint64_t moonSeed);
 
-/** Drops the roots of a moon. */
+/** Drops the roots of a moon. Dropping one that was not added is no error. */
 ZT_SOCKET_API int ZTCALL zts_deorbit(uint64_t moonWorldId);
 
 /** How many peers are known. */
@@ -523,7 +524,7 @@ ZT_SOCKET_API const char *ZTCALL zts_strerror(int code);
 ZT_SOCKET_API const char *ZTCALL zts_last_error_message(void);
 
 /** A host descriptor that becomes readable whenever the callback was called, for programs around poll() or select().
- * Read 8 bytes from it. The library closes it in zts_free(). */
+ * Read 8 bytes from it. The library closes it in zts_free(); after that, ZTS_ERR_SERVICE. */
 ZT_SOCKET_API int ZTCALL zts_get_event_fd(void);
 
 /* Several nodes in one process. Each has an identity, directory, port and networks of its own, and an instance number
@@ -541,6 +542,7 @@ ZT_SOCKET_API int ZTCALL zts_instance_start(
 ZT_SOCKET_API int ZTCALL zts_instance_free(int instance);
 /** 1 if a root answers, else 0. */
 ZT_SOCKET_API int ZTCALL zts_instance_is_online(int instance);
+/** (uint64_t)ZTS_ERR_SERVICE before the identity is loaded. */
 ZT_SOCKET_API uint64_t ZTCALL zts_instance_get_node_id(int instance);
 /** Online is not required. */
 ZT_SOCKET_API int ZTCALL zts_instance_join(int instance, uint64_t nwid);
