@@ -129,7 +129,8 @@ let package = Package(
             ],
             swiftSettings: testing),
         .testTarget(
-            name: "ZeroTierTests", dependencies: ["ZeroTier", "ZeroTierCommand", "NetPrimitives", "CSystem"],
+            name: "ZeroTierTests",
+            dependencies: ["ZeroTier", "ZeroTierCommand", "NetStack", "NetPrimitives", "CSystem"],
             swiftSettings: testing),
         .testTarget(
             name: "ZeroTierSocketsTests", dependencies: ["ZeroTierSockets", "ZeroTier", "NetPrimitives"],

@@ -29,7 +29,7 @@ package struct Node: ~Copyable {
     /// Peers whose record is in the state, as far as this run knows, in the order in which they came there.
     var storedPeers = BoundedQueue<Address>(capacity: ProtocolLimits.storedPeers)
     var storedAddresses: Set<Address> = []
-    var framesWaited: UInt64 = 0
+    var framesUnwritten: UInt64 = 0
     /// Bytes of the slab that a frame of the largest MTU among our networks takes.
     var largestFrameBytes: Int
     /// Room for the leading bytes of a packet that rules look at, allocated once.
@@ -219,7 +219,7 @@ package struct Node: ~Copyable {
         for reason in EthernetDrop.allCases where ethernet.drops(reason) > 0 { drops[reason] = ethernet.drops(reason) }
         return NodeStatistics(
             peerDrops: peers.drops, ethernetDrops: drops, stack: stack.statistics,
-            relayedPackets: peers.relayedPackets, suites: peers.suites, framesWaited: framesWaited)
+            relayedPackets: peers.relayedPackets, suites: peers.suites, framesUnwritten: framesUnwritten)
     }
 }
 
