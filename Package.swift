@@ -18,9 +18,9 @@ let testing: [SwiftSetting] = [
     .enableUpcomingFeature("ExistentialAny"),
 ]
 
+// For Linux alone: the drivers use epoll, timerfd, eventfd and the kernel's UDP offloads.
 let package = Package(
     name: "swift-zerotier",
-    platforms: [.macOS(.v15)],
     products: [
         .library(name: "ZeroTier", targets: ["ZeroTier"]),
         .executable(name: "zerotier", targets: ["ZeroTierCommand"]),
