@@ -78,7 +78,7 @@ extension Node {
                 frame.writeHeader(into: &span, at: 0)
                 _ = stack.write(burst, segment: segment, into: &span, at: frame.headerLength)
             }
-            _ = peers.send(frame.verb, bytes, to: frame.destination, now: now)
+            peers.send(frame.verb, bytes, to: frame.destination, now: now)
         }
     }
 

@@ -67,7 +67,7 @@ extension DriverCore {
         }
     }
 
-    func whyNotReady(_ network: NetworkID, node id: NodeID, after timeout: Duration) -> ZeroTierError {
+    func whyNotReady(_ network: NetworkID) -> ZeroTierError {
         guard let snapshot = node.network(network.wire) else {
             return ZeroTierError(.notJoined, "network \(network) was left")
         }
