@@ -18,9 +18,9 @@ let testing: [SwiftSetting] = [
     .enableUpcomingFeature("ExistentialAny"),
 ]
 
+// For Linux alone: the drivers use epoll, timerfd, eventfd and the kernel's UDP offloads.
 let package = Package(
     name: "swift-zerotier",
-    platforms: [.macOS(.v15)],
     products: [
         .library(name: "ZeroTier", targets: ["ZeroTier"]),
         .executable(name: "zerotier", targets: ["ZeroTierCommand"]),
@@ -129,7 +129,8 @@ let package = Package(
             ],
             swiftSettings: testing),
         .testTarget(
-            name: "ZeroTierTests", dependencies: ["ZeroTier", "ZeroTierCommand", "NetPrimitives", "CSystem"],
+            name: "ZeroTierTests",
+            dependencies: ["ZeroTier", "ZeroTierCommand", "NetStack", "NetPrimitives", "CSystem"],
             swiftSettings: testing),
         .testTarget(
             name: "ZeroTierSocketsTests", dependencies: ["ZeroTierSockets", "ZeroTier", "NetPrimitives"],

@@ -2,14 +2,7 @@
 //  write the inputs to begin with.
 
 import FuzzBodies
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#elseif canImport(Darwin)
-    import Darwin
-#endif
+import Glibc
 
 private func environment(_ name: String) -> String? {
     // Sound: the result of getenv is a C string, and nobody changes the environment of this program.

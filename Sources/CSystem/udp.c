@@ -4,7 +4,6 @@
 #include "CSystem.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
 #include <string.h>
@@ -12,13 +11,11 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#ifdef __linux__
 #ifndef UDP_SEGMENT
 #define UDP_SEGMENT 103
 #endif
 #ifndef UDP_GRO
 #define UDP_GRO 104
-#endif
 #endif
 
 static socklen_t to_sockaddr(const struct csystem_endpoint *endpoint, struct sockaddr_storage *storage) {
@@ -60,19 +57,11 @@ int csystem_udp_open(const struct csystem_endpoint *local, int buffer_bytes, int
     struct sockaddr_storage address;
     socklen_t length = to_sockaddr(local, &address);
     int family = local->is_ipv4 ? AF_INET : AF_INET6;
-#ifdef __linux__
     int descriptor = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_UDP);
     if (descriptor < 0) return -errno;
-#else
-    int descriptor = socket(family, SOCK_DGRAM, IPPROTO_UDP);
-    if (descriptor < 0) return -errno;
-    fcntl(descriptor, F_SETFL, O_NONBLOCK);
-    fcntl(descriptor, F_SETFD, FD_CLOEXEC);
-#endif
     int on = 1;
     if (family == AF_INET6) setsockopt(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
     // The privileged calls reach beyond the system's limit; without privilege the plain ones get what the limit allows.
-#ifdef __linux__
     if (setsockopt(descriptor, SOL_SOCKET, SO_RCVBUFFORCE, &buffer_bytes, sizeof buffer_bytes) != 0)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &buffer_bytes, sizeof buffer_bytes);
     if (setsockopt(descriptor, SOL_SOCKET, SO_SNDBUFFORCE, &buffer_bytes, sizeof buffer_bytes) != 0)
@@ -81,10 +70,6 @@ int csystem_udp_open(const struct csystem_endpoint *local, int buffer_bytes, int
     int discover = IP_PMTUDISC_DONT;
     if (family == AF_INET) setsockopt(descriptor, IPPROTO_IP, IP_MTU_DISCOVER, &discover, sizeof discover);
     else setsockopt(descriptor, IPPROTO_IPV6, IPV6_MTU_DISCOVER, &discover, sizeof discover);
-#else
-    setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &buffer_bytes, sizeof buffer_bytes);
-    setsockopt(descriptor, SOL_SOCKET, SO_SNDBUF, &buffer_bytes, sizeof buffer_bytes);
-#endif
     if (bind(descriptor, (struct sockaddr *)&address, length) != 0) {
         int error = errno;
         close(descriptor);
@@ -97,17 +82,11 @@ int csystem_udp_open(const struct csystem_endpoint *local, int buffer_bytes, int
         from_sockaddr(&address, &bound);
         traits->port = bound.port;
     }
-    int granted = 0;
-    length = sizeof granted;
-    if (getsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &granted, &length) == 0)
-        traits->receive_buffer = (uint32_t)granted;
-#ifdef __linux__
     if (!plain) {
         int zero = 0;
         traits->can_segment = setsockopt(descriptor, IPPROTO_UDP, UDP_SEGMENT, &zero, sizeof zero) == 0;
         traits->coalesces = setsockopt(descriptor, IPPROTO_UDP, UDP_GRO, &on, sizeof on) == 0;
     }
-#endif
     return descriptor;
 }
 
@@ -127,7 +106,6 @@ long csystem_udp_send(int descriptor, const struct csystem_endpoint *to, const v
         message.msg_control = control.bytes;
         message.msg_controllen = sizeof control.bytes;
         struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-#ifdef __linux__
         if (segment != 0) {
             header->cmsg_level = IPPROTO_UDP;
             header->cmsg_type = UDP_SEGMENT;
@@ -136,7 +114,6 @@ long csystem_udp_send(int descriptor, const struct csystem_endpoint *to, const v
             used += CMSG_SPACE(sizeof segment);
             header = CMSG_NXTHDR(&message, header);
         }
-#endif
         if (ttl != 0 && header != NULL) {
             int hops = ttl;
             header->cmsg_level = to->is_ipv4 ? IPPROTO_IP : IPPROTO_IPV6;
@@ -146,7 +123,6 @@ long csystem_udp_send(int descriptor, const struct csystem_endpoint *to, const v
             used += CMSG_SPACE(sizeof hops);
         }
         message.msg_controllen = used;
-        if (used == 0) message.msg_control = NULL;
     }
     ssize_t sent;
     do sent = sendmsg(descriptor, &message, MSG_DONTWAIT);
@@ -154,7 +130,6 @@ long csystem_udp_send(int descriptor, const struct csystem_endpoint *to, const v
     return sent < 0 ? -errno : (long)sent;
 }
 
-#ifdef __linux__
 int csystem_udp_receive(int descriptor, void *const *buffers, size_t capacity, unsigned count,
                         struct csystem_received *received) {
     struct mmsghdr messages[CSYSTEM_RECEIVE_MAXIMUM];
@@ -196,25 +171,3 @@ int csystem_udp_receive(int descriptor, void *const *buffers, size_t capacity, u
     }
     return result;
 }
-#else
-int csystem_udp_receive(int descriptor, void *const *buffers, size_t capacity, unsigned count,
-                        struct csystem_received *received) {
-    unsigned taken = 0;
-    while (taken < count) {
-        struct sockaddr_storage address;
-        socklen_t length = sizeof address;
-        ssize_t size = recvfrom(descriptor, buffers[taken], capacity, MSG_DONTWAIT, (struct sockaddr *)&address, &length);
-        if (size < 0) {
-            if (errno == EINTR) continue;
-            if (taken > 0) break;
-            return -errno;
-        }
-        from_sockaddr(&address, &received[taken].from);
-        received[taken].length = (uint32_t)size;
-        received[taken].segment = 0;
-        received[taken].truncated = 0;
-        taken++;
-    }
-    return (int)taken;
-}
-#endif

@@ -127,13 +127,6 @@ extension MutableRawSpan {
         unsafe storeBytes(of: value.bigEndian, toUncheckedByteOffset: offset, as: UInt64.self)
     }
 
-    /// Writes the low five bytes of a number, big-endian.
-    @inlinable
-    public mutating func storeUInt40(_ value: UInt64, at offset: Int) {
-        storeUInt8(UInt8(truncatingIfNeeded: value >> 32), at: offset)
-        storeUInt32(UInt32(truncatingIfNeeded: value), at: offset + 1)
-    }
-
     /// Writes the low six bytes of a number, big-endian.
     @inlinable
     public mutating func storeUInt48(_ value: UInt64, at offset: Int) {

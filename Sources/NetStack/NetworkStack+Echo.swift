@@ -19,7 +19,7 @@ extension NetworkStack {
             sequence: sequence)
         guard echoIndex[key] == nil else { throw .alreadyInProgress }
         guard echoRequests.count < configuration.limits.echoRequests else { throw .noBuffers }
-        let timer = timers.add(.timeWaits)
+        let timer = timers.reserve()
         let slot = echoRequests.insert(EchoRequest(key: key, sentAt: now.monotonic, timer: timer))
         timers.setOwner(timer, .echo(slot))
         timers.set(timer, now.monotonic + timeout)

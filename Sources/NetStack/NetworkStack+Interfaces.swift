@@ -14,7 +14,7 @@ extension NetworkStack {
         guard interfaces.count < configuration.limits.interfaces else { return nil }
         var settings = settings
         settings.mtu = min(max(settings.mtu, StackConstants.minimumMTU4), StackConstants.maximumMTU)
-        let timer = timers.add(.timeWaits)
+        let timer = timers.reserve()
         let id = InterfaceID(
             interfaces.insert(Interface(mac: mac, configuration: settings, isLoopback: false, timer: timer)))
         // The timer's owner is known only now.
@@ -46,11 +46,6 @@ extension NetworkStack {
         timers.remove(interfaces[id.slot].timer)
         _ = interfaces.remove(id.slot)
         routeGeneration += 1
-    }
-
-    /// The interfaces in order of creation, without the loop-back.
-    package var interfaceIDs: [InterfaceID] {
-        interfaces.ids.map { InterfaceID($0) }.filter { $0 != loopback }
     }
 
     /// Changes an interface's MTU, live: connections follow.

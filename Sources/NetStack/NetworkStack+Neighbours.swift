@@ -44,7 +44,7 @@ extension NetworkStack {
     }
 
     mutating func insertNeighbour(_ key: ScopedAddress, state: Neighbour.State, mac: MACAddress) -> SlotID {
-        let timer = timers.add(.timeWaits)
+        let timer = timers.reserve()
         let slot = neighbours.insert(Neighbour(key: key, state: state, mac: mac, timer: timer))
         timers.setOwner(timer, .neighbour(slot))
         return slot

@@ -77,7 +77,7 @@ extension NetworkStack {
         }
         bindings.remove(held.binding)
         _ = reservations.remove(reservation.slot)
-        let timer = timers.add(.timeWaits)
+        let timer = timers.reserve()
         let slot = listeners.insert(
             ListenerSocket(
                 listener: Listener(

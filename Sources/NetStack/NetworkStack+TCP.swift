@@ -348,7 +348,7 @@ extension NetworkStack {
         _ connection: consuming Connection, _ key: FlowKey, _ route: OutboundRoute, _ options: SocketOptions
     ) -> SlotID {
         let local = connection.local
-        let timer = timers.add(.timeWaits)
+        let timer = timers.reserve()
         let slot = streams.insert(
             StreamSocket(
                 connection: connection, key: key, route: route, routeGeneration: routeGeneration, binding: -1,

@@ -137,12 +137,12 @@ package struct NetworkStack: ~Copyable {
         learnedRouteTimer = timers.add(.learnedRoutes)
         var settings = InterfaceConfiguration(mtu: StackConstants.loopbackMTU)
         settings.makesLinkLocalAddress = false
-        let timer = timers.add(.timeWaits)
+        let timer = timers.reserve()
         loopback = InterfaceID(
             interfaces.insert(Interface(mac: .zero, configuration: settings, isLoopback: true, timer: timer)))
         for prefix in [IPPrefix(.loopback4, length: 8), IPPrefix(.loopback6, length: 128)] {
             interfaces[loopback.slot].addresses.append(
-                InterfaceAddress(prefix: prefix, state: .preferred, timer: timers.add(.timeWaits)))
+                InterfaceAddress(prefix: prefix, state: .preferred, timer: timers.reserve()))
         }
     }
 

@@ -35,6 +35,7 @@ extension Report {
         members.append(("surfaceEndpoints", .array(status.surfaceEndpoints.map { JSON.text($0) })))
         members.append(("datagramsSent", count(status.datagramsSent)))
         members.append(("sendCalls", count(status.sendCalls)))
+        members.append(("sendsBlocked", count(status.sendsBlocked)))
         members.append(("relayedPackets", count(status.relayedPackets)))
         let suites: [(String, JSON)] = [
             ("authenticatedOnly", count(status.packetsBySuite.authenticatedOnly)),

@@ -46,7 +46,7 @@ package enum EthernetLimits {
     /// The loop in which networks ask for configurations and announce groups.
     package static let loopInterval: Duration = .milliseconds(5000)
     package static let housekeeping: Duration = .milliseconds(30_000)
-    /// Verdicts on flows that are remembered, in each direction.
+    /// Verdicts on flows that are remembered, in each direction. A power of two.
     static let flowCacheEntries = 64
 }
 

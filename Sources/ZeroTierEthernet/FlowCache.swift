@@ -108,8 +108,7 @@ struct FlowVerdict: Sendable {
 
 /// A small table of verdicts, one place per flow.
 struct FlowCache: Sendable {
-    /// A power of two.
-    static let places = 64
+    static let places = EthernetLimits.flowCacheEntries
 
     private struct Entry: Sendable {
         var key = FlowKey.none

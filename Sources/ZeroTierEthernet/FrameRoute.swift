@@ -1,5 +1,5 @@
 //  What passes between the node and the Ethernet engine for a single frame: numbers and verdicts, no bytes that live on.
-//  Read first: Docs/architecture.md, "The one way for a packet out" and "in".
+//  Read first: Docs/architecture.md, "The way of a packet out" and "in".
 //
 //  FRAME      offset size  field            EXTENDED FRAME  offset size  field
 //               0      8   network ID                         0      8   network ID
@@ -141,7 +141,6 @@ package enum EthernetDrop: Int, Hashable, Sendable, CaseIterable {
     case waitingQueueFull
     case waitingTimedOut
     case ruleInbound
-    case keepalive
     case ownSource
     case bridgingNotAllowed
     case notForUs

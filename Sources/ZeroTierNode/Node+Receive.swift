@@ -1,4 +1,4 @@
-//  The way in: datagrams to verbs to frames. Read first: Docs/architecture.md, "A day in the life".
+//  The way in: datagrams to verbs to frames. Read first: Docs/architecture.md, "The way of a packet in".
 
 package import NetPrimitives
 import NetStack

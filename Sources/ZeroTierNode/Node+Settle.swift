@@ -25,7 +25,7 @@ extension Node {
             }
             while let packet = ethernet.nextPacket() {
                 isQuiet = false
-                _ = peers.send(
+                peers.send(
                     packet.verb, packet.payload, to: packet.destination, compress: packet.compress, now: now)
             }
             if isQuiet { return }
@@ -91,13 +91,7 @@ extension Node {
     }
 
     private mutating func receive(error reply: ReplyReceived, _ now: Now) {
-        var writer = ByteWriter()
-        writer.uint8(reply.inReVerb)
-        writer.uint64(reply.inRePacketID.value)
-        writer.uint8(reply.errorCode ?? 0)
-        writer.bytes(reply.payload)
-        // A reason that does not parse says nothing that could be acted on.
-        guard let error = try? ErrorReply(decoding: writer.bytes) else { return }
+        guard let error = reply.error else { return }
         let reception = ethernet.receiveError(error, from: reply.source, now: now)
         if reception.isTrusted { peers.noteTrust(reply, now: now) }
     }

@@ -66,7 +66,7 @@ extension Node {
                 frame.writeHeader(into: &packet, at: PacketHeader.payloadOffset)
             }
             // Room was asked for; only a frame of more than seven parts can fail, and no MTU allows one.
-            if !isWritten { framesWaited &+= 1 }
+            if !isWritten { framesUnwritten &+= 1 }
         }
     }
 
@@ -78,8 +78,7 @@ extension Node {
                 frame.writeHeader(into: &span, at: 0)
                 _ = stack.write(burst, segment: segment, into: &span, at: frame.headerLength)
             }
-            framesWaited &+= 1
-            _ = peers.send(frame.verb, bytes, to: frame.destination, now: now)
+            peers.send(frame.verb, bytes, to: frame.destination, now: now)
         }
     }
 

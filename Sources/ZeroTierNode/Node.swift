@@ -29,7 +29,7 @@ package struct Node: ~Copyable {
     /// Peers whose record is in the state, as far as this run knows, in the order in which they came there.
     var storedPeers = BoundedQueue<Address>(capacity: ProtocolLimits.storedPeers)
     var storedAddresses: Set<Address> = []
-    var framesWaited: UInt64 = 0
+    var framesUnwritten: UInt64 = 0
     /// Bytes of the slab that a frame of the largest MTU among our networks takes.
     var largestFrameBytes: Int
     /// Room for the leading bytes of a packet that rules look at, allocated once.
@@ -62,7 +62,7 @@ package struct Node: ~Copyable {
         } else {
             stack = NetworkStack(configuration: configuration.stack, random: stackRandom)
         }
-        largestFrameBytes = peers.batchBytes(forPacketOf: NodeLimits.frameOverhead + NodeLimits.defaultMTU)
+        largestFrameBytes = peers.batchBytes(forPacketOf: NodeLimits.frameOverhead + ProtocolLimits.virtualMTU)
         updateUpstreams()
         settle(now: now)
     }
@@ -114,11 +114,6 @@ package struct Node: ~Copyable {
         ethernet.slot(of: id).flatMap { interfaces.of(network: $0)?.interface }
     }
 
-    /// The network that an interface stands for.
-    package func network(of interface: InterfaceID) -> NetworkID? {
-        interfaces.of(interface: interface)?.networkID
-    }
-
     // MARK: Surroundings
 
     /// Addresses and ports at which our sockets are bound, to be told to peers.
@@ -153,10 +148,10 @@ package struct Node: ~Copyable {
 
     /// Takes a stored peer record. Whether it could be used.
     package mutating func importPeer(_ record: [UInt8], now: Now) -> Bool {
-        let isUsable = peers.importPeer(record, now: now)
-        if isUsable, let address = (try? PeerRecord(decoding: record))?.identity.address { noteStored(address) }
+        let address = peers.importPeer(record, now: now)
+        if let address { noteStored(address) }
         settle(now: now)
-        return isUsable
+        return address != nil
     }
 
     mutating func updateUpstreams() {
@@ -219,7 +214,7 @@ package struct Node: ~Copyable {
         for reason in EthernetDrop.allCases where ethernet.drops(reason) > 0 { drops[reason] = ethernet.drops(reason) }
         return NodeStatistics(
             peerDrops: peers.drops, ethernetDrops: drops, stack: stack.statistics,
-            relayedPackets: peers.relayedPackets, suites: peers.suites, framesWaited: framesWaited)
+            relayedPackets: peers.relayedPackets, suites: peers.suites, framesUnwritten: framesUnwritten)
     }
 }
 
@@ -242,8 +237,6 @@ package enum NodeLimits {
     package static let headerBytes = 256
     /// Bytes before the Ethernet payload of the longest frame verb: packet header and EXT_FRAME header.
     static let frameOverhead = PacketHeader.payloadOffset + FrameRoute.extendedFrameHeaderLength
-    /// Network MTU where no configuration says otherwise (vl2: default 2800).
-    static let defaultMTU = 2800
     /// What fits into the seven parts that a packet may have; controllers may say up to 10,000.
     static let maximumMTU = 9890
     /// Whether a virtual prefix may keep physical paths out of it: one that holds much of the Internet would cut the node off

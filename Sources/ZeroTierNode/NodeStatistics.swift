@@ -16,6 +16,6 @@ package struct NodeStatistics: Sendable {
     package var relayedPackets: UInt64
     /// Authentic packets that came, by cipher suite number (0 authenticated only, 1 Salsa20/12, 3 AES-GMAC-SIV).
     package var suites: SuiteCounters
-    /// Frames that the transport could not take at the moment, or that waited for an identity.
-    package var framesWaited: UInt64
+    /// Frames that found no room in the slab, although room was asked for.
+    package var framesUnwritten: UInt64
 }

@@ -132,7 +132,7 @@ extension Node {
     // No path may lead into a virtual network: that would be a tunnel inside itself. And room in the slab is counted in
     // frames of the largest MTU.
     private mutating func noteInterfaces() {
-        let mtu = interfaces.all.reduce(NodeLimits.defaultMTU) { max($0, stack.mtu(of: $1.interface) ?? 0) }
+        let mtu = interfaces.all.reduce(ProtocolLimits.virtualMTU) { max($0, stack.mtu(of: $1.interface) ?? 0) }
         largestFrameBytes = peers.batchBytes(forPacketOf: NodeLimits.frameOverhead + mtu)
         peers.setForbiddenPrefixes(forbiddenPrefixes)
     }

@@ -62,8 +62,6 @@ package enum DropReason: Int, CaseIterable, Sendable {
     case agreementLimit
     /// HELLO beyond the budget of identity validations.
     case validationLimit
-    /// HELLO of an identity that is being validated: it waits for that result.
-    case validationPending
     /// No room for another peer.
     case peerTableFull
     /// HELLO of a known peer beyond what is answered.

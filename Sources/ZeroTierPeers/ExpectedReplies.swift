@@ -12,8 +12,6 @@ struct ExpectedReply: Sendable {
     let sentAt: MonotonicInstant
     /// Where the request was sent, when it went directly: only a reply from there confirms a path.
     let remote: SocketEndpoint?
-    /// The owner's name for the packet.
-    let token: SendToken?
 }
 
 /// The requests of the last 30 seconds. An entry stays after its first answer: a HELLO sent from several sockets is

@@ -95,8 +95,6 @@ struct IdentityValidation: Sendable {
         limit = limits.pendingValidations
     }
 
-    var pendingCount: Int { pending.count }
-
     /// The result of an earlier validation of the very same identity.
     func result(for identity: Identity) -> Bool? { valid[identity] }
 

@@ -15,14 +15,14 @@ package struct MoonSeed: Hashable, Sendable {
 
 /// Settings of a `PeerEngine`.
 package struct PeerConfiguration: Sendable {
-    /// The planet held; nil for none, until one is adopted by `adoptPlanet`.
+    /// The planet held; nil for none, until one is adopted by `adoptWorld`.
     package var planet: World?
     /// The moons held.
     package var moons: [World] = []
     /// Moons wanted.
     package var moonSeeds: [MoonSeed] = []
     /// What HELLO announces: 12 makes peers use AES-GMAC-SIV, 11 Salsa20/12.
-    package var announcedProtocolVersion: UInt8 = 12
+    package var announcedProtocolVersion = ProtocolLimits.protocolVersion
     /// What HELLO announces as our release.
     package var softwareVersion = SoftwareVersion(major: 2, minor: 0, revision: 0)
     /// Whether paths on the loopback interface may be learned, as if they were private. For tests on one machine.
@@ -30,11 +30,11 @@ package struct PeerConfiguration: Sendable {
     /// Whether paths to leaf peers are learned at all; without, everything goes through a root.
     package var directPathsEnabled = true
     /// A peer not heard from for this long is forgotten; one without traffic for this long is not kept alive.
-    package var activityTimeout: Duration = .seconds(500)
+    package var activityTimeout: Duration = ProtocolLimits.peerActivityTimeout
     /// Without a root's packet for this long the node is offline.
-    package var onlineTimeout: Duration = .seconds(30)
-    /// Bytes of UDP payload that one datagram may carry, 1400 to 10324.
-    package var pathMTU = 1432
+    package var onlineTimeout: Duration = ProtocolLimits.onlineTimeout
+    /// Bytes of UDP payload that one datagram may carry; brought into `ProtocolLimits.physicalMTUs`.
+    package var pathMTU = ProtocolLimits.physicalMTU
     /// Whether identities learned by WHOIS are validated, after the fact, in the background.
     package var validatesLookedUpIdentities = true
     /// Bounds on what others may make us keep and do.

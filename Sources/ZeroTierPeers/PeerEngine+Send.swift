@@ -28,10 +28,7 @@ extension PeerEngine {
         noteActivity(id, time)
         guard let way = way(to: id, time) else { return .unreachable }
         markSent(way, now)
-        return .path(
-            PeerRoute(
-                peer: id, path: way.path, isDirect: way.owner == id, mtu: configuration.pathMTU,
-                suite: suite(for: id)))
+        return .path(PeerRoute(peer: id, path: way.path, suite: suite(for: id)))
     }
 
     /// The suite that packets to a peer are sealed with: what both know. A node that announces an old protocol does not
@@ -149,18 +146,16 @@ extension PeerEngine {
     // MARK: Control
 
     /// Sends a packet whose payload is owned: everything but bulk. It is queued, or kept while the destination's identity
-    /// is being asked for. `compress`: try LZ4. Returns the name under which a reply is reported; nil when the address can
-    /// not have an identity, or the payload is too long.
-    @discardableResult
+    /// is being asked for. `compress`: try LZ4. Without effect when the address can not have an
+    /// identity, or the payload is too long.
     package mutating func send(
         _ verb: Verb, _ payload: [UInt8], to destination: Address, compress: Bool = false, now: Now
-    ) -> SendToken? {
+    ) {
         guard destination != identity.address, !destination.isReserved,
             payload.count <= ProtocolLimits.maximumPayloadLength
-        else { return nil }
-        let token = makeToken()
+        else { return }
         var packet = OutgoingPacket(
-            verb: verb, payload: payload, destination: destination, token: token, expectsReply: verb.mayBeAnswered,
+            verb: verb, payload: payload, destination: destination, expectsReply: verb.mayBeAnswered,
             queuedAt: now.monotonic)
         if compress, payload.count > ProtocolLimits.uncompressedPayloadLength,
             let block = LZ4Block.compress(payload), block.count < payload.count
@@ -173,7 +168,6 @@ extension PeerEngine {
         } else {
             enqueue(.packet(packet))
         }
-        return token
     }
 
     /// Keeps a packet until its destination is known.
@@ -270,8 +264,7 @@ extension PeerEngine {
             expected.add(
                 wireID,
                 ExpectedReply(
-                    peer: packet.destination, verb: packet.verb, sentAt: time, remote: isDirect ? path.remote : nil,
-                    token: packet.token))
+                    peer: packet.destination, verb: packet.verb, sentAt: time, remote: isDirect ? path.remote : nil))
         }
         return .sent
     }

@@ -69,17 +69,17 @@ extension PeerEngine {
             endpoints: topology.peers[id].paths.map(\.physical.remote))
     }
 
-    /// Takes a record of an earlier run: the peer is known, its addresses are asked. False when the record is not
-    /// readable or there is no room.
+    /// Takes a record of an earlier run: the peer is known, its addresses are asked. Gives its address; nil when
+    /// the record is not readable, the peer is known or there is no room.
     @discardableResult
-    package mutating func importPeer(_ record: [UInt8], now: Now) -> Bool {
+    package mutating func importPeer(_ record: [UInt8], now: Now) -> Address? {
         guard let record = try? PeerRecord(decoding: record), topology.lookUp(record.identity.address) == nil,
             topology.hasRoom, let id = addPeer(record.identity, role: .leaf, now)
-        else { return false }
+        else { return nil }
         for endpoint in record.endpoints.prefix(ProtocolLimits.pathsKept) where isAllowed(endpoint, for: id) {
             let path = PhysicalPath(localSocket: PhysicalPath.anySocket, remote: endpoint)
             enqueue(.hello, to: id, .path(path), expectsReply: true, now: now)
         }
-        return true
+        return record.identity.address
     }
 }

@@ -6,10 +6,6 @@ import ZeroTierWire
 extension PeerEngine {
     /// A reply proved that its sender and we belong to one network.
     package mutating func noteTrust(_ reply: ReplyReceived, now: Now) {
-        noteTrust(
-            OpenedPacket(
-                peer: reply.peer, source: reply.source, verb: reply.errorCode == nil ? .ok : .error,
-                packetID: reply.inRePacketID, hops: reply.hops, path: reply.path, payloadOffset: 0, payloadLength: 0),
-            now: now)
+        noteTrust(peer: reply.peer, path: reply.path, hops: reply.hops, now: now)
     }
 }

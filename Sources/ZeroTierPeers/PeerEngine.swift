@@ -68,7 +68,6 @@ package struct PeerEngine: ~Copyable {
     package internal(set) var isOnline = false
     var localEndpoints: [SocketEndpoint] = []
     var forbiddenPrefixes: [IPPrefix] = []
-    private var nextToken: UInt64 = 1
 
     /// Makes the machine; contact with the roots is due at once. `identity` has its secret.
     package init(identity: Identity, configuration: PeerConfiguration, random: RandomSource, now: Now) {
@@ -76,6 +75,9 @@ package struct PeerEngine: ~Copyable {
         let limits = configuration.limits
         self.identity = identity
         ownAddress = identity.address.value
+        var configuration = configuration
+        let bounds = ProtocolLimits.physicalMTUs
+        configuration.pathMTU = min(max(configuration.pathMTU, bounds.lowerBound), bounds.upperBound)
         self.configuration = configuration
         self.random = random
         scopes = PathScopes(allowsLoopback: configuration.allowLoopbackPaths)
@@ -132,9 +134,6 @@ package struct PeerEngine: ~Copyable {
     /// When `handleDeadlines` has something to do next.
     package mutating func nextDeadline() -> MonotonicInstant? { timers.next() }
 
-    /// Whether `transmitControl` has something to write.
-    package var hasControl: Bool { !control.isEmpty }
-
     // MARK: What is told and asked
 
     /// Takes the oldest event.
@@ -145,11 +144,6 @@ package struct PeerEngine: ~Copyable {
 
     mutating func emit(event: PeerEvent) {
         if !events.tryAppend(event) { drops.count(.eventOverflow) }
-    }
-
-    mutating func makeToken() -> SendToken {
-        defer { nextToken += 1 }
-        return SendToken(nextToken)
     }
 
     /// Counts a drop and says so.

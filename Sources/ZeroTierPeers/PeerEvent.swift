@@ -13,22 +13,14 @@ package struct ReplyReceived: Sendable, Equatable {
     package var inReVerb: UInt8
     /// The ID of the packet it answers, as that was on the wire.
     package var inRePacketID: PacketID
-    /// What `send` returned for that packet; nil when the reply was not awaited (errors are taken nevertheless).
-    package var token: SendToken?
-    /// The error code; nil for OK.
-    package var errorCode: UInt8?
-    /// What follows the in-re fields (and the error code).
+    /// What an ERROR says; nil for OK.
+    package var error: ErrorReply?
+    /// What follows the in-re fields of an OK.
     package var payload: [UInt8]
     /// How often the reply was relayed.
     package var hops: Int
     /// Where the reply came from.
     package var path: PhysicalPath
-}
-
-/// Names a packet given to `send`; its ID on the wire is known only when it leaves.
-package struct SendToken: Hashable, Sendable {
-    package let value: UInt64
-    init(_ value: UInt64) { self.value = value }
 }
 
 /// A change worth telling.

@@ -60,10 +60,6 @@ package struct PeerRoute: Sendable, Equatable {
     package let peer: PeerID
     /// Where datagrams go: to the peer, or to the root that relays.
     package let path: PhysicalPath
-    /// Whether the path is the peer's own.
-    package let isDirect: Bool
-    /// Bytes of UDP payload per datagram.
-    package let mtu: Int
     let suite: CipherSuite
 }
 
@@ -85,7 +81,6 @@ struct OutgoingPacket: Sendable {
     var isCompressed = false
     var destination: Address
     var way = Way.best
-    var token: SendToken?
     /// Whether an OK to it is taken.
     var expectsReply: Bool
     var queuedAt: MonotonicInstant

@@ -22,7 +22,7 @@ package struct Address: Hashable, Comparable, Sendable, CustomStringConvertible 
     }
 
     /// Zero and every address whose first byte is 0xff never belong to an identity.
-    package var isReserved: Bool { value == 0 || value >> 32 == 0xff }
+    package var isReserved: Bool { value == 0 || value >> 32 == UInt64(ProtocolLimits.reservedAddressPrefix) }
 
     /// The 5 bytes of the address, big-endian.
     package var bytes: [UInt8] {

@@ -21,26 +21,19 @@ package enum ProtocolLimits {
     package static let maximumPacketLength = 10_024
     /// Longest payload after decompression.
     package static let maximumPayloadLength = maximumPacketLength - PacketHeader.payloadOffset
-    /// Shortest packet: header and verb.
-    package static let minimumPacketLength = PacketHeader.payloadOffset
     /// Most parts of a packet, head included. Fixed: ZT_MAX_PACKET_FRAGMENTS.
     package static let maximumParts = 7
     /// A relay drops packets that were relayed this often. Reference: ZT_RELAY_MAX_HOPS.
     package static let relayHops = 3
-    /// Largest hop count of the field.
-    package static let maximumHops = 7
     /// Payloads up to this length are never compressed. Reference: Packet::compress.
     package static let uncompressedPayloadLength = 64
-    /// UDP payload that every path carries: default, least and greatest that may be configured.
+    /// UDP payload that every path carries: default and bounds of what may be configured.
     package static let physicalMTU = 1432
-    package static let minimumPhysicalMTU = 1400
-    package static let maximumPhysicalMTU = 10_324
+    package static let physicalMTUs = 1400...10_324
     /// Ethernet payload of a virtual network: default, least, greatest. Reference: ZT_DEFAULT_MTU and bounds.
     package static let virtualMTU = 2800
     package static let minimumVirtualMTU = 1280
     package static let maximumVirtualMTU = 10_000
-    /// Length of the obsolete LAN beacon, which is ignored.
-    package static let legacyBeaconLength = 13
     /// Bytes of the hole-punch datagram and its time to live. Reference: RENDEZVOUS handling.
     package static let holePunchLength = 4
     package static let holePunchTimeToLive: UInt8 = 2
@@ -49,16 +42,11 @@ package enum ProtocolLimits {
 
     /// First byte of an address that nobody has. Fixed.
     package static let reservedAddressPrefix: UInt8 = 0xff
-    /// Key agreed by two nodes. Fixed.
-    package static let symmetricKeyLength = 48
     package static let publicKeyLength = 64
     package static let secretKeyLength = 64
     package static let signatureLength = 96
     /// Length of an identity's hash in credentials (SHA-384). Fixed.
     package static let fingerprintLength = 48
-    /// Memory of the address derivation and the bound on its first byte. Fixed.
-    package static let identityMemory = 2_097_152
-    package static let identityThreshold: UInt8 = 17
 
     // MARK: Worlds
 
@@ -67,8 +55,6 @@ package enum ProtocolLimits {
     package static let endpointsPerRoot = 32
     /// Longest serialised world. Fixed: World.hpp.
     package static let maximumWorldLength = 8480
-    /// ID of the public planet.
-    package static let earthID: UInt64 = 149_604_618
 
     // MARK: Verbs
 
@@ -79,8 +65,6 @@ package enum ProtocolLimits {
     /// QOS_MEASUREMENT payload bounds and the most records read.
     package static let qualityPayload = 9...1400
     package static let qualityRecords = 140
-    /// USER_MESSAGE types up to this are the reference's own.
-    package static let reservedUserMessageType: UInt64 = 65_535
     /// The most bytes of a dictionary that comes with ERROR NETWORK_AUTHENTICATION_REQUIRED. Its length field allows
     /// more; the packet does not.
     package static let maximumAuthenticationInfo = 8192
@@ -98,11 +82,9 @@ package enum ProtocolLimits {
     package static let pathAlive: Duration = .milliseconds(19_000)
     package static let fullHelloKeepalive: Duration = .milliseconds(60_000)
     package static let pathExpiration: Duration = .milliseconds(243_000)
-    package static let expiredPathTrial: Duration = .milliseconds(600_000)
     /// A peer that is silent this long is dropped from memory (daemon), or a node offline (libzt).
     package static let peerActivityTimeout: Duration = .milliseconds(500_000)
     package static let onlineTimeout: Duration = .milliseconds(30_000)
-    package static let memorizedPathTry: Duration = .milliseconds(30_000)
     package static let directPathPushRelayed: Duration = .milliseconds(15_000)
     package static let directPathPushDirect: Duration = .milliseconds(120_000)
     package static let unite: Duration = .milliseconds(30_000)
@@ -124,8 +106,6 @@ package enum ProtocolLimits {
     package static let whoisAnswerInterval: Duration = .milliseconds(100)
     /// ECHO answered: one per path (since 1.8.9).
     package static let echoInterval: Duration = .milliseconds(166)
-    /// ECHO answered by nodes up to 1.8: one per peer. Probes to them are spaced by more than this.
-    package static let legacyEchoInterval: Duration = .milliseconds(1000)
     /// HELLO that confirms an unknown path: one per peer and path.
     package static let pathConfirmationInterval: Duration = .milliseconds(1000)
     /// NETWORK_CREDENTIALS taken and pushed: one per peer.
@@ -133,16 +113,11 @@ package enum ProtocolLimits {
     /// PUSH_DIRECT_PATHS: a push within this time of the last one counts; handled while the count is below the limit.
     package static let directPathsWindow: Duration = .milliseconds(30_000)
     package static let directPathsLimit = 8
-    /// Validation of unknown identities in the reference: one per source prefix (IPv4 /24, IPv6 /48). A root of ours
-    /// uses a bucket with a burst instead.
-    package static let identityValidationInterval: Duration = .milliseconds(2000)
+    /// Prefixes within which sources share the budget for the validation of unknown identities.
     package static let identityPrefixIPv4 = 24
     package static let identityPrefixIPv6 = 48
     /// Packets and parts that wait in the reference's ring, and its transmit queue.
     package static let waitingPackets = 32
-    package static let transmitQueue = 32
     /// Most paths kept of a peer (16 up to 1.8.4).
     package static let pathsPerPeer = 64
-    /// Most physical prefixes with a configuration of their own.
-    package static let physicalPrefixes = 32
 }

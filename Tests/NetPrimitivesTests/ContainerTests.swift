@@ -136,22 +136,6 @@ private struct Tracked: ~Copyable {
     }
 }
 
-@Suite struct TimerTableTests {
-    private enum Kind: Int, TimerKind { case first, second }
-
-    @Test func `the earliest due timer is named once`() {
-        var table = TimerTable<Kind>()
-        #expect(table.next == nil)
-        table[.first] = MonotonicInstant(nanoseconds: 20)
-        table[.second] = MonotonicInstant(nanoseconds: 10)
-        #expect(table.next?.nanoseconds == 10)
-        #expect(table.popDue(MonotonicInstant(nanoseconds: 9)) == nil)
-        #expect(table.popDue(MonotonicInstant(nanoseconds: 20)) == .second)
-        #expect(table.popDue(MonotonicInstant(nanoseconds: 20)) == .first)
-        #expect(table.popDue(MonotonicInstant(nanoseconds: 20)) == nil)
-    }
-}
-
 @Suite struct RandomSourceTests {
     @Test func `the block function gives RFC 8439's keystream`() {
         // RFC 8439 appendix A.1, test vector 1: all-zero key and nonce, counter 0.

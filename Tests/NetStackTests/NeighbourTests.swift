@@ -55,7 +55,7 @@ struct NeighbourTests {
         host.stack.removeInterface(host.interface, now: network.now)
         host.drainEvents()
         for group in before { #expect(host.events.contains(.groupLeft(host.interface, group))) }
-        #expect(host.stack.interfaceIDs.isEmpty)
+        #expect(host.stack.interfaces.ids.map { InterfaceID($0) } == [host.stack.loopback])
         #expect(host.stack.nextDeadline == nil)
     }
 

@@ -75,6 +75,27 @@ struct TableTests {
         #expect(queue.next == nil)
     }
 
+    @Test func `a reserved timer wakes nobody until it has an owner`() {
+        var queue = TimerQueue<Int>()
+        let early = MonotonicInstant(nanoseconds: 10)
+        let late = MonotonicInstant(nanoseconds: 20)
+        let reserved = queue.reserve()
+        let named = queue.add(1)
+        queue.set(reserved, early)
+        queue.set(named, late)
+        #expect(queue.popDue(late) == 1)
+        #expect(queue.popDue(late) == nil)
+        queue.setOwner(reserved, 2)
+        queue.set(reserved, early)
+        #expect(queue.popDue(late) == 2)
+        // The place of a reservation is used again like any other.
+        let other = queue.reserve()
+        queue.remove(other)
+        queue.remove(other)
+        #expect(queue.add(3) == other)
+        #expect(queue.reserve() != other)
+    }
+
     @Test func `a ring queue keeps order over its seam`() {
         var queue = RingQueue<Int>()
         var next = 0

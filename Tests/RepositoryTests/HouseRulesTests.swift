@@ -40,7 +40,7 @@ import Testing
         let allowed = [
             "Sources/NetPrimitives/", "Sources/ZeroTierCrypto/", "Sources/ZeroTier/Runtime/",
             "Sources/ZeroTierCommand/", "Sources/ZeroTierC/",
-            "Benchmarks/", "Fuzz/fuzz/",
+            "Benchmarks/", "Fuzz/fuzz/", "Tests/InteropTests/Node/",
         ]
         for (path, text) in RepositoryFiles.swiftSources where !allowed.contains(where: { path.hasPrefix($0) }) {
             for pointer in ["UnsafeMutable", "UnsafeRaw", "UnsafePointer", "UnsafeBuffer", "OpaquePointer"]
@@ -67,6 +67,23 @@ import Testing
         }
         let readme = try String(contentsOf: RepositoryFiles.root.appendingPathComponent("README.md"), encoding: .utf8)
         #expect(readme.contains("make demo") && readme.contains("make test"))
+    }
+
+    @Test func `sections of the architecture that sources name are there`() throws {
+        let file = RepositoryFiles.root.appendingPathComponent("Docs/architecture.md")
+        let lines = try String(contentsOf: file, encoding: .utf8).split(separator: "\n")
+        let reference = "Docs/architecture.md, \""
+        var found = 0
+        for (path, text) in RepositoryFiles.swiftSources {
+            for part in text.split(separator: "\n") {
+                guard let start = part.range(of: reference)?.upperBound,
+                    let end = part[start...].firstIndex(of: "\"")
+                else { continue }
+                found += 1
+                #expect(lines.contains("## \(part[start..<end])"), "\(path) names a section that is not there")
+            }
+        }
+        #expect(found > 5)
     }
 
     @Test func `the example in the README is the one that is compiled`() throws {

@@ -23,6 +23,8 @@ enum RepositoryFiles {
     }
 
     static var swiftSources: [(path: String, text: String)] {
-        texts(in: ["Sources", "Simulation", "Fuzz", "Benchmarks"], endings: ["swift"])
+        texts(
+            in: ["Sources", "Simulation", "Fuzz", "Benchmarks", "Examples/Swift", "Tests/InteropTests/Node"],
+            endings: ["swift"])
     }
 }

@@ -26,8 +26,8 @@ import ZeroTierWire
         let record = PeerRecord(
             identity: Fixture.identities[1], protocolVersion: 12,
             softwareVersion: SoftwareVersion(major: 1, minor: 14, revision: 1), endpoints: [])
-        let isTaken = root.engine.importPeer(record.encoded, now: hub.now)
-        #expect(isTaken)
+        let taken = root.engine.importPeer(record.encoded, now: hub.now)
+        #expect(taken == record.identity.address)
         let node = hub.add(Fixture.identities[1], [Fixture.endpoint(1, 1)], PeerConfiguration(planet: planet))
         hub.run(.milliseconds(10) - .nanoseconds(1))
         #expect(!node.isOnline)
@@ -156,7 +156,7 @@ import ZeroTierWire
         for record in records { other.engine.importPeer(record.record, now: star.hub.now) }
         star.hub.settle(other)
         #expect(star.hub.run(until: { star.hub.isDirect(other, to: b) }, within: .seconds(1)))
-        let isGarbageTaken = other.engine.importPeer([9, 9, 9], now: star.hub.now)
-        #expect(!isGarbageTaken)
+        let taken = other.engine.importPeer([9, 9, 9], now: star.hub.now)
+        #expect(taken == nil)
     }
 }

@@ -82,7 +82,7 @@ import ZeroTierWire
         let peer = Address(1)
         func add(_ id: UInt64, _ time: MonotonicInstant) {
             replies.add(
-                PacketID(id), ExpectedReply(peer: peer, verb: .echo, sentAt: time, remote: nil, token: nil))
+                PacketID(id), ExpectedReply(peer: peer, verb: .echo, sentAt: time, remote: nil))
         }
         add(1, start)
         #expect(replies.find(PacketID(1), from: peer, start + (.seconds(30) - .nanoseconds(1))) != nil)

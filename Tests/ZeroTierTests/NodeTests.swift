@@ -1,4 +1,6 @@
 import Foundation
+import NetPrimitives
+import NetStack
 import Testing
 
 @testable import ZeroTier
@@ -80,6 +82,34 @@ private func nodeThreads() throws -> Int {
         let name = try? String(contentsOfFile: "/proc/self/task/\(thread)/comm", encoding: .utf8)
         return name?.hasPrefix("zt-") == true
     }.count
+}
+
+extension DriverCore {
+    fileprivate mutating func udpSocket(_ local: SocketEndpoint? = nil) throws(ZeroTierError) -> SocketID {
+        do throws(StackError) {
+            let id = try node.stack.udpOpen(isIPv4: true)
+            if let local { try node.stack.udpBind(id, to: local) }
+            return id
+        } catch {
+            throw ZeroTierError(error)
+        }
+    }
+
+    fileprivate mutating func connect(
+        _ id: SocketID, to remote: SocketEndpoint, _ now: Now
+    ) throws(ZeroTierError) {
+        do throws(StackError) {
+            try node.stack.udpConnect(id, to: remote, now: now)
+        } catch {
+            throw ZeroTierError(error)
+        }
+    }
+
+    fileprivate mutating func send(
+        _ bytes: [UInt8], from id: SocketID, to remote: SocketEndpoint, _ now: Now
+    ) throws(ZeroTierError) {
+        #expect(try datagramSend(id, bytes, to: remote, now: now) == true)
+    }
 }
 
 extension DriverTests {
@@ -313,6 +343,53 @@ extension DriverTests {
             try nodes.first.leave(network)
             #expect(try nodes.first.networks().isEmpty)
             await nodes.shutdown()
+        }
+
+        @Test func `drops of the kernel and of the stack are in the status`() async throws {
+            let identity = try Identity(text: Identity(text: TestIdentity.root).publicText)
+            // A root that none of the node's sockets can send to.
+            let root = Planet.Root(identity: identity, endpoints: [SocketEndpoint(IPAddress("::1")!, port: 9)])
+            let planet = try Planet(id: 77, roots: [root], key: Planet.SigningKey())
+            var configuration = Constellation.configuration(TestIdentity.first, planet)
+            configuration.bindAddresses = [IPAddress("127.0.0.1")!]
+            let node = try await Node.start(configuration)
+            try node.driver.call { (core, now) throws(ZeroTierError) in
+                let socket = try core.udpSocket()
+                try core.send([1], from: socket, to: SocketEndpoint(IPAddress("127.0.0.1")!, port: 9), now)
+            }
+            var drops = try node.status().drops
+            for _ in 0..<2000 where drops["kernel.sendRefused"] == nil || drops["stack.noSocket"] == nil {
+                try await Task.sleep(for: .milliseconds(10))
+                drops = try node.status().drops
+            }
+            #expect(drops["kernel.sendRefused", default: 0] > 0)
+            #expect(drops["stack.noSocket"] == 1)
+            #expect(drops["kernel.sendBufferFull"] == nil, "only what happened")
+            await node.shutdown()
+        }
+
+        @Test func `a datagram behind an error is received by the same call`() async throws {
+            let planet = try Constellation.makePlanet(port: 1)
+            let node = try await Node.start(Constellation.configuration(TestIdentity.first, planet))
+            let loopback = IPAddress("127.0.0.1")!
+            let local = SocketEndpoint(loopback, port: 7001)
+            let remote = SocketEndpoint(loopback, port: 7002)
+            let socket = try node.driver.call { (core, now) throws(ZeroTierError) in
+                let socket = try core.udpSocket(local)
+                try core.connect(socket, to: remote, now)
+                // Nobody listens there yet: the answer is an error.
+                try core.send([1], from: socket, to: remote, now)
+                return socket
+            }
+            try node.driver.call { (core, now) throws(ZeroTierError) in
+                #expect((try? core.node.stack.readiness(of: socket))?.contains(.error) == true)
+                try core.send([2], from: try core.udpSocket(remote), to: local, now)
+            }
+            let datagram = try node.driver.call { (core, now) throws(ZeroTierError) in
+                try core.datagramReceive(socket, now: now)
+            }
+            #expect(datagram?.bytes == [2])
+            await node.shutdown()
         }
 
         // In a process of their own: the other suites' nodes come and go in this one.

@@ -92,6 +92,46 @@ extension DriverTests {
             #expect(sender.port.statistics.datagramsSent == 0)
         }
 
+        @Test func `what a cursor has not passed is counted in datagrams, not in runs`() throws {
+            var batch = TransmitBatch()
+            let paths = (1...2).map { port in
+                PhysicalPath(localSocket: 0, remote: SocketEndpoint(IPAddress(v4: 0x7f00_0001), port: port))
+            }
+            for path in [paths[0], paths[0], paths[0], paths[1], paths[1]] {
+                #expect(batch.append(100, to: path) { _ in })
+            }
+            var cursor = UDPPort.Cursor()
+            #expect(cursor.datagramsLeft(of: batch) == 5)
+            cursor.datagram = 2
+            #expect(cursor.datagramsLeft(of: batch) == 3)
+            cursor = UDPPort.Cursor()
+            cursor.run = 1
+            #expect(cursor.datagramsLeft(of: batch) == 2)
+            cursor.run = 2
+            #expect(cursor.datagramsLeft(of: batch) == 0)
+        }
+
+        @Test(arguments: [UDPMode.automatic, .plain])
+        func `a datagram longer than the receive buffer is counted`(mode: UDPMode) throws {
+            var sender = try Party(.plain)
+            var receiver = try Party(mode)
+            var batch = TransmitBatch()
+            let path = PhysicalPath(localSocket: 0, remote: receiver.endpoint)
+            let length = UDPReceiver.plainBytes + 1
+            #expect(batch.append(length, to: path) { $0.copy(from: pattern(1, length), at: 0) })
+            #expect(batch.append(100, to: path) { $0.copy(from: pattern(2, 100), at: 0) })
+            var cursor = UDPPort.Cursor()
+            #expect(sender.port.send(batch, from: &cursor) == .sent)
+            // Buffers for joined datagrams hold the longest that UDP has.
+            if receiver.port.sockets[0].coalesces {
+                #expect(receiver.receive(2) == [pattern(1, length), pattern(2, 100)])
+                #expect(receiver.port.truncated == 0)
+            } else {
+                #expect(receiver.receive(1) == [pattern(2, 100)])
+                #expect(receiver.port.truncated == 1)
+            }
+        }
+
         @Test func `a port in use is an error that names it`() throws {
             let first = try Party(.automatic)
             let number = first.endpoint.port

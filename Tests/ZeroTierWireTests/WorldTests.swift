@@ -142,7 +142,7 @@ struct WorldTests {
     @Test func `the default planet is the public one and signed`() {
         let planet = World.defaultPlanet
         #expect(planet.kind == .planet)
-        #expect(planet.id == ProtocolLimits.earthID)
+        #expect(planet.id == 149_604_618)
         #expect(planet.timestampMilliseconds == 1_618_339_625_163)
         #expect(planet.roots.count == 4)
         #expect(planet.roots.allSatisfy { $0.endpoints.count == 2 })

@@ -27,7 +27,6 @@ struct csystem_udp_traits {
     uint16_t port;             // The bound port.
     uint8_t can_segment;       // UDP_SEGMENT is known to this kernel.
     uint8_t coalesces;         // UDP_GRO is switched on.
-    uint32_t receive_buffer;   // Bytes of SO_RCVBUF as granted.
 };
 
 // Opens a non-blocking UDP socket bound to `local` (address and port may be zero). With `plain`, offloads stay off.

@@ -27,8 +27,6 @@ package struct StackConfiguration: Sendable {
     package var defaultHopLimit: UInt8 = 64
     /// How long fragments wait for the rest of their datagram (RFC 791, RFC 8200 4.5: 60 s at most).
     package var reassemblyTimeout = Duration.seconds(30)
-    /// The clock's resolution, for TCP's loss detection.
-    package var clockResolution = Duration.microseconds(1)
     /// Whether ICMP echo requests are answered.
     package var answersEcho = true
 

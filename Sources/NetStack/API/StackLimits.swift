@@ -89,8 +89,6 @@ enum StackConstants {
     static let defendInterval = Duration.seconds(10)
     /// RFC 4861 DELAY_FIRST_PROBE_TIME.
     static let delayFirstProbe = Duration.seconds(5)
-    /// How long a neighbour that did not answer is remembered as failed.
-    static let neighbourFailedTime = Duration.seconds(3)
     /// How long a path MTU is believed (RFC 1191: 10 minutes).
     static let pathMTULifetime = Duration.seconds(600)
     /// ICMP errors per second and at once (Linux `icmp_msgs_per_sec`, `icmp_msgs_burst`).
@@ -105,6 +103,6 @@ enum StackConstants {
     static let routerSolicitationInterval = Duration.seconds(4)
     /// Default routers and on-link prefixes learned from advertisements, per interface.
     static let advertisedRoutes = 16
-    /// Packets in one burst of a connection: 64 KiB and the segments of one GSO send.
+    /// Bytes of payload in one burst of a connection: about what one slab holds.
     static let burstBytes = 65_000
 }

@@ -122,7 +122,4 @@ package struct StackStatistics: Sendable {
     package func dropped(_ reason: StackDropReason) -> UInt64 { drops[reason.rawValue] }
 
     mutating func count(_ reason: StackDropReason) { drops[reason.rawValue] &+= 1 }
-
-    /// All drops together.
-    package var droppedTotal: UInt64 { StackDropReason.allCases.reduce(0) { $0 &+ dropped($1) } }
 }

@@ -18,9 +18,6 @@ extension Connection {
         return sender.queue(bytes, from: offset, count: count)
     }
 
-    /// Bytes that `send` would take now.
-    package var sendCapacity: Int { state == .established || state == .closeWait ? sender.room : 0 }
-
     /// Wants a `writable` event as after a `send` that was cut short.
     package mutating func requestWritableEvent() { sender.isBlocked = true }
 

@@ -34,8 +34,6 @@ struct Recovery: Sendable {
     var rackSentAt = Int.min
     var rackEnd = Int.min
     var rackRoundTrip = 0
-    /// Highest end of delivered data.
-    var highestDelivered = Int.min
     var isReorderingSeen = false
     /// Quarter round trips of the reordering window.
     var reorderingMultiplier = 1

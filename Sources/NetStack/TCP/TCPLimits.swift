@@ -12,8 +12,6 @@ package enum TCPLimits {
     package static let maximumWindowScale = 14
     /// Bytes of the timestamp option with its padding.
     package static let timestampOptionLength = 12
-    /// Largest TCP header.
-    package static let maximumHeaderLength = 60
 
     /// Default ceiling of the send buffer.
     package static let sendBufferMaximum = 4 << 20

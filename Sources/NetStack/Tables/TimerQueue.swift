@@ -13,6 +13,7 @@ struct TimerID: Hashable, Sendable {
 /// Deadlines, at most one per owner; ties go by who was set first, which is the same in every process.
 struct TimerQueue<Owner: Sendable>: Sendable {
     private struct Node: Sendable {
+        var isUsed: Bool
         var owner: Owner?
         var place: Int32
     }
@@ -36,8 +37,12 @@ struct TimerQueue<Owner: Sendable>: Sendable {
     var next: MonotonicInstant? { heap.first.map { MonotonicInstant(nanoseconds: $0.deadline) } }
 
     /// Makes a place for an owner, without a deadline.
-    mutating func add(_ owner: Owner) -> TimerID {
-        let node = Node(owner: owner, place: -1)
+    mutating func add(_ owner: Owner) -> TimerID { add(Node(isUsed: true, owner: owner, place: -1)) }
+
+    /// Makes a place whose owner is named later, by `setOwner`, or has no deadlines. Nobody is woken for it until then.
+    mutating func reserve() -> TimerID { add(Node(isUsed: true, owner: nil, place: -1)) }
+
+    private mutating func add(_ node: Node) -> TimerID {
         if let index = freeNodes.popLast() {
             nodes[Int(index)] = node
             return TimerID(index: index)
@@ -51,9 +56,9 @@ struct TimerQueue<Owner: Sendable>: Sendable {
 
     /// Gives up the place.
     mutating func remove(_ id: TimerID) {
-        guard id.index >= 0, nodes[Int(id.index)].owner != nil else { return }
+        guard id.index >= 0, nodes[Int(id.index)].isUsed else { return }
         cancel(id)
-        nodes[Int(id.index)].owner = nil
+        nodes[Int(id.index)] = Node(isUsed: false, owner: nil, place: -1)
         freeNodes.append(id.index)
     }
 
@@ -102,9 +107,11 @@ struct TimerQueue<Owner: Sendable>: Sendable {
 
     /// Takes the earliest owner whose deadline is at or before now; its deadline is cleared.
     mutating func popDue(_ now: MonotonicInstant) -> Owner? {
-        guard let first = heap.first, first.deadline <= now.nanoseconds else { return nil }
-        removeEntry(0)
-        return nodes[Int(first.node)].owner
+        while let first = heap.first, first.deadline <= now.nanoseconds {
+            removeEntry(0)
+            if let owner = nodes[Int(first.node)].owner { return owner }
+        }
+        return nil
     }
 
     private mutating func removeEntry(_ place: Int) {

@@ -101,9 +101,7 @@ public final class Node: Sendable {
             }
         } catch {
             guard error == .internalTimeout else { throw error }
-            throw try driver.call { [id] (core, _) throws(ZeroTierError) in
-                core.whyNotReady(network, node: id, after: timeout)
-            }
+            throw try driver.call { (core, _) throws(ZeroTierError) in core.whyNotReady(network) }
         }
     }
 

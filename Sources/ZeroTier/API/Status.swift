@@ -20,13 +20,16 @@ public struct NodeStatus: Hashable, Sendable {
     public var datagramsSent: UInt64
     /// System calls it took.
     public var sendCalls: UInt64
+    /// Times that the kernel's send buffer was full and the rest had to wait.
+    public var sendsBlocked: UInt64
     /// Datagrams relayed for others.
     public var relayedPackets: UInt64
     /// Whether this node is a root.
     public var isRoot: Bool
     /// Authentic packets that came, by the cipher suite in their header.
     public var packetsBySuite: SuiteCounts
-    /// Datagrams, packets and frames that were not passed on, by reason; only what happened.
+    /// Datagrams, packets and frames that were not passed on, by reason; only what happened. Reasons of the TCP/IP stack
+    /// begin with `stack.`, those of this machine's UDP sockets with `kernel.`.
     public var drops: [String: UInt64]
 
     /// Packets by cipher suite.

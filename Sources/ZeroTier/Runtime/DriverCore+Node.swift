@@ -67,7 +67,7 @@ extension DriverCore {
         }
     }
 
-    func whyNotReady(_ network: NetworkID, node id: NodeID, after timeout: Duration) -> ZeroTierError {
+    func whyNotReady(_ network: NetworkID) -> ZeroTierError {
         guard let snapshot = node.network(network.wire) else {
             return ZeroTierError(.notJoined, "network \(network) was left")
         }
@@ -210,7 +210,8 @@ extension DriverCore {
             id: NodeID(node.address), isOnline: isOnline, port: port.port, localEndpoints: localEndpoints,
             surfaceEndpoints: node.surfaceAddresses(now: now), publicIdentity: node.identity.text(includeSecret: false),
             peerCount: node.peers.peerCount, datagramsSent: port.statistics.datagramsSent,
-            sendCalls: port.statistics.sendCalls, relayedPackets: node.peers.relayedPackets, isRoot: node.peers.isRoot,
+            sendCalls: port.statistics.sendCalls, sendsBlocked: port.statistics.sendsBlocked,
+            relayedPackets: node.peers.relayedPackets, isRoot: node.peers.isRoot,
             packetsBySuite: suiteCounts, drops: drops)
     }
 
@@ -225,6 +226,16 @@ extension DriverCore {
         var result: [String: UInt64] = [:]
         for (reason, count) in statistics.peerDrops.nonZero { result["\(reason)", default: 0] += count }
         for (reason, count) in statistics.ethernetDrops { result["\(reason)", default: 0] += count }
+        // Several of the stack's reasons have the names of others and mean something else.
+        for reason in StackDropReason.allCases where statistics.stack.dropped(reason) > 0 {
+            result["stack.\(reason)"] = statistics.stack.dropped(reason)
+        }
+        if statistics.framesUnwritten > 0 { result["frameUnwritten"] = statistics.framesUnwritten }
+        let kernel = [
+            ("sendRefused", port.statistics.sendFailures), ("sendBufferFull", droppedReplies),
+            ("receiveTruncated", port.truncated),
+        ]
+        for (reason, count) in kernel where count > 0 { result["kernel.\(reason)"] = count }
         return result
     }
 

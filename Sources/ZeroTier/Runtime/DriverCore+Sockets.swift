@@ -172,18 +172,21 @@ extension DriverCore {
     }
 
     mutating func datagramReceive(_ id: SocketID, now: Now) throws(ZeroTierError) -> Datagram? {
-        do throws(StackError) {
-            var bytes = [UInt8](repeating: 0, count: try node.stack.nextDatagramLength(id))
-            let received = try bytes.withMutableBytes { (span) throws(StackError) in
-                try node.stack.receiveFrom(id, into: &span, now: now)
-            }
-            return Datagram(bytes: bytes, source: received.source)
-        } catch {
-            switch error {
-            case .wouldBlock: return nil
-            // An earlier datagram found nobody: told once, and no reason to stop receiving.
-            case .refused, .hostUnreachable, .networkUnreachable: return nil
-            default: throw ZeroTierError(error)
+        while true {
+            do throws(StackError) {
+                var bytes = [UInt8](repeating: 0, count: try node.stack.nextDatagramLength(id))
+                let received = try bytes.withMutableBytes { (span) throws(StackError) in
+                    try node.stack.receiveFrom(id, into: &span, now: now)
+                }
+                return Datagram(bytes: bytes, source: received.source)
+            } catch {
+                switch error {
+                case .wouldBlock: return nil
+                // An earlier datagram found nobody, which is no reason to stop receiving. The call took the error, and a
+                // datagram that stands behind it wakes nobody again.
+                case .refused, .hostUnreachable, .networkUnreachable: continue
+                default: throw ZeroTierError(error)
+                }
             }
         }
     }

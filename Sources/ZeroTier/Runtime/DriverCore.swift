@@ -23,7 +23,7 @@ struct DriverCore: ~Copyable {
     /// Answers to echo requests that somebody waits for.
     var echoes: [EchoKey: EchoOutcome] = [:]
     var nextEchoIdentifier: UInt16
-    /// Replies that the kernel's buffer had no room for.
+    /// Datagrams of replies that the kernel's buffer had no room for.
     var droppedReplies: UInt64 = 0
 
     /// Sockets that the application holds.
@@ -87,7 +87,7 @@ struct DriverCore: ~Copyable {
         var position = UDPPort.Cursor()
         // Relayed packets and answers to control packets are not worth waiting for a full buffer.
         if port.send(replies, from: &position) != .sent {
-            droppedReplies &+= UInt64(replies.runs.count - position.run)
+            droppedReplies &+= UInt64(position.datagramsLeft(of: replies))
         }
     }
 

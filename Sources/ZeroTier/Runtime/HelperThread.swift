@@ -12,7 +12,7 @@ final class HelperThread: Sendable {
         case remove(name: String)
     }
 
-    /// Pieces of work that may wait; beyond, stored objects are still taken, since each replaces an earlier one of its name.
+    // Bounded by what is stored and validated: one piece per stored object's name, and the validations that are pending.
     private struct State {
         var queue: [Work] = []
         var isStopping = false

@@ -80,9 +80,6 @@ package final class SocketWatch: Sendable {
 
     var hasInterest: Bool { isWatched.load(ordering: .acquiring) }
 
-    /// Whether anybody asked for the descriptor.
-    package var hasEventDescriptor: Bool { state.withLock { $0.event != nil } }
-
     /// The descriptor that `signal` makes readable, opened at the first call.
     package func eventDescriptor() throws(SystemError) -> Int32 {
         try state.withLock { (state) throws(SystemError) -> Int32 in

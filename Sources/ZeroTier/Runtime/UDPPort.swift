@@ -5,6 +5,7 @@
 import CSystem
 import Glibc
 package import NetPrimitives
+import Synchronization
 
 /// How a port uses the kernel.
 package enum UDPMode: Sendable, Hashable {
@@ -25,8 +26,15 @@ package struct UDPStatistics: Sendable, Hashable {
     package var sendFailures: UInt64 = 0
     /// Times that the kernel's buffer was full and the batch was kept.
     package var sendsBlocked: UInt64 = 0
-    /// Runs sent again one by one because segmentation was refused.
-    package var segmentationFallbacks: UInt64 = 0
+}
+
+/// Datagrams that were cut off on receipt. Counted by whichever thread receives, read by the holder of the node's lock.
+final class TruncationCount: Sendable {
+    private let count = Atomic<UInt64>(0)
+
+    var value: UInt64 { count.load(ordering: .relaxed) }
+
+    func add() { count.add(1, ordering: .relaxed) }
 }
 
 /// The sockets of one port and the way out through them. Receiving is `UDPReceiver`'s.
@@ -41,6 +49,8 @@ package struct UDPPort: ~Copyable, Sendable {
         package internal(set) var segments: Bool
         /// Whether the kernel joins datagrams on receipt.
         package let coalesces: Bool
+        /// Datagrams that were longer than a receive buffer.
+        let truncated = TruncationCount()
     }
 
     /// How far a batch has been sent.
@@ -51,6 +61,13 @@ package struct UDPPort: ~Copyable, Sendable {
         var socket = 0
 
         package init() {}
+
+        /// Datagrams of the batch that the cursor has not passed.
+        func datagramsLeft(of batch: borrowing TransmitBatch) -> Int {
+            var left = -datagram
+            for index in run..<batch.runs.count { left += batch.runs[index].count }
+            return left
+        }
     }
 
     /// What became of a batch.
@@ -105,6 +122,9 @@ package struct UDPPort: ~Copyable, Sendable {
 
     /// The socket with a number.
     package func socket(_ id: Int32) -> Socket? { sockets.first { $0.id == id } }
+
+    /// Datagrams that were longer than a receive buffer.
+    package var truncated: UInt64 { sockets.reduce(0) { $0 &+ $1.truncated.value } }
 
     // MARK: Sending
 
@@ -169,7 +189,6 @@ package struct UDPPort: ~Copyable, Sendable {
                     case EAGAIN: return false
                     case EIO, EINVAL, EMSGSIZE:
                         // EIO: the interface cannot; the others: this path's MTU is smaller than a segment.
-                        counts.segmentationFallbacks = 1
                         fallBack = Int32(-result) == EIO
                     default:
                         counts.sendFailures = UInt64(run.count)
@@ -211,7 +230,6 @@ extension UDPStatistics {
         bytesSent &+= other.bytesSent
         sendCalls &+= other.sendCalls
         sendFailures &+= other.sendFailures
-        segmentationFallbacks &+= other.segmentationFallbacks
     }
 }
 

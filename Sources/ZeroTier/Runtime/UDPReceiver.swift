@@ -23,11 +23,6 @@ package struct UDPReceiver: ~Copyable, @unchecked Sendable {
     private let plainPointers: [UnsafeMutableRawPointer?]
     private var received = [csystem_received](repeating: csystem_received(), count: UDPReceiver.plainBuffers)
 
-    /// Datagrams that did not fit into their buffer.
-    package private(set) var truncated: UInt64 = 0
-    /// Receive calls that brought something.
-    package private(set) var receiveCalls: UInt64 = 0
-
     package init() {
         batches = SlotTable()
         var ids: [SlotID] = []
@@ -63,11 +58,10 @@ package struct UDPReceiver: ~Copyable, @unchecked Sendable {
         let count = unsafe csystem_udp_receive(
             socket.descriptor.number, coalescedPointers, capacity, UInt32(UDPReceiver.coalescedBuffers), &received)
         guard count > 0 else { return false }
-        receiveCalls &+= 1
         for index in 0..<Int(count) {
             let message = received[index]
             if message.truncated != 0 {
-                truncated &+= 1
+                socket.truncated.add()
                 continue
             }
             guard message.length > 0 else { continue }
@@ -85,12 +79,11 @@ package struct UDPReceiver: ~Copyable, @unchecked Sendable {
             socket.descriptor.number, plainPointers, UDPReceiver.plainBytes, UInt32(UDPReceiver.plainBuffers),
             &received)
         guard count > 0 else { return false }
-        receiveCalls &+= 1
         batches[ids[0]].clear()
         for index in 0..<Int(count) {
             let message = received[index]
             if message.truncated != 0 {
-                truncated &+= 1
+                socket.truncated.add()
                 continue
             }
             guard message.length > 0 else { continue }

@@ -21,8 +21,6 @@ extension PeerEngine {
             guard inRe.inReplyTo == .echo else { return drop(.unexpectedReply) }
             noteReceived(opened, confirms: confirms, now: now)
             if confirms { noteRoundTrip(opened, now.monotonic - request.sentAt) }
-            // An ECHO that the owner sent: it waits for the answer.
-            if request.token != nil { report(inRe, request, body, opened) }
         case .whois:
             guard inRe.inReplyTo == .whois else { return drop(.unexpectedReply) }
             return receiveWhoisReply(body, opened, confirms: confirms, now: now)
@@ -32,20 +30,17 @@ extension PeerEngine {
                 return drop(.unexpectedReply)
             }
             noteReceived(opened, confirms: confirms, now: now)
-            report(inRe, request, body, opened)
+            report(inRe, body, opened)
         }
         return .handled
     }
 
-    private mutating func report(
-        _ inRe: OKHeader, _ request: ExpectedReply, _ body: [UInt8], _ opened: OpenedPacket
-    ) {
+    private mutating func report(_ inRe: OKHeader, _ body: [UInt8], _ opened: OpenedPacket) {
         emit(
             event: .okReceived(
                 ReplyReceived(
                     peer: opened.peer, source: opened.source, inReVerb: inRe.inReplyTo.rawValue,
-                    inRePacketID: inRe.packetID, token: request.token, errorCode: nil, payload: body,
-                    hops: opened.hops, path: opened.path)))
+                    inRePacketID: inRe.packetID, error: nil, payload: body, hops: opened.hops, path: opened.path)))
     }
 
     private mutating func receiveHelloReply(
@@ -99,16 +94,17 @@ extension PeerEngine {
     }
 
     mutating func receiveError(_ payload: [UInt8], _ opened: OpenedPacket, now: Now) -> Opened {
-        var reader = WireReader(payload)
-        guard let inRe = try? OKHeader(from: &reader), let code = try? reader.uint8("error.code") else {
-            return drop(.malformed)
-        }
+        guard let error = try? ErrorReply(decoding: payload) else { return drop(.malformed) }
         noteReceived(opened, now: now)
-        let request = expected.find(inRe.packetID, from: opened.source, now.monotonic)
+        let inRe = error.header
         // A refusal of a configuration that was recorded before it was granted.
-        if inRe.inReplyTo == .networkConfigRequest, request == nil { return drop(.unexpectedReply) }
+        if inRe.inReplyTo == .networkConfigRequest,
+            expected.find(inRe.packetID, from: opened.source, now.monotonic) == nil
+        {
+            return drop(.unexpectedReply)
+        }
         if inRe.inReplyTo == .hello {
-            if code == ErrorReply.Code.identityCollision.rawValue, topology.peers[opened.peer].isUpstream {
+            if error.reason == .identityCollision, topology.peers[opened.peer].isUpstream {
                 emit(event: .identityCollision)
             }
             return .handled
@@ -117,9 +113,7 @@ extension PeerEngine {
             event: .errorReceived(
                 ReplyReceived(
                     peer: opened.peer, source: opened.source, inReVerb: inRe.inReplyTo.rawValue,
-                    inRePacketID: inRe.packetID,
-                    token: request?.token, errorCode: code,
-                    payload: reader.rest(), hops: opened.hops, path: opened.path)))
+                    inRePacketID: inRe.packetID, error: error, payload: [], hops: opened.hops, path: opened.path)))
         return .handled
     }
 }

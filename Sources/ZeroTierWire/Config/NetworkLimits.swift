@@ -30,16 +30,13 @@ extension ProtocolLimits {
     package static let dnsServers = 4
     package static let dnsDomainLength = 128
     package static let networkNameLength = 127
-    /// Longest authorisation text (`token:...`) a controller reads.
-    package static let authorizationLength = 511
 
     // MARK: Credentials
 
     package static let membershipQualifiers = 8
     package static let custodyChain = 7
-    /// Default, least and greatest window within which credentials of two members agree, in milliseconds.
+    /// Default and greatest window within which credentials of two members agree, in milliseconds.
     package static let credentialWindowMilliseconds: UInt64 = 1_800_000
-    package static let minimumCredentialWindowMilliseconds: UInt64 = 300_000
     package static let maximumCredentialWindowMilliseconds: UInt64 = 7_200_000
     /// Credentials are pushed to a peer in use this often. The reference daemon uses 500 s, libzt 30 s.
     package static let credentialPush: Duration = .milliseconds(30_000)

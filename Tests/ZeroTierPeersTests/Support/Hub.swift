@@ -242,7 +242,8 @@ final class Hub {
 
     // MARK: What a node does
 
-    /// Sends a FRAME as the data path does: in place when there is a way, else through `send`.
+    /// Sends a FRAME as the data path does: in place when there is a way, else through `send`. Whether it went to a socket of the
+    /// destination's own.
     @discardableResult
     func sendFrame(_ node: TestNode, to destination: Address, _ payload: [UInt8] = Array(repeating: 7, count: 100))
         -> Bool
@@ -251,7 +252,9 @@ final class Hub {
         switch node.engine.route(to: destination, now: now) {
         case .path(let route):
             var batch = TransmitBatch()
-            isDirect = route.isDirect
+            isDirect = nodes.contains {
+                $0.identity.address == destination && $0.sockets.contains(route.path.remote)
+            }
             _ = node.engine.append(28 + payload.count, verb: .frame, route: route, into: &batch) {
                 $0.copy(from: payload, at: 28)
             }
