@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -141,13 +142,15 @@ int stress_starts(const char *directory, uint64_t network, int count)
 
 struct footprint {
     long resident_kb;
+    /* Bytes allocated in the main arena: with MALLOC_ARENA_MAX=1 all of them. */
+    long allocated;
     long threads;
     int descriptors;
 };
 
 static struct footprint footprint(void)
 {
-    struct footprint result = { 0, 0, 0 };
+    struct footprint result = { 0, (long)mallinfo2().uordblks, 0, 0 };
     FILE *file = fopen("/proc/self/status", "r");
     char line[256];
     while (file != NULL && fgets(line, sizeof line, file) != NULL) {
@@ -194,7 +197,7 @@ static void *connect_into_nothing(void *nothing)
 int stress_cycles(const char *directory, uint64_t network, int count)
 {
     atomic_store(&failures, 0);
-    struct footprint before = { 0, 0, 0 };
+    struct footprint before = { 0, 0, 0, 0 };
     int reference = count >= 200 ? 100 : count / 2;
     unsigned seed = 1;
     for (int i = 1; i <= count && atomic_load(&failures) < 10; i++) {
@@ -218,7 +221,9 @@ int stress_cycles(const char *directory, uint64_t network, int count)
             before = settled(0);
         if (count >= 1000 && i % (count / 10) == 0) {
             struct footprint held = footprint();
-            printf("cycle %d: %ld kB, %ld threads, %d descriptors\n", i, held.resident_kb, held.threads, held.descriptors);
+            printf(
+                "cycle %d: %ld kB resident, %ld bytes allocated, %ld threads, %d descriptors\n", i, held.resident_kb,
+                held.allocated, held.threads, held.descriptors);
             fflush(stdout);
         }
     }
@@ -227,7 +232,10 @@ int stress_cycles(const char *directory, uint64_t network, int count)
     EXPECT(after.descriptors == before.descriptors, "%d descriptors were %d", after.descriptors, before.descriptors);
     /* A shorter run says nothing about memory: the process is still finding its size. */
     if (count >= 1000)
+    {
+        EXPECT(after.allocated - before.allocated < 65536, "%ld bytes were %ld", after.allocated, before.allocated);
         EXPECT(after.resident_kb - before.resident_kb < 3072, "%ld kB were %ld", after.resident_kb, before.resident_kb);
+    }
     return atomic_load(&failures);
 }
 
