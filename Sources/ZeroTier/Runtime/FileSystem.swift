@@ -85,11 +85,12 @@ package enum FileSystem {
         }
         defer { _ = unsafe closedir(directory) }
         var names: [String] = []
+        guard let nameOffset = MemoryLayout<dirent>.offset(of: \dirent.d_name) else { return [] }
         while let entry = unsafe readdir(directory) {
-            // Sound: d_name is a zero-terminated array inside the entry, which lives until the next readdir.
-            let name = unsafe withUnsafeBytes(of: entry.pointee.d_name) { raw in
-                unsafe String(decoding: raw.prefix { $0 != 0 }, as: UTF8.self)
-            }
+            // Sound: d_name is a zero-terminated array inside the entry, which lives until the next readdir. It is read
+            // where it lies: the kernel's entry ends with the name, a copy of the declared array would read beyond it.
+            let name = unsafe String(
+                cString: UnsafeRawPointer(entry).advanced(by: nameOffset).assumingMemoryBound(to: CChar.self))
             if name != ".", name != ".." { names.append(name) }
         }
         return names.sorted()
