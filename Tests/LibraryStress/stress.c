@@ -231,8 +231,7 @@ int stress_cycles(const char *directory, uint64_t network, int count)
     EXPECT(after.threads <= before.threads, "%ld threads were %ld", after.threads, before.threads);
     EXPECT(after.descriptors == before.descriptors, "%d descriptors were %d", after.descriptors, before.descriptors);
     /* A shorter run says nothing about memory: the process is still finding its size. */
-    if (count >= 1000)
-    {
+    if (count >= 1000) {
         EXPECT(after.allocated - before.allocated < 65536, "%ld bytes were %ld", after.allocated, before.allocated);
         EXPECT(after.resident_kb - before.resident_kb < 3072, "%ld kB were %ld", after.resident_kb, before.resident_kb);
     }
