@@ -1,5 +1,5 @@
 // Questions to a name server and its answers. Pure: bytes in, values out; an answer may come from anybody.
-// Read first: RFC 1035 section 4, RFC 3596, RFC 5452 (what an answer must agree with).
+// Read first: RFC 1035 section 4, RFC 3596, RFC 5452 (what an answer must agree with), RFC 7766 (cut answers).
 
 import NetPrimitives
 
@@ -63,6 +63,8 @@ struct DNSQuery: Sendable {
 enum DNSAnswer: Equatable, Sendable {
     /// The name's addresses of the type asked for; empty if it has none.
     case addresses([IPAddress])
+    /// The server had more to say than a datagram holds, and should be asked by TCP: the addresses that are whole.
+    case cut([IPAddress])
     /// There is no such name.
     case noSuchName
     /// The server does not know, now or ever: another may be asked.
@@ -103,9 +105,9 @@ enum DNSAnswerReader {
         let code = UInt8(flags & 0x0f)
         if code == 3 { return .noSuchName }
         guard code == 0 else { return .serverFailure(code: code) }
-        // A cut answer still has whole records; nobody is asked again by TCP.
         let isCut = flags & 0x0200 != 0
-        return .addresses(try records(&reader, query, count: Int(answers), isCut: isCut))
+        let addresses = try records(&reader, query, count: Int(answers), isCut: isCut)
+        return isCut ? .cut(addresses) : .addresses(addresses)
     }
 
     private static func records(

@@ -1,5 +1,5 @@
 // Looking names up over the virtual networks, and the functions for it of both generations.
-// Read first: DNSMessage.swift; gethostbyname(3).
+// Read first: DNSMessage.swift; gethostbyname(3); RFC 7766.
 // Public functions are documented in the header that declares them.
 // swift-format-ignore-file: AllPublicDeclarationsHaveDocumentation
 
@@ -17,7 +17,7 @@ enum Resolver {
     /// How long each round waits for each server.
     private static let rounds: [Duration] = [.seconds(1), .seconds(2), .seconds(4)]
     private static let port: UInt16 = 53
-    /// Answers without extensions are no longer; more is cut by the server.
+    /// What is read of one answer. Datagrams without extensions are no longer; by TCP an answer has at most 65,535 bytes.
     private static let largestAnswer = 4096
 
     /// The addresses of a name: of IPv4, or if there are none, of IPv6.
@@ -39,6 +39,13 @@ enum Resolver {
                 let query = DNSQuery(id: UInt16.random(in: .min ... .max), name: name, type: type)
                 switch ask(server, query, time) {
                 case .addresses(let addresses): return addresses
+                case .cut(let whole):
+                    switch askByTCP(server, query, time) {
+                    case .addresses(let addresses), .cut(let addresses): return addresses
+                    case .noSuchName: return nil
+                    // The server is not reached by TCP: what was whole is an answer all the same.
+                    case .serverFailure, .unrelated: return whole
+                    }
                 case .noSuchName: return nil
                 case .serverFailure, .unrelated: continue
                 }
@@ -47,33 +54,76 @@ enum Resolver {
         return nil
     }
 
-    // One question to one server; `.unrelated` if no answer came in time.
-    private static func ask(_ server: SocketEndpoint, _ query: DNSQuery, _ time: Duration) -> DNSAnswer {
+    // A socket connected to the server, closed after `body`; `.unrelated` if anything fails.
+    private static func withSocket(
+        _ type: Int32, to server: SocketEndpoint, _ time: Duration,
+        _ body: (SocketLayer, Int32) throws(SocketError) -> DNSAnswer
+    ) -> DNSAnswer {
         let layer = SocketLayer.shared
         do throws(SocketError) {
             let family = server.address.isIPv4 ? SocketLimits.familyIPv4 : SocketLimits.familyIPv6
-            let socket = try layer.socket(family: family, type: SocketLimits.typeDatagram, protocol: 0)
+            let socket = try layer.socket(family: family, type: type, protocol: 0)
             defer { try? layer.close(socket) }
+            // It bounds the connecting too.
+            try layer.setOption(socket, .sendTimeout, .duration(time))
             // Connected: datagrams of others do not reach us.
             try layer.connect(socket, to: SocketEndpoint(server.address, port: server.port == 0 ? port : server.port))
+            return try body(layer, socket)
+        } catch {
+            return .unrelated
+        }
+    }
+
+    // One question to one server; `.unrelated` if no answer came in time.
+    private static func ask(_ server: SocketEndpoint, _ query: DNSQuery, _ time: Duration) -> DNSAnswer {
+        withSocket(SocketLimits.typeDatagram, to: server, time) { (layer, socket) throws(SocketError) in
             let question = query.encoded
             // Sound: bytes have no padding.
             _ = unsafe try layer.send(socket, question.span.bytes, flags: [])
             let end = ContinuousClock.now + time
             var buffer = [UInt8](repeating: 0, count: largestAnswer)
             while true {
-                let left = end - ContinuousClock.now
-                guard left > .zero else { return .unrelated }
-                try layer.setOption(socket, .receiveTimeout, .duration(left))
-                var target = buffer.mutableSpan
-                var bytes = unsafe target.mutableBytes
-                let count = try layer.receive(socket, into: &bytes, flags: [])
+                let count = try receive(layer, socket, into: &buffer, before: end)
                 let answer = DNSAnswerReader.read(Array(buffer.prefix(count)), for: query)
                 if answer != .unrelated { return answer }
             }
-        } catch {
-            return .unrelated
         }
+    }
+
+    // The same over a stream, where a message follows its length (RFC 7766 section 8).
+    private static func askByTCP(_ server: SocketEndpoint, _ query: DNSQuery, _ time: Duration) -> DNSAnswer {
+        withSocket(SocketLimits.typeStream, to: server, time) { (layer, socket) throws(SocketError) in
+            let question = query.encoded
+            let message = [UInt8(question.count >> 8), UInt8(question.count & 0xff)] + question
+            var sent = 0
+            while sent < message.count {
+                // Sound: bytes have no padding.
+                sent += unsafe try layer.send(socket, message.span.bytes.extracting(sent...), flags: [])
+            }
+            let end = ContinuousClock.now + time
+            var answer: [UInt8] = []
+            var buffer = [UInt8](repeating: 0, count: largestAnswer)
+            while true {
+                let count = try receive(layer, socket, into: &buffer, before: end)
+                guard count > 0 else { return .unrelated }
+                answer += buffer.prefix(count)
+                guard answer.count >= 2 else { continue }
+                let length = Int(answer[0]) << 8 | Int(answer[1])
+                guard answer.count >= 2 + length else { continue }
+                return DNSAnswerReader.read(Array(answer[2..<(2 + length)]), for: query)
+            }
+        }
+    }
+
+    private static func receive(
+        _ layer: SocketLayer, _ socket: Int32, into buffer: inout [UInt8], before end: ContinuousClock.Instant
+    ) throws(SocketError) -> Int {
+        let left = end - ContinuousClock.now
+        guard left > .zero else { throw SocketError(.timedOut, "the name server did not answer") }
+        try layer.setOption(socket, .receiveTimeout, .duration(left))
+        var target = buffer.mutableSpan
+        var bytes = unsafe target.mutableBytes
+        return try layer.receive(socket, into: &bytes, flags: [])
     }
 
     // MARK: Results of the calling thread

@@ -25,11 +25,11 @@ import real  # noqa: E402
 STAGES = []
 
 
-def stage(*cases, ours=True, library=False):
+def stage(*cases, ours=True, library=False, missing=None):
     """Marks a function that sets up one network and runs these cases in it; `ours`: some node in it is ours; `library`:
-    it runs programs linked with the C library."""
+    it runs programs linked with the C library; `missing`: says why it cannot run, or gives None."""
     def mark(function):
-        STAGES.append((function, cases, ours, library))
+        STAGES.append((function, cases, ours, library, missing))
         return function
     return mark
 
@@ -115,6 +115,7 @@ def main():
     options = parser.parse_args()
     import cases  # It registers its stages here, so it comes after the definitions above.
     import programs
+    import resolver  # noqa: F401
     chosen = [stage for stage in STAGES if not options.only or any(options.only in name for name in stage[1])]
     if options.list:
         for _, names, *_ in chosen:
@@ -126,6 +127,8 @@ def main():
         real.build()
     except real.Unavailable as error:
         reason = str(error)
+    # What is to be downloaded has to come first: the namespaces have no way out.
+    reasons = {function: missing() for function, *_, missing in chosen if missing and not options.bench}
     reason = reason or lab.enter_namespaces()
     if options.bench:
         if reason:
@@ -141,12 +144,13 @@ def main():
         return 0
     print("peer: libzt 1.8.4 as published, with missing symbols defined and the IPv6 input lock repaired")
     for _ in range(options.repeat):
-        for function, names, needs_ours, needs_library in chosen:
+        for function, names, needs_ours, needs_library, _ in chosen:
             lacking = reason
             if needs_ours and not options.zerotier and not options.rehearse:
                 lacking = lacking or "no --zerotier PATH given"
             if needs_library:
                 lacking = lacking or ("real nodes cannot play the programs" if options.rehearse else programs.missing())
+            lacking = lacking or reasons.get(function)
             if lacking:
                 for name in names:
                     runner.report("skipped", name, lacking)

@@ -34,14 +34,16 @@ def _run(arguments, what):
     return result.stdout
 
 
-def _fetch():
-    path = os.path.join(CACHE, WHEEL)
+def fetch(wheel, digest, package, *options):
+    """The path of a wheel of PyPI, downloaded if it is not there."""
+    os.makedirs(CACHE, exist_ok=True)
+    path = os.path.join(CACHE, wheel)
     if not os.path.exists(path):
-        _run([sys.executable, "-m", "pip", "download", "--quiet", "libzt==1.8.4", "--no-deps", "--only-binary=:all:",
-              "--python-version", "3.9", "--platform", "manylinux2010_x86_64", "--dest", CACHE], "pip download")
+        _run([sys.executable, "-m", "pip", "download", "--quiet", package, "--no-deps", "--only-binary=:all:", *options,
+              "--dest", CACHE], "pip download")
     with open(path, "rb") as file:
-        if hashlib.sha256(file.read()).hexdigest() != WHEEL_SHA256:
-            raise Unavailable("the wheel's digest is not the expected one")
+        if hashlib.sha256(file.read()).hexdigest() != digest:
+            raise Unavailable("the digest of %s is not the expected one" % wheel)
     return path
 
 
@@ -60,11 +62,10 @@ def build():
     """Leaves HOST up to date, or raises Unavailable."""
     if os.uname().sysname != "Linux" or os.uname().machine != "x86_64":
         raise Unavailable("the published library is for Linux on x86-64")
-    os.makedirs(CACHE, exist_ok=True)
     inputs = [os.path.join(SOURCES, name) for name in sorted(os.listdir(SOURCES))] + [os.path.abspath(__file__)]
     if os.path.exists(HOST) and all(os.path.getmtime(path) < os.path.getmtime(HOST) for path in inputs):
         return
-    wheel = _fetch()
+    wheel = fetch(WHEEL, WHEEL_SHA256, "libzt==1.8.4", "--python-version", "3.9", "--platform", "manylinux2010_x86_64")
     library = os.path.join(CACHE, "libzt-real.so")
     with zipfile.ZipFile(wheel) as archive, open(library, "wb") as file:
         file.write(archive.read(LIBRARY_IN_WHEEL))
