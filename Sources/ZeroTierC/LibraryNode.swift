@@ -110,31 +110,34 @@ package final class LibraryNode: Sendable {
 
     /// Starts and returns at once.
     func start(_ settings: RunSettings) throws(LifeFailure) {
-        let (failure, former) = state.withLock { state -> (LifeFailure?, Thread?) in
-            if state.phase != .idle { return (.alreadyRunning, nil) }
-            if state.isFreed { return (.freed, nil) }
+        let failure = state.withLock { state -> LifeFailure? in
+            if state.phase != .idle { return .alreadyRunning }
+            if state.isFreed { return .freed }
             state.phase = .starting
             started.store(true, ordering: .releasing)
             state.isStopWanted = false
             state.settings = settings
             state.wasStarted = true
             state.runs += 1
-            defer { state.service = nil }
-            return (nil, state.service)
+            return nil
         }
         if let failure { throw failure }
-        // It has posted its last event and ends.
-        former?.join()
         if let number = events.start() {
             takeBack()
             throw .system(number)
         }
-        do throws(SystemError) {
-            let thread = try Thread(name: "zt-service") { [self] in serve() }
-            state.withLock { $0.service = thread }
-        } catch {
+        // With the lock held: however short its life, the thread finds itself in the state at its end.
+        let refused = state.withLock { state -> Int32? in
+            do throws(SystemError) {
+                state.service = try Thread(name: "zt-service") { [self] in serve() }
+                return nil
+            } catch {
+                return error.number
+            }
+        }
+        if let refused {
             takeBack()
-            throw .system(error.number)
+            throw .system(refused)
         }
     }
 
@@ -335,6 +338,8 @@ package final class LibraryNode: Sendable {
             state.phase = .idle
             started.store(false, ordering: .releasing)
             state.restartsDone = state.restartsWanted
+            // Nobody waits for this thread but who frees; its memory is released when it ends, not at the next start.
+            if !state.isFreed { state.service = nil }
             events.post(event, to: settings.sink)
         }
     }
