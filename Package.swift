@@ -105,6 +105,12 @@ let package = Package(
             name: "example-echo", dependencies: ["ZeroTier"], path: "Examples/Swift/Echo", swiftSettings: strict),
         .executableTarget(
             name: "interop-node", dependencies: ["ZeroTier"], path: "Tests/InteropTests/Node", swiftSettings: strict),
+        .executableTarget(
+            name: "test-controller",
+            dependencies: [
+                "ZeroTier", "ZeroTierPeers", "ZeroTierEthernet", "ZeroTierWire", "ZeroTierCrypto", "NetPrimitives",
+            ],
+            path: "Tests/TestController", swiftSettings: strict),
 
         .testTarget(name: "NetPrimitivesTests", dependencies: ["NetPrimitives"], swiftSettings: testing),
         .testTarget(

@@ -23,6 +23,7 @@ import Testing
         "Sources/ZeroTierC": ["ZeroTierSockets", "ZeroTier", "NetPrimitives", "CZeroTier"],
         "Examples/Swift": ["ZeroTier"],
         "Tests/InteropTests": ["ZeroTier"],
+        "Tests/TestController": wire + ["ZeroTier", "ZeroTierPeers", "ZeroTierEthernet"],
         "Simulation/NetworkSimulator": all,
         "Simulation/simulate": ["NetworkSimulator"],
         "Fuzz/FuzzBodies": all,
@@ -37,7 +38,7 @@ import Testing
         case "Sources/ZeroTier", "Sources/ZeroTierSockets", "Sources/ZeroTierC": ["Glibc", "Synchronization"]
         case "Sources/ZeroTierCommand":
             ["ArgumentParser", "Dispatch", "Foundation", "Glibc", "Synchronization"]
-        case "Fuzz/fuzz": ["Glibc"]
+        case "Fuzz/fuzz", "Tests/TestController": ["Glibc"]
         case "Examples/Swift", "Tests/InteropTests": ["Glibc", "Synchronization"]
         case "Simulation/simulate", "Benchmarks/bench": ["Foundation", "Glibc", "Synchronization"]
         default: []

@@ -24,7 +24,10 @@ enum RepositoryFiles {
 
     static var swiftSources: [(path: String, text: String)] {
         texts(
-            in: ["Sources", "Simulation", "Fuzz", "Benchmarks", "Examples/Swift", "Tests/InteropTests/Node"],
+            in: [
+                "Sources", "Simulation", "Fuzz", "Benchmarks", "Examples/Swift", "Tests/InteropTests/Node",
+                "Tests/TestController",
+            ],
             endings: ["swift"])
     }
 }
