@@ -66,6 +66,8 @@ package struct PeerEngine: ~Copyable {
     package internal(set) var suites = SuiteCounters()
     /// Whether a root answers, or we are one.
     package internal(set) var isOnline = false
+    /// Whether a root said that our address is another node's: told once.
+    var hasCollision = false
     var localEndpoints: [SocketEndpoint] = []
     var forbiddenPrefixes: [IPPrefix] = []
 

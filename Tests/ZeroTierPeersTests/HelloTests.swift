@@ -261,6 +261,11 @@ private let outside = Fixture.endpoint(9, 9)
             secretKeys: Fixture.identities[23].secretKeys)
         let node = star.hub.add(double, [Fixture.endpoint(4, 4)], PeerConfiguration(planet: star.planet))
         #expect(star.hub.run(until: { node.has(.identityCollision) }, within: .seconds(1)))
+        // It asks again and is told again; its owner hears it once, and never that it is online.
+        star.hub.run(.seconds(5))
+        #expect(star.hub.log.count { $0.to == node.sockets[0] } > 1)
+        #expect(node.events.count { $0 == .identityCollision } == 1)
+        #expect(!node.has(.online))
     }
 
     @Test func `our own address as source is dropped`() {

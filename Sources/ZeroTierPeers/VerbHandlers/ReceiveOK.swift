@@ -95,20 +95,21 @@ extension PeerEngine {
 
     mutating func receiveError(_ payload: [UInt8], _ opened: OpenedPacket, now: Now) -> Opened {
         guard let error = try? ErrorReply(decoding: payload) else { return drop(.malformed) }
-        noteReceived(opened, now: now)
         let inRe = error.header
+        if inRe.inReplyTo == .hello, error.reason == .identityCollision, topology.peers[opened.peer].isUpstream {
+            // A root that says so does not serve us: the node is not online by it.
+            if !hasCollision { emit(event: .identityCollision) }
+            hasCollision = true
+            return .handled
+        }
+        noteReceived(opened, now: now)
         // A refusal of a configuration that was recorded before it was granted.
         if inRe.inReplyTo == .networkConfigRequest,
             expected.find(inRe.packetID, from: opened.source, now.monotonic) == nil
         {
             return drop(.unexpectedReply)
         }
-        if inRe.inReplyTo == .hello {
-            if error.reason == .identityCollision, topology.peers[opened.peer].isUpstream {
-                emit(event: .identityCollision)
-            }
-            return .handled
-        }
+        if inRe.inReplyTo == .hello { return .handled }
         emit(
             event: .errorReceived(
                 ReplyReceived(
