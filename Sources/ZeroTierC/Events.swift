@@ -24,8 +24,12 @@ extension EventSink {
 extension LibraryEvent {
     /// What `zts_last_error_message` says in the callback.
     var explanation: String {
-        if case .node(.unrecoverable(let text), _) = self { return text }
-        return ""
+        switch self {
+        case .node(.unrecoverable(let text), _): text
+        case .node(.identityCollision, let info):
+            "another node has the address \(NodeID(info.id)): this one gets another identity"
+        default: ""
+        }
     }
 
     /// The code in ZeroTierConstants.h; nil for what this generation does not know.
