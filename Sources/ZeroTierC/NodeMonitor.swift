@@ -67,7 +67,6 @@ struct NodeMonitor {
 
     private mutating func compare(_ details: NetworkDetails, _ result: inout [LibraryEvent]) {
         let status = details.status
-        let isNew = networks[status.id] == nil
         var known = networks[status.id] ?? KnownNetwork(details: details)
         compareAddresses(details, &known, &result)
         compareRoutes(details, &known, &result)
@@ -78,11 +77,20 @@ struct NodeMonitor {
                 result.append(.network(LibraryEvent.NetworkChange(status.state), details))
             }
         }
-        if !isNew, known.details.revision != details.revision || known.details.status.name != status.name {
-            result.append(.network(.updated, details))
-        }
+        if NodeMonitor.isUpdate(known.details, details) { result.append(.network(.updated, details)) }
         known.details = details
         networks[status.id] = known
+    }
+
+    // Whether a configuration has replaced another; the first one is told of as readiness. What is for this member alone is
+    // no new revision of the network.
+    private static func isUpdate(_ old: NetworkDetails, _ new: NetworkDetails) -> Bool {
+        guard old.revision != 0 else { return false }
+        return old.revision != new.revision || old.status.name != new.status.name || old.status.mtu != new.status.mtu
+            || old.status.addresses != new.status.addresses || old.status.routes != new.status.routes
+            || old.routeAttributes != new.routeAttributes || old.isBridge != new.isBridge
+            || old.status.isPrivate != new.status.isPrivate
+            || old.status.isBroadcastEnabled != new.status.isBroadcastEnabled
     }
 
     private func compareAddresses(
