@@ -9,6 +9,7 @@ struct NodeMonitor {
         var details: NetworkDetails
         var addresses: [IPPrefix] = []
         var routes: [(NetworkStatus.Route, NetworkDetails.RouteAttributes)] = []
+        var hasInterface = false
         var isUp = false
         var isReadyIPv4 = false
         var isReadyIPv6 = false
@@ -106,6 +107,7 @@ struct NodeMonitor {
             result.append(.interface(.down, details))
         }
         for new in status.addresses where !known.addresses.contains(new) {
+            known.hasInterface = true
             result.append(.interface(.up, details))
             if !known.isUp {
                 known.isUp = true
@@ -151,8 +153,9 @@ struct NodeMonitor {
         if known.isUp {
             result.append(.interface(.linkDown, details))
             result.append(.interface(.down, details))
-            result.append(.interface(.removed, details))
         }
+        // One that lost all its addresses is down, and still there.
+        if known.hasInterface { result.append(.interface(.removed, details)) }
         result.append(.network(.down, details))
     }
 
