@@ -50,6 +50,7 @@ conformance: ## socket calls, case by case: against the host's kernel and agains
 
 matrix: host_release ## the C library: every function in every state of the node, and the events of its life in order
 	$(SWIFT) build -c release --product zerotier --scratch-path .build-libzt -Xswiftc -static-stdlib
+	$(SWIFT) build -c release --product test-controller --scratch-path .build-libzt -Xswiftc -static-stdlib
 	Tests/LibraryMatrix/run
 
 stress: host_release ## the C library: STARTS starts, CYCLES start/stop cycles, STRESS_SECONDS of 64 threads

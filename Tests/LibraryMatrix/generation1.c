@@ -56,7 +56,8 @@ static void told(struct zts_callback_msg *message)
     }
     if (message->network)
         EXPECT(message->network->nwid != 0 && message->network->mtu >= 1280);
-    if (code == ZTS_EVENT_NETWORK_OK || code == ZTS_EVENT_NETWORK_READY_IP6)
+    if (message->network && message->network->nwid == NETWORK
+        && (code == ZTS_EVENT_NETWORK_OK || code == ZTS_EVENT_NETWORK_READY_IP6))
         EXPECT(message->network->num_addresses == 1 && message->network->addr[0].ss_family == AF_INET6);
     if (message->netif)
         EXPECT(message->netif->nwid != 0 && message->netif->mac != 0 && message->netif->mtu >= 1280);
@@ -75,6 +76,7 @@ static void told(struct zts_callback_msg *message)
         hook_code = -1;
         hook();
     }
+    note_1(message);
     event_came(code);
 }
 
@@ -91,6 +93,10 @@ static void stop(void)
     REQUIRE(zts_stop() == ZTS_ERR_OK);
     REQUIRE(event_comes(ZTS_EVENT_NODE_DOWN, 1));
 }
+
+void start_1(int until) { start(0, until); }
+
+void stop_1(void) { stop(); }
 
 static void join(void)
 {

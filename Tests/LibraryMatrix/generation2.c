@@ -49,7 +49,8 @@ static void told(void *memory)
     }
     if (message->network)
         EXPECT(message->network->net_id != 0 && message->network->mtu >= 1280);
-    if (code == ZTS_EVENT_NETWORK_OK || code == ZTS_EVENT_NETWORK_READY_IP6) {
+    if (message->network && message->network->net_id == NETWORK
+        && (code == ZTS_EVENT_NETWORK_OK || code == ZTS_EVENT_NETWORK_READY_IP6)) {
         EXPECT(message->network->mac != 0 && message->network->status == ZTS_NETWORK_STATUS_OK);
         EXPECT(message->network->assigned_addr_count == 1);
         EXPECT(message->network->assigned_addrs[0].ss_family == ZTS_AF_INET6);
@@ -82,6 +83,7 @@ static void told(void *memory)
         hook_code = -1;
         hook();
     }
+    note_2(message);
     event_came(code);
 }
 
@@ -105,6 +107,14 @@ static void stop(void)
     REQUIRE(zts_node_stop() == ZTS_ERR_OK);
     REQUIRE(event_comes(ZTS_EVENT_NODE_DOWN, 1));
 }
+
+void start_2(int until) { start(until); }
+
+void set_up_2(int until) { set_up(until); }
+
+void set_handler_2(void) { REQUIRE(zts_init_set_event_handler(told) == ZTS_ERR_OK); }
+
+void stop_2(void) { stop(); }
 
 static void join(void)
 {

@@ -4,12 +4,15 @@
  */
 #include "matrix.h"
 
+#include <arpa/inet.h>
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -20,7 +23,7 @@ int *zts_errno_location(void);
 const char *zts_last_error_message(void);
 int zts_close(int fd);
 
-enum { SECONDS = 55, AT_ONCE = 6, MOST_EVENTS = 4096, MOST_PARTS = 64 };
+enum { SECONDS = 55, AT_ONCE = 6, MOST_EVENTS = 4096, MOST_PARTS = 96, CONTROL_PORT = 9988 };
 
 enum state state;
 char directory[512], other_directory[512];
@@ -219,15 +222,85 @@ void events_are(const char *what, const int *expected, bool (*is_left_out)(int))
     }
 }
 
-/* ---- Parts ---- */
-
-static const char *const state_names[STATES] = { "never", "offline", "online", "ready", "stopped", "freed" };
+/* ---- The controller ---- */
 
 static void die(const char *what)
 {
     perror(what);
     exit(2);
 }
+
+uint64_t network_of(int number)
+{
+    /* The address of the first root follows type, number, time, key, signature and count. */
+    uint64_t address = 0;
+    for (int i = 0; i < 5; i++)
+        address = address << 8 | planet[1 + 8 + 8 + 64 + 96 + 1 + i];
+    return address << 24 | (unsigned)number;
+}
+
+void put_member(uint64_t network, uint64_t member, int step)
+{
+    unsigned char order[14];
+    for (int i = 0; i < 8; i++)
+        order[i] = (unsigned char)(network >> (56 - 8 * i));
+    for (int i = 0; i < 5; i++)
+        order[8 + i] = (unsigned char)(member >> (32 - 8 * i));
+    order[13] = (unsigned char)step;
+    struct sockaddr_in name = { .sin_family = AF_INET, .sin_port = htons(CONTROL_PORT) };
+    name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int sender = socket(AF_INET, SOCK_DGRAM, 0);
+    if (sender < 0 || sendto(sender, order, sizeof order, 0, (struct sockaddr *)&name, sizeof name) != sizeof order)
+        die("order");
+    close(sender);
+}
+
+/* ---- Files and names ---- */
+
+void write_file(const char *name, const char *text)
+{
+    char path[600];
+    snprintf(path, sizeof path, "%s/%s", directory, name);
+    char *slash = strrchr(path, '/');
+    *slash = 0;
+    if (mkdir(path, 0700) != 0 && errno != EEXIST) die(path);
+    *slash = '/';
+    FILE *file = fopen(path, "w");
+    if (!file || fputs(text, file) < 0 || fclose(file) != 0) die(path);
+}
+
+bool file_is(const char *name, const char *text)
+{
+    char path[600], found[1024];
+    snprintf(path, sizeof path, "%s/%s", directory, name);
+    FILE *file = fopen(path, "r");
+    if (!file) return false;
+    size_t size = fread(found, 1, sizeof found - 1, file);
+    fclose(file);
+    while (size > 0 && found[size - 1] == '\n') size--;
+    return size == strlen(text) && memcmp(found, text, size) == 0;
+}
+
+size_t answer_question(unsigned char *message, size_t size)
+{
+    /* The name asked for, by a pointer; address, internet; one minute; 4 bytes. */
+    static const unsigned char record[] = { 0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 10, 1, 2, 3 };
+    if (size < 12 + 5 || message[2] & 0x80 || message[5] != 1) return 0;
+    size_t end = 12;
+    while (end < size && message[end] != 0) end += 1 + message[end];
+    end += 5;
+    if (end > size) return 0;
+    message[2] |= 0x80;
+    message[3] = 0x80;
+    message[7] = 1;
+    memset(message + 8, 0, 4);
+    memcpy(message + end, record, sizeof record);
+    return end + sizeof record;
+}
+
+/* ---- Parts ---- */
+
+static const char *const state_names[STATES] = { "never", "offline", "online", "ready", "stopped", "freed" };
 
 static void load(const char *path)
 {
@@ -246,12 +319,15 @@ static void save(const char *in)
     if (!file || fwrite(planet, 1, planet_length, file) != planet_length || fclose(file) != 0) die(path);
 }
 
+static const struct sequence *const sequences[] = { sequences_1, controlled_1, sequences_2, controlled_2 };
+
 static const struct sequence *sequence_named(const char *name)
 {
-    const struct sequence *list = name[0] == '1' ? sequences_1 : sequences_2;
-    for (; list->name; list++)
-        if (strcmp(list->name, name + 2) == 0)
-            return list;
+    int generation = name[0] == '1' ? 1 : 2;
+    for (int i = 2 * (generation - 1); i < 2 * generation; i++)
+        for (const struct sequence *one = sequences[i]; one->name; one++)
+            if (strcmp(one->name, name + 2) == 0)
+                return one;
     return NULL;
 }
 
@@ -270,7 +346,7 @@ static void run_part(const char *folder, const char *name)
     }
     char path[512];
     enum root root = sequence ? sequence->root : which == ONLINE || which == READY ? ANSWERING : SILENT;
-    static const char *const roots[] = { "answering", "silent", "leaving" };
+    static const char *const roots[] = { "answering", "silent", "leaving", "controller" };
     const char *suffix = root != LEAVING ? "" : name[0] == '1' ? "-1" : "-2";
     snprintf(path, sizeof path, "%s/%s%s.planet", folder, roots[root], suffix);
     load(path);
@@ -358,12 +434,11 @@ int main(int argc, char **argv)
     pid_t processes[MOST_PARTS];
     int count = 0, started = 0, running = 0;
     /* What waits longest goes first. */
-    const struct sequence *const sequences[] = { sequences_1, sequences_2 };
     for (int is_short = 0; is_short <= 1; is_short++)
-        for (int generation = 1; generation <= 2; generation++)
-            for (const struct sequence *one = sequences[generation - 1]; one->name; one++)
+        for (int i = 0; i < 4; i++)
+            for (const struct sequence *one = sequences[i]; one->name; one++)
                 if ((one->root != LEAVING) == is_short)
-                    snprintf(names[count++], sizeof *names, "%d:%s", generation, one->name);
+                    snprintf(names[count++], sizeof *names, "%d:%s", i / 2 + 1, one->name);
     for (int generation = 1; generation <= 2; generation++)
         for (int i = 0; i < STATES; i++)
             snprintf(names[count++], sizeof *names, "%d:%s", generation, state_names[i]);

@@ -112,6 +112,18 @@ extern char public_identity[384];
 
 extern int leaving_root; /* its process */
 
+/* A network of the controller that the planet names; Tests/TestController/Script.swift says what each of them has. */
+uint64_t network_of(int number);
+/* Puts a member of it at a step of the script: the controller pushes what it has for it then. */
+void put_member(uint64_t network, uint64_t member, int step);
+/* An identity that the controller says is another's: that of `identity`. */
+#define COLLIDING 0xe579b42b36
+/* Writes a file in the node's directory, or in a folder there; whether one has this text, but for the ends of lines. */
+void write_file(const char *name, const char *text);
+bool file_is(const char *name, const char *text);
+/* Makes a question of one name into its answer, 10.1.2.3. The new length; 0 if it is no question. */
+size_t answer_question(unsigned char *message, size_t size);
+
 double now(void);
 bool waits(bool (*is_so)(void));
 
@@ -141,7 +153,8 @@ void rows_2(void);
 enum root {
     ANSWERING,
     SILENT, /* it does not run */
-    LEAVING /* the generation's own: it may be stopped and continued */
+    LEAVING, /* the generation's own: it may be stopped and continued */
+    CONTROLLER /* it is also a controller, of networks that others may join */
 };
 
 struct sequence {
@@ -149,7 +162,17 @@ struct sequence {
     enum root root;
     void (*run)(void);
 };
-extern const struct sequence sequences_1[];
-extern const struct sequence sequences_2[];
+extern const struct sequence sequences_1[], controlled_1[];
+extern const struct sequence sequences_2[], controlled_2[];
+
+/* What the two files of a generation share: until an event comes; the end; a message, told before its event. */
+void start_1(int until);
+void stop_1(void);
+void note_1(const void *message);
+void start_2(int until);
+void set_up_2(int until);
+void set_handler_2(void);
+void stop_2(void);
+void note_2(const void *message);
 
 #endif
