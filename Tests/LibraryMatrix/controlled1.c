@@ -206,6 +206,26 @@ static void not_found(void)
         ZTS_EVENT_NETWORK_DOWN, DOWN);
 }
 
+/* Neither generation has a word for it. */
+static void sign_on(void)
+{
+    uint64_t network = join(7, ZTS_EVENT_NETWORK_ACCESS_DENIED);
+    EXPECT(zts_get_network_status(network) == ZTS_EVENT_NETWORK_ACCESS_DENIED);
+    stop_1();
+    EVENTS_ARE("a network that wants its user to sign on", is_chance, ZTS_EVENT_STACK_UP, UP,
+        ZTS_EVENT_NETWORK_ACCESS_DENIED, ZTS_EVENT_NETWORK_DOWN, DOWN);
+}
+
+/* Of a root that is no controller. */
+static void not_a_controller(void)
+{
+    uint64_t network = join(1, ZTS_EVENT_NETWORK_NOT_FOUND);
+    EXPECT(zts_get_network_status(network) == ZTS_EVENT_NETWORK_NOT_FOUND);
+    stop_1();
+    EVENTS_ARE("a network of a node without a controller", is_chance, ZTS_EVENT_STACK_UP, UP,
+        ZTS_EVENT_NETWORK_NOT_FOUND, ZTS_EVENT_NETWORK_DOWN, DOWN);
+}
+
 static void changes(void)
 {
     uint64_t network = join(4, ZTS_EVENT_NETWORK_OK);
@@ -400,6 +420,8 @@ const struct sequence controlled_1[] = {
     { "managed", CONTROLLER, managed },
     { "denied", CONTROLLER, denied },
     { "not-found", CONTROLLER, not_found },
+    { "sign-on", CONTROLLER, sign_on },
+    { "not-a-controller", ANSWERING, not_a_controller },
     { "changes", CONTROLLER, changes },
     { "denied-later", CONTROLLER, denied_later },
     { "in-pieces", CONTROLLER, in_pieces },

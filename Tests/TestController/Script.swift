@@ -7,6 +7,7 @@
 //      address; step 3 leaves none
 //   5  an IPv4 address; from step 1 on access denied
 //   6  a private network whose configuration comes in pieces
+//   7  wants its user to sign on first
 
 import NetPrimitives
 import ZeroTierWire
@@ -58,6 +59,7 @@ enum Script {
             self = .plan(plan)
         case (4, _): self = .plan(Script.changes(step, host))
         case (6, _): self = .plan(Script.pieces(host))
+        case (7, _): self = .refusal(.networkAuthenticationRequired(network, info: Script.signOn))
         default: self = .refusal(.objectNotFound(network))
         }
     }
@@ -89,6 +91,13 @@ enum Script {
         default: plan.revision = 3
         }
         return plan
+    }
+
+    private static var signOn: [UInt8] {
+        var info = WireDictionary()
+        info.append("aV", integer: 0)
+        info.append("aU", text: "https://sign.on.test/")
+        return info.encoded
     }
 
     // More rules than one piece holds.

@@ -88,7 +88,6 @@ final class TestPeer {
             guard let request = try? NetworkConfigRequest(decoding: payload),
                 let member = peers.identity(of: packet.source)
             else { return }
-            groups.authorise(packet.source, on: request.network, now: now)
             send(controller.answer(request, from: member, packetID: packet.packetID, now), now)
         case .multicastLike, .multicastGather:
             _ = groups.receive(packet.verb, payload, from: packet.source, packetID: packet.packetID, now: now)
