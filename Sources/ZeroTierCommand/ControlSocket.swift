@@ -49,10 +49,7 @@ struct ControlServer: Sendable {
                     Report(text: "left \(network)", json: .object([("left", .text(network))])).rendered(asJSON: asJSON)
                 )
             case "ping":
-                guard let address = IPAddress(argument) else {
-                    throw ZeroTierError(.invalidArgument, "\(argument) is not an address")
-                }
-                let result = try await node.ping(address)
+                let result = try await ping(words, node)
                 return (true, Report.echo(result).rendered(asJSON: asJSON))
             default: return (false, "unknown request \(request)")
             }
@@ -61,6 +58,14 @@ struct ControlServer: Sendable {
         } catch {
             return (false, "\(error)")
         }
+    }
+
+    // The words are "ping", the address, the sequence number and the seconds to wait.
+    private static func ping(_ words: [String], _ node: Node) async throws -> EchoResult {
+        guard words.count == 4, let address = IPAddress(words[1]), let sequence = Int(words[2]),
+            let seconds = Int(words[3]), (1...3600).contains(seconds)
+        else { throw ZeroTierError(.invalidArgument, "not an address, a number and 1 to 3600 seconds: \(words)") }
+        return try await node.ping(address, sequence: sequence, timeout: .seconds(seconds))
     }
 
     private static func parse(_ text: String) throws -> NetworkID {
@@ -74,7 +79,7 @@ struct ControlServer: Sendable {
 /// The tools' end.
 enum ControlClient {
     /// Sends a request and returns the answer's text. Throws what the node says against it, or that there is no node.
-    static func ask(home: String, _ request: String) throws -> String {
+    static func ask(home: String, _ request: String) throws(ControlError) -> String {
         guard let answer = try? LocalListener.ask(path: "\(home)/\(ControlServer.fileName)", request) else {
             throw ControlError(message: "no node runs in \(home): start one with `zerotier run --home \(home)`")
         }

@@ -107,7 +107,7 @@ struct DemoPartyCommand: AsyncParsableCommand {
 }
 
 /// Ends this process when its standard input ends: when the demo does.
-private func endWithStandardInput() {
+func endWithStandardInput() {
     let thread = Thread {
         while !FileHandle.standardInput.availableData.isEmpty {}
         exit(0)

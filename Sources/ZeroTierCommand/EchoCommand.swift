@@ -75,24 +75,14 @@ struct EchoCommand: AsyncParsableCommand {
         }
 
         private func serveDatagrams(_ node: Node) async throws {
-            let sockets = [IPAddress.anyIPv4, .anyIPv6].compactMap { any in
-                try? node.datagramSocket(bind: SocketEndpoint(any, port: service.port))
-            }
+            // It takes IPv4 too.
+            let socket = try node.datagramSocket(bind: SocketEndpoint(.anyIPv6, port: service.port))
             report.show(.listening(service.port, "UDP"))
-            // One of the two ends the others when enough datagrams came.
-            try await withThrowingTaskGroup(of: Void.self) { group in
-                for socket in sockets {
-                    group.addTask {
-                        var served = 0
-                        for try await datagram in socket {
-                            try await socket.send(datagram.bytes, to: datagram.source)
-                            served += 1
-                            if served == count { return }
-                        }
-                    }
-                }
-                try await group.next()
-                group.cancelAll()
+            var served = 0
+            for try await datagram in socket {
+                try await socket.send(datagram.bytes, to: datagram.source)
+                served += 1
+                if served == count { return }
             }
         }
     }

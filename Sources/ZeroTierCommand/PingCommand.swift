@@ -24,30 +24,43 @@ struct PingCommand: AsyncParsableCommand {
 
     @OptionGroup var report: ReportOptions
 
+    func validate() throws {
+        guard count > 0, timeout > 0 else { throw ValidationError("--count and --timeout are at least 1") }
+    }
+
     func run() async throws {
         if let home = options.home, ControlClient.isRunning(home: home) {
-            for _ in 0..<count {
-                writeLine(try ControlClient.ask(home: home, "ping \(address)" + (report.json ? " json" : "")))
-                try await Task.sleep(for: .seconds(1))
+            return try await series { sequence in
+                let request = "ping \(address) \(sequence) \(timeout)" + (report.json ? " json" : "")
+                do throws(ControlError) {
+                    writeLine(try ControlClient.ask(home: home, request))
+                    return true
+                } catch {
+                    // Without a node there is nothing more to ask.
+                    guard ControlClient.isRunning(home: home) else { throw error }
+                    report.show(failure(error.message))
+                    return false
+                }
             }
-            return
         }
         guard let network else { throw ValidationError("no node runs, so --network is needed to start one") }
         let node = try await Node.start(try options.configuration)
-        let result = await Result { try await ping(node, network) }
+        let result = await Result {
+            try await node.join(network, timeout: .seconds(60))
+            try await series { sequence in await pingOnce(node, sequence) }
+        }
         await node.shutdown()
-        if try result.get() == 0 { throw ExitCode.failure }
+        try result.get()
     }
 
-    // How many answers came.
-    private func ping(_ node: Node, _ network: NetworkID) async throws -> Int {
-        try await node.join(network, timeout: .seconds(60))
+    // A request a second. Fails if no answer came.
+    private func series(_ body: (Int) async throws -> Bool) async throws {
         var answered = 0
         for sequence in 0..<count {
-            if await pingOnce(node, sequence) { answered += 1 }
+            if try await body(sequence) { answered += 1 }
             if sequence + 1 < count { try await Task.sleep(for: .seconds(1)) }
         }
-        return answered
+        if answered == 0 { throw ExitCode.failure }
     }
 
     private func pingOnce(_ node: Node, _ sequence: Int) async -> Bool {
@@ -55,12 +68,15 @@ struct PingCommand: AsyncParsableCommand {
             report.show(.echo(try await node.ping(address, sequence: sequence, timeout: .seconds(timeout))))
             return true
         } catch {
-            report.show(
-                Report(
-                    text: "\(address): \(error.message)",
-                    json: .object([("address", .text(address)), ("error", .string(error.message))])))
+            report.show(failure(error.message))
             return false
         }
+    }
+
+    private func failure(_ message: String) -> Report {
+        Report(
+            text: "\(address): \(message)",
+            json: .object([("address", .text(address)), ("error", .string(message))]))
     }
 }
 

@@ -30,9 +30,13 @@ struct RootCommand: AsyncParsableCommand {
     @Flag(help: "One system call per datagram, as on systems without segmentation offload.")
     var plainUDP = false
 
+    // For the demo, whose processes are not to outlive it, however it ends.
+    @Flag(help: .private) var endWithInput = false
+
     @OptionGroup var report: ReportOptions
 
     func run() async throws {
+        if endWithInput { endWithStandardInput() }
         let planet = try makePlanet()
         var configuration = Node.Configuration(storage: .directory(home))
         configuration.planet = planet

@@ -30,7 +30,7 @@ import Testing
     }
 
     @Test func `no test is switched off`() {
-        let switches = [".disa" + "bled(", "withKnown" + "Issue", "XCT" + "Skip"]
+        let switches = [".disa" + "bled(", ".ena" + "bled(", "withKnown" + "Issue", "XCT" + "Skip"]
         for (path, text) in RepositoryFiles.texts(in: ["Tests"], endings: ["swift"]) {
             for word in switches where text.contains(word) { Issue.record("\(path) uses \(word)") }
         }

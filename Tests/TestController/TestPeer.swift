@@ -39,8 +39,10 @@ final class TestPeer {
             let keys = SecretKeys.generate(using: &random)
             roots.append(World.Root(identity: Identity(address: colliding, publicKeys: keys.publicKeys), endpoints: []))
         }
+        var configuration = PeerConfiguration(planet: world(roots))
+        configuration.allowLoopbackPaths = endpoints.contains { $0.address.isLoopback }
         peers = PeerEngine(
-            identity: identity, configuration: PeerConfiguration(planet: world(roots)),
+            identity: identity, configuration: configuration,
             random: RandomSource(seed: sockets.seed), now: now)
         groups = EthernetEngine(identity: identity, random: RandomSource(seed: sockets.seed), now: now)
         groups.setUpstreams(peers.rootAddresses, isUpstream: true)

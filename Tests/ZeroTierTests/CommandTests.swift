@@ -1,21 +1,25 @@
 import Foundation
+import Synchronization
 import Testing
 
 @testable import ZeroTier
 
-/// Runs the program `zerotier` that was built beside the tests.
+/// Runs the programs that were built beside the tests.
 private enum Command {
-    static let path: String? = {
+    static let path = find("zerotier")
+    static let controller = find("test-controller")
+
+    private static func find(_ name: String) -> String? {
         let folder = URL(fileURLWithPath: ProcessInfo.processInfo.arguments[0]).deletingLastPathComponent()
         // The tests' own program lies beside it, or a few folders further down in a bundle.
         var candidate = folder
         for _ in 0..<5 {
-            let path = candidate.appendingPathComponent("zerotier").path
+            let path = candidate.appendingPathComponent(name).path
             if FileManager.default.isExecutableFile(atPath: path), !isDirectory(path) { return path }
             candidate = candidate.deletingLastPathComponent()
         }
         return nil
-    }()
+    }
 
     private static func isDirectory(_ path: String) -> Bool {
         var isDirectory: ObjCBool = false
@@ -43,7 +47,78 @@ private enum Command {
     static func json(_ text: String) throws -> Any { try JSONSerialization.jsonObject(with: Data(text.utf8)) }
 }
 
-@Suite(.enabled(if: Command.path != nil, "the program zerotier is not built")) struct CommandTests {
+/// A program that goes on, and its output line by line. It ends with the object.
+private final class Program: Sendable {
+    private let process: Process
+    private let lines = Mutex<(whole: [String], rest: [UInt8])>(([], []))
+
+    init(_ path: String?, _ arguments: [String], input: Pipe? = nil) throws {
+        process = Process()
+        process.executableURL = URL(fileURLWithPath: try #require(path))
+        process.arguments = arguments
+        let output = Pipe()
+        process.standardOutput = output
+        process.standardError = output
+        if let input { process.standardInput = input }
+        output.fileHandleForReading.readabilityHandler = { [weak self] handle in
+            let data = handle.availableData
+            if data.isEmpty { handle.readabilityHandler = nil }
+            self?.lines.withLock { lines in
+                lines.rest += data
+                while let end = lines.rest.firstIndex(of: 0x0a) {
+                    lines.whole.append(String(decoding: lines.rest[..<end], as: UTF8.self))
+                    lines.rest.removeFirst(end + 1)
+                }
+            }
+        }
+        try process.run()
+    }
+
+    deinit { if process.isRunning { process.terminate() } }
+
+    var output: [String] { lines.withLock { $0.whole } }
+
+    /// Waits for a line of output, a minute at most.
+    func line(containing text: String) async throws -> String {
+        for _ in 0..<3000 {
+            if let line = output.first(where: { $0.contains(text) }) { return line }
+            if !process.isRunning { break }
+            try await Task.sleep(for: .milliseconds(20))
+        }
+        return try #require(output.first { $0.contains(text) }, "no line with \(text): \(output)")
+    }
+
+    /// Waits for its end; its status.
+    func end() async throws -> Int32 {
+        for _ in 0..<6000 where process.isRunning { try await Task.sleep(for: .milliseconds(20)) }
+        try #require(!process.isRunning, "it goes on: \(output)")
+        return process.terminationStatus
+    }
+
+    func interrupt() { process.interrupt() }
+}
+
+/// A root as a process, and how nodes find it.
+private struct RootProgram {
+    let directory: TemporaryDirectory
+    let program: Program
+    /// The options of a node on the root's network.
+    var options: [String] { ["--planet", "\(directory.path)/planet", "--loopback-paths"] }
+
+    init() async throws {
+        directory = TemporaryDirectory()
+        let port = try Node.findFreePort()
+        program = try Program(
+            Command.path,
+            [
+                "root", "--home", directory.path, "--udp-port", "\(port)", "--endpoint", "127.0.0.1/\(port)",
+                "--loopback-paths",
+            ])
+        _ = try await program.line(containing: "state in")
+    }
+}
+
+@Suite struct CommandTests {
     @Test func `identities are made, shown and checked`() throws {
         let directory = TemporaryDirectory()
         try FileManager.default.createDirectory(atPath: directory.path, withIntermediateDirectories: true)
@@ -135,5 +210,113 @@ private enum Command {
         node.waitUntilExit()
         #expect(node.terminationStatus == 0)
         #expect(!FileManager.default.fileExists(atPath: "\(directory.path)/control.socket"))
+    }
+
+    @Test func `requests through a running node have their numbers, their time, and fail one by one`() async throws {
+        let root = try await RootProgram()
+        let network = Constellation.network.description
+        let homes = [TemporaryDirectory(), TemporaryDirectory()]
+        var addresses: [String] = []
+        var nodes: [Program] = []
+        for home in homes {
+            nodes.append(
+                try Program(Command.path, ["run", "--home", home.path, "--join", network] + root.options))
+            let line = try await nodes[nodes.count - 1].line(containing: "network \(network) ready")
+            addresses.append(String(try #require(line.split(separator: " ").last).prefix { $0 != "/" }))
+        }
+        for node in nodes { _ = try await node.line(containing: "online") }
+        let ping = try Command.run("ping", addresses[1], "--home", homes[0].path, "--count", "2")
+        #expect(ping.status == 0)
+        #expect(ping.output.contains("sequence 0, ") && ping.output.contains("sequence 1, "), "\(ping.output)")
+        // Another address of the same node: it says nothing.
+        let silent = addresses[1].dropLast() + "2"
+        let failed = try Command.run(
+            "ping", String(silent), "--home", homes[0].path, "--count", "2", "--timeout", "1", "--json")
+        #expect(failed.status == 1)
+        let reports = try failed.output.split(separator: "\n").map {
+            try #require(try Command.json(String($0)) as? [String: Any])
+        }
+        #expect(reports.count == 2)
+        for report in reports {
+            #expect((report["error"] as? String)?.contains("within 1.0 seconds") == true, "\(report)")
+        }
+        #expect(try Command.run("ping", "nonsense", "--home", homes[0].path).status != 0)
+        for program in nodes + [root.program] {
+            program.interrupt()
+            #expect(try await program.end() == 0)
+        }
+    }
+
+    @Test(arguments: [[], ["--udp"], ["--discard"]])
+    func `an echo is served and asked by nodes of their own`(kind: [String]) async throws {
+        let root = try await RootProgram()
+        let common = ["--network", Constellation.network.description] + kind + root.options
+        let count = kind == ["--udp"] ? "10" : "1"
+        let server = try Program(Command.path, ["echo", "serve", "--count", count] + common)
+        let line = try await server.line(containing: "ready: ")
+        _ = try await server.line(containing: "listening")
+        let address = String(try #require(line.split(separator: " ").last).prefix { $0 != "/" })
+        let size = kind == ["--udp"] ? "1000" : "300000"
+        let client = try Program(Command.path, ["echo", "send", "--to", address, "--size", size] + common)
+        #expect(try await client.end() == 0, "\(client.output)")
+        #expect(try await server.end() == 0, "\(server.output)")
+        #expect(client.output.contains { $0.contains(kind == ["--udp"] ? "10 of 10 datagrams" : "300000 bytes") })
+    }
+
+    @Test func `the demo shows its tour and ends, and says that it failed when the time is over`() async throws {
+        let demo = try Program(Command.path, ["demo", "--size", "1000000", "--limit", "100"])
+        #expect(try await demo.end() == 0, "\(demo.output)")
+        for text in [
+            "relayed", "is reached directly", "sequence 7", "came back as they were sent", "Everything worked",
+        ] {
+            #expect(demo.output.contains { $0.contains(text) }, "no \(text): \(demo.output)")
+        }
+        let late = try Program(Command.path, ["demo", "--size", "1000000", "--limit", "0"])
+        #expect(try await late.end() == 1)
+        #expect(late.output.contains { $0.contains("FAILED") })
+    }
+
+    @Test func `a root of the demo ends with its input`() async throws {
+        let directory = TemporaryDirectory()
+        let input = Pipe()
+        let port = try Node.findFreePort()
+        let root = try Program(
+            Command.path,
+            [
+                "root", "--home", directory.path, "--udp-port", "\(port)", "--endpoint", "127.0.0.1/\(port)",
+                "--loopback-paths", "--end-with-input",
+            ], input: input)
+        _ = try await root.line(containing: "state in")
+        try input.fileHandleForWriting.close()
+        #expect(try await root.end() == 0)
+    }
+
+    @Test func `who is not let in is told so by the join, and by the events`() async throws {
+        let directory = TemporaryDirectory()
+        try FileManager.default.createDirectory(atPath: directory.path, withIntermediateDirectories: true)
+        let port = try Node.findFreePort()
+        let controller = try Program(
+            Command.controller,
+            [directory.path, "\(port)", "\(try Node.findFreePort())", "120", "-", "127.0.0.1/\(port)"])
+        let file = "\(directory.path)/planet"
+        for _ in 0..<3000 where !FileManager.default.fileExists(atPath: file) {
+            try await Task.sleep(for: .milliseconds(20))
+        }
+        let planet = try Planet(bytes: Array(#require(FileManager.default.contents(atPath: file))))
+        let node = try await Node.start(Constellation.configuration(TestIdentity.first, planet))
+        let owner = try #require(planet.roots.first).identity.id
+        for (number, code) in [("000002", ZeroTierError.Code.notAuthorised), ("000003", .networkNotFound)] {
+            let network = try #require(NetworkID("\(owner)\(number)"))
+            let error = await #expect(throws: ZeroTierError.self) {
+                try await node.join(network, timeout: .seconds(60))
+            }
+            #expect(error?.code == code, "\(String(describing: error))")
+            #expect(error?.message.contains("\(network)") == true, "\(String(describing: error))")
+        }
+        let admitted = try #require(NetworkID("\(owner)000001"))
+        let status = try await node.join(admitted, timeout: .seconds(60))
+        #expect(status.name == "everything" && status.addresses.count == 2)
+        await node.shutdown()
+        withExtendedLifetime(controller) {}
     }
 }

@@ -40,6 +40,43 @@ extension DriverTests {
             #expect(!FileManager.default.fileExists(atPath: network))
         }
 
+        @Test func `the port of the last run is left to who has it now`() async throws {
+            let directory = TemporaryDirectory()
+            try write(TestIdentity.first, "identity.secret", directory)
+            let first = try await start(directory)
+            let port = first.port
+            await first.shutdown()
+            let planet = try Constellation.makePlanet(port: 1)
+            var configuration = Constellation.configuration(TestIdentity.second, planet)
+            configuration.port = port
+            let other = try await Node.start(configuration)
+            let second = try await start(directory)
+            #expect(other.port == port)
+            #expect(second.port != port && second.port != 0)
+            await second.shutdown()
+            await other.shutdown()
+        }
+
+        @Test func `a state directory that is gone is told by event, with its path, and the node goes on`() async throws
+        {
+            let directory = TemporaryDirectory()
+            try write(TestIdentity.first, "identity.secret", directory)
+            let node = try await start(directory)
+            let events = node.events
+            // Modes do not keep the superuser out; a file in the place of the directory does.
+            try FileManager.default.removeItem(atPath: directory.path)
+            try Data([1]).write(to: URL(fileURLWithPath: directory.path))
+            try node.startJoining(Constellation.network)
+            for await event in events {
+                guard case .storageFailed(let error) = event else { continue }
+                #expect(error.code == .storageUnavailable)
+                #expect(error.message.contains(directory.path), "\(error)")
+                break
+            }
+            #expect(try node.networks().map(\.id) == [Constellation.network])
+            await node.shutdown()
+        }
+
         @Test func `a new identity is stored for its owner alone`() async throws {
             let directory = TemporaryDirectory()
             let node = try await start(directory)

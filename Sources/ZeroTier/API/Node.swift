@@ -255,7 +255,8 @@ public final class Node: Sendable {
         try listen(on: SocketEndpoint(.anyIPv6, port: port), backlog: backlog)
     }
 
-    /// Opens a UDP socket on an address of this node, or on all of one family. Port 0 is any free one.
+    /// Opens a UDP socket on an address of this node, or on all: `anyIPv4` for IPv4, `anyIPv6` for both families, with
+    /// IPv4 addresses as such. Port 0 is any free one.
     public func datagramSocket(bind local: SocketEndpoint) throws(ZeroTierError) -> DatagramSocket {
         let (id, bound) = try driver.call { (core, now) throws(ZeroTierError) in
             try core.openDatagram(bind: local, now: now)
