@@ -2,28 +2,29 @@
 
 /// A first-in first-out queue with a capacity. The caller chooses per call what gives way when it is full.
 public struct BoundedQueue<Element> {
-    private var storage: [Element?] = []
-    private var head = 0
+    @usableFromInline var storage: [Element?] = []
+    @usableFromInline var head = 0
+    @usableFromInline var waiting = 0
     /// How many elements are waiting.
-    public private(set) var count = 0
+    @inlinable public var count: Int { waiting }
     /// The most that may wait.
     public let capacity: Int
 
     /// Makes an empty queue; memory is taken as it fills.
-    public init(capacity: Int) {
+    @inlinable public init(capacity: Int) {
         precondition(capacity > 0, "a queue needs room for one element")
         self.capacity = capacity
     }
 
     /// Whether nothing waits.
-    public var isEmpty: Bool { count == 0 }
+    @inlinable public var isEmpty: Bool { count == 0 }
     /// Whether no more fits.
-    public var isFull: Bool { count == capacity }
+    @inlinable public var isFull: Bool { count == capacity }
     /// The oldest element.
-    public var first: Element? { count == 0 ? nil : storage[head] }
+    @inlinable public var first: Element? { count == 0 ? nil : storage[head] }
 
     /// Adds an element; when the queue is full the oldest gives way and is returned.
-    @discardableResult
+    @inlinable @discardableResult
     public mutating func append(_ element: Element) -> Element? {
         var dropped: Element?
         if count == capacity { dropped = popFirst() }
@@ -32,19 +33,19 @@ public struct BoundedQueue<Element> {
     }
 
     /// Adds an element unless the queue is full.
-    public mutating func tryAppend(_ element: Element) -> Bool {
+    @inlinable public mutating func tryAppend(_ element: Element) -> Bool {
         guard count < capacity else { return false }
         push(element)
         return true
     }
 
-    private mutating func push(_ element: Element) {
+    @inlinable mutating func push(_ element: Element) {
         if count == storage.count { grow() }
         storage[(head + count) % storage.count] = element
-        count += 1
+        waiting += 1
     }
 
-    private mutating func grow() {
+    @inlinable mutating func grow() {
         var larger: [Element?] = []
         let size = min(capacity, max(4, storage.count * 2))
         larger.reserveCapacity(size)
@@ -55,17 +56,17 @@ public struct BoundedQueue<Element> {
     }
 
     /// Takes the oldest element.
-    public mutating func popFirst() -> Element? {
+    @inlinable public mutating func popFirst() -> Element? {
         guard count > 0 else { return nil }
         let element = storage[head]
         storage[head] = nil
         head = (head + 1) % storage.count
-        count -= 1
+        waiting -= 1
         return element
     }
 
     /// Takes out every element for which the condition holds and returns those, oldest first; the others keep their order.
-    @discardableResult
+    @inlinable @discardableResult
     public mutating func removeAll(where condition: (Element) -> Bool) -> [Element] {
         var removed: [Element] = []
         for _ in 0..<count {

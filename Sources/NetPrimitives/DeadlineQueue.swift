@@ -2,30 +2,41 @@
 
 /// Deadlines of many entities, one per key. Order is by time, then by when it was scheduled: the same in every process.
 public struct DeadlineQueue<Key: Hashable & Sendable>: Sendable {
-    private struct Entry: Sendable {
-        let deadline: MonotonicInstant
-        let order: UInt64
-        let key: Key
+    @usableFromInline
+    struct Entry: Sendable {
+        @usableFromInline let deadline: MonotonicInstant
+        @usableFromInline let order: UInt64
+        @usableFromInline let key: Key
+
+        @inlinable
+        init(deadline: MonotonicInstant, order: UInt64, key: Key) {
+            self.deadline = deadline
+            self.order = order
+            self.key = key
+        }
     }
 
-    private var heap: [Entry] = []
+    @usableFromInline var heap: [Entry] = []
     // The order number that is valid for a key; a heap entry with another number has been superseded.
-    private var valid: [Key: (order: UInt64, deadline: MonotonicInstant)] = [:]
-    private var nextOrder: UInt64 = 0
+    @usableFromInline var valid: [Key: (order: UInt64, deadline: MonotonicInstant)] = [:]
+    @usableFromInline var nextOrder: UInt64 = 0
+    // Whether the first entry may have been superseded: asking for the next deadline costs nothing while nothing changed.
+    @usableFromInline var isFirstStale = false
 
     /// Makes an empty queue.
-    public init() {}
+    @inlinable public init() {}
 
     /// How many keys have a deadline.
-    public var count: Int { valid.count }
+    @inlinable public var count: Int { valid.count }
 
     /// The deadline of a key, if it has one.
-    public func deadline(of key: Key) -> MonotonicInstant? { valid[key]?.deadline }
+    @inlinable public func deadline(of key: Key) -> MonotonicInstant? { valid[key]?.deadline }
 
     /// Sets the key's only deadline; a former one is forgotten.
-    public mutating func schedule(_ key: Key, at deadline: MonotonicInstant) {
+    @inlinable public mutating func schedule(_ key: Key, at deadline: MonotonicInstant) {
         if let current = valid[key], current.deadline == deadline { return }
         nextOrder += 1
+        isFirstStale = true
         valid[key] = (nextOrder, deadline)
         heap.append(Entry(deadline: deadline, order: nextOrder, key: key))
         siftUp(heap.count - 1)
@@ -33,33 +44,37 @@ public struct DeadlineQueue<Key: Hashable & Sendable>: Sendable {
     }
 
     /// Forgets the key's deadline.
-    public mutating func cancel(_ key: Key) {
+    @inlinable public mutating func cancel(_ key: Key) {
         valid[key] = nil
+        isFirstStale = true
         if valid.isEmpty { heap.removeAll(keepingCapacity: true) }
         compactIfNeeded()
     }
 
     /// The earliest deadline.
-    public mutating func next() -> MonotonicInstant? {
+    @inlinable public mutating func next() -> MonotonicInstant? {
         dropStale()
         return heap.first?.deadline
     }
 
     /// Takes the earliest key whose deadline is at or before `now`.
-    public mutating func popDue(_ now: MonotonicInstant) -> Key? {
+    @inlinable public mutating func popDue(_ now: MonotonicInstant) -> Key? {
         dropStale()
         guard let first = heap.first, first.deadline <= now else { return nil }
         removeFirst()
         valid[first.key] = nil
+        isFirstStale = true
         return first.key
     }
 
-    private mutating func dropStale() {
+    @inlinable mutating func dropStale() {
+        guard isFirstStale else { return }
         while let first = heap.first, valid[first.key]?.order != first.order { removeFirst() }
+        isFirstStale = false
     }
 
     // Lazy deletion must not let the heap grow without bound when deadlines move often.
-    private mutating func compactIfNeeded() {
+    @inlinable mutating func compactIfNeeded() {
         guard heap.count > 64, heap.count > valid.count * 4 else { return }
         heap = heap.filter { valid[$0.key]?.order == $0.order }
         var index = heap.count / 2
@@ -69,17 +84,17 @@ public struct DeadlineQueue<Key: Hashable & Sendable>: Sendable {
         }
     }
 
-    private func isBefore(_ left: Int, _ right: Int) -> Bool {
+    @inlinable func isBefore(_ left: Int, _ right: Int) -> Bool {
         (heap[left].deadline, heap[left].order) < (heap[right].deadline, heap[right].order)
     }
 
-    private mutating func removeFirst() {
+    @inlinable mutating func removeFirst() {
         heap.swapAt(0, heap.count - 1)
         heap.removeLast()
         if !heap.isEmpty { siftDown(0) }
     }
 
-    private mutating func siftUp(_ start: Int) {
+    @inlinable mutating func siftUp(_ start: Int) {
         var index = start
         while index > 0 {
             let parent = (index - 1) / 2
@@ -89,7 +104,7 @@ public struct DeadlineQueue<Key: Hashable & Sendable>: Sendable {
         }
     }
 
-    private mutating func siftDown(_ start: Int) {
+    @inlinable mutating func siftDown(_ start: Int) {
         var index = start
         while true {
             var smallest = index

@@ -17,7 +17,7 @@ public struct ReceiveBatch: ~Copyable {
 
     /// The buffer's size in bytes.
     public let capacity: Int
-    private let storage: UnsafeMutableRawPointer
+    @usableFromInline let storage: UnsafeMutableRawPointer
     /// The datagrams, in order of arrival.
     public private(set) var datagrams: [Datagram] = []
 
@@ -36,7 +36,7 @@ public struct ReceiveBatch: ~Copyable {
     public mutating func clear() { datagrams.removeAll(keepingCapacity: true) }
 
     /// Lends the whole buffer, for a driver to receive into.
-    public mutating func withStorage<Result>(_ body: (inout MutableRawSpan) -> Result) -> Result {
+    @inlinable public mutating func withStorage<Result>(_ body: (inout MutableRawSpan) -> Result) -> Result {
         // Sound: the buffer is `capacity` bytes and borrowed exclusively.
         var span = unsafe MutableRawSpan(_unsafeStart: storage, byteCount: capacity)
         return body(&span)
@@ -66,7 +66,9 @@ public struct ReceiveBatch: ~Copyable {
     }
 
     /// Lends one datagram's bytes for changing in place.
-    public mutating func withDatagram<Result>(_ index: Int, _ body: (inout MutableRawSpan) -> Result) -> Result {
+    @inlinable public mutating func withDatagram<Result>(_ index: Int, _ body: (inout MutableRawSpan) -> Result)
+        -> Result
+    {
         let datagram = datagrams[index]
         precondition(datagram.offset >= 0 && datagram.offset + datagram.length <= capacity)
         // Sound: checked against the buffer just above, borrowed exclusively.
@@ -75,7 +77,9 @@ public struct ReceiveBatch: ~Copyable {
     }
 
     /// Lends the bytes of a datagram and all that follow it in the buffer, for joining a fragment with its successor.
-    public mutating func withDatagrams<Result>(from index: Int, _ body: (inout MutableRawSpan) -> Result) -> Result {
+    @inlinable public mutating func withDatagrams<Result>(from index: Int, _ body: (inout MutableRawSpan) -> Result)
+        -> Result
+    {
         let datagram = datagrams[index]
         let last = datagrams[datagrams.count - 1]
         let end = last.offset + last.length

@@ -32,7 +32,7 @@ public struct TransmitBatch: ~Copyable {
     public static let maximumRunBytes = 65_507
 
     // 64-byte aligned: cipher kernels like it, and page alignment would let all slabs share cache sets.
-    private let slab: UnsafeMutableRawPointer
+    @usableFromInline let slab: UnsafeMutableRawPointer
     private var used = 0
     /// The runs, in the order in which they are to leave.
     public private(set) var runs: [Run] = []
@@ -107,14 +107,14 @@ public struct TransmitBatch: ~Copyable {
     }
 
     /// Lends a run's bytes for reading.
-    public func withRun<Result>(_ index: Int, _ body: (Run, RawSpan) -> Result) -> Result {
+    @inlinable public func withRun<Result>(_ index: Int, _ body: (Run, RawSpan) -> Result) -> Result {
         let run = runs[index]
         // Sound: a committed run lies inside the slab, which lives as long as `self`.
         return body(run, unsafe RawSpan(_unsafeStart: slab + run.offset, byteCount: run.byteCount))
     }
 
     /// Calls the body with every datagram in order, for drivers without segmentation offload and for simulators.
-    public func forEachDatagram(_ body: (PhysicalPath, RawSpan) -> Void) {
+    @inlinable public func forEachDatagram(_ body: (PhysicalPath, RawSpan) -> Void) {
         for run in runs {
             for part in 0..<run.count {
                 let length = part == run.count - 1 ? run.lastLength : run.stride

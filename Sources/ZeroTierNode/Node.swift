@@ -24,7 +24,7 @@ package struct Node: ~Copyable {
 
     var interfaces = VirtualInterfaces()
     /// Interfaces of a stack that was taken over, until their networks have a configuration again.
-    var keptInterfaces: [VirtualInterface] = []
+    var keptInterfaces: [ConfiguredInterface] = []
     var events = BoundedQueue<NodeEvent>(capacity: NodeLimits.events)
     /// Peers whose record is in the state, as far as this run knows, in the order in which they came there.
     var storedPeers = BoundedQueue<Address>(capacity: ProtocolLimits.storedPeers)
@@ -221,9 +221,9 @@ package struct Node: ~Copyable {
 /// A stack on its way from one node to the next, with the interfaces of its networks.
 package struct StackHandover: ~Copyable {
     var stack: NetworkStack
-    let interfaces: [VirtualInterface]
+    let interfaces: [ConfiguredInterface]
 
-    init(stack: consuming NetworkStack, interfaces: [VirtualInterface]) {
+    init(stack: consuming NetworkStack, interfaces: [ConfiguredInterface]) {
         self.stack = stack
         self.interfaces = interfaces
     }

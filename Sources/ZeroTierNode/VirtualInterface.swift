@@ -6,13 +6,17 @@ import ZeroTierEthernet
 import ZeroTierPeers
 import ZeroTierWire
 
-/// One joined network's interface.
+/// One joined network's interface. Looked up for every frame: it holds nothing that is counted by references.
 struct VirtualInterface: Sendable {
     let network: SlotID
     let networkID: NetworkID
     let interface: InterfaceID
     let mac: MACAddress
-    /// What the configuration put there; addresses that the application added are not touched.
+}
+
+/// An interface with what the configuration put there; addresses that the application added are not touched.
+struct ConfiguredInterface: Sendable {
+    let entry: VirtualInterface
     var addresses: [IPPrefix] = []
     var routes: [StackRoute] = []
 }
@@ -20,6 +24,8 @@ struct VirtualInterface: Sendable {
 /// All joined networks' interfaces, found from either side without hashing: both IDs carry small dense numbers.
 struct VirtualInterfaces: Sendable {
     private var byNetwork: [VirtualInterface?] = []
+    // In the same places.
+    private var configured: [ConfiguredInterface?] = []
     private var networkOfInterface: [Int?] = []
 
     /// The interface of a network's slot.
@@ -41,19 +47,30 @@ struct VirtualInterfaces: Sendable {
     }
 
     /// Every interface, in slot order.
-    var all: [VirtualInterface] { byNetwork.compactMap { $0 } }
+    var all: [ConfiguredInterface] { configured.compactMap { $0 } }
 
-    mutating func set(_ entry: VirtualInterface) {
+    /// The interface of a network's slot, with its configuration.
+    func configuration(of network: SlotID) -> ConfiguredInterface? {
+        of(network: network) == nil ? nil : configured[Int(network.index)]
+    }
+
+    mutating func set(_ interface: ConfiguredInterface) {
+        let entry = interface.entry
         let place = Int(entry.network.index)
         let index = Int(entry.interface.slot.index)
-        while byNetwork.count <= place { byNetwork.append(nil) }
+        while byNetwork.count <= place {
+            byNetwork.append(nil)
+            configured.append(nil)
+        }
         while networkOfInterface.count <= index { networkOfInterface.append(nil) }
         byNetwork[place] = entry
+        configured[place] = interface
         networkOfInterface[index] = place
     }
 
     mutating func remove(_ entry: VirtualInterface) {
         byNetwork[Int(entry.network.index)] = nil
+        configured[Int(entry.network.index)] = nil
         networkOfInterface[Int(entry.interface.slot.index)] = nil
     }
 }
@@ -62,12 +79,12 @@ extension Node {
     /// Brings the stack in line with a network's configuration: interface, MTU, addresses, routes.
     mutating func applyConfiguration(of network: SlotID, now: Now) {
         guard let snapshot = ethernet.snapshot(of: network) else { return }
-        var entry: VirtualInterface
-        if let existing = interfaces.of(network: network) {
-            entry = existing
-            stack.setMTU(min(snapshot.mtu, NodeLimits.maximumMTU), of: entry.interface, now: now)
+        var current: ConfiguredInterface
+        if let existing = interfaces.configuration(of: network) {
+            current = existing
+            stack.setMTU(min(snapshot.mtu, NodeLimits.maximumMTU), of: existing.entry.interface, now: now)
         } else if let adopted = adoptInterface(network, snapshot, now) {
-            entry = adopted
+            current = adopted
         } else {
             guard
                 let interface = stack.addInterface(
@@ -77,35 +94,37 @@ extension Node {
                 ethernet.setPortError(true, network: network)
                 return
             }
-            entry = VirtualInterface(
-                network: network, networkID: snapshot.id, interface: interface, mac: snapshot.mac)
+            current = ConfiguredInterface(
+                entry: VirtualInterface(
+                    network: network, networkID: snapshot.id, interface: interface, mac: snapshot.mac))
         }
-        for old in entry.addresses where !snapshot.addresses.contains(old) {
-            stack.removeAddress(old.address, from: entry.interface, now: now)
+        let interface = current.entry.interface
+        for old in current.addresses where !snapshot.addresses.contains(old) {
+            stack.removeAddress(old.address, from: interface, now: now)
         }
-        for new in snapshot.addresses where !entry.addresses.contains(new) {
-            _ = stack.addAddress(new, to: entry.interface, isAssigned: true, now: now)
+        for new in snapshot.addresses where !current.addresses.contains(new) {
+            _ = stack.addAddress(new, to: interface, isAssigned: true, now: now)
         }
-        entry.addresses = snapshot.addresses
+        current.addresses = snapshot.addresses
         let routes = snapshot.routes.map { route in
-            StackRoute(
-                route.target, interface: entry.interface, gateway: route.via, metric: Int(route.metric))
+            StackRoute(route.target, interface: interface, gateway: route.via, metric: Int(route.metric))
         }
-        if routes != entry.routes {
-            stack.removeRoutes(on: entry.interface)
+        if routes != current.routes {
+            stack.removeRoutes(on: interface)
             for route in routes { _ = stack.addRoute(route) }
-            entry.routes = routes
+            current.routes = routes
         }
-        interfaces.set(entry)
+        interfaces.set(current)
         noteInterfaces()
     }
 
     // The interface that the network had in an earlier node, if it is still the same one.
     private mutating func adoptInterface(
         _ network: SlotID, _ snapshot: NetworkSnapshot, _ now: Now
-    ) -> VirtualInterface? {
-        guard let index = keptInterfaces.firstIndex(where: { $0.networkID == snapshot.id }) else { return nil }
-        let kept = keptInterfaces.remove(at: index)
+    ) -> ConfiguredInterface? {
+        guard let index = keptInterfaces.firstIndex(where: { $0.entry.networkID == snapshot.id }) else { return nil }
+        let former = keptInterfaces.remove(at: index)
+        let kept = former.entry
         guard kept.mac == snapshot.mac else {
             stack.removeInterface(kept.interface, now: now)
             return nil
@@ -117,9 +136,10 @@ extension Node {
             to: stack.groups(of: kept.interface).map {
                 ZeroTierWire.MulticastGroup(mac: $0.mac, distinguisher: $0.distinguisher)
             }, now: now)
-        return VirtualInterface(
-            network: network, networkID: kept.networkID, interface: kept.interface, mac: kept.mac,
-            addresses: kept.addresses, routes: kept.routes)
+        return ConfiguredInterface(
+            entry: VirtualInterface(
+                network: network, networkID: kept.networkID, interface: kept.interface, mac: kept.mac),
+            addresses: former.addresses, routes: former.routes)
     }
 
     /// Takes a left network's interface away; its connections end.
@@ -132,7 +152,7 @@ extension Node {
     // No path may lead into a virtual network: that would be a tunnel inside itself. And room in the slab is counted in
     // frames of the largest MTU.
     private mutating func noteInterfaces() {
-        let mtu = interfaces.all.reduce(ProtocolLimits.virtualMTU) { max($0, stack.mtu(of: $1.interface) ?? 0) }
+        let mtu = interfaces.all.reduce(ProtocolLimits.virtualMTU) { max($0, stack.mtu(of: $1.entry.interface) ?? 0) }
         largestFrameBytes = peers.batchBytes(forPacketOf: NodeLimits.frameOverhead + mtu)
         peers.setForbiddenPrefixes(forbiddenPrefixes)
     }
