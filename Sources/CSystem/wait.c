@@ -126,6 +126,10 @@ int csystem_thread_is_current(uint64_t handle) {
     return pthread_equal((pthread_t)handle, pthread_self()) != 0;
 }
 
+uint64_t csystem_thread_self(void) {
+    return (uint64_t)pthread_self();
+}
+
 int csystem_park(uint32_t *word, int64_t nanoseconds) {
     uint64_t end = nanoseconds < 0 ? 0 : csystem_monotonic_nanoseconds() + (uint64_t)nanoseconds;
     for (;;) {

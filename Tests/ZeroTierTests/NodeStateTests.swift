@@ -103,6 +103,40 @@ extension DriverTests {
             _ = try DirectoryStore(path: directory.path)
         }
 
+        @Test(arguments: ["planet", "moons.d/0123456789abcdef.moon"])
+        func `a damaged world is an error that names the file and leaves it as it was`(name: String) async throws {
+            let directory = TemporaryDirectory()
+            try write(TestIdentity.first, "identity.secret", directory)
+            try FileManager.default.createDirectory(
+                atPath: "\(directory.path)/moons.d", withIntermediateDirectories: true)
+            let damaged = Array(try Constellation.makePlanet(port: 1).bytes.dropLast(30))
+            let file = "\(directory.path)/\(name)"
+            try Data(damaged).write(to: URL(fileURLWithPath: file))
+            let error = await #expect(throws: ZeroTierError.self) {
+                try await Node.start(Node.Configuration(storage: .directory(directory.path)))
+            }
+            #expect(error?.code == .invalidWorld)
+            #expect(error?.message.contains(file) == true)
+            #expect(FileManager.default.contents(atPath: file) == Data(damaged))
+            // The failed start holds nothing.
+            _ = try DirectoryStore(path: directory.path)
+        }
+
+        @Test func `a configuration that cannot be is refused before anything is made`() async throws {
+            for path in ["", "/dev/null/deep"] {
+                let error = await #expect(throws: ZeroTierError.self) {
+                    try await Node.start(Node.Configuration(storage: .directory(path)))
+                }
+                #expect(error?.code == (path.isEmpty ? .invalidArgument : .storageUnavailable))
+            }
+            for version in [-1, 10, 13, 99] {
+                var configuration = Node.Configuration()
+                configuration.protocolVersion = version
+                let error = await #expect(throws: ZeroTierError.self) { try await Node.start(configuration) }
+                #expect(error?.code == .invalidArgument && error?.message.contains("\(version)") == true)
+            }
+        }
+
         @Test func `a second node on one directory is refused while the first runs`() async throws {
             let directory = TemporaryDirectory()
             try write(TestIdentity.first, "identity.secret", directory)

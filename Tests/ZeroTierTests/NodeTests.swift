@@ -1,6 +1,7 @@
 import Foundation
 import NetPrimitives
 import NetStack
+import Synchronization
 import Testing
 
 @testable import ZeroTier
@@ -342,6 +343,75 @@ extension DriverTests {
             #expect(try nodes.first.networks().map(\.id) == [network])
             try nodes.first.leave(network)
             #expect(try nodes.first.networks().isEmpty)
+            await nodes.shutdown()
+        }
+
+        @Test func `a silent address of a network that is ready is not blamed on another network`() async throws {
+            let nodes = try await Constellation()
+            let address = try await nodes.join()
+            try nodes.first.startJoining(NetworkID("8056c2e21c000001")!)
+            // Another one of the 2^48 behind the same node.
+            var bytes = address.bytes
+            bytes[15] = 0x77
+            let silent = try #require(IPAddress(bytes))
+            let error = await #expect(throws: ZeroTierError.self) {
+                try await nodes.first.ping(silent, timeout: .milliseconds(300))
+            }
+            #expect(error?.code == .timedOut && error?.message.contains("8056c2e21c") == false, "\(error!)")
+            let other = await #expect(throws: ZeroTierError.self) {
+                try await nodes.first.ping(IPAddress("10.1.1.1")!, timeout: .milliseconds(300))
+            }
+            #expect(other?.message.contains("8056c2e21c000001") == true, "\(other!)")
+            await nodes.shutdown()
+        }
+
+        @Test(arguments: [
+            ("0000000000000000", "controller"), ("0000000000000001", "controller"), ("ffffff0000000000", "from 65535"),
+            ("ff00000000ffff00", "ad-hoc"),
+        ])
+        func `an ID that no network can have is refused, with the reason`(text: String, word: String) async throws {
+            let node = try await Node.start(
+                Constellation.configuration(TestIdentity.first, Constellation.makePlanet(port: 1)))
+            let error = #expect(throws: ZeroTierError.self) { try node.startJoining(NetworkID(text)!) }
+            #expect(error?.code == .invalidArgument && error?.message.contains(word) == true, "\(error!)")
+            #expect(try node.networks().isEmpty)
+            await node.shutdown()
+        }
+
+        @Test func `who shuts down in the log does not wait for itself`() async throws {
+            let shared = Mutex<Node?>(nil)
+            let calls = Mutex(0)
+            var configuration = Constellation.configuration(TestIdentity.first, try Constellation.makePlanet(port: 1))
+            configuration.log = { _ in
+                guard let node = shared.withLock({ $0 }) else { return }
+                node.shutdownBlocking()
+                calls.withLock { $0 += 1 }
+            }
+            let node = try await Node.start(configuration)
+            shared.withLock { $0 = node }
+            try node.startJoining(Constellation.network)
+            for await event in node.events where event == .stopped { break }
+            await node.shutdown()
+            node.shutdownBlocking()
+            #expect(calls.withLock { $0 } > 0)
+            #expect(throws: ZeroTierError.self) { try node.status() }
+            shared.withLock { $0 = nil }
+        }
+
+        @Test func `reading no bytes is an error, not the end of the stream`() async throws {
+            let nodes = try await Constellation()
+            let address = try await nodes.join()
+            let listener = try nodes.second.listen(port: 0)
+            async let accepted = listener.accept(timeout: .seconds(20))
+            let client = try await nodes.first.connect(
+                to: SocketEndpoint(address, port: listener.localEndpoint.port), timeout: .seconds(20))
+            let server = try await accepted
+            try await client.write([1, 2, 3])
+            for count in [0, -1] {
+                let error = await #expect(throws: ZeroTierError.self) { try await server.read(upTo: count) }
+                #expect(error?.code == .invalidArgument)
+            }
+            #expect(try await server.read(exactly: 3) == [1, 2, 3])
             await nodes.shutdown()
         }
 

@@ -112,6 +112,8 @@ int csystem_thread_join(uint64_t handle);
 int csystem_thread_detach(uint64_t handle);
 // 1 if the handle is the calling thread's.
 int csystem_thread_is_current(uint64_t handle);
+// The calling thread's handle.
+uint64_t csystem_thread_self(void);
 
 // Parks the thread until `word` is not 0 or the time is over (`nanoseconds` < 0: for ever), then sets it to 0.
 // Returns 1 if it was unparked.

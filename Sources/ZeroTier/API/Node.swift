@@ -12,7 +12,8 @@ import NetStack
 ///     for try await chunk in socket { ... }
 ///     await node.shutdown()
 ///
-/// Every call may come from any task or thread. A node that is no longer referred to shuts down by itself.
+/// Every call may come from any task or thread. A node that is no longer referred to shuts down by itself, a moment later:
+/// who wants to start another one on its directory calls `shutdown`, which returns when all is released.
 public final class Node: Sendable {
     let driver: NodeDriver
     /// The node's address. On a private network, this is what the administrator authorises.
@@ -55,7 +56,7 @@ public final class Node: Sendable {
     /// milliseconds. May be called often, from anywhere; every call returns when it is done.
     public func shutdown() async { await driver.stop() }
 
-    /// As `shutdown`, blocking the thread.
+    /// As `shutdown`, blocking the thread. Called in `Configuration.log` it returns at once, and the node ends after that.
     public func shutdownBlocking() { driver.stopBlocking() }
 
     /// Waits until what was written to connections that are closed meanwhile has been delivered, at most so long.
@@ -105,7 +106,8 @@ public final class Node: Sendable {
         }
     }
 
-    /// Joins a network and returns at once; `events` and `networks` tell how far it comes. Joining again does nothing.
+    /// Joins a network and returns at once; `events` and `networks` tell how far it comes. Joining again does nothing. Throws
+    /// `invalidArgument` for an ID that no network can have.
     public func startJoining(_ network: NetworkID) throws(ZeroTierError) {
         try driver.call { (core, now) throws(ZeroTierError) in try core.join(network, now: now) }
     }
@@ -237,7 +239,7 @@ public final class Node: Sendable {
     }
 
     private func explainTimeout(_ remote: SocketEndpoint, _ timeout: Duration) -> ZeroTierError {
-        let reason = try? driver.call { (core, _) throws(ZeroTierError) in core.whyNoAnswer }
+        let reason = try? driver.call { (core, _) throws(ZeroTierError) in core.whyNoAnswer(remote.address) }
         return ZeroTierError(
             .timedOut, "\(remote) did not answer within \(timeout)" + (reason.map { ": \($0)" } ?? ""))
     }
@@ -274,7 +276,7 @@ public final class Node: Sendable {
             let attempt = min(deadline, SystemClock.monotonic() + .seconds(1))
             if let result = try await ask(address, sequence, payload, until: attempt) { return result }
             guard SystemClock.monotonic() < deadline else {
-                let reason = try driver.call { (core, _) throws(ZeroTierError) in core.whyNoAnswer }
+                let reason = try driver.call { (core, _) throws(ZeroTierError) in core.whyNoAnswer(address) }
                 throw ZeroTierError(
                     .timedOut, "\(address) did not answer within \(timeout)" + (reason.map { ": \($0)" } ?? ""))
             }

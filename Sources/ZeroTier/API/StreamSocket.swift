@@ -32,7 +32,7 @@ public final class StreamSocket: Sendable, AsyncSequence {
 
     // MARK: Tasks
 
-    /// The next bytes, at most `count`; nil at the end of the stream. Waits until there are some.
+    /// The next bytes, at most `count`, which is at least 1; nil at the end of the stream. Waits until there are some.
     public func read(upTo count: Int = StreamSocket.chunkSize) async throws(ZeroTierError) -> [UInt8]? {
         let bytes = try await driver.wait(for: .socket(id), until: nil, orThrow: .internalTimeout) {
             [id] (core, now) throws(ZeroTierError) in

@@ -22,6 +22,7 @@ extension DriverCore {
     }
 
     mutating func join(_ network: NetworkID, now: Now) throws(ZeroTierError) {
+        if let reason = network.whyImpossible { throw ZeroTierError(.invalidArgument, reason) }
         guard node.join(network.wire, now: now) else {
             throw ZeroTierError(.limitReached, "too many networks are joined")
         }
@@ -74,10 +75,17 @@ extension DriverCore {
         return networkError(snapshot)
     }
 
-    /// What may be behind a peer's silence.
-    var whyNoAnswer: String? {
+    /// What may be behind the silence of an address.
+    func whyNoAnswer(_ address: IPAddress) -> String? {
         if !isOnline { return "no root answers, so the peer cannot be found" }
-        if let snapshot = node.networks.first(where: { $0.status != .ok }) {
+        let networks = node.networks
+        // A network that is ready has that address: the others are not to blame.
+        let isOfReady = networks.contains { network in
+            network.status == .ok
+                && (network.addresses.contains { $0.contains(address) }
+                    || network.routes.contains { $0.target.contains(address) })
+        }
+        if !isOfReady, let snapshot = networks.first(where: { $0.status != .ok }) {
             return networkError(snapshot).message
         }
         return nil

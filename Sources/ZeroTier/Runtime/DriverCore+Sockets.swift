@@ -39,7 +39,8 @@ extension DriverCore {
     }
 
     mutating func streamRead(_ id: SocketID, upTo count: Int, now: Now) throws(ZeroTierError) -> [UInt8]? {
-        guard count > 0 else { return [] }
+        // No bytes would look like the end of the stream.
+        guard count > 0 else { throw ZeroTierError(.invalidArgument, "at least one byte is read, not \(count)") }
         do throws(StackError) {
             let available = try node.stack.receiveAvailable(id)
             var bytes = [UInt8](repeating: 0, count: min(count, max(1, available)))

@@ -2,6 +2,7 @@
 // that do their own sending under the node's one lock.
 // Read first: Docs/architecture.md, "Locks and wake-ups"; epoll(7).
 
+import CSystem
 import NetPrimitives
 import Synchronization
 import ZeroTierNode
@@ -38,6 +39,8 @@ final class NodeDriver: Sendable {
     private let ended = Mutex<EndState>(EndState())
     // One thread at a time publishes, so that consumers see events in order. Not a lock: what is told may call back.
     private let isPublishing = Atomic(false)
+    // The threads that are in the configuration's log just now.
+    private let loggingThreads = Mutex<Set<UInt64>>([])
     let waiterNumbers = Atomic<UInt64>(1)
 
     let hub: EventHub
@@ -224,8 +227,17 @@ final class NodeDriver: Sendable {
     }
 
     private func announce(_ event: NodeEvent) {
-        settings.log?(event)
+        log(event)
         hub.publish(event)
+    }
+
+    // Who shuts down in the log must not wait for the end of what calls it.
+    private func log(_ event: NodeEvent) {
+        guard let log = settings.log else { return }
+        let thread = csystem_thread_self()
+        _ = loggingThreads.withLock { $0.insert(thread) }
+        log(event)
+        _ = loggingThreads.withLock { $0.remove(thread) }
     }
 
     // MARK: The driver's thread
@@ -353,7 +365,7 @@ final class NodeDriver: Sendable {
             try call { (core, _) throws(ZeroTierError) in core.outbox.append(.storageFailed(error)) }
         } catch _ {
             // Stopping: no event follows `stopped`, but the log may still say it.
-            settings.log?(.storageFailed(error))
+            log(.storageFailed(error))
         }
     }
 
@@ -384,6 +396,7 @@ final class NodeDriver: Sendable {
     /// As `stop`, for a thread outside of Swift's concurrency.
     func stopBlocking() {
         requestStop()
+        if loggingThreads.withLock({ $0.contains(csystem_thread_self()) }) { return }
         joinThreads()
     }
 

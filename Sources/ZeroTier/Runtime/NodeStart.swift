@@ -18,12 +18,20 @@ enum NodeStart {
     /// Ports tried for a node that may have any (vl1 11.1: "up to 256 trials").
     private static let portTrials = 256
     private static let randomPorts: ClosedRange<UInt16> = 20_000...65_535
+    /// What a node can announce: the last version without AES, and ours.
+    private static let protocolVersions = 11...12
     /// Peers not heard of for so long are not remembered.
     private static let peerLifetime: Int64 = 30 * 86_400
 
     static func run(
         _ configuration: Node.Configuration, keeping kept: KeptStack? = nil
     ) throws(ZeroTierError) -> Parts {
+        guard protocolVersions.contains(configuration.protocolVersion) else {
+            throw ZeroTierError(
+                .invalidArgument,
+                "protocol version \(configuration.protocolVersion): there are \(protocolVersions.lowerBound), with the older "
+                    + "cipher, and \(protocolVersions.upperBound)")
+        }
         let (store, onEnd) = try openStore(configuration.storage)
         do throws(ZeroTierError) {
             var random = RandomSource(seed: SystemRandom.bytes(32))
@@ -35,10 +43,10 @@ enum NodeStart {
             let kept = Kept(kept)
             let watches = kept.watches
             var node = ZeroTierNode.Node(
-                identity: identity, configuration: settings(configuration, planet, moons(configuration, store)),
+                identity: identity, configuration: settings(configuration, planet, try moons(configuration, store)),
                 random: random.fork(), keeping: kept.stack, now: now)
             for record in peers(store) { _ = node.importPeer(record, now: now) }
-            for (id, bytes) in networks(store) { _ = node.join(id, saved: bytes, now: now) }
+            for (id, bytes) in try networks(store) { _ = node.join(id, saved: bytes, now: now) }
             try store.write(StateName.port, Array(String(number).utf8), isSecret: false)
             let driver = try start(node, watches, port, store, configuration, onEnd)
             return Parts(driver: driver, identity: Identity(identity.withoutSecret), port: number)
@@ -128,7 +136,9 @@ enum NodeStart {
 
     // The planet given, or a newer version of it that was stored; else the stored one; else the standard one.
     private static func choosePlanet(_ given: Planet?, _ store: any StateStore) throws(ZeroTierError) -> World {
-        let stored = try store.read(StateName.planet).flatMap { try? World(decoding: $0) }
+        let stored = try store.read(StateName.planet).map { (bytes) throws(ZeroTierError) in
+            try world(bytes, .planet, at: store.location(of: StateName.planet))
+        }
         guard let given else { return stored ?? World.defaultPlanet }
         guard given.world.kind == .planet else {
             throw ZeroTierError(.invalidWorld, "the planet given is a moon")
@@ -138,10 +148,25 @@ enum NodeStart {
         return given.world
     }
 
-    private static func moons(_ configuration: Node.Configuration, _ store: any StateStore) -> [World] {
+    // A damaged one is never passed over: the node would go to other roots than its owner means.
+    private static func world(
+        _ bytes: [UInt8], _ kind: World.Kind, at location: String
+    ) throws(ZeroTierError) -> World {
+        guard let world = try? World(decoding: bytes), world.kind == kind else {
+            throw ZeroTierError(
+                .invalidWorld, "\(location) does not hold a \(kind); it was left as it is. Restore or remove it.")
+        }
+        return world
+    }
+
+    private static func moons(
+        _ configuration: Node.Configuration, _ store: any StateStore
+    ) throws(ZeroTierError) -> [World] {
         var moons = configuration.moons.map(\.world).filter { $0.kind == .moon }
-        for bytes in files(StateName.moonFolder, ".moon", store).map(\.bytes) {
-            guard let moon = try? World(decoding: bytes), moon.kind == .moon else { continue }
+        for name in try store.list(StateName.moonFolder) where name.hasSuffix(".moon") {
+            let path = "\(StateName.moonFolder)/\(name)"
+            guard let bytes = try store.read(path) else { continue }
+            let moon = try world(bytes, .moon, at: store.location(of: path))
             if let index = moons.firstIndex(where: { $0.id == moon.id }) {
                 if moons[index].canBeReplaced(by: moon) { moons[index] = moon }
             } else {
@@ -163,10 +188,16 @@ enum NodeStart {
         }
     }
 
-    private static func networks(_ store: any StateStore) -> [(ZeroTierWire.NetworkID, [UInt8])] {
-        files(StateName.networkFolder, ".conf", store).compactMap { name, bytes in
-            ZeroTierWire.NetworkID(text: name.dropLast(5)).map { ($0, bytes) }
+    // Only what the file's name says is needed: its contents come again from the controller.
+    private static func networks(
+        _ store: any StateStore
+    ) throws(ZeroTierError) -> [(ZeroTierWire.NetworkID, [UInt8])] {
+        var networks: [(ZeroTierWire.NetworkID, [UInt8])] = []
+        for name in try store.list(StateName.networkFolder) where name.hasSuffix(".conf") {
+            guard let id = ZeroTierWire.NetworkID(text: name.dropLast(5)) else { continue }
+            if let bytes = try store.read("\(StateName.networkFolder)/\(name)") { networks.append((id, bytes)) }
         }
+        return networks
     }
 
     // A file that cannot be read is as good as none: all of this can be learned again.

@@ -12,6 +12,7 @@ public final class DirectoryStore: StateStore {
     /// node holds it.
     public init(path: String) throws(ZeroTierError) {
         self.path = path
+        guard !path.isEmpty else { throw ZeroTierError(.invalidArgument, "the path of the state directory is empty") }
         do throws(SystemError) {
             try FileSystem.makeDirectory(path)
             guard let lock = try FileSystem.lock("\(path)/\(StateName.lock)") else {
