@@ -104,6 +104,9 @@ let package = Package(
         .executableTarget(
             name: "example-echo", dependencies: ["ZeroTier"], path: "Examples/Swift/Echo", swiftSettings: strict),
         .executableTarget(
+            name: "example-echo-client", dependencies: ["ZeroTier"], path: "Examples/Swift/EchoClient",
+            swiftSettings: strict),
+        .executableTarget(
             name: "interop-node", dependencies: ["ZeroTier"], path: "Tests/InteropTests/Node", swiftSettings: strict),
         .executableTarget(
             name: "test-controller",

@@ -86,11 +86,12 @@ import Testing
         #expect(found > 5)
     }
 
-    @Test func `the example in the README is the one that is compiled`() throws {
+    @Test(arguments: ["Echo", "EchoClient"])
+    func `the examples in the README are the ones that are compiled`(name: String) throws {
         let root = RepositoryFiles.root
         let readme = try String(contentsOf: root.appendingPathComponent("README.md"), encoding: .utf8)
         let example = try String(
-            contentsOf: root.appendingPathComponent("Examples/Swift/Echo/main.swift"), encoding: .utf8)
+            contentsOf: root.appendingPathComponent("Examples/Swift/\(name)/main.swift"), encoding: .utf8)
         let code = try #require(example.range(of: "import ZeroTier").map { example[$0.lowerBound...] })
         #expect(readme.contains("```swift\n\(code)```"))
     }
