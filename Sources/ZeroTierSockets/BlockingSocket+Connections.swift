@@ -131,7 +131,7 @@ extension BlockingSocket {
                 default:
                     state.isConnecting = false
                     state.wasConnected = true
-                    state.wantsOutput = false
+                    state.wantsConnection = false
                     if part != .none { return true }
                 }
             }
@@ -142,7 +142,7 @@ extension BlockingSocket {
         try startAttempt(to: peer, &state, &stack, &watches, now)
         part = .started
         if state.isNonBlocking {
-            state.wantsOutput = true
+            state.wantsConnection = true
             throw SocketError(.inProgress)
         }
         return nil
