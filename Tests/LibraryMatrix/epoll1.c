@@ -31,7 +31,7 @@ static int fresh(void)
 
 static int set_of_epoll = -1;
 
-enum { PIPE = 1, LISTENER, CLIENT, SERVER, REFUSED_CLIENT, IDLE };
+enum { PIPE = 1, LISTENER, CLIENT, SERVER, REFUSED_CLIENT, TAKEN_BACK, IDLE };
 
 static void watch(int descriptor, int which)
 {
@@ -156,6 +156,13 @@ void epoll_1(void)
     EXPECT(!says(REFUSED_CLIENT, 0));
     EXPECT(zts_connect(refused, at_home(1), 16) == -1);
     EXPECT(zts_errno == ERRNO_EINPROGRESS && says_soon(REFUSED_CLIENT) && error_of(refused) == ERRNO_ECONNREFUSED);
+    /* An attempt that is taken back is no event any more. */
+    static const struct sockaddr nobody = { .sa_family = AF_UNSPEC };
+    int taken_back = nonblocking(fresh());
+    EXPECT(zts_connect(taken_back, at_home(port), 16) == -1 && zts_errno == ERRNO_EINPROGRESS);
+    EXPECT(zts_connect(taken_back, &nobody, sizeof nobody) == ZTS_ERR_OK);
+    watch(zts_get_event_fd(taken_back), TAKEN_BACK);
+    EXPECT(error_of(taken_back) >= 0 && !says(TAKEN_BACK, 0));
     /* The node stops under a socket that waits. */
     int idle = zts_socket(ZTS_AF_INET, ZTS_SOCK_DGRAM, 0);
     EXPECT(zts_bind(idle, at_home(0), 16) == ZTS_ERR_OK);
