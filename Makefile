@@ -9,6 +9,7 @@ INTEROP_FLAGS ?=
 CYCLES ?= 1000
 STARTS ?= 100
 STRESS_SECONDS ?= 10
+STRESS_PAIRS ?= 5000
 
 .DEFAULT_GOAL := help
 .PHONY: help requirements demo test check format interop conformance matrix simulate bench soak stress sanitize fuzz clean host host_release host_debug library-test list install update patch
@@ -53,9 +54,9 @@ matrix: host_release ## the C library: every function in every state of the node
 	$(SWIFT) build -c release --product test-controller --scratch-path .build-libzt -Xswiftc -static-stdlib
 	Tests/LibraryMatrix/run
 
-stress: host_release ## the C library: STARTS starts, CYCLES start/stop cycles, STRESS_SECONDS of 64 threads
+stress: host_release ## the C library: STARTS starts, CYCLES start/stop cycles, STRESS_SECONDS of 64 threads, STRESS_PAIRS connections
 	$(SWIFT) build -c release --product zerotier --scratch-path .build-libzt -Xswiftc -static-stdlib
-	Tests/LibraryStress/run $(STARTS) $(CYCLES) $(STRESS_SECONDS)
+	Tests/LibraryStress/run $(STARTS) $(CYCLES) $(STRESS_SECONDS) $(STRESS_PAIRS)
 
 simulate: requirements ## whole simulated networks: SEED=first COUNT=how many
 	$(SWIFT) build -c release --product simulate

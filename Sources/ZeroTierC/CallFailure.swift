@@ -5,54 +5,64 @@
 import CZeroTier
 import Glibc
 import ZeroTier
+import ZeroTierSockets
 
-/// Why a call of the C interface does not do what it was asked.
-enum CallFailure: Error {
-    case argument
-    case service
-    case invalidOperation
-    case noResult
-    case general
-
-    /// The code in ZeroTier.h.
-    var generation1: Int32 {
-        switch self {
-        case .argument: -2
-        case .service: -3
-        case .invalidOperation: -4
-        case .noResult: -5
-        case .general: -6
-        }
+/// Why a call of the C interface does not do what it was asked: the kind, which is the code, and the reason in words.
+struct CallFailure: Error {
+    enum Kind {
+        case argument
+        case service
+        case invalidOperation
+        case noResult
+        case general
     }
 
-    /// The code in ZeroTierSockets.h.
-    var generation2: Int32 {
-        switch self {
-        case .argument: -3
-        case .service, .invalidOperation: -2
-        case .noResult: -4
-        case .general: -5
-        }
-    }
+    let kind: Kind
+    /// For the program's author: what is wrong with this call, and what to do about it where that is known.
+    let reason: String
+
+    static func because(_ kind: Kind, _ reason: String) -> CallFailure { CallFailure(kind: kind, reason: reason) }
+
+    static let notRunning = because(.service, "the service does not run: it was not started, or was stopped")
+    static let noNetworkID = because(.argument, "0 is no network ID")
+    static let noAddress = because(
+        .noResult, "this node has no address of this family on the network: see the network's status")
+    static let noFamily = because(.argument, "the family is neither ZTS_AF_INET nor ZTS_AF_INET6")
 }
 
 /// Which header the program was compiled with.
 enum Generation {
     case first, second
 
-    func code(_ failure: CallFailure) -> Int32 {
-        switch self {
-        case .first: failure.generation1
-        case .second: failure.generation2
+    private func code(_ kind: CallFailure.Kind) -> Int32 {
+        switch (self, kind) {
+        case (.first, .argument): -2
+        case (.first, .service): -3
+        case (.first, .invalidOperation): -4
+        case (.first, .noResult): -5
+        case (.first, .general): -6
+        case (.second, .argument): -3
+        case (.second, .service), (.second, .invalidOperation): -2
+        case (.second, .noResult): -4
+        case (.second, .general): -5
         }
     }
+
+    /// The failure's code. This is where codes are made: the calling thread's message says the reason from here on.
+    func fail(_ failure: CallFailure) -> Int32 {
+        LastMessage.set(failure.reason)
+        return code(failure.kind)
+    }
+
+    /// The code of a call with an argument that it does not take.
+    func refuse(_ reason: String) -> Int32 { fail(.because(.argument, reason)) }
 
     /// Runs a call and gives its result or the failure's code.
     func result(_ body: () throws(CallFailure) -> Int32) -> Int32 {
         do throws(CallFailure) {
             return try body()
         } catch {
-            return code(error)
+            return fail(error)
         }
     }
 
@@ -63,13 +73,22 @@ enum Generation {
             return 0
         }
     }
+
+    /// As `result`, for a call whose result is an identifier: codes become huge numbers.
+    func identifier(_ body: () throws(CallFailure) -> UInt64) -> UInt64 {
+        do throws(CallFailure) {
+            return try body()
+        } catch {
+            return UInt64(bitPattern: Int64(fail(error)))
+        }
+    }
 }
 
-/// The message of the calling thread.
+/// The message of the calling thread: why its last call that failed did, or what the event being handled is about.
 enum LastMessage {
     static func set(_ text: String) {
         // Sound: the buffer belongs to the calling thread, has this size, and the copy ends with a zero.
-        guard let buffer = unsafe czerotier_message() else { return }
+        guard let buffer = unsafe czerotier_new_message() else { return }
         let room = Int(CZEROTIER_MESSAGE_SIZE) - 1
         var length = 0
         for byte in text.utf8.prefix(room) {
@@ -81,21 +100,16 @@ enum LastMessage {
 }
 
 extension CallFailure {
-    /// The failure with its explanation for `zts_last_error_message`.
-    static func because(_ failure: CallFailure, _ text: String) -> CallFailure {
-        LastMessage.set(text)
-        return failure
-    }
-
     /// What a failure of the node is for the C interface.
     init(_ error: ZeroTierError) {
-        LastMessage.set(error.message)
-        switch error.code {
-        case .nodeStopped: self = .service
-        case .invalidArgument: self = .argument
-        case .notJoined: self = .noResult
-        default: self = .general
-        }
+        let kind: Kind =
+            switch error.code {
+            case .nodeStopped: .service
+            case .invalidArgument: .argument
+            case .notJoined: .noResult
+            default: .general
+            }
+        self.init(kind: kind, reason: error.message.isEmpty ? "\(error.code)" : error.message)
     }
 }
 
@@ -112,14 +126,14 @@ extension LibraryNode {
     /// The node, if it is online as generation 1 wants it.
     func needOnline() throws(CallFailure) -> Node {
         guard let node = onlineNode else {
-            throw .because(.service, isStarted ? "no root has answered yet" : "the service does not run")
+            throw .because(.service, isStarted ? "no root has answered yet" : CallFailure.notRunning.reason)
         }
         return node
     }
 
     /// That the service was started and not stopped: what socket calls want.
     func needStarted() throws(CallFailure) {
-        guard isStarted else { throw .because(.service, "the service does not run") }
+        guard isStarted else { throw .notRunning }
     }
 
     /// The node, if it runs as generation 2 wants it.
@@ -171,12 +185,27 @@ public func zts18_strerror(_ code: Int32) -> UnsafePointer<CChar>? {
 @c @implementation
 public func zts_last_error_message() -> UnsafePointer<CChar>? {
     // Sound: the thread's own buffer.
-    unsafe UnsafePointer(czerotier_message())
+    unsafe czerotier_message()
+}
+
+// MARK: For event loops
+
+@c @implementation
+public func zts_get_event_fd(_ fd: Int32) -> Int32 {
+    Int32(
+        clamping: SocketCalls.on(fd, .first) { (place) throws(SocketError) in
+            Int(try place.layer.eventDescriptor(place.descriptor))
+        })
 }
 
 @c @implementation
-public func zts_get_event_fd() -> Int32 {
-    // What free has closed must not come back: nothing would close it.
-    if LibraryNode.shared.isFreed { return Generation.first.code(.because(.service, "everything was freed")) }
-    return LibraryNode.shared.events.eventDescriptor() ?? Generation.first.code(.general)
+public func zts_get_node_event_fd() -> Int32 {
+    Generation.first.result { () throws(CallFailure) in
+        // What free has closed must not come back: nothing would close it.
+        if LibraryNode.shared.isFreed { throw .because(.service, "everything was freed") }
+        guard let number = LibraryNode.shared.events.eventDescriptor() else {
+            throw .because(.general, "the system gives no descriptor")
+        }
+        return number
+    }
 }

@@ -18,15 +18,13 @@ extension CallFailure {
     init(_ failure: LifeFailure) {
         switch failure {
         case .alreadyRunning:
-            LastMessage.set("the service runs already")
-            self = .invalidOperation
+            self = .because(.invalidOperation, "the service runs already, or its last event was not delivered yet")
         case .freed:
-            LastMessage.set("everything was freed: the service cannot run any more in this process")
-            self = .invalidOperation
-        case .notRunning:
-            LastMessage.set("the service does not run")
-            self = .service
-        case .system: self = .general
+            self = .because(
+                .invalidOperation, "everything was freed: the service cannot run any more in this process")
+        case .notRunning: self = .notRunning
+        case .system(let number):
+            self = .because(.general, "the system gives no thread: \(unsafe String(cString: zts_strerror(number)!))")
         }
     }
 }
@@ -47,15 +45,15 @@ public func zts_start(
 ) -> Int32 {
     let sink = unsafe userCallbackFunc.map { callback in unsafe EventSink.generation1 { unsafe callback($0) } }
     library.announceStack(to: sink)
-    if library.isFreed { return Generation.first.code(CallFailure(.freed)) }
-    if library.isBusy { return Generation.first.code(CallFailure(.alreadyRunning)) }
-    guard let sink else { return Generation.first.code(.because(.argument, "the callback is NULL")) }
+    if library.isFreed { return Generation.first.fail(CallFailure(.freed)) }
+    if library.isBusy { return Generation.first.fail(CallFailure(.alreadyRunning)) }
+    guard let sink else { return Generation.first.refuse("the callback is NULL") }
     // Sound: a C string by the interface's promise.
     guard let path = unsafe path, unsafe path.pointee != 0 else {
-        return Generation.first.code(.because(.argument, "the path is NULL or empty"))
+        return Generation.first.refuse("the path is NULL or empty")
     }
     guard let port = UInt16(exactly: port) else {
-        return Generation.first.code(.because(.argument, "the port is not in 0...65535"))
+        return Generation.first.refuse("the port is not in 0...65535")
     }
     var settings = RunSettings()
     settings.path = unsafe String(cString: path)
@@ -70,8 +68,9 @@ func start(_ settings: RunSettings, _ generation: Generation) -> Int32 {
         try library.start(settings)
         return 0
     } catch {
+        let code = generation.fail(CallFailure(error))
         if case .system(let number) = error { return number }
-        return generation.code(CallFailure(error))
+        return code
     }
 }
 
@@ -105,7 +104,9 @@ public func zts_core_running() -> Int32 { library.isStarted ? 1 : 0 }
 @c @implementation
 public func zts_get_path(_ homePath: UnsafeMutablePointer<CChar>?, _ len: UnsafeMutablePointer<Int>?) -> Int32 {
     first { () throws(CallFailure) -> Void in
-        guard unsafe homePath != nil, let length = unsafe len else { throw .argument }
+        guard unsafe homePath != nil, let length = unsafe len else {
+            throw .because(.argument, "homePath or len is NULL")
+        }
         guard let path = library.path else { throw .because(.service, "the service was never started, or freed") }
         try unsafe copy(path, to: homePath, length: length)
     }
@@ -118,7 +119,7 @@ func copy(
     let bytes = Array(text.utf8)
     guard let target = unsafe target, unsafe length.pointee > bytes.count else {
         unsafe length.pointee = bytes.count + 1
-        throw .argument
+        throw .because(.argument, "the text and its final 0 take \(bytes.count + 1) bytes, which len says now")
     }
     // Sound: the program's own length was checked.
     for (index, byte) in bytes.enumerated() { unsafe target[index] = CChar(bitPattern: byte) }
@@ -128,7 +129,7 @@ func copy(
 
 @c @implementation
 public func zts_get_node_id() -> UInt64 {
-    library.node?.id.value ?? UInt64(bitPattern: Int64(Generation.first.code(.service)))
+    Generation.first.identifier { () throws(CallFailure) in try library.needRunning().id.value }
 }
 
 @c @implementation
@@ -139,7 +140,7 @@ public func _zts_can_perform_service_operation() -> Int32 { library.onlineNode =
 @c @implementation
 public func zts_join(_ nwid: UInt64) -> Int32 {
     first { () throws(CallFailure) -> Void in
-        guard nwid != 0 else { throw .because(.argument, "0 is no network ID") }
+        guard nwid != 0 else { throw .noNetworkID }
         let node = try library.needOnline()
         try asking { () throws(ZeroTierError) in try node.startJoining(NetworkID(nwid)) }
     }
@@ -165,10 +166,12 @@ public func zts_leave_all() -> Int32 {
 
 @c @implementation
 public func zts_get_num_joined_networks() -> Int32 {
-    first { () throws(CallFailure) -> Int32 in
-        let node = try library.needOnline()
-        return Int32(clamping: try asking { () throws(ZeroTierError) in try node.networks() }.count)
-    }
+    first { () throws(CallFailure) -> Int32 in try networkCount(of: try library.needOnline()) }
+}
+
+/// How many networks are joined.
+func networkCount(of node: Node) throws(CallFailure) -> Int32 {
+    Int32(clamping: try asking { () throws(ZeroTierError) in try node.networks() }.count)
 }
 
 /// The details of one network; nil if it is not joined.
@@ -187,28 +190,41 @@ func details(_ nwid: UInt64, of node: Node) throws(CallFailure) -> NetworkDetail
 
 @c @implementation
 public func zts_get_network_details(_ nwid: UInt64, _ nd: UnsafeMutablePointer<zts_network_details>?) -> Int32 {
-    first { () throws(CallFailure) -> Void in
-        guard let target = unsafe nd, nwid != 0 else { throw .argument }
-        let found = try details(nwid, of: try library.needRunning())
-        unsafe memset(target, 0, MemoryLayout<zts_network_details>.size)
-        unsafe Details.fill(target, found)
-    }
+    first { () throws(CallFailure) -> Void in unsafe try describe(nwid, of: library, to: nd) }
+}
+
+/// Writes the details of one network.
+func describe(
+    _ nwid: UInt64, of library: LibraryNode, to nd: UnsafeMutablePointer<zts_network_details>?
+) throws(CallFailure) {
+    guard nwid != 0 else { throw .noNetworkID }
+    guard let target = unsafe nd else { throw .because(.argument, "nd is NULL") }
+    let found = try details(nwid, of: try library.needRunning())
+    unsafe memset(target, 0, MemoryLayout<zts_network_details>.size)
+    unsafe Details.fill(target, found)
 }
 
 @c @implementation
 public func zts_get_all_network_details(
     _ nds: UnsafeMutablePointer<zts_network_details>?, _ num: UnsafeMutablePointer<Int32>?
 ) -> Int32 {
-    first { () throws(CallFailure) -> Void in
-        guard let target = unsafe nds, let count = unsafe num, unsafe count.pointee >= 0 else { throw .argument }
-        let node = try library.needRunning()
-        let all = try asking { () throws(ZeroTierError) in try node.networkDetails() }.prefix(Int(unsafe count.pointee))
-        for (index, network) in all.enumerated() {
-            unsafe memset(target + index, 0, MemoryLayout<zts_network_details>.size)
-            unsafe Details.fill(target + index, network)
-        }
-        unsafe count.pointee = Int32(all.count)
+    first { () throws(CallFailure) -> Void in unsafe try describeNetworks(of: library, to: nds, count: num) }
+}
+
+/// Writes the details of all networks for which there is room.
+func describeNetworks(
+    of library: LibraryNode, to nds: UnsafeMutablePointer<zts_network_details>?,
+    count: UnsafeMutablePointer<Int32>?
+) throws(CallFailure) {
+    guard let target = unsafe nds, let count = unsafe count else { throw .because(.argument, "nds or num is NULL") }
+    guard unsafe count.pointee >= 0 else { throw .because(.argument, "num is negative") }
+    let node = try library.needRunning()
+    let all = try asking { () throws(ZeroTierError) in try node.networkDetails() }.prefix(Int(unsafe count.pointee))
+    for (index, network) in all.enumerated() {
+        unsafe memset(target + index, 0, MemoryLayout<zts_network_details>.size)
+        unsafe Details.fill(target + index, network)
     }
+    unsafe count.pointee = Int32(all.count)
 }
 
 // MARK: Addresses
@@ -216,7 +232,7 @@ public func zts_get_all_network_details(
 @c @implementation
 public func zts_has_address(_ nwid: UInt64) -> Int32 {
     first { () throws(CallFailure) -> Int32 in
-        guard nwid != 0 else { throw .argument }
+        guard nwid != 0 else { throw .noNetworkID }
         let found = try detailsIfJoined(nwid, of: try library.needRunning())
         return found?.status.addresses.isEmpty ?? true ? 0 : 1
     }
@@ -233,26 +249,39 @@ public func zts_get_num_assigned_addresses(_ nwid: UInt64) -> Int32 {
 public func zts_get_address_at_index(
     _ nwid: UInt64, _ index: Int32, _ addr: UnsafeMutablePointer<sockaddr>?, _ addrlen: UnsafeMutablePointer<socklen_t>?
 ) -> Int32 {
-    first { () throws(CallFailure) -> Void in
-        guard let target = unsafe addr, let length = unsafe addrlen, index >= 0 else { throw .argument }
-        let addresses = try details(nwid, of: try library.needRunning()).status.addresses
-        guard index < addresses.count else { throw .because(.argument, "there is no address \(index)") }
-        let address = addresses[Int(index)].address
-        let size: UInt32 = address.isIPv4 ? 16 : 28
-        guard unsafe length.pointee >= size else { throw .because(.argument, "an address takes \(size) bytes") }
-        unsafe memset(target, 0, Int(size))
-        unsafe length.pointee = AddressMemory.writeHost(address, to: target)
+    first { () throws(CallFailure) -> Void in unsafe try address(nwid, at: index, of: library, to: addr, addrlen) }
+}
+
+/// One of the addresses on a network.
+func address(
+    _ nwid: UInt64, at index: Int32, of library: LibraryNode, to addr: UnsafeMutablePointer<sockaddr>?,
+    _ addrlen: UnsafeMutablePointer<socklen_t>?
+) throws(CallFailure) {
+    guard let target = unsafe addr, let length = unsafe addrlen else {
+        throw .because(.argument, "addr or addrlen is NULL")
     }
+    guard index >= 0 else { throw .because(.argument, "the index is negative") }
+    let addresses = try details(nwid, of: try library.needRunning()).status.addresses
+    guard index < addresses.count else {
+        throw .because(.argument, "there are \(addresses.count) addresses, and none at \(index)")
+    }
+    let address = addresses[Int(index)].address
+    let size: UInt32 = address.isIPv4 ? 16 : 28
+    guard unsafe length.pointee >= size else { throw .because(.argument, "an address takes \(size) bytes") }
+    unsafe memset(target, 0, Int(size))
+    unsafe length.pointee = AddressMemory.writeHost(address, to: target)
 }
 
 /// The first address of a family, given in either numbering.
 func address(
     _ nwid: UInt64, family: Int32, of library: LibraryNode, to addr: UnsafeMutablePointer<sockaddr_storage>?
 ) throws(CallFailure) {
-    guard let target = unsafe addr, nwid != 0, family == 2 || family == 10 || family == 30 else { throw .argument }
+    guard nwid != 0 else { throw .noNetworkID }
+    guard let target = unsafe addr else { throw .because(.argument, "addr is NULL") }
+    guard family == 2 || family == 10 || family == 30 else { throw .noFamily }
     let addresses = try details(nwid, of: try library.needRunning()).status.addresses.map(\.address)
     guard let address = addresses.first(where: { $0.isIPv4 == (family == 2) }) else {
-        throw .because(.noResult, "no address of this family is assigned")
+        throw .noAddress
     }
     unsafe memset(target, 0, MemoryLayout<sockaddr_storage>.size)
     unsafe AddressMemory.writeHost(address, to: target)
@@ -271,7 +300,8 @@ private func computed(
     _ addr: UnsafeMutablePointer<sockaddr_storage>?, _ nwid: UInt64, _ nodeID: UInt64,
     _ scheme: (NetworkID, NodeID) -> IPAddress
 ) -> Int32 {
-    guard let target = unsafe addr, nwid != 0, nodeID != 0 else { return Generation.first.code(.argument) }
+    guard let target = unsafe addr else { return Generation.first.refuse("addr is NULL") }
+    guard nwid != 0, nodeID != 0 else { return Generation.first.refuse("0 is no network ID and no node ID") }
     unsafe memset(target, 0, MemoryLayout<sockaddr_storage>.size)
     unsafe AddressMemory.writeHost(scheme(NetworkID(nwid), NodeID(nodeID)), to: target)
     return 0

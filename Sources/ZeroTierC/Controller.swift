@@ -5,8 +5,8 @@
 import CZeroTier
 
 private func refused(if isInvalid: Bool = false) -> Int32 {
-    if isInvalid { return Generation.first.code(.because(.argument, "an argument is NULL or 0")) }
-    return Generation.first.code(.because(.service, "this library has no network controller"))
+    if isInvalid { return Generation.first.refuse("an argument is NULL or 0") }
+    return Generation.first.fail(.because(.service, "this library has no network controller"))
 }
 
 @c @implementation

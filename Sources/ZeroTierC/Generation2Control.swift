@@ -20,10 +20,15 @@ private func second(_ body: () throws(CallFailure) -> Int32) -> Int32 { Generati
 
 private func second(_ body: () throws(CallFailure) -> Void) -> Int32 { Generation.second.outcome(body) }
 
+extension CallFailure {
+    fileprivate static let noIdentityRoom = because(
+        .argument, "there is no buffer of ZTS_ID_STR_BUF_LEN bytes, whose length is said too")
+}
+
 // Settings cannot be changed while the node runs.
 private func configure(_ change: (inout RunSettings) throws(CallFailure) -> Void) -> Int32 {
     second { () throws(CallFailure) -> Void in
-        if library.isBusy { throw .because(.service, "the node runs") }
+        if library.isBusy { throw .because(.service, "the node runs: settings are made before the start") }
         let failure = pending.withLock { settings -> CallFailure? in
             do throws(CallFailure) {
                 try change(&settings)
@@ -58,9 +63,9 @@ func put(_ text: String, _ target: UnsafeMutablePointer<CChar>, room: Int) -> Bo
 public func zts_id_new(_ key: UnsafeMutablePointer<CChar>?, _ key_buf_len: UnsafeMutablePointer<UInt32>?) -> Int32 {
     second { () throws(CallFailure) -> Void in
         guard let target = unsafe key, let length = unsafe key_buf_len, unsafe Int(length.pointee) == identityRoom
-        else { throw .argument }
+        else { throw .noIdentityRoom }
         guard let text = Identity.generate().secretText, unsafe put(text, target, room: identityRoom) else {
-            throw .general
+            throw .because(.general, "the new identity does not fit into ZTS_ID_STR_BUF_LEN bytes")
         }
         unsafe length.pointee = UInt32(text.utf8.count)
     }
@@ -86,7 +91,9 @@ extension String {
 @c @implementation
 public func zts_init_from_storage(_ path: UnsafePointer<CChar>?) -> Int32 {
     configure { (settings) throws(CallFailure) in
-        guard let path = unsafe path, unsafe path.pointee != 0 else { throw .argument }
+        guard let path = unsafe path, unsafe path.pointee != 0 else {
+            throw .because(.argument, "the path is NULL or empty")
+        }
         settings.path = unsafe String(cString: path)
     }
 }
@@ -94,7 +101,9 @@ public func zts_init_from_storage(_ path: UnsafePointer<CChar>?) -> Int32 {
 @c @implementation
 public func zts_init_from_memory(_ key: UnsafePointer<CChar>?, _ len: UInt32) -> Int32 {
     configure { (settings) throws(CallFailure) in
-        guard let key = unsafe key, len > 0, Int(len) <= identityRoom else { throw .argument }
+        guard let key = unsafe key, len > 0, Int(len) <= identityRoom else {
+            throw .because(.argument, "key is NULL or len is not in 1...\(identityRoom)")
+        }
         let text = unsafe text(key, Int(len)).trimmed
         guard let identity = try? Identity(text: text), identity.hasSecret else {
             throw .because(.argument, "this is not an identity with its secret")
@@ -106,7 +115,7 @@ public func zts_init_from_memory(_ key: UnsafePointer<CChar>?, _ len: UInt32) ->
 @c @implementation
 public func zts_init_set_event_handler(_ callback: (@convention(c) (UnsafeMutableRawPointer?) -> Void)?) -> Int32 {
     configure { (settings) throws(CallFailure) in
-        guard let callback = unsafe callback else { throw .argument }
+        guard let callback = unsafe callback else { throw .because(.argument, "the callback is NULL") }
         settings.sink = unsafe EventSink.generation2 { unsafe callback($0) }
     }
 }
@@ -116,7 +125,7 @@ public func zts_init_set_tcp_relay(_ tcp_relay_addr: UnsafePointer<CChar>?, _ tc
     configure { (_) throws(CallFailure) in
         guard let address = unsafe tcp_relay_addr, IPAddress(unsafe String(cString: address)) != nil,
             tcp_relay_port != 0
-        else { throw .argument }
+        else { throw .because(.argument, "the relay has no address or port 0") }
         throw .because(.general, "this library does not relay over TCP")
     }
 }
@@ -141,9 +150,11 @@ public func zts_init_force_tcp_relay(_ enabled: Int32) -> Int32 {
 @c @implementation
 public func zts_init_blacklist_if(_ prefix: UnsafePointer<CChar>?, _ len: UInt32) -> Int32 {
     configure { (settings) throws(CallFailure) in
-        guard let prefix = unsafe prefix, (1...15).contains(len) else { throw .argument }
+        guard let prefix = unsafe prefix, (1...15).contains(len) else {
+            throw .because(.argument, "prefix is NULL or len is not in 1...15, as names of interfaces have")
+        }
         let name = unsafe text(prefix, Int(len))
-        guard !name.isEmpty else { throw .argument }
+        guard !name.isEmpty else { throw .because(.argument, "the prefix is empty and would mean every interface") }
         settings.refusedInterfaces.append(name)
     }
 }
@@ -151,7 +162,9 @@ public func zts_init_blacklist_if(_ prefix: UnsafePointer<CChar>?, _ len: UInt32
 @c @implementation
 public func zts_init_set_roots(_ roots_data: UnsafeRawPointer?, _ len: UInt32) -> Int32 {
     configure { (settings) throws(CallFailure) in
-        guard let data = unsafe roots_data, len > 0, len <= UInt32(ZTS_STORE_DATA_LEN) else { throw .argument }
+        guard let data = unsafe roots_data, len > 0, len <= UInt32(ZTS_STORE_DATA_LEN) else {
+            throw .because(.argument, "roots_data is NULL or len is not in 1...ZTS_STORE_DATA_LEN")
+        }
         // Sound: the program's promise of `len` bytes.
         let bytes = unsafe Array(UnsafeRawBufferPointer(start: data, count: Int(len)))
         guard let planet = try? Planet(bytes: bytes), !planet.isMoon else {
@@ -174,7 +187,9 @@ public func zts_init_set_port(_ port: UInt16) -> Int32 {
 @c @implementation
 public func zts_init_set_random_port_range(_ start_port: UInt16, _ end_port: UInt16) -> Int32 {
     configure { (settings) throws(CallFailure) in
-        guard start_port > 0, start_port <= end_port else { throw .argument }
+        guard start_port > 0, start_port <= end_port else {
+            throw .because(.argument, "the range begins with port 0 or ends before it begins")
+        }
         settings.portRange = start_port...end_port
     }
 }
@@ -219,7 +234,7 @@ public func zts_node_is_online() -> Int32 { library.isOnline ? 1 : 0 }
 
 @c @implementation
 public func zts_node_get_id() -> UInt64 {
-    library.node?.id.value ?? UInt64(bitPattern: Int64(CallFailure.service.generation2))
+    Generation.second.identifier { () throws(CallFailure) in try library.needRunning().id.value }
 }
 
 @c @implementation
@@ -229,9 +244,9 @@ public func zts_node_get_id_pair(
     second { () throws(CallFailure) -> Void in
         let node = try library.needRunning()
         guard let target = unsafe key, let length = unsafe key_dst_len, unsafe Int(length.pointee) >= identityRoom
-        else { throw .argument }
+        else { throw .noIdentityRoom }
         let text = try asking { () throws(ZeroTierError) in try node.secretIdentityText() }
-        guard unsafe put(text, target, room: identityRoom) else { throw .general }
+        guard unsafe put(text, target, room: identityRoom) else { throw .noIdentityRoom }
         unsafe length.pointee = UInt32(text.utf8.count)
     }
 }

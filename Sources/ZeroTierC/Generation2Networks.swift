@@ -17,7 +17,7 @@ private func second(_ body: () throws(CallFailure) -> Void) -> Int32 { Generatio
 // A joined network of the running node.
 private func network(_ id: UInt64) throws(CallFailure) -> NetworkDetails {
     let node = try library.needRunning()
-    guard id != 0 else { throw .argument }
+    guard id != 0 else { throw .noNetworkID }
     return try details(id, of: node)
 }
 
@@ -26,8 +26,18 @@ private func isIPv4(_ family: UInt32) throws(CallFailure) -> Bool {
     switch family {
     case 2: return true
     case 10, 30: return false
-    default: throw .argument
+    default: throw .noFamily
     }
+}
+
+extension CallFailure {
+    fileprivate static let noTextRoom = because(
+        .argument, "there is no buffer of ZTS_IP_MAX_STR_LEN bytes for the address as text")
+}
+
+// That there is an element.
+private func check(_ index: UInt32, _ count: Int) throws(CallFailure) {
+    guard Int(index) < count else { throw .because(.argument, "there are \(count), and none at \(index)") }
 }
 
 // MARK: Networks
@@ -36,7 +46,7 @@ private func isIPv4(_ family: UInt32) throws(CallFailure) -> Bool {
 public func zts_net_join(_ net_id: UInt64) -> Int32 {
     second { () throws(CallFailure) -> Void in
         let node = try library.needRunning()
-        guard net_id != 0 else { throw .argument }
+        guard net_id != 0 else { throw .noNetworkID }
         try asking { () throws(ZeroTierError) in try node.startJoining(NetworkID(net_id)) }
     }
 }
@@ -45,7 +55,7 @@ public func zts_net_join(_ net_id: UInt64) -> Int32 {
 public func zts_net_leave(_ net_id: UInt64) -> Int32 {
     second { () throws(CallFailure) -> Void in
         let node = try library.needRunning()
-        guard net_id != 0 else { throw .argument }
+        guard net_id != 0 else { throw .noNetworkID }
         try asking { () throws(ZeroTierError) in try node.leave(NetworkID(net_id)) }
     }
 }
@@ -63,19 +73,16 @@ public func zts_net_transport_is_ready(_ net_id: UInt64) -> Int32 {
 
 @c @implementation
 public func zts_net_get_mac(_ net_id: UInt64) -> UInt64 {
-    do throws(CallFailure) {
-        return try network(net_id).status.mac.bits
-    } catch {
-        return UInt64(bitPattern: Int64(error.generation2))
-    }
+    Generation.second.identifier { () throws(CallFailure) in try network(net_id).status.mac.bits }
 }
 
 @c @implementation
 public func zts_net_get_mac_str(_ net_id: UInt64, _ dst: UnsafeMutablePointer<CChar>?, _ len: UInt32) -> Int32 {
     second { () throws(CallFailure) -> Void in
         _ = try library.needRunning()
-        guard let target = unsafe dst, len >= UInt32(ZTS_MAC_ADDRSTRLEN) else { throw .argument }
-        guard unsafe put(try network(net_id).status.mac.description, target, room: Int(len)) else { throw .argument }
+        guard let target = unsafe dst, len >= UInt32(ZTS_MAC_ADDRSTRLEN),
+            unsafe put(try network(net_id).status.mac.description, target, room: Int(len))
+        else { throw .because(.argument, "there is no buffer of ZTS_MAC_ADDRSTRLEN bytes") }
     }
 }
 
@@ -93,10 +100,12 @@ public func zts_net_get_mtu(_ net_id: UInt64) -> Int32 {
 public func zts_net_get_name(_ net_id: UInt64, _ dst: UnsafeMutablePointer<CChar>?, _ len: UInt32) -> Int32 {
     second { () throws(CallFailure) -> Void in
         _ = try library.needOnline()
-        guard let target = unsafe dst, len == UInt32(ZTS_MAX_NETWORK_SHORT_NAME_LENGTH) else { throw .argument }
+        guard let target = unsafe dst, len == UInt32(ZTS_MAX_NETWORK_SHORT_NAME_LENGTH) else {
+            throw .because(.argument, "there is no buffer of exactly ZTS_MAX_NETWORK_SHORT_NAME_LENGTH bytes")
+        }
         let name = try network(net_id).status.name
         let cut = String(decoding: name.utf8.prefix(Int(len) - 1), as: UTF8.self)
-        guard unsafe put(cut, target, room: Int(len)) || put("", target, room: Int(len)) else { throw .general }
+        if !(unsafe put(cut, target, room: Int(len))) { _ = unsafe put("", target, room: Int(len)) }
     }
 }
 
@@ -130,7 +139,7 @@ public func zts_route_is_assigned(_ net_id: UInt64, _ family: UInt32) -> Int32 {
 @c @implementation
 public func zts_addr_is_assigned(_ net_id: UInt64, _ family: UInt32) -> Int32 {
     second { () throws(CallFailure) -> Int32 in
-        guard net_id != 0 else { throw .argument }
+        guard net_id != 0 else { throw .noNetworkID }
         guard let node = library.node else { return 0 }
         let wanted = try isIPv4(family)
         guard let found = try detailsIfJoined(net_id, of: node) else { return 0 }
@@ -144,7 +153,7 @@ private func address(_ net_id: UInt64, _ family: UInt32) throws(CallFailure) -> 
     let wanted = try isIPv4(family)
     let found = try network(net_id)
     guard let prefix = found.status.addresses.first(where: { $0.address.isIPv4 == wanted }) else {
-        throw .because(.noResult, "no address of this family is assigned")
+        throw .noAddress
     }
     return prefix.address
 }
@@ -155,7 +164,7 @@ public func zts_addr_get(
 ) -> Int32 {
     second { () throws(CallFailure) -> Void in
         _ = try library.needRunning()
-        guard let target = unsafe addr else { throw .argument }
+        guard let target = unsafe addr else { throw .because(.argument, "addr is NULL") }
         let found = try address(net_id, family)
         unsafe memset(target, 0, MemoryLayout<zts_sockaddr_storage>.size)
         unsafe AddressMemory.writeStack(found, to: target)
@@ -167,8 +176,10 @@ public func zts_addr_get_str(
     _ net_id: UInt64, _ family: UInt32, _ dst: UnsafeMutablePointer<CChar>?, _ len: UInt32
 ) -> Int32 {
     second { () throws(CallFailure) -> Void in
-        guard net_id != 0, let target = unsafe dst, Int(len) >= addressRoom else { throw .argument }
-        guard unsafe put(try address(net_id, family).description, target, room: Int(len)) else { throw .general }
+        guard net_id != 0 else { throw .noNetworkID }
+        guard let target = unsafe dst, Int(len) >= addressRoom,
+            unsafe put(try address(net_id, family).description, target, room: Int(len))
+        else { throw .noTextRoom }
     }
 }
 
@@ -180,9 +191,11 @@ public func zts_addr_get_all(
         _ = try library.needRunning()
         guard let target = unsafe addr, let count = unsafe count,
             unsafe count.pointee == UInt32(ZTS_MAX_ASSIGNED_ADDRESSES)
-        else { throw .argument }
+        else { throw .because(.argument, "addr or count is NULL, or count is not ZTS_MAX_ASSIGNED_ADDRESSES") }
         let addresses = try network(net_id).status.addresses.prefix(Int(ZTS_MAX_ASSIGNED_ADDRESSES))
-        guard !addresses.isEmpty else { throw .noResult }
+        guard !addresses.isEmpty else {
+            throw .because(.noResult, "this node has no address on the network: see the network's status")
+        }
         for (index, prefix) in addresses.enumerated() {
             unsafe memset(target + index, 0, MemoryLayout<zts_sockaddr_storage>.size)
             unsafe AddressMemory.writeStack(prefix.address, to: target + index)
@@ -196,7 +209,8 @@ private typealias Scheme = (NetworkID, NodeID) -> IPAddress
 private func computed(
     _ net_id: UInt64, _ node_id: UInt64, _ addr: UnsafeMutablePointer<zts_sockaddr_storage>?, _ scheme: Scheme
 ) -> Int32 {
-    guard let target = unsafe addr, net_id != 0, node_id != 0 else { return CallFailure.argument.generation2 }
+    guard let target = unsafe addr else { return Generation.second.refuse("addr is NULL") }
+    guard net_id != 0, node_id != 0 else { return Generation.second.refuse("0 is no network ID and no node ID") }
     unsafe memset(target, 0, MemoryLayout<zts_sockaddr_storage>.size)
     unsafe AddressMemory.writeStack(scheme(NetworkID(net_id), NodeID(node_id)), to: target)
     return 0
@@ -205,9 +219,10 @@ private func computed(
 private func computed(
     _ net_id: UInt64, _ node_id: UInt64, _ dst: UnsafeMutablePointer<CChar>?, _ len: UInt32, _ scheme: Scheme
 ) -> Int32 {
-    guard let target = unsafe dst, net_id != 0, node_id != 0, Int(len) == addressRoom,
+    guard net_id != 0, node_id != 0 else { return Generation.second.refuse("0 is no network ID and no node ID") }
+    guard let target = unsafe dst, Int(len) == addressRoom,
         unsafe put(scheme(NetworkID(net_id), NodeID(node_id)).description, target, room: Int(len))
-    else { return CallFailure.argument.generation2 }
+    else { return Generation.second.fail(.noTextRoom) }
     return 0
 }
 
@@ -277,7 +292,9 @@ private func queried(_ net_id: UInt64) throws(CallFailure) -> NetworkDetails {
         lock.owner.map { pthread_equal($0, pthread_self()) != 0 } ?? false ? lock.networks : nil
     }
     guard let held else { return try details(net_id, of: node) }
-    guard let found = held.first(where: { $0.status.id.value == net_id }) else { throw .noResult }
+    guard let found = held.first(where: { $0.status.id.value == net_id }) else {
+        throw .because(.noResult, "network \(NetworkID(net_id)) was not joined when the lock was obtained")
+    }
     return found
 }
 
@@ -287,7 +304,9 @@ private func paths(_ peer_id: UInt64) throws(CallFailure) -> [PeerStatus.Path] {
         lock.owner.map { pthread_equal($0, pthread_self()) != 0 } ?? false ? lock.peers : nil
     }
     let peers = if let held { held } else { try asking { () throws(ZeroTierError) in try node.peers() } }
-    guard let peer = peers.first(where: { $0.id.value == peer_id }) else { throw .noResult }
+    guard let peer = peers.first(where: { $0.id.value == peer_id }) else {
+        throw .because(.noResult, "peer \(NodeID(peer_id)) is unknown")
+    }
     return peer.paths
 }
 
@@ -302,9 +321,10 @@ public func zts_core_query_addr(
 ) -> Int32 {
     second { () throws(CallFailure) -> Void in
         let addresses = try queried(net_id).status.addresses
-        guard let target = unsafe addr, Int(idx) < addresses.count,
+        try check(idx, addresses.count)
+        guard let target = unsafe addr,
             unsafe put(addresses[Int(idx)].address.description, target, room: Int(len))
-        else { throw .argument }
+        else { throw .noTextRoom }
     }
 }
 
@@ -320,13 +340,14 @@ public func zts_core_query_route(
 ) -> Int32 {
     second { () throws(CallFailure) -> Void in
         let found = try queried(net_id)
-        guard let target = unsafe target, let via = unsafe via, Int(idx) < found.status.routes.count,
-            Int(idx) < found.routeAttributes.count
-        else { throw .argument }
+        try check(idx, min(found.status.routes.count, found.routeAttributes.count))
+        guard let target = unsafe target, let via = unsafe via else {
+            throw .because(.argument, "target or via is NULL")
+        }
         let route = found.status.routes[Int(idx)]
         guard unsafe put(route.target.address.description, target, room: Int(len)),
             unsafe put(route.via?.description ?? "0.0.0.0", via, room: Int(len))
-        else { throw .argument }
+        else { throw .noTextRoom }
         unsafe flags?.pointee = found.routeAttributes[Int(idx)].flags
         unsafe metric?.pointee = found.routeAttributes[Int(idx)].metric
     }
@@ -343,9 +364,11 @@ public func zts_core_query_path(
 ) -> Int32 {
     second { () throws(CallFailure) -> Void in
         let all = try paths(peer_id)
-        guard let target = unsafe dst, Int(idx) < all.count else { throw .argument }
+        try check(idx, all.count)
         let endpoint = all[Int(idx)].endpoint
-        guard unsafe put("\(endpoint.address)/\(endpoint.port)", target, room: Int(len)) else { throw .argument }
+        guard let target = unsafe dst, unsafe put("\(endpoint.address)/\(endpoint.port)", target, room: Int(len)) else {
+            throw .because(.argument, "there is no buffer with room for the address, a slash, the port and a 0")
+        }
     }
 }
 
@@ -360,7 +383,8 @@ public func zts_core_query_mc(
 ) -> Int32 {
     second { () throws(CallFailure) -> Void in
         let groups = try queried(net_id).groups
-        guard let mac = unsafe mac, let adi = unsafe adi, Int(idx) < groups.count else { throw .argument }
+        try check(idx, groups.count)
+        guard let mac = unsafe mac, let adi = unsafe adi else { throw .because(.argument, "mac or adi is NULL") }
         unsafe mac.pointee = groups[Int(idx)].mac.bits
         unsafe adi.pointee = groups[Int(idx)].distinguisher
     }

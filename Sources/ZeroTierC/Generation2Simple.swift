@@ -7,18 +7,18 @@ import Glibc
 import NetPrimitives
 import ZeroTierSockets
 
-private let invalid = CallFailure.argument.generation2
 private let addressRoom = Int(ZTS_IP_MAX_STR_LEN)
 
 private func int(_ result: Int) -> Int32 { Int32(clamping: result) }
 
-// Checks that the node runs, then the arguments, then does it.
+// Checks that the node runs, then the arguments, which `reason` tells why they are not valid, then does it.
 private func with(
-    _ fd: Int32, _ isValid: Bool = true, _ body: (SocketPlace) throws(SocketError) -> Int
+    _ fd: Int32, _ isValid: Bool = true, _ reason: @autoclosure () -> String = "",
+    _ body: (SocketPlace) throws(SocketError) -> Int
 ) -> Int32 {
     let isStarted = SocketPlace(fd)?.library.isStarted ?? LibraryNode.shared.isStarted
-    guard isStarted else { return CallFailure.service.generation2 }
-    guard isValid else { return invalid }
+    guard isStarted else { return Generation.second.fail(.notRunning) }
+    guard isValid else { return Generation.second.refuse(reason()) }
     return int(SocketCalls.on(fd, .second, body))
 }
 
@@ -26,6 +26,10 @@ private func with(
 private func address(_ text: UnsafePointer<CChar>?) -> IPAddress? {
     unsafe text.flatMap { unsafe IPAddress(String(cString: $0)) }
 }
+
+private let noAddress = "the text is no address of IPv4 or IPv6; names are for zts_bsd_gethostbyname"
+private let noRoom = "there is no buffer of exactly ZTS_IP_MAX_STR_LEN bytes for the address"
+private let noSwitch = "enabled is neither 0 nor 1"
 
 // Writes an address and a port into the program's memory; sizes were checked.
 private func put(
@@ -43,9 +47,13 @@ private let standardTimeout = Duration.seconds(30)
 @c @implementation
 public func zts18_connect(_ fd: Int32, _ ipstr: UnsafePointer<CChar>?, _ port: UInt16, _ timeout_ms: Int32) -> Int32 {
     let remote = unsafe address(ipstr)
-    return with(fd, remote != nil && timeout_ms >= 0) { (place) throws(SocketError) in
+    return with(fd, remote != nil && timeout_ms >= 0, remote == nil ? noAddress : "timeout_ms is negative") {
+        (place) throws(SocketError) in
         let time = timeout_ms == 0 ? standardTimeout : .milliseconds(Int(timeout_ms))
-        try place.layer.connect(place.descriptor, to: SocketEndpoint(remote!, port: port), retryingFor: time)
+        let endpoint = SocketEndpoint(remote!, port: port)
+        try SocketCalls.connecting(to: endpoint, of: place.library) { () throws(SocketError) in
+            try place.layer.connect(place.descriptor, to: endpoint, retryingFor: time)
+        }
         return 0
     }
 }
@@ -53,7 +61,7 @@ public func zts18_connect(_ fd: Int32, _ ipstr: UnsafePointer<CChar>?, _ port: U
 @c @implementation
 public func zts18_bind(_ fd: Int32, _ ipstr: UnsafePointer<CChar>?, _ port: UInt16) -> Int32 {
     let local = unsafe address(ipstr)
-    return with(fd, local != nil) { (place) throws(SocketError) in
+    return with(fd, local != nil, noAddress) { (place) throws(SocketError) in
         try place.layer.bind(place.descriptor, to: SocketEndpoint(local!, port: port))
         return 0
     }
@@ -63,7 +71,7 @@ public func zts18_bind(_ fd: Int32, _ ipstr: UnsafePointer<CChar>?, _ port: UInt
 public func zts18_accept(
     _ fd: Int32, _ remote_addr: UnsafeMutablePointer<CChar>?, _ len: Int32, _ port: UnsafeMutablePointer<UInt16>?
 ) -> Int32 {
-    with(fd, unsafe remote_addr != nil && Int(len) == addressRoom) { (place) throws(SocketError) in
+    with(fd, unsafe remote_addr != nil && Int(len) == addressRoom, noRoom) { (place) throws(SocketError) in
         let (new, remote) = try place.layer.accept(place.descriptor)
         unsafe put(remote, remote_addr!, port)
         return Int(place.outside(new))
@@ -74,7 +82,7 @@ public func zts18_accept(
 public func zts18_getpeername(
     _ fd: Int32, _ remote_addr_str: UnsafeMutablePointer<CChar>?, _ len: Int32, _ port: UnsafeMutablePointer<UInt16>?
 ) -> Int32 {
-    with(fd, unsafe remote_addr_str != nil && Int(len) == addressRoom) { (place) throws(SocketError) in
+    with(fd, unsafe remote_addr_str != nil && Int(len) == addressRoom, noRoom) { (place) throws(SocketError) in
         unsafe put(try place.layer.remoteEndpoint(place.descriptor), remote_addr_str!, port)
         return 0
     }
@@ -84,7 +92,7 @@ public func zts18_getpeername(
 public func zts18_getsockname(
     _ fd: Int32, _ local_addr_str: UnsafeMutablePointer<CChar>?, _ len: Int32, _ port: UnsafeMutablePointer<UInt16>?
 ) -> Int32 {
-    with(fd, unsafe local_addr_str != nil && Int(len) == addressRoom) { (place) throws(SocketError) in
+    with(fd, unsafe local_addr_str != nil && Int(len) == addressRoom, noRoom) { (place) throws(SocketError) in
         unsafe put(try place.layer.localEndpoint(place.descriptor), local_addr_str!, port)
         return 0
     }
@@ -106,8 +114,9 @@ private func make(
     _ ipstr: UnsafePointer<CChar>?, _ type: Int32, isValid: Bool = true,
     _ prepare: (Int32, IPAddress) throws(SocketError) -> Int32
 ) -> Int32 {
-    guard LibraryNode.shared.isStarted else { return CallFailure.service.generation2 }
-    guard isValid, let address = unsafe address(ipstr) else { return invalid }
+    guard LibraryNode.shared.isStarted else { return Generation.second.fail(.notRunning) }
+    guard let address = unsafe address(ipstr) else { return Generation.second.refuse(noAddress) }
+    guard isValid else { return Generation.second.refuse(noRoom) }
     let layer = SocketLayer.shared
     return int(
         SocketCalls.run { () throws(SocketError) in
@@ -125,8 +134,10 @@ private func make(
 @c @implementation
 public func zts_tcp_client(_ remote_ipstr: UnsafePointer<CChar>?, _ remote_port: UInt16) -> Int32 {
     unsafe make(remote_ipstr, SocketLimits.typeStream) { (socket, address) throws(SocketError) in
-        try SocketLayer.shared.connect(
-            socket, to: SocketEndpoint(address, port: remote_port), retryingFor: standardTimeout)
+        let endpoint = SocketEndpoint(address, port: remote_port)
+        try SocketCalls.connecting(to: endpoint, of: .shared) { () throws(SocketError) in
+            try SocketLayer.shared.connect(socket, to: endpoint, retryingFor: standardTimeout)
+        }
         return socket
     }
 }
@@ -166,14 +177,14 @@ public func zts_udp_client(_ remote_ipstr: UnsafePointer<CChar>?) -> Int32 {
 // MARK: Options
 
 private func set(_ fd: Int32, _ option: SocketOption, switch enabled: Int32) -> Int32 {
-    with(fd, enabled == 0 || enabled == 1) { (place) throws(SocketError) in
+    with(fd, enabled == 0 || enabled == 1, noSwitch) { (place) throws(SocketError) in
         try place.layer.setOption(place.descriptor, option, .integer(Int(enabled)))
         return 0
     }
 }
 
 private func set(_ fd: Int32, _ option: SocketOption, number: Int32, in range: ClosedRange<Int32>) -> Int32 {
-    with(fd, range.contains(number)) { (place) throws(SocketError) in
+    with(fd, range.contains(number), "the value is not in \(range)") { (place) throws(SocketError) in
         try place.layer.setOption(place.descriptor, option, .integer(Int(number)))
         return 0
     }
@@ -194,7 +205,7 @@ private func linger(_ fd: Int32, _ part: (Linger) -> Int) -> Int32 {
 }
 
 private func setTime(_ fd: Int32, _ option: SocketOption, _ seconds: Int32, _ microseconds: Int32) -> Int32 {
-    with(fd, seconds >= 0 && microseconds >= 0) { (place) throws(SocketError) in
+    with(fd, seconds >= 0 && microseconds >= 0, "the time is negative") { (place) throws(SocketError) in
         let time = Duration.seconds(Int(seconds)) + .microseconds(Int(microseconds))
         try place.layer.setOption(place.descriptor, option, .duration(time == .zero ? nil : time))
         return 0
@@ -216,7 +227,8 @@ public func zts_get_no_delay(_ fd: Int32) -> Int32 { get(fd, .noDelay) }
 
 @c @implementation
 public func zts_set_linger(_ fd: Int32, _ enabled: Int32, _ value: Int32) -> Int32 {
-    with(fd, (enabled == 0 || enabled == 1) && value >= 0) { (place) throws(SocketError) in
+    with(fd, (enabled == 0 || enabled == 1) && value >= 0, value < 0 ? "the time is negative" : noSwitch) {
+        (place) throws(SocketError) in
         try place.layer.setOption(
             place.descriptor, .linger, .linger(Linger(isOn: enabled == 1, seconds: Int(value))))
         return 0
@@ -281,7 +293,7 @@ public func zts_get_keepalive(_ fd: Int32) -> Int32 { get(fd, .keepAlive) }
 
 @c @implementation
 public func zts_set_blocking(_ fd: Int32, _ enabled: Int32) -> Int32 {
-    with(fd, enabled == 0 || enabled == 1) { (place) throws(SocketError) in
+    with(fd, enabled == 0 || enabled == 1, noSwitch) { (place) throws(SocketError) in
         try place.layer.setNonBlocking(place.descriptor, enabled == 0)
         return 0
     }

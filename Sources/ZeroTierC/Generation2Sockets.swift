@@ -7,16 +7,25 @@ import Glibc
 import NetPrimitives
 import ZeroTierSockets
 
-private let invalid = Int(CallFailure.argument.generation2)
-
 private func int(_ result: Int) -> Int32 { Int32(clamping: result) }
 
-// Runs a call whose node must run before its arguments matter.
-private func checked(_ fd: Int32, _ isValid: Bool, _ body: () -> Int) -> Int {
+// Runs a call whose node must run before its arguments matter; `reason` is why they are not valid.
+private func checked(
+    _ fd: Int32, _ isValid: Bool, _ reason: @autoclosure () -> String, _ body: () -> Int
+) -> Int {
     let isStarted = SocketPlace(fd)?.library.isStarted ?? LibraryNode.shared.isStarted
-    guard isStarted else { return Int(CallFailure.service.generation2) }
-    return isValid ? body() : invalid
+    guard isStarted else { return Int(Generation.second.fail(.notRunning)) }
+    return isValid ? body() : Int(Generation.second.refuse(reason()))
 }
+
+// Why the address of a call is not valid.
+private func problem(_ addr: UnsafeRawPointer?) -> String {
+    unsafe addr == nil ? "addr is NULL" : AddressMemory.lengths
+}
+
+private let noBuffer = "buf is NULL or len is larger than an address space"
+private let noName = "addr or addrlen is NULL"
+private let noMessage = "msg is NULL, or its msg_iov while msg_iovlen is not 0"
 
 @c @implementation
 public func zts_bsd_socket(_ family: Int32, _ type: Int32, _ protocol: Int32) -> Int32 {
@@ -26,7 +35,7 @@ public func zts_bsd_socket(_ family: Int32, _ type: Int32, _ protocol: Int32) ->
 @c @implementation
 public func zts_bsd_connect(_ fd: Int32, _ addr: UnsafePointer<zts_sockaddr>?, _ addrlen: zts_socklen_t) -> Int32 {
     unsafe int(
-        checked(fd, addr != nil && AddressMemory.isPlausible(addrlen)) {
+        checked(fd, addr != nil && AddressMemory.isPlausible(addrlen), problem(addr)) {
             unsafe SocketCalls.connect(fd, addr!, addrlen, .second)
         })
 }
@@ -34,7 +43,7 @@ public func zts_bsd_connect(_ fd: Int32, _ addr: UnsafePointer<zts_sockaddr>?, _
 @c @implementation
 public func zts_bsd_bind(_ fd: Int32, _ addr: UnsafePointer<zts_sockaddr>?, _ addrlen: zts_socklen_t) -> Int32 {
     unsafe int(
-        checked(fd, addr != nil && AddressMemory.isPlausible(addrlen)) {
+        checked(fd, addr != nil && AddressMemory.isPlausible(addrlen), problem(addr)) {
             unsafe SocketCalls.bind(fd, addr!, addrlen, .second)
         })
 }
@@ -70,7 +79,7 @@ public func zts_bsd_getsockname(
     _ fd: Int32, _ addr: UnsafeMutablePointer<zts_sockaddr>?, _ addrlen: UnsafeMutablePointer<zts_socklen_t>?
 ) -> Int32 {
     unsafe int(
-        checked(fd, addr != nil && addrlen != nil) {
+        checked(fd, addr != nil && addrlen != nil, noName) {
             unsafe SocketCalls.name(fd, addr, addrlen, .second) { (place) throws(SocketError) in
                 try place.layer.localEndpoint(place.descriptor)
             }
@@ -82,7 +91,7 @@ public func zts_bsd_getpeername(
     _ fd: Int32, _ addr: UnsafeMutablePointer<zts_sockaddr>?, _ addrlen: UnsafeMutablePointer<zts_socklen_t>?
 ) -> Int32 {
     unsafe int(
-        checked(fd, addr != nil && addrlen != nil) {
+        checked(fd, addr != nil && addrlen != nil, noName) {
             unsafe SocketCalls.name(fd, addr, addrlen, .second) { (place) throws(SocketError) in
                 try place.layer.remoteEndpoint(place.descriptor)
             }
@@ -115,14 +124,14 @@ public func zts_bsd_poll(_ fds: UnsafeMutablePointer<zts_pollfd>?, _ nfds: zts_n
 
 @c @implementation
 public func zts_bsd_ioctl(_ fd: Int32, _ request: UInt, _ argp: UnsafeMutableRawPointer?) -> Int32 {
-    unsafe int(checked(fd, argp != nil) { unsafe SocketCalls.request(fd, request, argp!, .second) })
+    unsafe int(checked(fd, argp != nil, "argp is NULL") { unsafe SocketCalls.request(fd, request, argp!, .second) })
 }
 
 // MARK: Data
 
 @c @implementation
 public func zts_bsd_send(_ fd: Int32, _ buf: UnsafeRawPointer?, _ len: Int, _ flags: Int32) -> Int {
-    unsafe checked(fd, buf != nil && len >= 0) { unsafe SocketCalls.send(fd, buf, len, flags, .second) }
+    unsafe checked(fd, buf != nil && len >= 0, noBuffer) { unsafe SocketCalls.send(fd, buf, len, flags, .second) }
 }
 
 @c @implementation
@@ -130,7 +139,10 @@ public func zts_bsd_sendto(
     _ fd: Int32, _ buf: UnsafeRawPointer?, _ len: Int, _ flags: Int32, _ addr: UnsafePointer<zts_sockaddr>?,
     _ addrlen: zts_socklen_t
 ) -> Int {
-    unsafe checked(fd, buf != nil && addr != nil && len >= 0 && AddressMemory.isPlausible(addrlen)) {
+    unsafe checked(
+        fd, buf != nil && addr != nil && len >= 0 && AddressMemory.isPlausible(addrlen),
+        buf == nil || len < 0 ? noBuffer : problem(addr)
+    ) {
         unsafe SocketCalls.send(fd, buf, len, flags, .second, addr, addrlen)
     }
 }
@@ -149,10 +161,10 @@ private func vectors(_ message: zts_msghdr) -> UnsafePointer<zts_iovec>? {
 
 @c @implementation
 public func zts_bsd_sendmsg(_ fd: Int32, _ msg: UnsafePointer<zts_msghdr>?, _ flags: Int32) -> Int {
-    unsafe checked(fd, msg != nil) {
+    unsafe checked(fd, msg != nil, noMessage) {
         SocketCalls.on(fd, .second) { (place) throws(SocketError) in
             let message = unsafe msg!.pointee
-            if unsafe message.msg_iov == nil, unsafe message.msg_iovlen > 0 { throw SocketError(.badMemory) }
+            if unsafe message.msg_iov == nil, unsafe message.msg_iovlen > 0 { throw SocketError(.badMemory, noMessage) }
             return unsafe try SocketCalls.sendMessage(
                 place, Int(message.msg_iovlen), flags, message.msg_name, message.msg_namelen, piece(vectors(message)))
         }
@@ -161,7 +173,7 @@ public func zts_bsd_sendmsg(_ fd: Int32, _ msg: UnsafePointer<zts_msghdr>?, _ fl
 
 @c @implementation
 public func zts_bsd_recv(_ fd: Int32, _ buf: UnsafeMutableRawPointer?, _ len: Int, _ flags: Int32) -> Int {
-    unsafe checked(fd, buf != nil && len >= 0) { unsafe SocketCalls.receive(fd, buf, len, flags, .second) }
+    unsafe checked(fd, buf != nil && len >= 0, noBuffer) { unsafe SocketCalls.receive(fd, buf, len, flags, .second) }
 }
 
 @c @implementation
@@ -169,18 +181,18 @@ public func zts_bsd_recvfrom(
     _ fd: Int32, _ buf: UnsafeMutableRawPointer?, _ len: Int, _ flags: Int32,
     _ addr: UnsafeMutablePointer<zts_sockaddr>?, _ addrlen: UnsafeMutablePointer<zts_socklen_t>?
 ) -> Int {
-    unsafe checked(fd, buf != nil && len >= 0) {
+    unsafe checked(fd, buf != nil && len >= 0, noBuffer) {
         unsafe SocketCalls.receive(fd, buf, len, flags, .second, addr, addrlen)
     }
 }
 
 @c @implementation
 public func zts_bsd_recvmsg(_ fd: Int32, _ msg: UnsafeMutablePointer<zts_msghdr>?, _ flags: Int32) -> Int {
-    unsafe checked(fd, msg != nil) {
+    unsafe checked(fd, msg != nil, noMessage) {
         SocketCalls.on(fd, .second) { (place) throws(SocketError) in
             let message = unsafe msg!
             if unsafe message.pointee.msg_iov == nil, unsafe message.pointee.msg_iovlen > 0 {
-                throw SocketError(.badMemory)
+                throw SocketError(.badMemory, noMessage)
             }
             let received = unsafe try SocketCalls.receiveMessage(
                 place, Int(message.pointee.msg_iovlen), flags, piece(vectors(message.pointee)))
@@ -204,7 +216,7 @@ public func zts_bsd_read(_ fd: Int32, _ buf: UnsafeMutableRawPointer?, _ len: In
 
 @c @implementation
 public func zts_bsd_readv(_ fd: Int32, _ iov: UnsafePointer<zts_iovec>?, _ iovcnt: Int32) -> Int {
-    unsafe checked(fd, iov != nil) {
+    unsafe checked(fd, iov != nil, "iov is NULL") {
         SocketCalls.on(fd, .second) { (place) throws(SocketError) in
             unsafe try SocketCalls.receiveMessage(place, Int(iovcnt), 0, piece(iov)).count
         }
@@ -218,7 +230,7 @@ public func zts_bsd_write(_ fd: Int32, _ buf: UnsafeRawPointer?, _ len: Int) -> 
 
 @c @implementation
 public func zts_bsd_writev(_ fd: Int32, _ iov: UnsafePointer<zts_iovec>?, _ iovcnt: Int32) -> Int {
-    unsafe checked(fd, iov != nil) {
+    unsafe checked(fd, iov != nil, "iov is NULL") {
         SocketCalls.on(fd, .second) { (place) throws(SocketError) in
             unsafe try SocketCalls.sendMessage(place, Int(iovcnt), 0, nil, 0, piece(iov))
         }

@@ -10,6 +10,7 @@ import ZeroTierSockets
 
 private let addressRoom = Int(ZTS_IP_MAX_STR_LEN)
 private let noFamily: Int32 = -1
+private let noAddress = "the text is no address"
 
 @c @implementation
 public func zts_util_delay(_ milliseconds: UInt) {
@@ -20,7 +21,10 @@ public func zts_util_delay(_ milliseconds: UInt) {
 
 @c @implementation
 public func zts_util_get_ip_family(_ ipstr: UnsafePointer<CChar>?) -> Int32 {
-    guard let text = unsafe ipstr, let address = IPAddress(unsafe String(cString: text)) else { return noFamily }
+    guard let text = unsafe ipstr, let address = IPAddress(unsafe String(cString: text)) else {
+        LastMessage.set(noAddress)
+        return noFamily
+    }
     return address.isIPv4 ? ZTS_AF_INET : ZTS_AF_INET6
 }
 
@@ -29,10 +33,15 @@ public func zts_util_ipstr_to_saddr(
     _ src_ipstr: UnsafePointer<CChar>?, _ port: UInt16, _ dstaddr: UnsafeMutablePointer<zts_sockaddr>?,
     _ addrlen: UnsafeMutablePointer<zts_socklen_t>?
 ) -> Int32 {
-    guard let text = unsafe src_ipstr, let target = unsafe dstaddr, let length = unsafe addrlen,
-        let address = IPAddress(unsafe String(cString: text)),
-        unsafe length.pointee >= (address.isIPv4 ? AddressMemory.sizeIPv4 : AddressMemory.sizeIPv6)
-    else { return CallFailure.argument.generation2 }
+    guard let text = unsafe src_ipstr, let address = IPAddress(unsafe String(cString: text)) else {
+        return Generation.second.refuse(noAddress)
+    }
+    guard let target = unsafe dstaddr, let length = unsafe addrlen else {
+        return Generation.second.refuse("dstaddr or addrlen is NULL")
+    }
+    guard unsafe length.pointee >= (address.isIPv4 ? AddressMemory.sizeIPv4 : AddressMemory.sizeIPv6) else {
+        return Generation.second.refuse(AddressMemory.lengths)
+    }
     unsafe AddressMemory.write(SocketEndpoint(address, port: port), to: target, length: length)
     return 0
 }
@@ -42,25 +51,31 @@ public func zts_util_ntop(
     _ addr: UnsafeMutablePointer<zts_sockaddr>?, _ addrlen: zts_socklen_t, _ dst_str: UnsafeMutablePointer<CChar>?,
     _ len: Int32, _ port: UnsafeMutablePointer<UInt16>?
 ) -> Int32 {
-    guard let source = unsafe addr, let target = unsafe dst_str, Int(len) == addressRoom,
-        AddressMemory.isPlausible(addrlen)
-    else { return CallFailure.argument.generation2 }
+    guard let source = unsafe addr, AddressMemory.isPlausible(addrlen) else {
+        return Generation.second.refuse("addr is NULL, or of no known length: " + AddressMemory.lengths)
+    }
+    guard let target = unsafe dst_str, Int(len) == addressRoom else {
+        return Generation.second.refuse("there is no buffer of exactly ZTS_IP_MAX_STR_LEN bytes")
+    }
     do throws(SocketError) {
         // The address is as long as its family says; programs pass the size of what holds it.
         let size = unsafe source.pointee.sa_family == 2 ? AddressMemory.sizeIPv4 : addrlen
         guard case .endpoint(let endpoint) = unsafe try AddressMemory.read(source, length: size),
             unsafe put(endpoint.address.description, target, room: Int(len))
-        else { return CallFailure.argument.generation2 }
+        else { return Generation.second.refuse("the address has no family") }
         unsafe port?.pointee = endpoint.port
         return 0
     } catch {
-        return CallFailure.argument.generation2
+        return Generation.second.refuse(error.reason ?? "this is no address")
     }
 }
 
 @c @implementation
 public func zts_ipaddr_ntoa(_ addr: UnsafePointer<zts_ip_addr>?) -> UnsafeMutablePointer<CChar>? {
-    guard let address = unsafe addr, let results = unsafe czerotier_results() else { return nil }
+    guard let address = unsafe addr, let results = unsafe czerotier_results() else {
+        LastMessage.set("addr is NULL")
+        return nil
+    }
     let text = unsafe elements(results, \.text, as: CChar.self)
     return unsafe put(read(address).description, text, room: addressRoom) ? text : nil
 }
@@ -68,6 +83,7 @@ public func zts_ipaddr_ntoa(_ addr: UnsafePointer<zts_ip_addr>?) -> UnsafeMutabl
 @c @implementation
 public func zts_ipaddr_aton(_ cp: UnsafePointer<CChar>?, _ addr: UnsafeMutablePointer<zts_ip_addr>?) -> Int32 {
     guard let text = unsafe cp, let target = unsafe addr, let address = IPAddress(unsafe String(cString: text)) else {
+        LastMessage.set(unsafe addr == nil ? "addr is NULL" : noAddress)
         return 0
     }
     unsafe write(address, to: target)
@@ -78,18 +94,21 @@ public func zts_ipaddr_aton(_ cp: UnsafePointer<CChar>?, _ addr: UnsafeMutablePo
 public func zts_inet_ntop(
     _ family: Int32, _ src: UnsafeRawPointer?, _ dst: UnsafeMutablePointer<CChar>?, _ size: zts_socklen_t
 ) -> UnsafePointer<CChar>? {
-    guard let source = unsafe src, let target = unsafe dst else { return nil }
+    guard let source = unsafe src, let target = unsafe dst else {
+        LastMessage.set("src or dst is NULL")
+        return nil
+    }
     let address: IPAddress
     switch family {
     case ZTS_AF_INET: address = unsafe AddressMemory.readIPv4(source)
     case ZTS_AF_INET6: address = unsafe AddressMemory.readIPv6(source)
     default:
-        czerotier_set_errno(SocketErrno.familyNotSupported.rawValue)
+        _ = SocketCalls.fail(.familyNotSupported)
         return nil
     }
     guard unsafe put(address.description, target, room: Int(size)) else {
         // ENOSPC
-        czerotier_set_errno(28)
+        czerotier_fail(28)
         return nil
     }
     return unsafe UnsafePointer(target)
@@ -98,12 +117,14 @@ public func zts_inet_ntop(
 @c @implementation
 public func zts_inet_pton(_ family: Int32, _ src: UnsafePointer<CChar>?, _ dst: UnsafeMutableRawPointer?) -> Int32 {
     guard family == ZTS_AF_INET || family == ZTS_AF_INET6 else {
-        czerotier_set_errno(SocketErrno.familyNotSupported.rawValue)
-        return -1
+        return Int32(SocketCalls.fail(.familyNotSupported))
     }
     guard let text = unsafe src, let target = unsafe dst, let address = IPAddress(unsafe String(cString: text)),
         address.isIPv4 == (family == ZTS_AF_INET)
-    else { return 0 }
+    else {
+        LastMessage.set(unsafe src == nil || dst == nil ? "src or dst is NULL" : noAddress + " of this family")
+        return 0
+    }
     unsafe AddressMemory.writeBytes(address, to: target)
     return 1
 }
@@ -169,7 +190,7 @@ public func zts_util_sign_root_set(
         guard let target = unsafe roots_out, let length = unsafe roots_len, let previous = unsafe prev_key,
             let previousLength = unsafe prev_key_len, let current = unsafe curr_key,
             let currentLength = unsafe curr_key_len, let specification = unsafe roots_spec
-        else { throw .argument }
+        else { throw .because(.argument, "one of the pointers is NULL") }
         let roots = unsafe try roots(specification)
         let currentKey = storedKey("current.c25519") ?? Planet.SigningKey()
         let previousKey = storedKey("previous.c25519") ?? currentKey

@@ -128,10 +128,39 @@ enum Resolver {
 
     // MARK: Results of the calling thread
 
-    /// Puts addresses of one family and the name into the thread's room. Nil if there are none.
-    static func fillResults(_ name: String) -> (UnsafeMutablePointer<czerotier_results>, isIPv4: Bool)? {
+    /// The thread's room with what is found for a name of the program. Nil, and a message, if nothing is.
+    static func results(
+        _ name: UnsafePointer<CChar>?
+    ) -> (UnsafeMutablePointer<czerotier_results>, isIPv4: Bool)? {
+        guard let name = unsafe name else {
+            LastMessage.set("name is NULL")
+            return nil
+        }
+        guard LibraryNode.shared.isStarted else {
+            LastMessage.set(CallFailure.notRunning.reason)
+            return nil
+        }
+        return unsafe fillResults(String(cString: name))
+    }
+
+    // Why nothing was found.
+    private static func explain(_ name: String) {
+        if DomainName(name) == nil {
+            LastMessage.set("this is no name that a name server can be asked for")
+        } else if servers.withLock({ $0.allSatisfy { $0 == nil } }) {
+            LastMessage.set("there is no name server to ask: add one")
+        } else {
+            LastMessage.set("the name servers know no address of that name, or did not answer")
+        }
+    }
+
+    // Puts addresses of one family and the name into the thread's room. Nil if there are none.
+    private static func fillResults(_ name: String) -> (UnsafeMutablePointer<czerotier_results>, isIPv4: Bool)? {
         let found = addresses(of: name)
-        guard let head = found.first, let results = unsafe czerotier_results() else { return nil }
+        guard let head = found.first, let results = unsafe czerotier_results() else {
+            explain(name)
+            return nil
+        }
         // Sound: the thread's own room; counts are bounded by its arrays.
         let names = unsafe elements(results, \.name, as: CChar.self)
         let text = Array(name.utf8.prefix(255))
@@ -155,14 +184,16 @@ enum Resolver {
 
 // A server's address in either layout.
 private func server(_ addr: UnsafeMutablePointer<sockaddr>?) throws(CallFailure) -> SocketEndpoint {
-    guard let address = unsafe addr else { throw .argument }
+    guard let address = unsafe addr else { throw .because(.argument, "addr is NULL") }
     do throws(SocketError) {
         // The interface has no length: what the family needs has to be there.
         let first = unsafe try AddressMemory.read(address, length: AddressMemory.sizeHostStorage)
-        guard case .endpoint(let endpoint) = first, !endpoint.address.isUnspecified else { throw SocketError(.invalid) }
+        guard case .endpoint(let endpoint) = first, !endpoint.address.isUnspecified else {
+            throw SocketError(.invalid, "the address has no family, or is that of no host")
+        }
         return endpoint
     } catch {
-        throw .because(.argument, "this is no address")
+        throw .because(.argument, error.reason ?? "this is no address")
     }
 }
 
@@ -191,14 +222,13 @@ public func zts_del_dns_nameserver(_ addr: UnsafeMutablePointer<sockaddr>?) -> I
             servers[index] = nil
             return true
         }
-        if !isDone { throw .noResult }
+        if !isDone { throw .because(.noResult, "there is no such name server") }
     }
 }
 
 @c @implementation
 public func zts_gethostbyname(_ name: UnsafePointer<CChar>?) -> UnsafeMutablePointer<hostent>? {
-    guard let name = unsafe name, LibraryNode.shared.isStarted else { return nil }
-    guard let (results, isIPv4) = unsafe Resolver.fillResults(String(cString: name)) else { return nil }
+    guard let (results, isIPv4) = unsafe Resolver.results(name) else { return nil }
     unsafe results.pointee.host = hostent(
         h_name: elements(results, \.name, as: CChar.self),
         h_aliases: elements(results, \.aliases, as: UnsafeMutablePointer<CChar>?.self),
@@ -211,8 +241,7 @@ public func zts_gethostbyname(_ name: UnsafePointer<CChar>?) -> UnsafeMutablePoi
 
 @c @implementation
 public func zts_bsd_gethostbyname(_ name: UnsafePointer<CChar>?) -> UnsafeMutablePointer<zts_hostent>? {
-    guard let name = unsafe name, LibraryNode.shared.isStarted else { return nil }
-    guard let (results, isIPv4) = unsafe Resolver.fillResults(String(cString: name)) else { return nil }
+    guard let (results, isIPv4) = unsafe Resolver.results(name) else { return nil }
     unsafe results.pointee.zts_host = zts_hostent(
         h_name: elements(results, \.name, as: CChar.self),
         h_aliases: elements(results, \.aliases, as: UnsafeMutablePointer<CChar>?.self),
@@ -226,7 +255,7 @@ private let visibleServers: UInt8 = 2
 
 @c @implementation
 public func zts_dns_set_server(_ index: UInt8, _ addr: UnsafePointer<zts_ip_addr>?) -> Int32 {
-    guard index < visibleServers else { return CallFailure.argument.generation2 }
+    guard index < visibleServers else { return Generation.second.refuse("the index is neither 0 nor 1") }
     let endpoint = unsafe addr.map { unsafe SocketEndpoint(read($0), port: 0) }
     Resolver.servers.withLock { $0[Int(index)] = endpoint }
     return 0
@@ -236,7 +265,10 @@ public func zts_dns_set_server(_ index: UInt8, _ addr: UnsafePointer<zts_ip_addr
 public func zts_dns_get_server(_ index: UInt8) -> UnsafePointer<zts_ip_addr>? {
     guard index < visibleServers, let endpoint = Resolver.servers.withLock({ $0[Int(index)] }),
         let results = unsafe czerotier_results()
-    else { return nil }
+    else {
+        LastMessage.set(index < visibleServers ? "no name server was set" : "the index is neither 0 nor 1")
+        return nil
+    }
     let target = unsafe elements(results, \.server, as: zts_ip_addr.self)
     unsafe write(endpoint.address, to: target)
     return unsafe UnsafePointer(target)

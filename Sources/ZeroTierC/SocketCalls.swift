@@ -3,6 +3,7 @@
 import CZeroTier
 import Glibc
 import NetPrimitives
+import ZeroTier
 import ZeroTierSockets
 
 /// A descriptor of the program, taken apart: which node's, and which there.
@@ -39,9 +40,17 @@ struct SocketPlace {
 enum SocketCalls {
     static let failed = -1
 
-    /// A failure with its number.
+    /// A failure with its number, which the thread's message explains.
     static func fail(_ number: SocketErrno) -> Int {
-        czerotier_set_errno(number.rawValue)
+        czerotier_fail(number.rawValue)
+        return failed
+    }
+
+    /// A failure with its number; the message is its reason, or explains the number.
+    static func fail(_ error: SocketError) -> Int {
+        guard let reason = error.reason else { return fail(error.number) }
+        czerotier_set_errno(error.number.rawValue)
+        LastMessage.set(reason)
         return failed
     }
 
@@ -52,7 +61,7 @@ enum SocketCalls {
             czerotier_set_errno(0)
             return result
         } catch {
-            return fail(error.number)
+            return fail(error)
         }
     }
 
@@ -62,16 +71,16 @@ enum SocketCalls {
     ) -> Int {
         guard let place = SocketPlace(descriptor) else {
             return LibraryNode.shared.isStarted
-                ? fail(.badDescriptor) : Int(generation.code(.service))
+                ? fail(.badDescriptor) : Int(generation.fail(.notRunning))
         }
-        guard place.library.isStarted else { return Int(generation.code(.service)) }
+        guard place.library.isStarted else { return Int(generation.fail(.notRunning)) }
         return run { () throws(SocketError) in try body(place) }
     }
 
     // MARK: Single calls
 
     static func socket(_ family: Int32, _ type: Int32, _ number: Int32, _ generation: Generation) -> Int {
-        guard LibraryNode.shared.isStarted else { return Int(generation.code(.service)) }
+        guard LibraryNode.shared.isStarted else { return Int(generation.fail(.notRunning)) }
         return run { () throws(SocketError) in
             try Int(SocketLayer.shared.socket(family: outsideFamily(family), type: type, protocol: number))
         }
@@ -83,7 +92,9 @@ enum SocketCalls {
     /// Closes, also while the service does not run. Calls on closed descriptors fail with EBADF.
     static func close(_ descriptor: Int32, _ generation: Generation) -> Int {
         let place = SocketPlace(descriptor)
-        if (place?.library ?? LibraryNode.shared).isFreed { return Int(generation.code(.service)) }
+        if (place?.library ?? LibraryNode.shared).isFreed {
+            return Int(generation.fail(.because(.service, "everything was freed, this socket too")))
+        }
         guard let place else { return fail(.badDescriptor) }
         return run { () throws(SocketError) in
             try place.layer.close(place.descriptor)
@@ -97,9 +108,34 @@ enum SocketCalls {
         on(descriptor, generation) { (place) throws(SocketError) in
             switch unsafe try AddressMemory.read(address, length: length) {
             case .unspecified: try place.layer.connect(place.descriptor, to: nil)
-            case .endpoint(let endpoint): try place.layer.connect(place.descriptor, to: endpoint)
+            case .endpoint(let endpoint):
+                try connecting(to: endpoint, of: place.library) { () throws(SocketError) in
+                    try place.layer.connect(place.descriptor, to: endpoint)
+                }
             }
             return 0
+        }
+    }
+
+    /// Runs a connect call; a failure says why there is no way, as the node's networks tell.
+    static func connecting(
+        to remote: SocketEndpoint, of library: LibraryNode, _ body: () throws(SocketError) -> Void
+    ) throws(SocketError) {
+        do throws(SocketError) {
+            try body()
+        } catch {
+            guard error.number == .networkUnreachable || error.number == .timedOut,
+                let networks = try? library.node?.networks(), !remote.address.isLoopback
+            else { throw error }
+            let address = remote.address
+            if networks.isEmpty { throw SocketError(error.number, "no network is joined: none leads to \(address)") }
+            let own = networks.flatMap(\.addresses)
+            if !own.contains(where: { $0.address.isIPv4 == address.isIPv4 }) {
+                throw SocketError(
+                    error.number, "no joined network has given this node an address of the family of \(address)")
+            }
+            guard error.number == .networkUnreachable else { throw error }
+            throw SocketError(error.number, "no joined network leads to \(address)")
         }
     }
 
@@ -114,7 +150,7 @@ enum SocketCalls {
                 // Programs older than the rule leave the family out for the wildcard address of IPv4.
                 guard given.address.isUnspecified,
                     try place.layer.family(place.descriptor) == SocketLimits.familyIPv4
-                else { throw SocketError(.familyNotSupported) }
+                else { throw SocketError(.familyNotSupported, "the address has no family") }
                 endpoint = given
             }
             try place.layer.bind(place.descriptor, to: endpoint)
@@ -204,10 +240,14 @@ enum SocketCalls {
         _ place: SocketPlace, _ count: Int, _ flags: Int32, _ address: UnsafeRawPointer?, _ addressLength: UInt32,
         _ piece: Pieces
     ) throws(SocketError) -> Int {
-        guard (0...largestPieces).contains(count) else { throw SocketError(.messageTooLong) }
+        guard (0...largestPieces).contains(count) else {
+            throw SocketError(.messageTooLong, "a call takes 0 to 1024 pieces")
+        }
         var destination: SocketEndpoint?
         if let address = unsafe address, addressLength > 0 {
-            guard AddressMemory.isPlausible(addressLength) else { throw SocketError(.invalid) }
+            guard AddressMemory.isPlausible(addressLength) else {
+                throw SocketError(.invalid, AddressMemory.lengths)
+            }
             if case .endpoint(let endpoint) = unsafe try AddressMemory.read(address, length: addressLength) {
                 destination = endpoint
             }
@@ -222,7 +262,9 @@ enum SocketCalls {
     static func receiveMessage(
         _ place: SocketPlace, _ count: Int, _ flags: Int32, _ piece: Pieces
     ) throws(SocketError) -> ReceivedMessage {
-        guard (0...largestPieces).contains(count) else { throw SocketError(.messageTooLong) }
+        guard (0...largestPieces).contains(count) else {
+            throw SocketError(.messageTooLong, "a call takes 0 to 1024 pieces")
+        }
         return try place.layer.receiveMessage(
             place.descriptor, pieces: count, flags: SocketCalls.flags(flags)
         ) { index, use in
@@ -245,7 +287,7 @@ enum SocketCalls {
             case ZTS_F_SETFL:
                 try place.layer.setNonBlocking(place.descriptor, flags & nonBlockingBits != 0)
                 return 0
-            default: throw SocketError(.notImplemented)
+            default: throw SocketError(.notImplemented, "fcntl knows ZTS_F_GETFL and ZTS_F_SETFL")
             }
         }
     }
@@ -266,7 +308,7 @@ enum SocketCalls {
             case 0x8008_667e, 0x8004_667e, hostNonBlocking:
                 try place.layer.setNonBlocking(
                     place.descriptor, unsafe argument.loadUnaligned(as: Int32.self) != 0)
-            default: throw SocketError(.notImplemented)
+            default: throw SocketError(.notImplemented, "ioctl knows ZTS_FIONREAD and ZTS_FIONBIO")
             }
             return 0
         }

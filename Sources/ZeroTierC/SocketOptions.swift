@@ -69,6 +69,9 @@ extension SocketCalls {
     // The host's struct timeval on a 64-bit system: two longs.
     private static let timeSize: UInt32 = 16
 
+    private static let unknown = "there is no option of this level and number"
+    private static let tooShort = "optlen is smaller than the option's type"
+
     static func setOption(
         _ descriptor: Int32, _ level: Int32, _ number: Int32, _ value: UnsafeRawPointer?, _ length: UInt32,
         _ generation: Generation
@@ -76,19 +79,19 @@ extension SocketCalls {
         on(descriptor, generation) { (place) throws(SocketError) in
             // A descriptor that does not exist goes before an option that does not.
             _ = try place.layer.family(place.descriptor)
-            guard let name = OptionName(level: level, number: number) else { throw SocketError(.noSuchOption) }
-            guard let value = unsafe value else { throw SocketError(.badMemory) }
+            guard let name = OptionName(level: level, number: number) else { throw SocketError(.noSuchOption, unknown) }
+            guard let value = unsafe value else { throw SocketError(.badMemory, "optval is NULL") }
             switch name {
             case .option(let option):
                 try place.layer.setOption(
                     place.descriptor, option, unsafe try read(option, value, length))
             case .joinIPv4, .leaveIPv4:
-                guard length >= 8 else { throw SocketError(.invalid) }
+                guard length >= 8 else { throw SocketError(.invalid, tooShort) }
                 let group = unsafe AddressMemory.readIPv4(value)
                 let interface = unsafe AddressMemory.readIPv4(value + 4)
                 try change(place, group, interface.isUnspecified ? nil : interface, isJoin: name == .joinIPv4)
             case .joinIPv6, .leaveIPv6:
-                guard length >= 20 else { throw SocketError(.invalid) }
+                guard length >= 20 else { throw SocketError(.invalid, tooShort) }
                 try change(place, unsafe AddressMemory.readIPv6(value), nil, isJoin: name == .joinIPv6)
             }
             return 0
@@ -111,22 +114,24 @@ extension SocketCalls {
         // Sound: reads stay inside the program's length.
         switch option {
         case .linger:
-            guard length >= 8 else { throw SocketError(.invalid) }
+            guard length >= 8 else { throw SocketError(.invalid, tooShort) }
             return .linger(
                 Linger(
                     isOn: unsafe value.loadUnaligned(as: Int32.self) != 0,
                     seconds: Int(unsafe value.loadUnaligned(fromByteOffset: 4, as: Int32.self))))
         case .sendTimeout, .receiveTimeout:
-            guard length >= timeSize else { throw SocketError(.invalid) }
+            guard length >= timeSize else { throw SocketError(.invalid, tooShort) }
             let seconds = unsafe value.loadUnaligned(as: Int.self)
             let microseconds = unsafe value.loadUnaligned(fromByteOffset: 8, as: Int.self)
-            guard (0..<1_000_000).contains(microseconds) else { throw SocketError(.outOfDomain) }
+            guard (0..<1_000_000).contains(microseconds) else {
+                throw SocketError(.outOfDomain, "tv_usec is not in 0...999999")
+            }
             // As on Linux: a time before now has passed already, and is read as 0.
             if seconds < 0 { return .duration(.nanoseconds(1)) }
             if seconds == 0, microseconds == 0 { return .duration(nil) }
             return .duration(.seconds(min(seconds, Int(Int32.max))) + .microseconds(microseconds))
         case .connectTimeout:
-            guard length >= 4 else { throw SocketError(.invalid) }
+            guard length >= 4 else { throw SocketError(.invalid, tooShort) }
             let milliseconds = unsafe value.loadUnaligned(as: Int32.self)
             return .duration(milliseconds <= 0 ? nil : .milliseconds(Int(milliseconds)))
         case .multicastTimeToLive, .multicastLoop:
@@ -134,7 +139,7 @@ extension SocketCalls {
             if length == 1 { return .integer(Int(unsafe value.load(as: UInt8.self))) }
             fallthrough
         default:
-            guard length >= 4 else { throw SocketError(.invalid) }
+            guard length >= 4 else { throw SocketError(.invalid, tooShort) }
             return .integer(Int(unsafe value.loadUnaligned(as: Int32.self)))
         }
     }
@@ -146,9 +151,11 @@ extension SocketCalls {
         on(descriptor, generation) { (place) throws(SocketError) in
             _ = try place.layer.family(place.descriptor)
             guard case .option(let option)? = OptionName(level: level, number: number) else {
-                throw SocketError(.noSuchOption)
+                throw SocketError(.noSuchOption, unknown)
             }
-            guard let value = unsafe value, let length = unsafe length else { throw SocketError(.badMemory) }
+            guard let value = unsafe value, let length = unsafe length else {
+                throw SocketError(.badMemory, "optval or optlen is NULL")
+            }
             var bytes: [UInt8]
             switch try place.layer.option(place.descriptor, option) {
             case .integer(let number): bytes = SocketCalls.bytes(Int32(truncatingIfNeeded: number))

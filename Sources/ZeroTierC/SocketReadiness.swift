@@ -13,9 +13,9 @@ extension SocketCalls {
     static func poll(
         _ entries: UnsafeMutablePointer<zts_pollfd>?, _ count: UInt32, _ timeout: Int32, _ generation: Generation
     ) -> Int {
-        guard LibraryNode.shared.isStarted || LibraryInstances.hasAny else { return Int(generation.code(.service)) }
-        if unsafe entries == nil, count > 0 { return fail(.badMemory) }
-        guard count <= largestPoll else { return fail(.invalid) }
+        guard LibraryNode.shared.isStarted || LibraryInstances.hasAny else { return Int(generation.fail(.notRunning)) }
+        if unsafe entries == nil, count > 0 { return fail(SocketError(.badMemory, "fds is NULL")) }
+        guard count <= largestPoll else { return fail(SocketError(.invalid, "nfds is more than 65536")) }
         let places = (0..<Int(count)).map { unsafe SocketPlace(entries![$0].fd) }
         var groups: [(layer: SocketLayer, indices: [Int], entries: [PollEntry])] = []
         var invalid: Set<Int> = []
@@ -76,14 +76,18 @@ extension SocketCalls {
         _ count: Int32, _ read: UnsafeMutableRawPointer?, _ write: UnsafeMutableRawPointer?,
         _ except: UnsafeMutableRawPointer?, seconds: Int?, microseconds: Int, _ generation: Generation
     ) -> Int {
-        guard LibraryNode.shared.isStarted else { return Int(generation.code(.service)) }
+        guard LibraryNode.shared.isStarted else { return Int(generation.fail(.notRunning)) }
         return run { () throws(SocketError) in
             var time: Duration?
             if let seconds {
-                guard seconds >= 0, microseconds >= 0 else { throw SocketError(.invalid) }
+                guard seconds >= 0, microseconds >= 0 else {
+                    throw SocketError(.invalid, "the time is negative")
+                }
                 time = .seconds(min(seconds, Int(Int32.max))) + .microseconds(min(microseconds, Int(Int32.max)))
             }
-            guard (0...1024).contains(count) else { throw SocketError(.invalid) }
+            guard (0...1024).contains(count) else {
+                throw SocketError(.invalid, "nfds is not in 0...1024: for higher descriptors there is poll")
+            }
             var sets = unsafe (load(read, count), load(write, count), load(except, count))
             let ready = try SocketLayer.shared.select(
                 count: Int(count), read: &sets.0, write: &sets.1, except: &sets.2, timeout: time)

@@ -9,10 +9,14 @@ import Synchronization
 import ZeroTier
 import ZeroTierSockets
 
-private let invalid = CallFailure.argument.generation1
-
 // -1 and return codes fit; descriptors and counts of bytes are cut where the interface has only an int.
 private func int(_ result: Int) -> Int32 { Int32(clamping: result) }
+
+private func refuse(_ reason: String) -> Int32 { Generation.first.refuse(reason) }
+
+private let nothingToSend = "buf is NULL or len is 0: a datagram without bytes goes by sendmsg"
+private let noRoom = "buf is NULL or len is larger than an address space"
+private let noMessage = "msg is NULL, or its msg_iov while msg_iovlen is not 0"
 
 @c @implementation
 public func zts_socket(_ socket_family: Int32, _ socket_type: Int32, _ protocol: Int32) -> Int32 {
@@ -21,13 +25,15 @@ public func zts_socket(_ socket_family: Int32, _ socket_type: Int32, _ protocol:
 
 @c @implementation
 public func zts_connect(_ fd: Int32, _ addr: UnsafePointer<sockaddr>?, _ addrlen: socklen_t) -> Int32 {
-    guard let address = unsafe addr, AddressMemory.isPlausible(addrlen) else { return invalid }
+    guard let address = unsafe addr else { return refuse("addr is NULL") }
+    guard AddressMemory.isPlausible(addrlen) else { return refuse(AddressMemory.lengths) }
     return unsafe int(SocketCalls.connect(fd, address, addrlen, .first))
 }
 
 @c @implementation
 public func zts_bind(_ fd: Int32, _ addr: UnsafePointer<sockaddr>?, _ addrlen: socklen_t) -> Int32 {
-    guard let address = unsafe addr, AddressMemory.isPlausible(addrlen) else { return invalid }
+    guard let address = unsafe addr else { return refuse("addr is NULL") }
+    guard AddressMemory.isPlausible(addrlen) else { return refuse(AddressMemory.lengths) }
     return unsafe int(SocketCalls.bind(fd, address, addrlen, .first))
 }
 
@@ -69,9 +75,8 @@ public func zts_getsockopt(
 public func zts_getsockname(
     _ fd: Int32, _ addr: UnsafeMutablePointer<sockaddr>?, _ addrlen: UnsafeMutablePointer<socklen_t>?
 ) -> Int32 {
-    guard unsafe addr != nil, let length = unsafe addrlen, unsafe AddressMemory.isPlausible(length.pointee) else {
-        return invalid
-    }
+    guard unsafe addr != nil, let length = unsafe addrlen else { return refuse("addr or addrlen is NULL") }
+    guard unsafe AddressMemory.isPlausible(length.pointee) else { return refuse(AddressMemory.lengths) }
     return unsafe int(
         SocketCalls.name(fd, addr, length, .first) { (place) throws(SocketError) in
             try place.layer.localEndpoint(place.descriptor)
@@ -82,9 +87,8 @@ public func zts_getsockname(
 public func zts_getpeername(
     _ fd: Int32, _ addr: UnsafeMutablePointer<sockaddr>?, _ addrlen: UnsafeMutablePointer<socklen_t>?
 ) -> Int32 {
-    guard unsafe addr != nil, let length = unsafe addrlen, unsafe AddressMemory.isPlausible(length.pointee) else {
-        return invalid
-    }
+    guard unsafe addr != nil, let length = unsafe addrlen else { return refuse("addr or addrlen is NULL") }
+    guard unsafe AddressMemory.isPlausible(length.pointee) else { return refuse(AddressMemory.lengths) }
     return unsafe int(
         SocketCalls.name(fd, addr, length, .first) { (place) throws(SocketError) in
             try place.layer.remoteEndpoint(place.descriptor)
@@ -99,13 +103,16 @@ private let longestHostName = 255
 
 @c @implementation
 public func zts_gethostname(_ name: UnsafeMutablePointer<CChar>?, _ len: Int) -> Int32 {
-    guard let target = unsafe name, len > 0 else { return invalid }
-    if LibraryNode.shared.isFreed { return Generation.first.code(.service) }
+    guard let target = unsafe name, len > 0 else { return refuse("name is NULL or len is 0") }
+    if LibraryNode.shared.isFreed { return Generation.first.fail(.notRunning) }
     guard let text = hostName.withLock({ $0 }) ?? LibraryNode.shared.node?.id.description else {
-        return Generation.first.code(.service)
+        return Generation.first.fail(.notRunning)
     }
     let bytes = Array(text.utf8)
-    guard bytes.count < len else { return int(SocketCalls.fail(.nameTooLong)) }
+    guard bytes.count < len else {
+        return int(
+            SocketCalls.fail(SocketError(.nameTooLong, "the name and its final 0 take \(bytes.count + 1) bytes")))
+    }
     // Sound: the program's length was checked.
     for (index, byte) in bytes.enumerated() { unsafe target[index] = CChar(bitPattern: byte) }
     unsafe target[bytes.count] = 0
@@ -114,8 +121,10 @@ public func zts_gethostname(_ name: UnsafeMutablePointer<CChar>?, _ len: Int) ->
 
 @c @implementation
 public func zts_sethostname(_ name: UnsafePointer<CChar>?, _ len: Int) -> Int32 {
-    guard let source = unsafe name, len >= 0, len <= longestHostName else { return invalid }
-    if LibraryNode.shared.isFreed { return Generation.first.code(.service) }
+    guard let source = unsafe name, len >= 0, len <= longestHostName else {
+        return refuse("name is NULL or len is more than \(longestHostName)")
+    }
+    if LibraryNode.shared.isFreed { return Generation.first.fail(.notRunning) }
     // Sound: the program's promise of `len` bytes.
     let bytes = unsafe UnsafeBufferPointer(start: source, count: len).prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
     let text = String(decoding: bytes, as: UTF8.self)
@@ -134,7 +143,9 @@ public func zts_shutdown(_ fd: Int32, _ how: Int32) -> Int32 { int(shutdown(fd, 
 /// `shutdown` of either generation.
 func shutdown(_ fd: Int32, _ how: Int32, _ generation: Generation) -> Int {
     SocketCalls.on(fd, generation) { (place) throws(SocketError) in
-        guard let side = ShutdownSide(rawValue: how) else { throw SocketError(.invalid) }
+        guard let side = ShutdownSide(rawValue: how) else {
+            throw SocketError(.invalid, "how is none of ZTS_SHUT_RD, ZTS_SHUT_WR and ZTS_SHUT_RDWR")
+        }
         try place.layer.shutdown(place.descriptor, side)
         return 0
     }
@@ -164,7 +175,7 @@ public func zts_fcntl(_ fd: Int32, _ cmd: Int32, _ flags: Int32) -> Int32 {
 
 @c @implementation
 public func zts_ioctl(_ fd: Int32, _ request: UInt, _ argp: UnsafeMutableRawPointer?) -> Int32 {
-    guard let argument = unsafe argp else { return invalid }
+    guard let argument = unsafe argp else { return refuse("argp is NULL") }
     return unsafe int(SocketCalls.request(fd, request, argument, .first))
 }
 
@@ -172,7 +183,7 @@ public func zts_ioctl(_ fd: Int32, _ request: UInt, _ argp: UnsafeMutableRawPoin
 
 @c @implementation
 public func zts_send(_ fd: Int32, _ buf: UnsafeRawPointer?, _ len: Int, _ flags: Int32) -> Int {
-    guard unsafe buf != nil, len > 0 else { return Int(invalid) }
+    guard unsafe buf != nil, len > 0 else { return Int(refuse(nothingToSend)) }
     return unsafe SocketCalls.send(fd, buf, len, flags, .first)
 }
 
@@ -181,18 +192,18 @@ public func zts_sendto(
     _ fd: Int32, _ buf: UnsafeRawPointer?, _ len: Int, _ flags: Int32, _ addr: UnsafePointer<sockaddr>?,
     _ addrlen: socklen_t
 ) -> Int {
-    guard unsafe buf != nil, unsafe addr != nil, len > 0, AddressMemory.isPlausible(addrlen) else {
-        return Int(invalid)
-    }
+    guard unsafe buf != nil, len > 0 else { return Int(refuse(nothingToSend)) }
+    guard unsafe addr != nil else { return Int(refuse("addr is NULL")) }
+    guard AddressMemory.isPlausible(addrlen) else { return Int(refuse(AddressMemory.lengths)) }
     return unsafe SocketCalls.send(fd, buf, len, flags, .first, addr, addrlen)
 }
 
 @c @implementation
 public func zts_sendmsg(_ fd: Int32, _ msg: UnsafePointer<msghdr>?, _ flags: Int32) -> Int {
     SocketCalls.on(fd, .first) { (place) throws(SocketError) in
-        guard let message = unsafe msg?.pointee else { throw SocketError(.badMemory) }
+        guard let message = unsafe msg?.pointee else { throw SocketError(.badMemory, noMessage) }
         let vectors = unsafe message.msg_iov
-        if unsafe vectors == nil, unsafe message.msg_iovlen > 0 { throw SocketError(.badMemory) }
+        if unsafe vectors == nil, unsafe message.msg_iovlen > 0 { throw SocketError(.badMemory, noMessage) }
         return unsafe try SocketCalls.sendMessage(
             place, Int(clamping: message.msg_iovlen), flags, message.msg_name, message.msg_namelen
         ) { index in
@@ -204,7 +215,7 @@ public func zts_sendmsg(_ fd: Int32, _ msg: UnsafePointer<msghdr>?, _ flags: Int
 
 @c @implementation
 public func zts_recv(_ fd: Int32, _ buf: UnsafeMutableRawPointer?, _ len: Int, _ flags: Int32) -> Int {
-    guard unsafe buf != nil, len >= 0 else { return Int(invalid) }
+    guard unsafe buf != nil, len >= 0 else { return Int(refuse(noRoom)) }
     return unsafe SocketCalls.receive(fd, buf, len, flags, .first)
 }
 
@@ -213,16 +224,16 @@ public func zts_recvfrom(
     _ fd: Int32, _ buf: UnsafeMutableRawPointer?, _ len: Int, _ flags: Int32, _ addr: UnsafeMutablePointer<sockaddr>?,
     _ addrlen: UnsafeMutablePointer<socklen_t>?
 ) -> Int {
-    guard unsafe buf != nil, len >= 0 else { return Int(invalid) }
+    guard unsafe buf != nil, len >= 0 else { return Int(refuse(noRoom)) }
     return unsafe SocketCalls.receive(fd, buf, len, flags, .first, addr, addrlen)
 }
 
 @c @implementation
 public func zts_recvmsg(_ fd: Int32, _ msg: UnsafeMutablePointer<msghdr>?, _ flags: Int32) -> Int {
     SocketCalls.on(fd, .first) { (place) throws(SocketError) in
-        guard let message = unsafe msg else { throw SocketError(.badMemory) }
+        guard let message = unsafe msg else { throw SocketError(.badMemory, noMessage) }
         let vectors = unsafe message.pointee.msg_iov
-        if unsafe vectors == nil, unsafe message.pointee.msg_iovlen > 0 { throw SocketError(.badMemory) }
+        if unsafe vectors == nil, unsafe message.pointee.msg_iovlen > 0 { throw SocketError(.badMemory, noMessage) }
         let received = unsafe try SocketCalls.receiveMessage(
             place, Int(clamping: message.pointee.msg_iovlen), flags
         ) { index in
@@ -243,18 +254,18 @@ public func zts_recvmsg(_ fd: Int32, _ msg: UnsafeMutablePointer<msghdr>?, _ fla
 
 @c @implementation
 public func zts_read(_ fd: Int32, _ buf: UnsafeMutableRawPointer?, _ len: Int) -> Int32 {
-    guard unsafe buf != nil, len >= 0 else { return invalid }
+    guard unsafe buf != nil, len >= 0 else { return refuse(noRoom) }
     return unsafe int(SocketCalls.receive(fd, buf, min(len, Int(Int32.max)), 0, .first))
 }
 
 @c @implementation
 public func zts_write(_ fd: Int32, _ buf: UnsafeRawPointer?, _ len: Int) -> Int32 {
-    guard unsafe buf != nil, len > 0 else { return invalid }
+    guard unsafe buf != nil, len > 0 else { return refuse(nothingToSend) }
     return unsafe int(SocketCalls.send(fd, buf, min(len, Int(Int32.max)), 0, .first))
 }
 
 @c @implementation
 public func zts_read_offset(_ fd: Int32, _ buf: UnsafeMutableRawPointer?, _ offset: Int, _ len: Int) -> Int32 {
-    guard let buffer = unsafe buf, offset >= 0, len >= 0 else { return invalid }
+    guard let buffer = unsafe buf, offset >= 0, len >= 0 else { return refuse(noRoom) }
     return unsafe int(SocketCalls.receive(fd, buffer + offset, min(len, Int(Int32.max)), 0, .first))
 }

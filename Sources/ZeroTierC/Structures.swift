@@ -44,6 +44,8 @@ enum AddressMemory {
     /// Lengths that socket calls look at at all.
     static func isPlausible(_ length: UInt32) -> Bool { (16...28).contains(length) || length == sizeHostStorage }
 
+    static let lengths = "an address of IPv4 has 16 bytes, one of IPv6 has 28, a sockaddr_storage 128"
+
     /// Reads an address of either layout. At least 16 bytes must be there.
     static func read(_ memory: UnsafeRawPointer, length: UInt32) throws(SocketError) -> Parsed {
         // Sound: the caller's promise of `length` bytes; only those are read.
@@ -56,15 +58,17 @@ enum AddressMemory {
         // Host layout, little-endian: the family in two bytes.
         case (2, 0), (10, 0), (30, 0): family = first
         case (0, 0), (16, 0), (28, 0): family = 0
-        default: throw SocketError(.familyNotSupported)
+        default: throw SocketError(.familyNotSupported, "the address is neither ZTS_AF_INET nor ZTS_AF_INET6")
         }
         let port = unsafe UInt16(bigEndian: memory.loadUnaligned(fromByteOffset: 2, as: UInt16.self))
         if family == 0 { return .unspecified(SocketEndpoint(unsafe readIPv4(memory + 4), port: port)) }
         if family == 2 {
-            guard length == sizeIPv4 || length == sizeHostStorage else { throw SocketError(.invalid) }
+            guard length == sizeIPv4 || length == sizeHostStorage else { throw SocketError(.invalid, lengths) }
             return .endpoint(SocketEndpoint(unsafe readIPv4(memory + 4), port: port))
         }
-        guard length == sizeIPv6 || length == 24 || length == sizeHostStorage else { throw SocketError(.invalid) }
+        guard length == sizeIPv6 || length == 24 || length == sizeHostStorage else {
+            throw SocketError(.invalid, lengths)
+        }
         return .endpoint(SocketEndpoint(unsafe readIPv6(memory + 8), port: port))
     }
 

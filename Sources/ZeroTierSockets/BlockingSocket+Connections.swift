@@ -60,10 +60,20 @@ extension BlockingSocket {
                 let next = SystemClock.monotonic() + SocketLimits.connectRetry
                 guard next < deadline else {
                     try pause(until: deadline)
-                    throw SocketError(.timedOut, error.reason ?? "there was no way to the peer: \(error.number)")
+                    throw SocketError(.timedOut, error.reason ?? BlockingSocket.noWay(error.number))
                 }
                 try pause(until: next)
             }
+        }
+    }
+
+    // Why a connect could not even begin, all the time.
+    private static func noWay(_ number: SocketErrno) -> String {
+        switch number {
+        case .networkUnreachable: "within the time, no joined network led to the peer"
+        case .hostUnreachable: "within the time, nobody on the network had the peer's address"
+        case .addressNotAvailable: "within the time, this node did not have the address that the socket is bound to"
+        default: "within the time, there was no way to the peer: \(number)"
         }
     }
 
@@ -131,7 +141,7 @@ extension BlockingSocket {
                 default:
                     state.isConnecting = false
                     state.wasConnected = true
-                    state.wantsOutput = false
+                    state.wantsConnection = false
                     if part != .none { return true }
                 }
             }
@@ -142,7 +152,7 @@ extension BlockingSocket {
         try startAttempt(to: peer, &state, &stack, &watches, now)
         part = .started
         if state.isNonBlocking {
-            state.wantsOutput = true
+            state.wantsConnection = true
             throw SocketError(.inProgress)
         }
         return nil
@@ -177,6 +187,7 @@ extension BlockingSocket {
         }
         state.isConnecting = false
         state.wasConnected = false
+        state.wantsConnection = false
         if let bound = state.bound { try reserve(bound, &state, &stack, &watches) }
     }
 

@@ -75,6 +75,7 @@ extension BlockingSocket {
         let mayWait = !flags.contains(.dontWait) && !state.isNonBlocking
         if sent == bytes.byteCount || (sent > 0 && !mayWait) {
             state.wantsOutput = sent < bytes.byteCount
+            state.wantsConnection = false
             if keepsTurn {
                 if turn == 0 { turn = state.ticket() }
                 state.sendTurn = turn

@@ -267,6 +267,13 @@ extension BlockingSocket {
         return try control { (state, stack, _, _) throws(SocketError) in
             if let error = state.takePendingError() { return error.number.rawValue }
             guard let id = state.id else { return 0 }
+            if state.wantsConnection, id.kind == .stream {
+                // This is how programs ask for the outcome.
+                switch try? stack.state(id) {
+                case .synSent, .synReceived: break
+                default: state.wantsConnection = false
+                }
+            }
             let error = try stackCall { () throws(StackError) in try stack.takeError(id) }
             return error.map { SocketErrno($0).rawValue } ?? 0
         }

@@ -41,8 +41,10 @@ final class BlockingSocket: Sendable {
         var sendTurn: UInt64 = 0
         var receiveTurn: UInt64 = 0
         var nextTicket: UInt64 = 0
-        /// A send or connect found that it would block: room is worth an event.
+        /// A send found that it would block: room is worth an event.
         var wantsOutput = false
+        /// A connect found that it would block, and its outcome was not asked for yet: it is worth an event.
+        var wantsConnection = false
         var hasEvent = false
         /// Threads' places to wait, to be used again.
         var spare: [ParkedThread] = []

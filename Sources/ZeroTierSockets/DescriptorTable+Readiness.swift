@@ -46,11 +46,12 @@ extension BlockingSocket {
 
     /// Makes the event descriptor say what is.
     func refreshEvent(_ state: inout State, _ stack: inout NetworkStack) {
-        let ready = readiness(&state, &stack, state.wantsOutput ? .output : [], willWait: true)
+        let wantsOutput = state.wantsOutput || state.wantsConnection
+        let ready = readiness(&state, &stack, wantsOutput ? .output : [], willWait: true)
         let isUsed = state.id != nil
         watch.setEvent(
             ready.contains(.invalid) || ready.contains(.input) || ready.contains(.error)
-                || (isUsed && ready.contains(.hangUp)) || (state.wantsOutput && ready.contains(.output)))
+                || (isUsed && ready.contains(.hangUp)) || (wantsOutput && ready.contains(.output)))
     }
 
     /// The operating system's descriptor that follows the socket's readiness.

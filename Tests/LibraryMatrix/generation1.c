@@ -19,6 +19,8 @@
 #define ERRNO_ENOSYS 38
 #define ERRNO_EPROTONOSUPPORT 93
 #define ERRNO_EAFNOSUPPORT 97
+#define ERRNO_ENETUNREACH 101
+#define ERRNO_ECONNREFUSED 111
 
 enum {
     SERVICE = ZTS_ERR_SERVICE,
@@ -105,6 +107,8 @@ static void join(void)
     REQUIRE(waits(is_ready));
 }
 
+void join_1(void) { join(); }
+
 /* ---- States ---- */
 
 static int kept = NO_DESCRIPTOR; /* a stream socket made while the service ran */
@@ -148,11 +152,26 @@ static struct sockaddr *server(void)
     return (struct sockaddr *)&result;
 }
 
+static struct sockaddr *at_home(int port)
+{
+    static struct zts_sockaddr_in result;
+    result = (struct zts_sockaddr_in) { .sin_family = ZTS_AF_INET, .sin_port = htons((uint16_t)port) };
+    result.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    return (struct sockaddr *)&result;
+}
+
 static struct sockaddr *nowhere(void)
 {
     static struct sockaddr_in6 result;
     result = (struct sockaddr_in6) { .sin6_family = AF_INET6 };
     return (struct sockaddr *)&result;
+}
+
+/* A new stream socket of IPv4 while the service runs; there may be many. */
+static int fresh(void)
+{
+    int made = zts_socket(ZTS_AF_INET, ZTS_SOCK_STREAM, 0);
+    return made < 0 ? NO_DESCRIPTOR : made;
 }
 
 static struct sockaddr *any(void) { return (struct sockaddr *)&address; }
@@ -198,6 +217,7 @@ static void rows_of_the_service(void)
     VALUE(strcmp(text, directory), SKIP, 0, 0, 0, 0, SKIP);
     VALUE(room == strlen(directory), SKIP, 1, 1, 1, 1, SKIP);
     ROW(zts_get_path, (text, room_of(1)), SERVICE, ARGUMENT, ARGUMENT, ARGUMENT, ARGUMENT, SERVICE);
+    SAYS(ARGUMENT, "bytes");
     VALUE(room == strlen(directory) + 1, SKIP, 1, 1, 1, 1, SKIP);
     ROW(zts_get_path, (NULL, room_of(sizeof text)), ALWAYS(ARGUMENT));
     ROW(zts_get_path, (text, NULL), ALWAYS(ARGUMENT));
@@ -206,20 +226,27 @@ static void rows_of_the_service(void)
         ZTS_EVENT_NODE_ONLINE, ZTS_EVENT_NODE_OFFLINE, ZTS_EVENT_NODE_OFFLINE);
     ROW(_zts_can_perform_service_operation, (), 0, 0, 1, 1, 0, 0);
     ROW(zts_start, (directory, NULL, 0), ARGUMENT, OPERATION, OPERATION, OPERATION, ARGUMENT, OPERATION);
+    SAYS(ARGUMENT, "callback");
     ROW(zts_start, (NULL, told, 0), ARGUMENT, OPERATION, OPERATION, OPERATION, ARGUMENT, OPERATION);
+    SAYS(ARGUMENT, "path");
+    SAYS(OPERATION, state == FREED ? "freed" : "runs already");
     ROW(zts_start, ("", told, 0), ARGUMENT, OPERATION, OPERATION, OPERATION, ARGUMENT, OPERATION);
     ROW(zts_start, (directory, told, -1), ARGUMENT, OPERATION, OPERATION, OPERATION, ARGUMENT, OPERATION);
     ROW(zts_start, (directory, told, 65536), ARGUMENT, OPERATION, OPERATION, OPERATION, ARGUMENT, OPERATION);
+    SAYS(ARGUMENT, "port");
 }
 
 static void rows_of_networks(void)
 {
     ROW(zts_join, (0), ALWAYS(ARGUMENT));
+    SAYS(ARGUMENT, "network ID");
     ROW(zts_join, (NETWORK), SERVICE, SERVICE, SKIP, 0, SERVICE, SERVICE);
+    SAYS(SERVICE, state == OFFLINE ? "root" : "run");
     ROW(zts_leave, (UNKNOWN), ON(0, 0));
     ROW(zts_leave, (0), ON(0, 0));
     ROW(zts_get_num_joined_networks, (), ON(0, 1));
     ROW(zts_get_network_details, (NETWORK, &network), RUN3(NO_RESULT, NO_RESULT, 0));
+    SAYS(NO_RESULT, "not joined");
     VALUE(network.nwid == NETWORK && network.num_addresses == 1 && network.mtu > 1279, SKIP, SKIP, SKIP, 1, SKIP, SKIP);
     ROW(zts_get_network_details, (0, &network), ALWAYS(ARGUMENT));
     ROW(zts_get_network_details, (NETWORK, NULL), ALWAYS(ARGUMENT));
@@ -236,13 +263,16 @@ static void rows_of_networks(void)
     ROW(zts_get_address_at_index, (NETWORK, 0, any(), length_of(128)), RUN3(NO_RESULT, NO_RESULT, 0));
     VALUE(length == 28 && address.ss_family == AF_INET6, SKIP, SKIP, SKIP, 1, SKIP, SKIP);
     ROW(zts_get_address_at_index, (NETWORK, 1, any(), length_of(128)), RUN3(NO_RESULT, NO_RESULT, ARGUMENT));
+    SAYS(ARGUMENT, "none at 1");
     ROW(zts_get_address_at_index, (NETWORK, -1, any(), length_of(128)), ALWAYS(ARGUMENT));
     ROW(zts_get_address_at_index, (NETWORK, 0, any(), length_of(27)), RUN3(NO_RESULT, NO_RESULT, ARGUMENT));
     ROW(zts_get_address_at_index, (NETWORK, 0, NULL, length_of(128)), ALWAYS(ARGUMENT));
     ROW(zts_get_address_at_index, (NETWORK, 0, any(), NULL), ALWAYS(ARGUMENT));
     ROW(zts_get_address, (NETWORK, &address, ZTS_AF_INET6), RUN3(NO_RESULT, NO_RESULT, 0));
     ROW(zts_get_address, (NETWORK, &address, ZTS_AF_INET), RUN(NO_RESULT));
+    SAYS(NO_RESULT, state == READY ? "family" : "joined");
     ROW(zts_get_address, (NETWORK, &address, 99), ALWAYS(ARGUMENT));
+    SAYS(ARGUMENT, "ZTS_AF_INET");
     ROW(zts_get_address, (NETWORK, NULL, ZTS_AF_INET6), ALWAYS(ARGUMENT));
     ROW(zts_get_address, (0, &address, ZTS_AF_INET6), ALWAYS(ARGUMENT));
     ROW(zts_get_6plane_addr, (&address, NETWORK, STRANGER), ALWAYS(0));
@@ -268,11 +298,13 @@ static void rows_of_peers_and_states(void)
     VALUE(number, SKIP, SKIP, SOME, SOME, SKIP, SKIP);
     VALUE(peers[0].role, SKIP, SKIP, ZTS_PEER_ROLE_PLANET, ZTS_PEER_ROLE_PLANET, SKIP, SKIP);
     ROW(zts_get_peers, (peers, number_of(0)), ON(ARGUMENT, ARGUMENT));
+    SAYS(ARGUMENT, "room");
     VALUE(number, SKIP, SKIP, 0, 0, SKIP, SKIP);
     ROW(zts_get_peers, (NULL, number_of(16)), ALWAYS(ARGUMENT));
     ROW(zts_get_peers, (peers, NULL), ALWAYS(ARGUMENT));
     ROW(zts_get_peer, (peers, root_id()), ON(0, 0));
     ROW(zts_get_peer, (peers, STRANGER), ON(NO_RESULT, NO_RESULT));
+    SAYS(NO_RESULT, "unknown");
     ROW(zts_get_peer, (NULL, STRANGER), ALWAYS(ARGUMENT));
     ROW(zts_get_peer, (peers, 0), ALWAYS(ARGUMENT));
     ROW(zts_get_network_status, (NETWORK), ON(NO_RESULT, ZTS_EVENT_NETWORK_READY_IP6));
@@ -285,6 +317,7 @@ static void rows_of_peers_and_states(void)
     ROW(zts_get_protocol_stats, (ZTS_STATS_PROTOCOL_IP6_FRAG, &counters), ALWAYS(0));
     ROW(zts_get_protocol_stats, (-1, &counters), ALWAYS(ARGUMENT));
     ROW(zts_get_protocol_stats, (10, &counters), ALWAYS(ARGUMENT));
+    SAYS(ARGUMENT, "ZTS_STATS_PROTOCOL");
     ROW(zts_get_protocol_stats, (ZTS_STATS_PROTOCOL_TCP, NULL), ALWAYS(ARGUMENT));
 }
 
@@ -293,12 +326,19 @@ static void rows_of_sockets(void)
     ROW(zts_socket, (ZTS_AF_INET, ZTS_SOCK_STREAM, 0), RUN(DESCRIPTOR));
     ROW(zts_socket, (ZTS_AF_INET6, ZTS_SOCK_DGRAM, 0), RUN(DESCRIPTOR));
     ROW(zts_socket, (99, ZTS_SOCK_STREAM, 0), RUN(FAILS(ERRNO_EAFNOSUPPORT)));
+    SAYS(-1, "family");
     ROW(zts_socket, (ZTS_AF_INET, 99, 0), RUN(FAILS(ERRNO_EINVAL)));
     ROW(zts_socket, (ZTS_AF_INET, ZTS_SOCK_RAW, ZTS_IPPROTO_ICMP), RUN(FAILS(ERRNO_EPROTONOSUPPORT)));
     ROW(zts_connect, (NO_DESCRIPTOR, server(), 16), RUN(FAILS(ERRNO_EBADF)));
+    SAYS(-1, "descriptor");
+    ROW(zts_connect, (fresh(), server(), 16), RUN(FAILS(ERRNO_ENETUNREACH)));
+    SAYS(-1, state == READY ? "family" : "no network is joined");
+    ROW(zts_connect, (fresh(), at_home(1), 16), RUN(FAILS(ERRNO_ECONNREFUSED)));
+    SAYS(-1, "refused");
     ROW(zts_connect, (NO_DESCRIPTOR, any(), 128), RUN(FAILS(ERRNO_EBADF)));
     ROW(zts_connect, (NO_DESCRIPTOR, NULL, 16), ALWAYS(ARGUMENT));
     ROW(zts_connect, (NO_DESCRIPTOR, server(), 15), ALWAYS(ARGUMENT));
+    SAYS(ARGUMENT, "16 bytes");
     ROW(zts_connect, (NO_DESCRIPTOR, server(), 29), ALWAYS(ARGUMENT));
     ROW(zts_bind, (NO_DESCRIPTOR, server(), 16), RUN(FAILS(ERRNO_EBADF)));
     ROW(zts_bind, (NO_DESCRIPTOR, NULL, 16), ALWAYS(ARGUMENT));
@@ -311,6 +351,7 @@ static void rows_of_sockets(void)
     ROW(zts_setsockopt, (NO_DESCRIPTOR, ZTS_SOL_SOCKET, ZTS_SO_KEEPALIVE, number_of(1), 4), RUN(FAILS(ERRNO_EBADF)));
     ROW(zts_setsockopt, (kept, ZTS_SOL_SOCKET, ZTS_SO_KEEPALIVE, number_of(1), 4), RUN(0));
     ROW(zts_setsockopt, (kept, ZTS_SOL_SOCKET, ZTS_SO_KEEPALIVE, NULL, 4), RUN(FAILS(ERRNO_EFAULT)));
+    SAYS(-1, "NULL");
     ROW(zts_getsockopt, (NO_DESCRIPTOR, ZTS_SOL_SOCKET, ZTS_SO_KEEPALIVE, &number, length_of(4)),
         RUN(FAILS(ERRNO_EBADF)));
     ROW(zts_getsockopt, (kept, ZTS_SOL_SOCKET, ZTS_SO_KEEPALIVE, number_of(0), length_of(4)), RUN(0));
@@ -331,6 +372,7 @@ static void rows_of_sockets(void)
     ROW(zts_gethostname, (text, sizeof text), RUN(0));
     VALUE(strlen(text), SKIP, 10, 10, 10, SKIP, SKIP);
     ROW(zts_gethostname, (text, 3), RUN(FAILS(ERRNO_ENAMETOOLONG)));
+    SAYS(-1, "11 bytes");
     ROW(zts_gethostname, (NULL, 16), ALWAYS(ARGUMENT));
     ROW(zts_gethostname, (text, 0), ALWAYS(ARGUMENT));
     ROW(zts_sethostname, ("matrix", 6), 0, 0, 0, 0, 0, SERVICE);
@@ -340,10 +382,12 @@ static void rows_of_sockets(void)
     VALUE(strcmp(text, "matrix"), 0, 0, 0, 0, 0, SKIP);
     ROW(zts_gethostbyname, ("10.1.2.3"), 0, SOME, SOME, SOME, 0, 0);
     ROW(zts_gethostbyname, ("-.-"), ALWAYS(0));
+    SAYS(0, state == NEVER || state == STOPPED || state == FREED ? "run" : "name");
     ROW(zts_gethostbyname, (NULL), ALWAYS(0));
     ROW(zts_select, (0, NULL, NULL, NULL, no_time()), RUN(0));
     ROW(zts_select, (-1, NULL, NULL, NULL, no_time()), RUN(FAILS(ERRNO_EINVAL)));
     ROW(zts_select, (1025, NULL, NULL, NULL, no_time()), RUN(FAILS(ERRNO_EINVAL)));
+    SAYS(-1, "poll");
     ROW(zts_select, (1000, unknown_descriptor(), NULL, NULL, no_time()), RUN(FAILS(ERRNO_EBADF)));
     ROW(zts_poll, (NULL, 0, 0), RUN(0));
     ROW(zts_poll, (entry(), 1, 0), RUN(1));
@@ -357,6 +401,7 @@ static void rows_of_sockets(void)
     ROW(zts_send, (NO_DESCRIPTOR, text, 1, 0), RUN(FAILS(ERRNO_EBADF)));
     ROW(zts_send, (NO_DESCRIPTOR, NULL, 1, 0), ALWAYS(ARGUMENT));
     ROW(zts_send, (NO_DESCRIPTOR, text, 0, 0), ALWAYS(ARGUMENT));
+    SAYS(ARGUMENT, "len");
     ROW(zts_sendto, (NO_DESCRIPTOR, text, 1, 0, server(), 16), RUN(FAILS(ERRNO_EBADF)));
     ROW(zts_sendto, (NO_DESCRIPTOR, NULL, 1, 0, server(), 16), ALWAYS(ARGUMENT));
     ROW(zts_sendto, (NO_DESCRIPTOR, text, 0, 0, server(), 16), ALWAYS(ARGUMENT));
@@ -380,13 +425,19 @@ static void rows_of_sockets(void)
     ROW(zts_write, (NO_DESCRIPTOR, text, 0), ALWAYS(ARGUMENT));
     ROW(zts_shutdown, (NO_DESCRIPTOR, ZTS_SHUT_RDWR), RUN(FAILS(ERRNO_EBADF)));
     ROW(zts_shutdown, (kept, 99), RUN(FAILS(ERRNO_EINVAL)));
+    SAYS(-1, "ZTS_SHUT");
     ROW(zts_add_dns_nameserver, (server()), RUN(0));
     ROW(zts_add_dns_nameserver, (NULL), ALWAYS(ARGUMENT));
     ROW(zts_add_dns_nameserver, (nowhere()), ALWAYS(ARGUMENT));
     ROW(zts_del_dns_nameserver, (server()), RUN(0));
     ROW(zts_del_dns_nameserver, (server()), RUN(NO_RESULT));
+    SAYS(NO_RESULT, "name server");
     ROW(zts_del_dns_nameserver, (NULL), ALWAYS(ARGUMENT));
     ROW(zts_del_dns_nameserver, (nowhere()), ALWAYS(ARGUMENT));
+    ROW(zts_get_event_fd, (kept), RUN(COUNT));
+    ROW(zts_get_event_fd, (NO_DESCRIPTOR), RUN(FAILS(ERRNO_EBADF)));
+    SAYS(-1, "descriptor");
+    ROW(zts_get_event_fd, (-1), RUN(FAILS(ERRNO_EBADF)));
     /* Closing works also while the service does not run. */
     ROW(zts_close, (kept), FAILS(ERRNO_EBADF), 0, 0, 0, 0, SERVICE);
     ROW(zts_close, (NO_DESCRIPTOR), FAILS(ERRNO_EBADF), FAILS(ERRNO_EBADF), FAILS(ERRNO_EBADF), FAILS(ERRNO_EBADF),
@@ -400,6 +451,7 @@ static void rows_of_the_controller(void)
 {
     uint64_t created;
     ROW(zts_controller_enable, (true), ALWAYS(SERVICE));
+    SAYS(SERVICE, "controller");
     ROW(zts_controller_network_create, (&created, "{}"), ALWAYS(SERVICE));
     ROW(zts_controller_network_create, (NULL, "{}"), ALWAYS(ARGUMENT));
     ROW(zts_controller_network_create, (&created, NULL), ALWAYS(ARGUMENT));
@@ -425,50 +477,6 @@ static void rows_of_the_controller(void)
     ROW(zts_controller_member_delete, (0, STRANGER), ALWAYS(ARGUMENT));
 }
 
-static bool instance_runs(void) { return zts_instance_join(1, UNKNOWN) == ZTS_ERR_OK; }
-
-static bool instance_is_ready(void)
-{
-    return zts_instance_get_network_status(1, NETWORK) == ZTS_EVENT_NETWORK_READY_IP6;
-}
-
-/* A node of its own: what becomes of the one of zts_start() is nothing to it. */
-static void rows_of_instances(void)
-{
-    ROW(zts_instance_start, ("", NULL, NULL, 0), ALWAYS(ARGUMENT));
-    ROW(zts_instance_start, (other_directory, NULL, NULL, -1), ALWAYS(ARGUMENT));
-    ROW(zts_instance_start, (other_directory, NULL, NULL, 65536), ALWAYS(ARGUMENT));
-    ROW(zts_instance_free, (1), ALWAYS(ARGUMENT));
-    ROW(zts_instance_start, (other_directory, NULL, NULL, 0), ALWAYS(1));
-    VALUE(waits(instance_runs), ALWAYS(true));
-    ROW(zts_instance_get_node_id, (1), ALWAYS(SOME));
-    ROW(zts_instance_get_node_id, (2), ALWAYS(ARGUMENT));
-    ROW(zts_instance_is_online, (1), 0, 0, COUNT, COUNT, 0, 0);
-    ROW(zts_instance_is_online, (2), ALWAYS(ARGUMENT));
-    ROW(zts_instance_join, (1, NETWORK), ALWAYS(0));
-    ROW(zts_instance_join, (1, 0), ALWAYS(ARGUMENT));
-    ROW(zts_instance_join, (2, NETWORK), ALWAYS(ARGUMENT));
-    VALUE(waits(instance_is_ready), ALWAYS(true));
-    ROW(zts_instance_get_network_status, (1, NETWORK), ALWAYS(ZTS_EVENT_NETWORK_READY_IP6));
-    ROW(zts_instance_get_network_status, (1, NOWHERE), ALWAYS(NO_RESULT));
-    ROW(zts_instance_get_network_status, (1, 0), ALWAYS(ARGUMENT));
-    ROW(zts_instance_get_network_status, (2, NETWORK), ALWAYS(ARGUMENT));
-    ROW(zts_instance_get_address, (1, NETWORK, &address, ZTS_AF_INET6), ALWAYS(0));
-    ROW(zts_instance_get_address, (1, NETWORK, &address, ZTS_AF_INET), ALWAYS(NO_RESULT));
-    ROW(zts_instance_get_address, (1, NETWORK, &address, 99), ALWAYS(ARGUMENT));
-    ROW(zts_instance_get_address, (1, NETWORK, NULL, ZTS_AF_INET6), ALWAYS(ARGUMENT));
-    ROW(zts_instance_get_address, (2, NETWORK, &address, ZTS_AF_INET6), ALWAYS(ARGUMENT));
-    ROW(zts_instance_socket, (1, ZTS_AF_INET6, ZTS_SOCK_STREAM, 0), ALWAYS(DESCRIPTOR));
-    ROW(zts_instance_socket, (1, 99, ZTS_SOCK_STREAM, 0), ALWAYS(FAILS(ERRNO_EAFNOSUPPORT)));
-    ROW(zts_instance_socket, (2, ZTS_AF_INET6, ZTS_SOCK_STREAM, 0), ALWAYS(ARGUMENT));
-    ROW(zts_instance_leave, (1, NETWORK), ALWAYS(0));
-    ROW(zts_instance_leave, (1, NETWORK), ALWAYS(0));
-    ROW(zts_instance_leave, (2, NETWORK), ALWAYS(ARGUMENT));
-    ROW(zts_instance_free, (1), ALWAYS(0));
-    ROW(zts_instance_free, (1), ALWAYS(ARGUMENT));
-    ROW(zts_instance_free, (0), ALWAYS(ARGUMENT));
-}
-
 static int exported_errno(void);
 
 static void rows_of_the_rest(void)
@@ -478,7 +486,8 @@ static void rows_of_the_rest(void)
     ROW(zts_strerror, (-12345), ALWAYS(SOME));
     ROW(zts_last_error_message, (), ALWAYS(SOME));
     ROW(zts_errno_location, (), ALWAYS(SOME));
-    ROW(zts_get_event_fd, (), COUNT, COUNT, COUNT, COUNT, COUNT, SERVICE);
+    ROW(zts_get_node_event_fd, (), COUNT, COUNT, COUNT, COUNT, COUNT, SERVICE);
+    SAYS(SERVICE, "freed");
     /* The object, for programs that look the symbol up, has the number of the last call of any thread. */
     VALUE((zts_close(-1), exported_errno()), ERRNO_EBADF, ERRNO_EBADF, ERRNO_EBADF, ERRNO_EBADF, ERRNO_EBADF, SKIP);
 }
@@ -510,7 +519,7 @@ void rows_1(void)
     rows_of_peers_and_states();
     rows_of_sockets();
     rows_of_the_controller();
-    rows_of_instances();
+    rows_of_instances_1();
     rows_of_the_rest();
     rows_of_life();
 }
@@ -623,7 +632,7 @@ static void freed(void)
     start(0, ZTS_EVENT_NODE_ONLINE);
     join();
     events_forget();
-    int event_descriptor = zts_get_event_fd();
+    int event_descriptor = zts_get_node_event_fd();
     EXPECT(zts_free() == ZTS_ERR_OK);
     /* It has waited for the last event. */
     EVENTS_ARE("free", is_of_peers, LEFT, DOWN, ZTS_EVENT_STACK_DOWN);
@@ -760,6 +769,8 @@ const struct sequence sequences_1[] = {
     { "callback-free", ANSWERING, callback_free },
     { "callback-start", ANSWERING, callback_start },
     { "root-leaves", LEAVING, root_leaves },
+    { "instances", ANSWERING, instances_1 },
+    { "epoll", SILENT, epoll_1 },
     { NULL, ANSWERING, NULL },
 };
 

@@ -238,6 +238,7 @@ static void rows_of_settings(void)
     ROW(zts_id_new, (text, length_of(384)), ALWAYS(0));
     VALUE(length > 256 && length < 384 && text[10] == ':', ALWAYS(true));
     ROW(zts_id_new, (text, length_of(383)), ALWAYS(ARGUMENT));
+    SAYS(ARGUMENT, "ZTS_ID_STR_BUF_LEN");
     ROW(zts_id_new, (NULL, length_of(384)), ALWAYS(ARGUMENT));
     ROW(zts_id_new, (text, NULL), ALWAYS(ARGUMENT));
     ROW(zts_id_pair_is_valid, (identity, 384), ALWAYS(1));
@@ -247,13 +248,17 @@ static void rows_of_settings(void)
     ROW(zts_init_from_storage, (directory), OFF(0));
     ROW(zts_init_from_storage, (NULL), OFF(ARGUMENT));
     ROW(zts_init_from_storage, (""), OFF(ARGUMENT));
+    SAYS(ARGUMENT, "path");
+    SAYS(SERVICE, "before the start");
     ROW(zts_init_from_memory, (identity, 384), OFF(0));
     ROW(zts_init_from_memory, (public_identity, 384), OFF(ARGUMENT));
+    SAYS(ARGUMENT, "secret");
     ROW(zts_init_from_memory, (NULL, 384), OFF(ARGUMENT));
     ROW(zts_init_from_memory, (identity, 0), OFF(ARGUMENT));
     ROW(zts_init_set_event_handler, (told), OFF(0));
     ROW(zts_init_set_event_handler, (NULL), OFF(ARGUMENT));
     ROW(zts_init_set_tcp_relay, ("192.0.2.1", 443), OFF(GENERAL));
+    SAYS(GENERAL, "TCP");
     ROW(zts_init_set_tcp_relay, (NULL, 443), OFF(ARGUMENT));
     ROW(zts_init_set_tcp_relay, ("nowhere", 443), OFF(ARGUMENT));
     ROW(zts_init_allow_tcp_relay, (0), OFF(0));
@@ -305,12 +310,14 @@ static void rows_of_networks(void)
 {
     ROW(zts_net_join, (UNKNOWN), RUN(0));
     ROW(zts_net_join, (0), RUN(ARGUMENT));
+    SAYS(ARGUMENT, "network ID");
     ROW(zts_net_leave, (UNKNOWN), RUN(0));
     ROW(zts_net_leave, (UNKNOWN), RUN(0));
     ROW(zts_net_leave, (0), RUN(ARGUMENT));
     ROW(zts_net_transport_is_ready, (NETWORK), RUN3(0, 0, 1));
     ROW(zts_net_transport_is_ready, (0), RUN(0));
     ROW(zts_net_get_mac, (NETWORK), RUN3(NO_RESULT, NO_RESULT, SOME));
+    SAYS(NO_RESULT, "not joined");
     ROW(zts_net_get_mac, (0), RUN(ARGUMENT));
     ROW(zts_net_get_mac_str, (NETWORK, text, 18), RUN3(NO_RESULT, NO_RESULT, 0));
     VALUE(strlen(text), SKIP, SKIP, SKIP, 17, SKIP, SKIP);
@@ -346,6 +353,7 @@ static void rows_of_addresses(void)
     VALUE(address.ss_family, SKIP, SKIP, SKIP, ZTS_AF_INET6, SKIP, SKIP);
     ROW(zts_addr_get, (NETWORK, ZTS_AF_INET, &address), RUN(NO_RESULT));
     ROW(zts_addr_get, (NETWORK, 99, &address), RUN(ARGUMENT));
+    SAYS(ARGUMENT, "family");
     ROW(zts_addr_get, (NETWORK, ZTS_AF_INET6, NULL), RUN(ARGUMENT));
     ROW(zts_addr_get, (0, ZTS_AF_INET6, &address), RUN(ARGUMENT));
     ROW(zts_addr_get_str, (NETWORK, ZTS_AF_INET6, text, 46), RUN3(NO_RESULT, NO_RESULT, 0));
@@ -383,6 +391,7 @@ static void rows_of_queries(void)
     ROW(zts_core_query_addr_count, (NETWORK), RUN3(NO_RESULT, NO_RESULT, 1));
     ROW(zts_core_query_addr, (NETWORK, 0, text, 46), RUN3(NO_RESULT, NO_RESULT, 0));
     ROW(zts_core_query_addr, (NETWORK, 1, text, 46), RUN3(NO_RESULT, NO_RESULT, ARGUMENT));
+    SAYS(ARGUMENT, "none at 1");
     ROW(zts_core_query_addr, (NETWORK, 0, NULL, 46), RUN3(NO_RESULT, NO_RESULT, ARGUMENT));
     ROW(zts_core_query_addr, (NETWORK, 0, text, 2), RUN3(NO_RESULT, NO_RESULT, ARGUMENT));
     ROW(zts_core_query_route_count, (NETWORK), RUN3(NO_RESULT, NO_RESULT, 0));
@@ -398,6 +407,7 @@ static void rows_of_queries(void)
     ROW(zts_core_query_path, (root_id(), 1000, text, 64), RUN(ARGUMENT));
     ROW(zts_core_query_path, (root_id(), 0, NULL, 64), RUN(ARGUMENT));
     ROW(zts_core_query_path, (STRANGER, 0, text, 64), RUN(NO_RESULT));
+    SAYS(NO_RESULT, "unknown");
     ROW(zts_core_query_addr_count, (0), RUN(NO_RESULT));
     ROW(zts_core_query_route_count, (0), RUN(NO_RESULT));
     ROW(zts_core_query_mc_count, (0), RUN(NO_RESULT));
@@ -406,6 +416,7 @@ static void rows_of_queries(void)
 static void rows_of_the_lock(void)
 {
     ROW(zts_core_lock_release, (), ALWAYS(SERVICE));
+    SAYS(SERVICE, "hold");
     rows_of_queries();
     ROW(zts_core_lock_obtain, (), RUN(0));
     rows_of_queries();
@@ -421,6 +432,7 @@ static void rows_of_bsd_sockets(void)
     ROW(zts_bsd_connect, (NO_DESCRIPTOR, server(), 16), RUN(FAILS(ZTS_EBADF)));
     ROW(zts_bsd_connect, (NO_DESCRIPTOR, NULL, 16), RUN(ARGUMENT));
     ROW(zts_bsd_connect, (NO_DESCRIPTOR, server(), 15), RUN(ARGUMENT));
+    SAYS(ARGUMENT, "16 bytes");
     ROW(zts_bsd_bind, (NO_DESCRIPTOR, server(), 16), RUN(FAILS(ZTS_EBADF)));
     ROW(zts_bsd_bind, (NO_DESCRIPTOR, NULL, 16), RUN(ARGUMENT));
     ROW(zts_bsd_bind, (NO_DESCRIPTOR, server(), 15), RUN(ARGUMENT));
@@ -436,6 +448,7 @@ static void rows_of_bsd_sockets(void)
     ROW(zts_bsd_getsockname, (listener, any(), NULL), RUN(ARGUMENT));
     ROW(zts_bsd_getpeername, (NO_DESCRIPTOR, any(), length_of(28)), RUN(FAILS(ZTS_EBADF)));
     ROW(zts_bsd_getpeername, (kept, any(), length_of(28)), RUN(FAILS(ZTS_ENOTCONN)));
+    SAYS(-1, "not connected");
     ROW(zts_bsd_getpeername, (kept, NULL, length_of(28)), RUN(ARGUMENT));
     ROW(zts_bsd_getpeername, (kept, any(), NULL), RUN(ARGUMENT));
     ROW(zts_bsd_close, (fresh(ZTS_SOCK_STREAM)), FAILS(ZTS_EBADF), 0, 0, 0, FAILS(ZTS_EBADF), SERVICE);
@@ -479,6 +492,7 @@ static void rows_of_bsd_sockets(void)
     ROW(zts_bsd_shutdown, (kept, 99), RUN(FAILS(ZTS_EINVAL)));
     ROW(zts_bsd_gethostbyname, ("10.1.2.3"), 0, SOME, SOME, SOME, 0, 0);
     ROW(zts_bsd_gethostbyname, (NULL), ALWAYS(0));
+    SAYS(0, "NULL");
 }
 
 static void rows_of_simple_sockets(void)
@@ -487,11 +501,19 @@ static void rows_of_simple_sockets(void)
     ROW(zts_socket, (ZTS_AF_INET, 99, 0), RUN(FAILS(ZTS_EINVAL)));
     ROW(zts_connect, (fresh(ZTS_SOCK_STREAM), "127.0.0.1", 7, 5000), RUN(0));
     ROW(zts_connect, (NO_DESCRIPTOR, "127.0.0.1", 7, 5000), RUN(FAILS(ZTS_EBADF)));
+    SAYS(-1, "descriptor");
+    ROW(zts_connect, (fresh(ZTS_SOCK_STREAM), "127.0.0.1", 1, 5000), RUN(FAILS(ZTS_ECONNREFUSED)));
+    SAYS(-1, "refused");
+    ROW(zts_connect, (fresh(ZTS_SOCK_STREAM), "10.1.2.3", 7, 1), RUN(FAILS(ZTS_ETIMEDOUT)));
+    SAYS(-1, state == READY ? "family" : "no network is joined");
     ROW(zts_connect, (kept, "127.0.0.1", 7, -1), RUN(ARGUMENT));
+    SAYS(ARGUMENT, "timeout_ms");
     ROW(zts_connect, (kept, "nowhere", 7, 1), RUN(ARGUMENT));
+    SAYS(ARGUMENT, "address");
     ROW(zts_connect, (kept, NULL, 7, 1), RUN(ARGUMENT));
     ROW(zts_bind, (fresh(ZTS_SOCK_STREAM), "127.0.0.1", 0), RUN(0));
     ROW(zts_bind, (fresh(ZTS_SOCK_STREAM), "127.0.0.1", 7), RUN(FAILS(ZTS_EADDRINUSE)));
+    SAYS(-1, "another socket");
     ROW(zts_bind, (NO_DESCRIPTOR, "127.0.0.1", 7), RUN(FAILS(ZTS_EBADF)));
     ROW(zts_bind, (kept, "nowhere", 7), RUN(ARGUMENT));
     ROW(zts_bind, (kept, NULL, 7), RUN(ARGUMENT));
@@ -500,6 +522,7 @@ static void rows_of_simple_sockets(void)
     ROW(zts_accept, (listener, text, 46, &port), RUN(DESCRIPTOR));
     ROW(zts_accept, (NO_DESCRIPTOR, text, 46, &port), RUN(FAILS(ZTS_EBADF)));
     ROW(zts_accept, (listener, text, 45, &port), RUN(ARGUMENT));
+    SAYS(ARGUMENT, "ZTS_IP_MAX_STR_LEN");
     ROW(zts_accept, (listener, NULL, 46, &port), RUN(ARGUMENT));
     ROW(zts_send, (NO_DESCRIPTOR, text, 1, 0), RUN(FAILS(ZTS_EBADF)));
     ROW(zts_send, (NO_DESCRIPTOR, NULL, 1, 0), RUN(ARGUMENT));
@@ -559,6 +582,7 @@ static void rows_of_options(void)
     ROW(zts_set_linger, (NO_DESCRIPTOR, 1, 5), RUN(FAILS(ZTS_EBADF)));
     ROW(zts_set_linger, (kept, 1, 5), RUN(0));
     ROW(zts_set_linger, (kept, 2, 5), RUN(ARGUMENT));
+    SAYS(ARGUMENT, "0 nor 1");
     ROW(zts_set_linger, (kept, 1, -1), RUN(ARGUMENT));
     ROW(zts_get_linger_enabled, (kept), RUN(1));
     ROW(zts_get_linger_enabled, (NO_DESCRIPTOR), RUN(FAILS(ZTS_EBADF)));
@@ -595,12 +619,14 @@ static void rows_of_utilities(void)
     ROW(zts_dns_set_server, (2, server_ip()), ALWAYS(ARGUMENT));
     ROW(zts_dns_get_server, (0), ALWAYS(SOME));
     ROW(zts_dns_get_server, (2), ALWAYS(0));
+    SAYS(0, "index");
     ROW(zts_dns_set_server, (0, NULL), ALWAYS(0));
     ROW(zts_dns_get_server, (0), ALWAYS(0));
 #define KEYS previous, &previous_length, current, &current_length
     ROW(zts_util_sign_root_set, (text, length_of(sizeof text), KEYS, 7, 1, root_set(true)), ALWAYS(0));
     VALUE(length > 178 && length < sizeof text, ALWAYS(true));
     ROW(zts_util_sign_root_set, (text, length_of(16), KEYS, 7, 1, root_set(true)), ALWAYS(ARGUMENT));
+    SAYS(ARGUMENT, "bytes");
     ROW(zts_util_sign_root_set, (text, length_of(sizeof text), KEYS, 7, 1, root_set(false)), ALWAYS(ARGUMENT));
     ROW(zts_util_sign_root_set, (NULL, length_of(sizeof text), KEYS, 7, 1, root_set(true)), ALWAYS(ARGUMENT));
     ROW(zts_util_sign_root_set, (text, length_of(sizeof text), KEYS, 7, 1, NULL), ALWAYS(ARGUMENT));
@@ -632,6 +658,7 @@ static void rows_of_utilities(void)
     ROW(zts_inet_pton, (ZTS_AF_INET, "10.1.2.3", text), ALWAYS(1));
     ROW(zts_inet_pton, (ZTS_AF_INET6, "10.1.2.3", text), ALWAYS(0));
     ROW(zts_inet_pton, (99, "10.1.2.3", text), ALWAYS(FAILS(ERRNO_EAFNOSUPPORT)));
+    SAYS(-1, "family");
     ROW(zts_strerror, (ZTS_ERR_SERVICE), ALWAYS(SOME));
 }
 
@@ -922,6 +949,29 @@ static void callback_start(void)
     EVENTS_ARE("start in the handler", is_of_peers, ZTS_EVENT_STACK_UP, UP, ZTS_EVENT_NODE_DOWN, UP);
 }
 
+/* ---- Several nodes ---- */
+
+/* An instance, which the other header makes, and this generation's calls on its sockets. */
+static void two_nodes(void)
+{
+    set_up(ZTS_EVENT_NODE_ONLINE);
+    join();
+    char there[ZTS_IP_MAX_STR_LEN];
+    int waiting = listener_of_instance_1(4000, there);
+    EXPECT(zts_get_event_fd(waiting) >= 0);
+    int client = zts_tcp_client(there, 4000);
+    REQUIRE(client >= 0);
+    char peer[ZTS_IP_MAX_STR_LEN], own[ZTS_IP_MAX_STR_LEN];
+    int server = zts_accept(waiting, peer, sizeof peer, &port);
+    REQUIRE(server >= 0);
+    EXPECT(zts_addr_get_str(NETWORK, ZTS_AF_INET6, own, sizeof own) == ZTS_ERR_OK && strcmp(own, peer) == 0);
+    EXPECT(zts_write(client, "word", 4) == 4 && zts_read(server, text, 4) == 4 && memcmp(text, "word", 4) == 0);
+    EXPECT(zts_close(client) == ZTS_ERR_OK && zts_read(server, text, 4) == 0 && zts_close(server) == ZTS_ERR_OK);
+    free_instance_1();
+    EXPECT(zts_close(waiting) == -1);
+    stop();
+}
+
 const struct sequence sequences_2[] = {
     { "life", ANSWERING, life },
     { "stop-joined", ANSWERING, stop_joined },
@@ -937,5 +987,6 @@ const struct sequence sequences_2[] = {
     { "callback-free", ANSWERING, callback_free },
     { "callback-start", ANSWERING, callback_start },
     { "root-leaves", LEAVING, root_leaves },
+    { "two-nodes", ANSWERING, two_nodes },
     { NULL, ANSWERING, NULL },
 };

@@ -22,6 +22,7 @@
 int *zts_errno_location(void);
 const char *zts_last_error_message(void);
 int zts_close(int fd);
+int zts_instance_free(int instance);
 
 enum { SECONDS = 55, AT_ONCE = 6, MOST_EVENTS = 4096, MOST_PARTS = 96, CONTROL_PORT = 9988 };
 
@@ -68,8 +69,14 @@ bool waits(bool (*is_so)(void))
 static const char *part = "";
 static bool is_listing;
 static atomic_int passed, failed; /* also counted on the library's thread */
-static int generation_of_row;
-static const char *function_of_row, *arguments_of_row;
+static const char *file_of_row, *function_of_row, *arguments_of_row;
+static bool has_row_run;
+static long long result_of_row;
+static char message_of_row[512];
+
+/* A failure whose message no row's failure has. */
+#define SENTINEL 987654
+#define SENTINEL_TEXT "987654"
 
 /* The symbol behind the name: generation 2 has its own under the names that both have. */
 static void print_symbol(int generation, const char *function)
@@ -85,16 +92,21 @@ static void print_symbol(int generation, const char *function)
         printf("%s\n", function);
 }
 
-bool row_begins(int generation, const char *function, const char *arguments, const long long *expected)
+bool row_begins(
+    int generation, const char *file, const char *function, const char *arguments, const long long *expected)
 {
     if (is_listing) {
         if (function)
             print_symbol(generation, function);
         return false;
     }
+    has_row_run = false;
     if (expected[state] == SKIP)
         return false;
-    generation_of_row = generation;
+    if (function)
+        zts_instance_free(SENTINEL);
+    const char *name = strrchr(file, '/');
+    file_of_row = name ? name + 1 : file;
     function_of_row = function ? function : "";
     arguments_of_row = arguments;
     *zts_errno_location() = 0;
@@ -109,20 +121,47 @@ static void print_expectation(long long value)
     else printf("%lld", value);
 }
 
-void row_ends(long long result, const long long *expected, int line)
+/* That a failure is explained: not with nothing, and not with what an earlier one left. */
+static bool is_explained(long long result, bool is_pointer)
+{
+    bool has_failed = is_pointer ? result == 0 : result < 0 && result > -100;
+    if (!has_failed || function_of_row[0] == 0) return true;
+    return message_of_row[0] != 0 && strstr(message_of_row, SENTINEL_TEXT) == NULL;
+}
+
+void row_says(long long code, const char *word, int line)
+{
+    if (is_listing || !has_row_run || result_of_row != code) return;
+    if (strstr(message_of_row, word)) {
+        passed++;
+    } else {
+        failed++;
+        printf("%s: %s:%d: %s%s does not say \"%s\": %s\n", part, file_of_row, line, function_of_row,
+            arguments_of_row, word, message_of_row);
+    }
+}
+
+void row_ends(long long result, bool is_pointer, const long long *expected, int line)
 {
     int error = *zts_errno_location();
+    has_row_run = true;
+    result_of_row = result;
+    snprintf(message_of_row, sizeof message_of_row, "%s", zts_last_error_message());
     long long wanted = expected[state];
     bool is_met;
     if (wanted == SOME) is_met = result > 0;
     else if (wanted == COUNT || wanted == DESCRIPTOR) is_met = result >= 0;
     else if (wanted >= FAILS(0) && wanted < LLONG_MIN + 100000) is_met = result == -1 && error == wanted - FAILS(0);
     else is_met = result == wanted;
-    if (is_met) {
+    if (is_met && !is_explained(result, is_pointer)) {
+        failed++;
+        printf("%s: %s:%d: %s%s gives %lld, and the message is not about it: \"%s\"\n", part,
+            file_of_row, line, function_of_row, arguments_of_row, result, message_of_row);
+    } else if (is_met) {
         passed++;
     } else {
         failed++;
-        printf("%s: generation%d.c:%d: ", part, generation_of_row, line);
+        printf("%s: %s:%d: ", part, file_of_row, line);
         printf("%s%s: expected ", function_of_row, arguments_of_row);
         print_expectation(wanted);
         printf(", got %lld, zts_errno %d (%s)\n", result, error, zts_last_error_message());

@@ -49,17 +49,24 @@ enum state {
     do {                                                                                                               \
         const long long expected[] = { __VA_ARGS__ };                                                                  \
         _Static_assert(sizeof expected == STATES * sizeof *expected, "one expectation per state");                     \
-        if (row_begins(GENERATION, #function, #arguments, expected))                                                   \
-            row_ends((long long)(intptr_t)(function arguments), expected, __LINE__);                                   \
+        if (row_begins(GENERATION, __FILE__, #function, #arguments, expected))                                         \
+            row_ends((long long)(intptr_t)(function arguments), IS_POINTER(function arguments), expected, __LINE__);   \
     } while (0)
+
+/* NULL is a failure then. The expression is not evaluated. */
+#define IS_POINTER(expression) (__builtin_classify_type(expression) == 5)
+
+/* If the row before gave this failure, the library's message has the word. That each row's failure has a message, and not
+ * that of a failure before, is checked for all of them. */
+#define SAYS(code, word) row_says(code, word, __LINE__)
 
 /* The same for a function without a result: that it returns. */
 #define ROW_VOID(function, arguments)                                                                                  \
     do {                                                                                                               \
         const long long expected[] = { ALWAYS(0) };                                                                    \
-        if (row_begins(GENERATION, #function, #arguments, expected)) {                                                 \
+        if (row_begins(GENERATION, __FILE__, #function, #arguments, expected)) {                                       \
             function arguments;                                                                                        \
-            row_ends(0, expected, __LINE__);                                                                           \
+            row_ends(0, false, expected, __LINE__);                                                                    \
         }                                                                                                              \
     } while (0)
 
@@ -67,12 +74,14 @@ enum state {
 #define VALUE(expression, ...)                                                                                         \
     do {                                                                                                               \
         const long long expected[] = { __VA_ARGS__ };                                                                  \
-        if (row_begins(GENERATION, NULL, #expression, expected))                                                       \
-            row_ends((long long)(expression), expected, __LINE__);                                                     \
+        if (row_begins(GENERATION, __FILE__, NULL, #expression, expected))                                             \
+            row_ends((long long)(expression), false, expected, __LINE__);                                              \
     } while (0)
 
-bool row_begins(int generation, const char *function, const char *arguments, const long long *expected);
-void row_ends(long long result, const long long *expected, int line);
+bool row_begins(
+    int generation, const char *file, const char *function, const char *arguments, const long long *expected);
+void row_ends(long long result, bool is_pointer, const long long *expected, int line);
+void row_says(long long code, const char *word, int line);
 
 /* ---- A single expectation, outside of the table ---- */
 
@@ -174,5 +183,13 @@ void set_up_2(int until);
 void set_handler_2(void);
 void stop_2(void);
 void note_2(const void *message);
+void join_1(void);
+/* In files of their own: several nodes, and descriptors of the host that follow sockets. */
+void rows_of_instances_1(void);
+void instances_1(void);
+void epoll_1(void);
+/* An instance on the network, which only the first generation's header knows: a listener of it, and its address. */
+int listener_of_instance_1(int port, char text[46]);
+void free_instance_1(void);
 
 #endif

@@ -1,5 +1,5 @@
 /* The loads as a program against the finished library; Tests/LibraryStress/run starts it beside a root.
- *     stress starts|cycles|threads DIRECTORY OTHER COUNT-OR-SECONDS */
+ *     stress starts|cycles|threads|sockets DIRECTORY OTHER COUNT-OR-SECONDS */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 int main(int argc, char **argv)
 {
     if (argc != 5) {
-        fprintf(stderr, "usage: %s starts|cycles|threads DIRECTORY OTHER COUNT-OR-SECONDS\n", argv[0]);
+        fprintf(stderr, "usage: %s starts|cycles|threads|sockets DIRECTORY OTHER COUNT-OR-SECONDS\n", argv[0]);
         return 2;
     }
     int count = atoi(argv[4]);
@@ -20,6 +20,7 @@ int main(int argc, char **argv)
     alarm((unsigned)(120 + count * 2));
     int failed = strcmp(argv[1], "starts") == 0 ? stress_starts(argv[2], network, count)
         : strcmp(argv[1], "cycles") == 0        ? stress_cycles(argv[2], network, count)
+        : strcmp(argv[1], "sockets") == 0       ? stress_sockets(argv[2], argv[3], network, count)
                                                 : stress_threads(argv[2], argv[3], network, 64, count);
     if (zts_free() != ZTS_ERR_OK)
         failed++;

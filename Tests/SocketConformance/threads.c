@@ -214,4 +214,38 @@ CASE(stop_under_accept_and_poll)
     EQUAL(accepting.number, ENETDOWN);
     EQUAL(polling.result, IN | ERR | HUP);
 }
+
+/* The last act of the process. Blocked calls wake with ENETDOWN, or EBADF where the descriptor went first. */
+CASE(free_under_calls)
+{
+    const struct ends ends = pair();
+    const int listening = listener(1);
+    const struct name pending_name = own_name(listener(0));
+    OK(connect(tcp(), AT(pending_name)));
+    struct call receiving = {0}, accepting = {0}, sending = {0}, polling = {0}, connecting = {.to = pending_name};
+    start(&receiving, ends.server, call_recv);
+    start(&accepting, listening, call_accept);
+    start(&sending, ends.server, send_until_error);
+    start(&polling, listening, call_poll);
+    start(&connecting, tcp(), call_connect);
+    pause_for(300);
+    struct call *const calls[] = {&receiving, &accepting, &connecting, &sending, &polling};
+    for (int index = 0; index < 5; index++) TRUE(!calls[index]->is_done);
+    OK(zts_free());
+    for (int index = 0; index < 5; index++) finish(calls[index]);
+    for (int index = 0; index < 3; index++) {
+        EQUAL(calls[index]->result, -1);
+        TRUE(calls[index]->number == ENETDOWN || calls[index]->number == EBADF);
+        TRUE(calls[index]->took < 10000);
+    }
+    /* It has sent a part and says so; what is refused is the next call. */
+    EQUAL(sending.result, ZTS_ERR_SERVICE);
+    TRUE(sending.took < 10000);
+    TRUE(polling.result == (IN | ERR | HUP) || polling.result == NVAL);
+    char byte;
+    EQUAL(recv(ends.server, &byte, 1, 0), ZTS_ERR_SERVICE);
+    EQUAL(close(ends.server), ZTS_ERR_SERVICE);
+    EQUAL(socket(AF_INET, SOCK_STREAM, 0), ZTS_ERR_SERVICE);
+    EQUAL(zts_free(), ZTS_ERR_INVALID_OP);
+}
 #endif

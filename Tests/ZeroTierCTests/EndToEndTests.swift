@@ -67,6 +67,7 @@ extension SharedNodeTests {
             }
             try checkQueries(instance)
             try await stream(instance)
+            try await instanceLife(instance)
             #expect(zts_instance_free(instance) == 0)
             #expect(zts_instance_free(instance) == -2)
             #expect(zts_stop() == 0)
@@ -110,6 +111,49 @@ extension SharedNodeTests {
             #expect(zts_core_query_addr_count(Self.network) == 1)
             #expect(zts_core_lock_release() == 0)
             #expect(zts_core_lock_release() == -2)
+        }
+
+        // What a program asks about one of several nodes; then that one stops, starts again and is made anew.
+        private func instanceLife(_ instance: Int32) async throws {
+            #expect(zts_instance_is_running(instance) == 1)
+            #expect(zts_instance_get_node_status(instance) == 2)
+            #expect(zts_instance_get_node_id(instance) != zts_get_node_id())
+            #expect(zts_instance_get_num_joined_networks(instance) == 1)
+            var details = zts_network_details()
+            #expect(zts_instance_get_network_details(instance, Self.network, &details) == 0)
+            #expect(details.nwid == Self.network && details.num_addresses == 1)
+            #expect(zts_instance_get_network_details(instance, 1, &details) == -5)
+            #expect(String(cString: zts_last_error_message()).contains("not joined"))
+            var count: Int32 = 1
+            #expect(zts_instance_get_all_network_details(instance, &details, &count) == 0 && count == 1)
+            #expect(zts_instance_get_num_assigned_addresses(instance, Self.network) == 1)
+            // The two nodes know each other, and the same root.
+            var peer = zts_peer_details()
+            #expect(zts_instance_get_peer(instance, &peer, zts_get_node_id()) == 0)
+            #expect(peer.role == ZTS_PEER_ROLE_LEAF && peer.pathCount > 0)
+            #expect(zts_instance_get_peer_status(instance, zts_get_node_id()) == 96)
+            var peers = [zts_peer_details](repeating: zts_peer_details(), count: 16)
+            count = 16
+            #expect(zts_instance_get_peers(instance, &peers, &count) == 0)
+            #expect(count == zts_instance_get_peer_count(instance))
+            // Its stack has seen the stream, and counts apart from the other one.
+            var statistics = zts_stats()
+            #expect(zts_instance_get_all_stats(instance, &statistics) == 0 && statistics.tcp.recv > 0)
+            var tcp = zts_stats_proto()
+            #expect(zts_instance_get_protocol_stats(instance, 4, &tcp) == 0)
+            #expect(zts_instance_orbit(instance, 0x12_3456_7890, 0x12_3456_7890) == 0)
+            #expect(zts_instance_deorbit(instance, 0x12_3456_7890) == 0)
+            #expect(zts_instance_stop(instance) == 0)
+            #expect(zts_instance_stop(instance) == -3)
+            #expect(zts_instance_socket(instance, 10, 1, 0) == -3)
+            #expect(zts_get_num_joined_networks() == 1)
+            try await until("the start") { zts_instance_start_again(instance) == 0 }
+            #expect(zts_instance_start_again(instance) == -4)
+            try await until("the network again") { zts_instance_get_network_status(instance, Self.network) == 38 }
+            #expect(zts_instance_restart(instance) == 0)
+            try await until("the network after a restart") {
+                zts_instance_get_network_status(instance, Self.network) == 38
+            }
         }
 
         private func stream(_ instance: Int32) async throws {

@@ -7,7 +7,8 @@ import Testing
     /// Those that the original's users know by name; there may be more.
     private static let wanted = [
         "Examples/C": [
-            "adhoc", "callbackapi", "client", "customroots", "nonblockingclient", "nonblockingserver", "nostorage",
+            "adhoc", "callbackapi", "client", "customroots", "epoll", "nonblockingclient", "nonblockingserver",
+            "nostorage",
             "pingable-node", "server", "statistics",
         ],
         "Examples/CXX": ["adhoc", "client", "comprehensive", "server"],

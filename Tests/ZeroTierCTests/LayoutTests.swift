@@ -6,6 +6,13 @@ import Testing
     private static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
         .appendingPathComponent("Layout").path
 
+    @Test(.enabled(if: Compiler.isInCI, "elsewhere, what is there has to do"))
+    func `no compiler is missing in continuous integration`() {
+        let found = Compiler.all.map { $0.path.split(separator: "/").last.map(String.init) ?? "" }
+        let missing = Compiler.names.filter { !found.contains($0) }
+        #expect(missing.isEmpty, "install \(missing.joined(separator: ", ")): make requirements")
+    }
+
     @Test(arguments: ["generation1.c", "generation2.c"])
     func `every size, offset and constant is the original's in C89 to C++20`(file: String) throws {
         try #require(!Compiler.all.isEmpty, "no C compiler on this machine")

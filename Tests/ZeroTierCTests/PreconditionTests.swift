@@ -137,6 +137,24 @@ extension SharedNodeTests {
             #expect(String(cString: zts_last_error_message()).contains("controller"))
         }
 
+        @Test func `every failure has a message of its own, and a success leaves it`() {
+            func message() -> String { String(cString: zts_last_error_message()) }
+            #expect(zts_join(0) == -2)
+            #expect(message().contains("network ID"))
+            #expect(zts_join(1) == -3)
+            #expect(message().contains("does not run"))
+            #expect(zts_close(12345) == -1)
+            #expect(message().contains("descriptor"))
+            #expect(zts_get_event_fd(0) == -3)
+            #expect(message().contains("does not run"))
+            #expect(zts_dns_get_server(2) == nil)
+            #expect(message().contains("index"))
+            #expect(zts_get_node_status() == 1)
+            #expect(message().contains("index"))
+            #expect(zts_instance_stop(77) == -2)
+            #expect(message().contains("no instance 77"))
+        }
+
         @Test func `what is calculated needs no service`() {
             #expect(zts_generate_adhoc_nwid_from_range(0x1234, 0x5678) == 0xff12_3456_7800_0000)
             #expect(zts_net_compute_adhoc_id(0x1234, 0x5678) == 0xff12_3456_7800_0000)

@@ -26,7 +26,10 @@ private func onThread(_ body: @escaping @Sendable () -> Int32) async -> Int32 {
 extension SharedNodeTests {
     @Suite(.serialized) struct StressTests {
         // In a process of its own, whose threads and descriptors are nobody else's.
-        @Test func `starts bring every event; stops at any moment leave nothing; many threads share sockets`() async {
+        @Test
+        func `starts bring every event; stops at any moment leave nothing; many share sockets, and sockets are many`()
+            async
+        {
             await #expect(processExitsWith: .success) {
                 let world = try LifecycleTests.World()
                 let first = try directory(world, TestIdentity.first)
@@ -35,6 +38,7 @@ extension SharedNodeTests {
                 #expect(await onThread { stress_starts(first, network, 5) } == 0)
                 #expect(await onThread { stress_cycles(first, network, 40) } == 0)
                 #expect(await onThread { stress_threads(first, second, network, 64, 3) } == 0)
+                #expect(await onThread { stress_sockets(first, second, network, 300) } == 0)
                 await world.root.shutdown()
             }
         }

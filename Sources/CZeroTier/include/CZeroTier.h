@@ -1,5 +1,5 @@
 /* What the Swift side of the library sees: both generations of the interface at once. Not installed.
- * The second generation's twelve shared names appear as zts18_*, and its constants not at all. */
+ * The second generation's thirteen shared names appear as zts18_*, and its constants not at all. */
 #ifndef CZEROTIER_H
 #define CZEROTIER_H
 
@@ -16,8 +16,13 @@ void czerotier_set_errno(int number);
 /** The calling thread's error number. */
 int czerotier_get_errno(void);
 
-/** The calling thread's message buffer, CZEROTIER_MESSAGE_SIZE bytes with a final 0. */
-char *czerotier_message(void);
+/** As czerotier_set_errno(), and the calling thread's message explains the number, in words once it is asked for. */
+void czerotier_fail(int number);
+
+/** The calling thread's message buffer, CZEROTIER_MESSAGE_SIZE bytes, to write a message with a final 0 to. */
+char *czerotier_new_message(void);
+/** The calling thread's message. */
+const char *czerotier_message(void);
 #define CZEROTIER_MESSAGE_SIZE 512
 
 /** What an error number of Linux means; NULL if nothing. */

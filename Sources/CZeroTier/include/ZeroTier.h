@@ -433,7 +433,8 @@ ZT_SOCKET_API int ZTCALL _zts_can_perform_service_operation(void);
 /* ---- Sockets ------------------------------------------------------------------------------------------------------
  * As in BSD. Descriptors are small numbers of the library's own, 0 included, not the host's. Functions return
  * ZTS_ERR (-1) and set zts_errno, or ZTS_ERR_INVALID_ARG for NULL pointers and impossible lengths, or ZTS_ERR_SERVICE
- * while the service does not run. addr may be a struct zts_sockaddr_in or zts_sockaddr_in6, cast. */
+ * while the service does not run; zts_last_error_message() says why. addr may be a struct zts_sockaddr_in or
+ * zts_sockaddr_in6, cast. */
 
 ZT_SOCKET_API int ZTCALL zts_socket(int socket_family, int socket_type, int protocol);
 
@@ -519,39 +520,104 @@ ZT_SOCKET_API int ZTCALL zts_controller_member_delete(uint64_t nwid, uint64_t no
 /** Names a return code or, if positive, an error number (zts_errno). Never NULL. */
 ZT_SOCKET_API const char *ZTCALL zts_strerror(int code);
 
-/** Why the last control call of this thread failed, or the event being handled happened; "" if there is nothing to say.
- * Valid until this thread's next call. */
+/** Why the last call of this thread that failed did, in words: never empty after a failure, whether the code was
+ * ZTS_ERR, another one or only NULL. A call that succeeds leaves it as it is: look at it after a failure only. In the
+ * callback, until a call fails there: what the event is about, "" if there is nothing to say. Valid until this
+ * thread's next call. */
 ZT_SOCKET_API const char *ZTCALL zts_last_error_message(void);
 
-/** A host descriptor that becomes readable whenever the callback was called, for programs around poll() or select().
- * Read 8 bytes from it. The library closes it in zts_free(); after that, ZTS_ERR_SERVICE. */
-ZT_SOCKET_API int ZTCALL zts_get_event_fd(void);
+/**
+ * A descriptor of the host that follows a socket, to wait for it with epoll, poll or select beside the host's own
+ * descriptors. Wait for reading (EPOLLIN, POLLIN). It is readable
+ *   - while there is something to receive, a connection to accept, the end of the stream or an error to be told;
+ *   - while both directions have ended, and from when the node is stopped (calls fail then);
+ *   - after a call that sends or connects would have had to wait (ZTS_EAGAIN, ZTS_EINPROGRESS): once there is room,
+ *     or the connection is made or has failed. The next call that sends, or after a connect zts_getsockopt() of
+ *     ZTS_SO_ERROR, ends that.
+ * It says what is, not what changed (level-triggered): it stays readable until calls have taken what is there. So
+ * receive until ZTS_EAGAIN also while you wait for room, or wait for the room by zts_poll(). It may be readable
+ * without reason, until the next call: the socket should not block.
+ * The first call makes it, later ones return the same number. It belongs to the socket: wait for it, but do not read
+ * or close it. It ends with the socket: take it out of an epoll set before zts_close().
+ * @return the descriptor; ZTS_ERR (-1) with zts_errno ZTS_EBADF, or ZTS_EMFILE if the host gives none;
+ * ZTS_ERR_SERVICE
+ */
+ZT_SOCKET_API int ZTCALL zts_get_event_fd(int fd);
 
-/* Several nodes in one process. Each has an identity, directory, port and networks of its own, and an instance number
- * from 1 up; return codes are those above, with ZTS_ERR_INVALID_ARG for a number that names no instance. Sockets made on
- * an instance work with every zts_* socket function. The node of zts_start() is none of them. */
+/** A host descriptor that becomes readable whenever the callback was called, to wait for events beside other
+ * descriptors. Read 8 bytes from it. The library closes it in zts_free(); after that, ZTS_ERR_SERVICE. */
+ZT_SOCKET_API int ZTCALL zts_get_node_event_fd(void);
+
+/* ---- Several nodes in one process -----------------------------------------------------------------------------------
+ * Each has an identity, directory, port, callback and networks of its own, and an instance number from 1 up; return
+ * codes are those above, with ZTS_ERR_INVALID_ARG for a number that names no instance. Sockets made on an instance work
+ * with every zts_* socket function, of both generations, and so does zts_get_event_fd(). The node of zts_start() is none
+ * of them. Unlike there, nothing requires that the node is online, only that it runs: else ZTS_ERR_SERVICE. Programs of
+ * the second generation include this header in a source file of its own. */
 
 /** Called as the callback of zts_start(), with the instance and the pointer given to zts_instance_start(). */
 typedef void (*zts_instance_callback)(int instance, struct zts_callback_msg *msg, void *context);
 
-/** Starts a node. @param path its directory; NULL: everything in memory @param callback may be NULL
+/** Makes a node and starts it. @param path its directory; NULL: everything in memory @param callback may be NULL
  * @return the instance, or a return code */
 ZT_SOCKET_API int ZTCALL zts_instance_start(
     const char *path, zts_instance_callback callback, void *context, int port);
+/** As zts_stop(): the instance stays, and may be started again. ZTS_EVENT_NODE_DOWN is the last event. */
+ZT_SOCKET_API int ZTCALL zts_instance_stop(int instance);
+/** Starts a stopped instance as it was started first; one in memory with another identity.
+ * @return ZTS_ERR_INVALID_OP while it runs, or its ZTS_EVENT_NODE_DOWN has not come yet */
+ZT_SOCKET_API int ZTCALL zts_instance_start_again(int instance);
+/** As zts_restart(): sockets and connections stay. */
+ZT_SOCKET_API int ZTCALL zts_instance_restart(int instance);
 /** Stops a node for good, waits for its end and releases the number and its sockets. */
 ZT_SOCKET_API int ZTCALL zts_instance_free(int instance);
+/** 1 between a start and the following stop, else 0: as zts_core_running(). */
+ZT_SOCKET_API int ZTCALL zts_instance_is_running(int instance);
 /** 1 if a root answers, else 0. */
 ZT_SOCKET_API int ZTCALL zts_instance_is_online(int instance);
 /** (uint64_t)ZTS_ERR_SERVICE before the identity is loaded. */
 ZT_SOCKET_API uint64_t ZTCALL zts_instance_get_node_id(int instance);
-/** Online is not required. */
+/** As zts_get_node_status(). */
+ZT_SOCKET_API int ZTCALL zts_instance_get_node_status(int instance);
+
 ZT_SOCKET_API int ZTCALL zts_instance_join(int instance, uint64_t nwid);
 ZT_SOCKET_API int ZTCALL zts_instance_leave(int instance, uint64_t nwid);
+/** As zts_get_num_joined_networks(). */
+ZT_SOCKET_API int ZTCALL zts_instance_get_num_joined_networks(int instance);
 /** As zts_get_network_status(). */
 ZT_SOCKET_API int ZTCALL zts_instance_get_network_status(int instance, uint64_t nwid);
+/** As zts_get_network_details(). */
+ZT_SOCKET_API int ZTCALL zts_instance_get_network_details(
+    int instance, uint64_t nwid, struct zts_network_details *nd);
+/** As zts_get_all_network_details(). */
+ZT_SOCKET_API int ZTCALL zts_instance_get_all_network_details(
+    int instance, struct zts_network_details *nds, int *num);
+/** As zts_get_num_assigned_addresses(). */
+ZT_SOCKET_API int ZTCALL zts_instance_get_num_assigned_addresses(int instance, uint64_t nwid);
+/** As zts_get_address_at_index(). */
+ZT_SOCKET_API int ZTCALL zts_instance_get_address_at_index(
+    int instance, uint64_t nwid, int index, struct sockaddr *addr, socklen_t *addrlen);
 /** As zts_get_address(). */
 ZT_SOCKET_API int ZTCALL zts_instance_get_address(
     int instance, uint64_t nwid, struct sockaddr_storage *addr, int address_family);
+
+/** As zts_orbit(). */
+ZT_SOCKET_API int ZTCALL zts_instance_orbit(int instance, uint64_t moonWorldId, uint64_t moonSeed);
+/** As zts_deorbit(). */
+ZT_SOCKET_API int ZTCALL zts_instance_deorbit(int instance, uint64_t moonWorldId);
+/** As zts_get_peer_count(). */
+ZT_SOCKET_API int ZTCALL zts_instance_get_peer_count(int instance);
+/** As zts_get_peers(). */
+ZT_SOCKET_API int ZTCALL zts_instance_get_peers(int instance, struct zts_peer_details *pds, int *num);
+/** As zts_get_peer(). */
+ZT_SOCKET_API int ZTCALL zts_instance_get_peer(int instance, struct zts_peer_details *pd, uint64_t peerId);
+/** As zts_get_peer_status(). */
+ZT_SOCKET_API int ZTCALL zts_instance_get_peer_status(int instance, uint64_t peerId);
+/** As zts_get_all_stats(), of that node's stack; all is 0 while it does not run. */
+ZT_SOCKET_API int ZTCALL zts_instance_get_all_stats(int instance, struct zts_stats *statsDest);
+/** As zts_get_protocol_stats(), of that node's stack. */
+ZT_SOCKET_API int ZTCALL zts_instance_get_protocol_stats(int instance, int protocolType, void *protoStatsDest);
+
 /** As zts_socket(), on that node. */
 ZT_SOCKET_API int ZTCALL zts_instance_socket(int instance, int socket_family, int socket_type, int protocol);
 

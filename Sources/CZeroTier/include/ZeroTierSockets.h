@@ -9,10 +9,13 @@
  *     while (! zts_net_transport_is_ready(0x8056c2e21c000001)) zts_util_delay(50);
  *     fd = zts_tcp_client("10.147.17.5", 80);
  *
- * Every function may be called from any thread, also from the event handler. The library holds both generations; twelve
- * functions have the same name in the other one and another meaning, so this header binds their names to symbols of
- * their own (zts18_...). Source code does not change. For programs that look names up themselves (dlsym, ctypes), a second
+ * Every function may be called from any thread, also from the event handler. The library holds both generations;
+ * thirteen functions have the same name in the other one and another meaning, so this header binds their names to symbols
+ * of their own (zts18_...). Source code does not change. For programs that look names up themselves (dlsym, ctypes), a second
  * library, zt18/libzt.so, has this generation's functions under the plain names.
+ *
+ * Several nodes in one process: the zts_instance_* functions in ZeroTier.h, which a source file of its own includes.
+ * Their sockets work with the functions here.
  */
 #ifndef ZTS_SOCKETS_H
 #define ZTS_SOCKETS_H
@@ -98,7 +101,7 @@ typedef enum {
     ZTS_ERR_ARG = -3,
     /** No result: the network, peer or address is unknown. */
     ZTS_ERR_NO_RESULT = -4,
-    /** Anything else; zts_last_error_message() says what. */
+    /** Anything else. For this and every other code, zts_last_error_message() says why. */
     ZTS_ERR_GENERAL = -5
 } zts_error_t;
 
@@ -1014,10 +1017,33 @@ ZTS_API int ZTCALL zts_inet_pton(int family, const char *src, void *dst);
 
 /** Names a return code or, if positive, an error number. */
 ZTS_API const char *ZTCALL zts_strerror(int code) ZTS_OWN_(strerror);
-/** Why the last control call of this thread failed, or the event being handled happened; "" if there is nothing to say. */
+/** Why the last call of this thread that failed did, in words: never empty after a failure, whether the code was
+ * ZTS_ERR_SOCKET, another one or only NULL. A call that succeeds leaves it as it is: look at it after a failure only.
+ * In the event handler, until a call fails there: what the event is about, "" if there is nothing to say. Valid until
+ * this thread's next call. */
 ZTS_API const char *ZTCALL zts_last_error_message(void);
-/** A host descriptor that becomes readable whenever the event handler was called: for poll or select. Read 8 bytes. */
-ZTS_API int ZTCALL zts_get_event_fd(void);
+
+/**
+ * A descriptor of the host that follows a socket, to wait for it with epoll, poll or select beside the host's own
+ * descriptors. Wait for reading (EPOLLIN, POLLIN). It is readable
+ *   - while there is something to receive, a connection to accept, the end of the stream or an error to be told;
+ *   - while both directions have ended, and from when the node is stopped (calls fail then);
+ *   - after a call that sends or connects would have had to wait (ZTS_EAGAIN, ZTS_EINPROGRESS): once there is room,
+ *     or the connection is made or has failed. The next call that sends, or after a connect
+ *     zts_get_last_socket_error(), ends that.
+ * It says what is, not what changed (level-triggered): it stays readable until calls have taken what is there. So
+ * receive until ZTS_EAGAIN also while you wait for room, or wait for the room by zts_bsd_poll(). It may be readable
+ * without reason, until the next call: the socket should not block.
+ * The first call makes it, later ones return the same number. It belongs to the socket: wait for it, but do not read
+ * or close it. It ends with the socket: take it out of an epoll set before zts_close().
+ * @return the descriptor; ZTS_ERR_SOCKET (-1) with zts_errno ZTS_EBADF, or ZTS_EMFILE if the host gives none;
+ * ZTS_ERR_SERVICE
+ */
+ZTS_API int ZTCALL zts_get_event_fd(int fd);
+
+/** A host descriptor that becomes readable whenever the event handler was called, to wait for events beside other
+ * descriptors. Read 8 bytes from it. The library closes it in zts_node_free(); after that, ZTS_ERR_SERVICE. */
+ZTS_API int ZTCALL zts_get_node_event_fd(void);
 #endif
 
 #ifdef __cplusplus

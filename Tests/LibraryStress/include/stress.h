@@ -18,4 +18,8 @@ int stress_cycles(const char *directory, uint64_t network, int count);
  * while the callback is slow and the node is stopped and started. Then a stream must still arrive whole. */
 int stress_threads(const char *directory, const char *other, uint64_t network, int threads, int seconds);
 
+/** `pairs` connections between two nodes at the same time: opened, used all at once, waited for with one zts_poll(),
+ * closed. With 1000 pairs and more, also what one idle socket costs. And a connect to nobody keeps its time-out. */
+int stress_sockets(const char *directory, const char *other, uint64_t network, int pairs);
+
 #endif
