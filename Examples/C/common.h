@@ -61,7 +61,10 @@ static inline void use_planet(const char *path)
 static inline void start(void)
 {
     if (zts_node_start() != ZTS_ERR_OK) fail("cannot start");
-    while (!zts_node_is_online()) zts_util_delay(50);
+    while (!zts_node_is_online()) {
+        if (zts_get_start_error()) fail("cannot start");
+        zts_util_delay(50);
+    }
     printf("online as %010" PRIx64 "\n", zts_node_get_id());
 }
 

@@ -188,6 +188,14 @@ public func zts_last_error_message() -> UnsafePointer<CChar>? {
     unsafe czerotier_message()
 }
 
+@c @implementation
+public func zts_get_start_error() -> UnsafePointer<CChar>? {
+    guard let reason = LibraryNode.shared.startError else { return nil }
+    LastMessage.set(reason)
+    // Sound: the thread's own buffer.
+    return unsafe UnsafePointer(czerotier_message())
+}
+
 // MARK: For event loops
 
 @c @implementation

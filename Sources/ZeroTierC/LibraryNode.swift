@@ -45,6 +45,8 @@ package final class LibraryNode: Sendable {
         var wasStarted = false
         var node: Node?
         var service: Thread?
+        /// Why the last start failed; nil while it is under way, and after it was done.
+        var startError: String?
         var runs = 0
     }
 
@@ -88,6 +90,8 @@ package final class LibraryNode: Sendable {
     /// From a start to the end of its run.
     var isBusy: Bool { state.withLock { $0.phase != .idle } }
 
+    var startError: String? { state.withLock { $0.startError } }
+
     var isFreed: Bool { state.withLock { $0.isFreed } }
 
     /// The directory of the last start; nil before the first, and when everything was freed.
@@ -118,6 +122,7 @@ package final class LibraryNode: Sendable {
             state.isStopWanted = false
             state.settings = settings
             state.wasStarted = true
+            state.startError = nil
             state.runs += 1
             return nil
         }
@@ -325,6 +330,7 @@ package final class LibraryNode: Sendable {
     }
 
     private func fail(_ error: ZeroTierError, _ settings: RunSettings) {
+        state.withLock { $0.startError = error.message }
         post(.node(.unrecoverable(error.message), NodeInfo(unixMilliseconds: unixMilliseconds())), settings)
         end(.node(.down, NodeInfo(unixMilliseconds: unixMilliseconds())), settings)
     }

@@ -485,6 +485,7 @@ static void rows_of_the_rest(void)
     ROW(zts_strerror, (12345), ALWAYS(SOME));
     ROW(zts_strerror, (-12345), ALWAYS(SOME));
     ROW(zts_last_error_message, (), ALWAYS(SOME));
+    ROW(zts_get_start_error, () == NULL, ALWAYS(1));
     ROW(zts_errno_location, (), ALWAYS(SOME));
     ROW(zts_get_node_event_fd, (), COUNT, COUNT, COUNT, COUNT, COUNT, SERVICE);
     SAYS(SERVICE, "freed");

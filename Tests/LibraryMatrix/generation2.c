@@ -862,11 +862,13 @@ static void port_taken(void)
     REQUIRE(zts_init_set_port(ntohs(name.sin_port)) == ZTS_ERR_OK);
     set_up(ZTS_EVENT_NODE_DOWN);
     EVENTS_ARE("the port is taken", is_of_peers, ZTS_EVENT_STACK_UP, REFUSED);
+    EXPECT(zts_get_start_error() && strstr(zts_get_start_error(), "in use"));
     EXPECT(zts_node_stop() == ZTS_ERR_SERVICE);
     events_forget();
     REQUIRE(zts_init_set_port(0) == ZTS_ERR_OK);
     start(ZTS_EVENT_NODE_ONLINE);
     stop();
+    EXPECT(zts_get_start_error() == NULL);
     EVENTS_ARE("any other port", is_of_peers, UP, ZTS_EVENT_NODE_DOWN);
 }
 
@@ -877,6 +879,7 @@ static void not_writable(void)
     REQUIRE(zts_init_set_event_handler(told) == ZTS_ERR_OK);
     start(ZTS_EVENT_NODE_DOWN);
     EVENTS_ARE("a directory below a file", is_of_peers, ZTS_EVENT_STACK_UP, REFUSED);
+    EXPECT(zts_get_start_error() && strstr(zts_get_start_error(), "planet/below"));
 }
 
 /* ---- From inside the handler ---- */

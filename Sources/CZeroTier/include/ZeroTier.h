@@ -525,6 +525,10 @@ ZT_SOCKET_API const char *ZTCALL zts_strerror(int code);
  * callback, until a call fails there: what the event is about, "" if there is nothing to say. Valid until this
  * thread's next call. */
 ZT_SOCKET_API const char *ZTCALL zts_last_error_message(void);
+/** Why the last start failed, which goes on after the call: the directory, the identity or the port. NULL
+ * while the node starts, runs, or was stopped. Where no event is waited for, ask it beside the node's state.
+ * The text is valid until the thread's next call. */
+ZT_SOCKET_API const char *ZTCALL zts_get_start_error(void);
 
 /**
  * A descriptor of the host that follows a socket, to wait for it with epoll, poll or select beside the host's own

@@ -4,7 +4,10 @@
  *
  *     zts_init_from_storage("state");          before the start: zts_init_*
  *     zts_node_start();                        the service runs in threads of its own
- *     while (! zts_node_is_online()) zts_util_delay(50);
+ *     while (! zts_node_is_online()) {         why it does not start: zts_get_start_error()
+ *         if (zts_get_start_error()) exit(1);
+ *         zts_util_delay(50);
+ *     }
  *     zts_net_join(0x8056c2e21c000001);
  *     while (! zts_net_transport_is_ready(0x8056c2e21c000001)) zts_util_delay(50);
  *     fd = zts_tcp_client("10.147.17.5", 80);
@@ -1022,6 +1025,10 @@ ZTS_API const char *ZTCALL zts_strerror(int code) ZTS_OWN_(strerror);
  * In the event handler, until a call fails there: what the event is about, "" if there is nothing to say. Valid until
  * this thread's next call. */
 ZTS_API const char *ZTCALL zts_last_error_message(void);
+/** Why the last start failed, which goes on after the call: the directory, the identity or the port. NULL
+ * while the node starts, runs, or was stopped. Where no event is waited for, ask it beside the node's state.
+ * The text is valid until the thread's next call. */
+ZTS_API const char *ZTCALL zts_get_start_error(void);
 
 /**
  * A descriptor of the host that follows a socket, to wait for it with epoll, poll or select beside the host's own
