@@ -37,13 +37,15 @@ enum Damage {
 
 /// Decodes every truncation (to one of `lengths`; nil: all) and every single-bit flip (of `bits`; nil: all) of `bytes`. Each
 /// must be refused with a `WireError`, or yield a value of which as much is written as the codec is said to keep, and which
-/// is read again from what was written; nothing may trap. Returns how many were refused.
+/// is read again from what was written; nothing may trap. `unread`: how many flips, exactly, are lost in place, being unread.
+/// Returns how many were refused.
 @discardableResult
 func survivesDamage<Value: Equatable>(
-    _ bytes: [UInt8], _ fidelity: Fidelity = .value, lengths: [Int]? = nil, bits: [Int]? = nil,
+    _ bytes: [UInt8], _ fidelity: Fidelity = .value, lengths: [Int]? = nil, bits: [Int]? = nil, unread: Int? = nil,
     decode: ([UInt8]) throws -> Value, encode: (Value) -> [UInt8], location: SourceLocation = #_sourceLocation
 ) throws -> Int {
     var refused = 0
+    var lost = 0
     // No #expect inside: a hundred thousand of them take longer than the codecs.
     func check(_ damaged: [UInt8], _ what: @autoclosure () -> String) {
         func fail(_ reason: String) { Issue.record("\(what()): \(reason)", sourceLocation: location) }
@@ -51,6 +53,7 @@ func survivesDamage<Value: Equatable>(
             let value = try decode(damaged)
             let written = encode(value)
             guard written != damaged else { return }
+            if written.count == bytes.count, damaged.count == bytes.count { lost += 1 }
             switch fidelity {
             case .exact: return fail("it is not written as it was read")
             case .beginning where !damaged.starts(with: written): return fail("more than the end is lost")
@@ -67,18 +70,20 @@ func survivesDamage<Value: Equatable>(
     }
     for length in lengths ?? Array(0..<bytes.count) { check(Array(bytes[..<length]), "cut to \(length)") }
     for bit in bits ?? Damage.bits(of: bytes.count) { check(Damage.flip(bit, of: bytes), "bit \(bit)") }
+    if let unread { #expect(lost == unread, sourceLocation: location) }
     return refused
 }
 
 /// As above, for the payload of a verb, which must also be written as it is when it is whole.
 @discardableResult
 func survivesDamage<Value: WirePayload & Equatable>(
-    _ type: Value.Type, _ bytes: [UInt8], _ fidelity: Fidelity = .value, bits: [Int]? = nil,
+    _ type: Value.Type, _ bytes: [UInt8], _ fidelity: Fidelity = .value, bits: [Int]? = nil, unread: Int? = nil,
     location: SourceLocation = #_sourceLocation
 ) throws -> Int {
     #expect(try Value(decoding: bytes).encoded == bytes, sourceLocation: location)
     return try survivesDamage(
-        bytes, fidelity, bits: bits, decode: { try Value(decoding: $0) }, encode: { $0.encoded }, location: location)
+        bytes, fidelity, bits: bits, unread: unread, decode: { try Value(decoding: $0) }, encode: { $0.encoded },
+        location: location)
 }
 
 /// What the payload of any verb is read as, and the bytes that this is written as.

@@ -32,8 +32,8 @@ struct VerbTests {
 
     @Test func `HELLO survives damage in every shape`() throws {
         for endpoint in [nil, VerbTests.ipv4, VerbTests.ipv6] {
-            try survivesDamage(Hello.self, hello(sentTo: endpoint, moons: 2).encoded)
-            try survivesDamage(Hello.self, hello(sentTo: endpoint).encoded)
+            try survivesDamage(Hello.self, hello(sentTo: endpoint, moons: 2).encoded, unread: 0)
+            try survivesDamage(Hello.self, hello(sentTo: endpoint).encoded, unread: 0)
             try survivesDamage(Hello.self, hello(sentTo: endpoint, planet: false).encoded)
         }
     }
@@ -189,7 +189,7 @@ struct VerbTests {
 
     @Test func `all identities of an OK of WHOIS are read up to the first malformed one`() throws {
         let reply = WhoisReply([try identity(), try identity()])
-        try survivesDamage(WhoisReply.self, reply.encoded)
+        try survivesDamage(WhoisReply.self, reply.encoded, unread: 0)
         #expect(try WhoisReply(decoding: reply.encoded + [1, 2, 3]) == reply)
         #expect(throws: WireError.self) { try WhoisReply(decoding: []) }
     }
@@ -197,7 +197,7 @@ struct VerbTests {
     @Test func `RENDEZVOUS carries an endpoint of either family`() throws {
         for endpoint in [VerbTests.ipv4, VerbTests.ipv6] {
             let rendezvous = Rendezvous(peer: Address(0x01_0203_0405), endpoint: endpoint)
-            try survivesDamage(Rendezvous.self, rendezvous.encoded)
+            try survivesDamage(Rendezvous.self, rendezvous.encoded, unread: 8)
         }
         #expect(throws: WireError.invalid(field: "rendezvous.port", expected: "not 0", found: 0)) {
             try Rendezvous(decoding: [0, 1, 2, 3, 4, 5, 0, 0, 4, 1, 2, 3, 4])
@@ -212,7 +212,7 @@ struct VerbTests {
             .init(endpoint: VerbTests.ipv4), .init(flags: 2, endpoint: VerbTests.ipv6),
             .init(flags: 1, endpoint: VerbTests.ipv4),
         ])
-        try survivesDamage(PushDirectPaths.self, paths.encoded)
+        try survivesDamage(PushDirectPaths.self, paths.encoded, unread: 0)
         #expect(paths.records.map(\.isClusterRedirect) == [false, true, false])
         #expect(paths.records.map(\.isForget) == [false, false, true])
         let other: [UInt8] = [0, 2, 0, 0, 3, 9, 9, 9, 1, 2, 7, 7, 0, 0, 0, 4, 6, 10, 77, 0, 1, 0x27, 0x09]

@@ -162,6 +162,11 @@ import Testing
             let refused = try survivesDamage(
                 bytes, ReadPayload.fidelity(of: verb), bits: bits, decode: { try ReadPayload(verb, $0) },
                 encode: \.encoded)
+            // The flags that nobody reads.
+            if let flags = [Verb.multicastGather: 7, .multicastFrame: 4, .networkConfigRequest: 0][verb] {
+                try survivesDamage(
+                    bytes, lengths: [], unread: flags, decode: { try ReadPayload(verb, $0) }, encode: \.encoded)
+            }
             // Any bytes are records of MULTICAST_LIKE.
             #expect((refused > 0) == (verb != .multicastLike), "\(packet.label)")
             #expect(refused < bytes.count + bits.count, "\(packet.label)")
