@@ -91,15 +91,20 @@ package struct SecretKeys: Sendable {
 
     /// The key shared with another identity, or nil when their key is a point of small order (all-zero result).
     package func agree(with other: PublicKeys) -> SharedKey? {
+        guard var raw = rawAgreement(with: other) else { return nil }
+        defer { ConstantTime.wipe(&raw) }
+        return SharedKey(Array(SHA512.digest(raw)[..<SharedKey.size]))
+    }
+
+    /// What X25519 gives before it is hashed: 32 bytes, secret, to be wiped by the caller. Nil as for `agree`.
+    func rawAgreement(with other: PublicKeys) -> [UInt8]? {
         guard let mine = try? Curve25519.KeyAgreement.PrivateKey(rawRepresentation: bytes[..<32]),
             let theirs = try? Curve25519.KeyAgreement.PublicKey(rawRepresentation: other.bytes[..<32]),
             let secret = try? mine.sharedSecretFromKeyAgreement(with: theirs)
         else { return nil }
         // Sound: the bytes are copied out inside the closure.
-        var raw = unsafe secret.withUnsafeBytes { unsafe [UInt8]($0) }
-        defer { ConstantTime.wipe(&raw) }
-        guard !ConstantTime.equal(raw, [UInt8](repeating: 0, count: raw.count)) else { return nil }
-        return SharedKey(Array(SHA512.digest(raw)[..<SharedKey.size]))
+        let raw = unsafe secret.withUnsafeBytes { unsafe [UInt8]($0) }
+        return ConstantTime.equal(raw, [UInt8](repeating: 0, count: raw.count)) ? nil : raw
     }
 }
 

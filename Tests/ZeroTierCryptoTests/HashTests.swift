@@ -27,6 +27,14 @@ import Testing
                     """))
     }
 
+    @Test func `SHA-512 gives the reference digest`() throws {
+        struct Row: Decodable { let messageAscii, digest: String }
+        struct File: Decodable { let sha512: [Row] }
+        let rows = try vectors("vl1_primitives.json", as: File.self).sha512
+        #expect(rows.count == 1)
+        for row in rows { #expect(SHA512.digest(Array(row.messageAscii.utf8)) == hex(row.digest)) }
+    }
+
     @Test func `HMAC-SHA-384 gives the codes of RFC 4231`() {
         // RFC 4231 4.3 (short key) and 4.7 (key longer than a block)
         #expect(
@@ -54,7 +62,7 @@ import Testing
             let iteration: UInt32
         }
         struct File: Decodable { let kbkdfHmacSha384: [Row] }
-        let rows = try vectors("crypto_primitives.json", as: File.self).kbkdfHmacSha384
+        let rows = try vectors("vl1_primitives.json", as: File.self).kbkdfHmacSha384
         #expect(rows.count == 2)
         for row in rows {
             let label = try #require(row.label.utf8.first)

@@ -41,7 +41,7 @@ import Testing
 
     @Test func `agreement is the reference code's`() throws {
         struct Armor: Decodable { let identitySenderA, identityReceiverB, agreedKey48: String }
-        let armor = try vectors("crypto_armor.json", as: Armor.self)
+        let armor = try vectors("vl1_armor.json", as: Armor.self)
         let a = try keys(ofIdentity: armor.identitySenderA)
         let b = try keys(ofIdentity: armor.identityReceiverB)
         #expect(a.agree(with: b.publicKeys)?.bytes == hex(armor.agreedKey48))
@@ -70,8 +70,8 @@ import Testing
             let signature96: String
         }
         struct File: Decodable { let signature: [Row] }
-        let identities = try vectors("crypto_identity.json", as: IdentityVectors.self).identities
-        for row in try vectors("crypto_primitives.json", as: File.self).signature {
+        let identities = try vectors("vl1_identity.json", as: IdentityVectors.self).identities
+        for row in try vectors("vl1_primitives.json", as: File.self).signature {
             let identity = try #require(identities.first { $0.name == row.identity })
             let secret = try keys(ofIdentity: identity.textSecret)
             let message = Array(row.messageAscii.utf8)
@@ -80,6 +80,35 @@ import Testing
                 // Elsewhere the platform's library draws its nonces at random.
                 #expect(secret.sign(message) == hex(row.signature96))
             #endif
+        }
+    }
+
+    @Test func `public keys, agreement and signatures of pairs are the reference code's`() throws {
+        struct Pair: Decodable {
+            let public1, secret1, public2, secret2: String
+            let rawX25519, agreementSha51264: String
+            let signatureBy1OverAgreement, signatureBy2OverAgreement: String
+        }
+        struct File: Decodable { let vectors: [Pair] }
+        let pairs = try vectors("vl1_c25519.json", as: File.self).vectors
+        #expect(pairs.count == 32)
+        for pair in pairs {
+            let one = try #require(SecretKeys(hex(pair.secret1)))
+            let other = try #require(SecretKeys(hex(pair.secret2)))
+            #expect(one.publicKeys.bytes == hex(pair.public1) && other.publicKeys.bytes == hex(pair.public2))
+            let message = hex(pair.agreementSha51264)
+            for (mine, theirs, signature) in [
+                (one, other, hex(pair.signatureBy1OverAgreement)), (other, one, hex(pair.signatureBy2OverAgreement)),
+            ] {
+                #expect(mine.rawAgreement(with: theirs.publicKeys) == hex(pair.rawX25519))
+                #expect(SHA512.digest(hex(pair.rawX25519)) == message)
+                #expect(mine.agree(with: theirs.publicKeys)?.bytes == Array(message[..<48]))
+                #expect(mine.publicKeys.verify(signature, of: message))
+                #expect(!theirs.publicKeys.verify(signature, of: message))
+                #if os(Linux)
+                    #expect(mine.sign(message) == signature)
+                #endif
+            }
         }
     }
 
@@ -135,9 +164,12 @@ import Testing
 }
 
 struct IdentityVectors: Decodable {
+    /// Steps of the derivation of the address.
+    struct Derivation: Decodable { let sha512Public, finalDigest: String }
     struct Identity: Decodable {
-        let name, textSecret, sha512Public, finalDigest: String
+        let name, textSecret: String
         let valid: Bool
+        let derivation: Derivation
         var address: UInt64? { UInt64(textSecret.prefix(10), radix: 16) }
         var publicBytes: [UInt8] { hex(String(textSecret.split(separator: ":")[2])) }
     }
@@ -146,24 +178,24 @@ struct IdentityVectors: Decodable {
 
 @Suite struct IdentityWorkTests {
     @Test func `the digest and address of real identities are derived`() throws {
-        let identities = try vectors("crypto_identity.json", as: IdentityVectors.self).identities
-        #expect(identities.count == 5)
+        let identities = try vectors("vl1_identity.json", as: IdentityVectors.self).identities
+        #expect(identities.count == 7 && identities.count { $0.valid } == 6)
         for identity in identities {
             let keys = try #require(PublicKeys(identity.publicBytes))
-            #expect(SHA512.digest(keys.bytes) == hex(identity.sha512Public))
-            #expect(IdentityWork.digest(of: keys) == hex(identity.finalDigest))
-            #expect(IdentityWork.address(of: keys) == identity.address)
+            #expect(SHA512.digest(keys.bytes) == hex(identity.derivation.sha512Public))
+            #expect(IdentityWork.digest(of: keys) == hex(identity.derivation.finalDigest))
+            #expect((IdentityWork.address(of: keys) == identity.address) == identity.valid)
         }
     }
 
     @Test(arguments: tiers)
     func `every tier gives the same digest`(tier: CipherTier) throws {
-        let identity = try #require(vectors("crypto_identity.json", as: IdentityVectors.self).identities.last)
-        #expect(IdentityWork.digest(of: identity.publicBytes, tier: tier) == hex(identity.finalDigest))
+        let identity = try #require(vectors("vl1_identity.json", as: IdentityVectors.self).identities.last)
+        #expect(IdentityWork.digest(of: identity.publicBytes, tier: tier) == hex(identity.derivation.finalDigest))
     }
 
     @Test func `another address or another key is not valid`() throws {
-        let identity = try #require(vectors("crypto_identity.json", as: IdentityVectors.self).identities.first)
+        let identity = try #require(vectors("vl1_identity.json", as: IdentityVectors.self).identities.first)
         let address = try #require(identity.address)
         let keys = try #require(PublicKeys(identity.publicBytes))
         #expect(IdentityWork.isValid(keys, address: address))

@@ -20,7 +20,7 @@ import Testing
 
     @Test(arguments: tiers)
     func `packets armed by the reference code come out the same and open again`(tier: CipherTier) throws {
-        let armor = try vectors("crypto_armor.json", as: Armor.self)
+        let armor = try vectors("vl1_armor.json", as: Armor.self)
         let cipher = PacketCipher(try #require(SharedKey(hex(armor.agreedKey48))), tier: tier)
         #expect(cipher.tier == tier)
         var suites = Set<Int>()
@@ -43,7 +43,7 @@ import Testing
 
     @Test(arguments: tiers)
     func `a HELLO's inner section comes out as the reference code's, and back`(tier: CipherTier) throws {
-        let armor = try vectors("crypto_armor.json", as: Armor.self)
+        let armor = try vectors("vl1_armor.json", as: Armor.self)
         let cipher = PacketCipher(try #require(SharedKey(hex(armor.agreedKey48))), tier: tier)
         #expect(!armor.helloFieldCrypt.isEmpty)
         for section in armor.helloFieldCrypt {

@@ -69,6 +69,24 @@ import Testing
         #expect(bytes[..<10].allSatisfy { $0 == 0xee } && bytes[50...].allSatisfy { $0 == 0xee })
     }
 
+    @Test(arguments: tiers)
+    func `Salsa20 gives the reference key streams`(tier: CipherTier) throws {
+        struct Row: Decodable {
+            let rounds: Int
+            let key, iv: String
+            let keystream64, keystream256: String?
+        }
+        struct File: Decodable { let salsa20: [Row] }
+        let rows = try vectors("vl1_primitives.json", as: File.self).salsa20
+        #expect(rows.map(\.rounds) == [20, 12, 12])
+        for row in rows {
+            let expected = hex(try #require(row.keystream64 ?? row.keystream256))
+            var stream = [UInt8](repeating: 0, count: expected.count)
+            ck_salsa20_xor(&stream, stream.count, hex(row.key), hex(row.iv), 0, Int32(row.rounds), tier.rawValue)
+            #expect(stream == expected)
+        }
+    }
+
     private func poly1305(_ message: [UInt8], key: [UInt8], narrow: Bool) -> [UInt8] {
         var tag = [UInt8](repeating: 0, count: 16)
         if narrow {
@@ -107,6 +125,15 @@ import Testing
                 hex("02") + [UInt8](repeating: 0, count: 15), key: hex("02") + Array(repeating: 0, count: 15) + ones,
                 narrow: narrow)
                 == hex("03000000000000000000000000000000"))
+    }
+
+    @Test(arguments: [false, true])
+    func `Poly1305 gives the reference tags`(narrow: Bool) throws {
+        struct Row: Decodable { let key, message, tag: String }
+        struct File: Decodable { let poly1305: [Row] }
+        let rows = try vectors("vl1_primitives.json", as: File.self).poly1305
+        #expect(rows.count == 2)
+        for row in rows { #expect(poly1305(hex(row.message), key: hex(row.key), narrow: narrow) == hex(row.tag)) }
     }
 
     @Test func `both forms of Poly1305 agree at all lengths, also for messages and keys of ones`() {

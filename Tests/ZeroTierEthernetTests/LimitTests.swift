@@ -49,6 +49,102 @@ import ZeroTierWire
         #expect(shared.events.count == EthernetLimits.wantedIdentities + 2)
     }
 
+    @Test func `events that nobody takes are bounded: the oldest give way`() {
+        var shared = makeShared()
+        for number in 0..<UInt64(EthernetLimits.eventQueue + 3) { shared.emit(.wantsIdentity(Address(number))) }
+        #expect(shared.events.count == EthernetLimits.eventQueue)
+        #expect(shared.events.first == .wantsIdentity(Address(3)))
+    }
+
+    /// A signed piece of an update, one byte long unless said otherwise.
+    private func piece(
+        _ updateID: UInt64, at offset: Int, of total: Int, data: [UInt8] = [7]
+    ) -> NetworkConfigChunk {
+        NetworkConfigChunk(
+            network: network, data: data, updateID: updateID, totalLength: UInt32(total), offset: UInt32(offset),
+            signedBy: me)
+    }
+
+    @Test func `updates under assembly are bounded: the one unused longest gives way`() throws {
+        var assembly = ConfigAssembly()
+        func add(_ updateID: UInt64, _ offset: Int) throws -> ConfigAssembly.OnChunk {
+            let chunk = piece(updateID, at: offset, of: 2, data: [UInt8(updateID)])
+            return assembly.add(chunk.data, try #require(chunk.placement))
+        }
+        #expect(ProtocolLimits.configurationAssemblies == 3)
+        for updateID: UInt64 in 1...4 { #expect(try add(updateID, 0) == .incomplete) }
+        // 1 gave way to 4; coming again it takes the place of 2.
+        #expect(try add(3, 1) == .whole([3, 3]))
+        #expect(try add(1, 1) == .incomplete)
+        #expect(try add(4, 1) == .whole([4, 4]))
+        #expect(try add(1, 0) == .whole([1, 1]))
+        #expect(try add(2, 1) == .incomplete)
+        #expect(try add(3, 0) == .incomplete)
+    }
+
+    @Test func `pieces of one update are bounded: further ones are refused and counted`() throws {
+        let controller = lan.makeIdentity(0x66_0000_0001)
+        let station = lan.add(me)
+        let id = NetworkID(controller: controller.address, number: 1)
+        station.join(id, now: lan.now)
+        station.learn(controller.withoutSecret, now: lan.now)
+        let count = ProtocolLimits.configurationChunks
+        func receive(_ offset: Int) -> Reception {
+            let chunk = NetworkConfigChunk(
+                network: id, data: [7], updateID: 5, totalLength: UInt32(count + 2), offset: UInt32(offset),
+                signedBy: controller)
+            return station.receive(
+                .networkConfig, chunk.encoded, from: controller.address, packetID: PacketID(9), now: lan.now)
+        }
+        for offset in 0..<count { #expect(receive(offset) == .done(trusted: false)) }
+        #expect(receive(count) == .drop(.badConfiguration))
+        #expect(receive(count + 1) == .drop(.badConfiguration))
+        #expect(station.drops(.badConfiguration) == 2)
+        // Another update is none the worse.
+        lan.push(lan.config(id, for: me, by: controller), by: controller)
+        #expect(station.drops(.badConfiguration) == 2)
+        #expect(station.events.contains { if case .configurationChanged = $0 { true } else { false } })
+    }
+
+    @Test func `nodes that are asked who is in a group are bounded, the best root and the controller first`() throws {
+        let controller = lan.makeIdentity(0x66_0000_0001)
+        let station = lan.add(me)
+        let id = NetworkID(controller: controller.address, number: 1)
+        let root = Address(0x10_0000_0001)
+        station.setUpstreams([root], isUpstream: false)
+        let slot = try #require(station.join(id, now: lan.now))
+        lan.settle()
+        lan.push(
+            lan.config(id, for: me, by: controller) {
+                $0.specialists = (1...40).map { Specialist(Address($0), roles: Specialist.anchor) }
+            }, by: controller)
+        lan.log.removeAll()
+        station.sendFrame(
+            network: slot, source: id.mac(of: me.address), destination: .broadcast, etherType: 0x0800, payload: [1],
+            now: lan.now)
+        lan.settle()
+        let asked = lan.crossings(.multicastGather).map(\.to)
+        #expect(asked.count == ProtocolLimits.gatherTargets && Set(asked).count == asked.count)
+        #expect(asked.contains(root) && asked.contains(controller.address))
+    }
+
+    @Test func `groups beyond what one MULTICAST_LIKE holds go in a further one`() throws {
+        let station = lan.add(me)
+        let root = Address(0x10_0000_0001)
+        station.setUpstreams([root], isUpstream: false)
+        let slot = try #require(station.join(NetworkID(0xff0a_0000_0000_0001), now: lan.now))
+        let groups = (0...UInt32(ProtocolLimits.likeRecordsPerPacket)).map {
+            MulticastGroup(mac: MACAddress(0x3333_0000_0001), distinguisher: $0)
+        }
+        station.subscribe(network: slot, to: groups, now: lan.now)
+        lan.advance(.seconds(61))
+        let packets = lan.crossings(.multicastLike, to: root)
+        #expect(packets.allSatisfy { $0.payload.count <= ProtocolLimits.maximumPayloadLength })
+        let records = try packets.map { try MulticastLike(decoding: $0.payload).records }
+        #expect(records.contains { $0.count == ProtocolLimits.likeRecordsPerPacket })
+        #expect(Set(records.joined().map(\.group)).isSuperset(of: groups))
+    }
+
     @Test func `gates are bounded: beyond it nothing passes until some are free again`() {
         var shared = makeShared()
         func passes(_ number: UInt64, _ now: Now) -> Bool {

@@ -1,5 +1,7 @@
 import NetPrimitives
 import Testing
+import ZeroTierPeers
+import ZeroTierWire
 
 @testable import ZeroTierNode
 
@@ -10,5 +12,33 @@ import Testing
     ])
     func `no prefix that holds much of the Internet keeps paths out of it`(text: String, may: Bool) throws {
         #expect(NodeLimits.mayForbidPaths(try #require(IPPrefix(text))) == may)
+    }
+
+    @Test func `events that nobody takes are bounded: the first stay, the others are counted`() {
+        let lab = Lab(nodes: 1)
+        let now = lab.now
+        while lab.hosts[1].node.nextEvent(now: now) != nil {}
+        for number in 0..<UInt64(NodeLimits.events + 5) { _ = lab.hosts[1].node.deorbit(number, now: now) }
+        #expect(lab.hosts[1].node.eventsLost == 5)
+        var moons: [UInt64] = []
+        while let event = lab.hosts[1].node.nextEvent(now: now) {
+            if case .delete(.moon(let number)) = event { moons.append(number) }
+        }
+        #expect(moons == Array(0..<UInt64(NodeLimits.events)))
+        _ = lab.hosts[1].node.deorbit(1, now: now)
+        #expect(lab.hosts[1].node.eventsLost == 5, "there is room again")
+    }
+
+    @Test func `records of peers in the state are bounded: the one stored first goes`() {
+        let lab = Lab(nodes: 1)
+        let now = lab.now
+        while lab.hosts[1].node.nextEvent(now: now) != nil {}
+        for number in 1...UInt64(ProtocolLimits.storedPeers + 2) { lab.hosts[1].node.noteStored(Address(number)) }
+        lab.hosts[1].node.noteStored(Address(3))
+        var deleted: [Address] = []
+        while let event = lab.hosts[1].node.nextEvent(now: now) {
+            if case .delete(.peer(let address)) = event { deleted.append(address) }
+        }
+        #expect(deleted == [Address(1), Address(2)])
     }
 }

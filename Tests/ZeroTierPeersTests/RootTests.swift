@@ -441,7 +441,7 @@ import ZeroTierWire
         #expect(introductions.count == 4)
     }
 
-    @Test func `waiting packets, look-ups and control packets are bounded`() {
+    @Test func `waiting packets and look-ups are bounded`() {
         let star = Star(
             leaves: 1,
             leaf: {

@@ -1,10 +1,25 @@
 //  Planets, moons, and more than one root.
 
+import Foundation
 import NetPrimitives
 import Testing
 import ZeroTierWire
 
 @testable import ZeroTierPeers
+
+/// Worlds of `Tests/Vectors/vl1_worlds.json`.
+private struct Recorded: Decodable {
+    struct Entry: Decodable { let name, binary: String }
+    let worlds: [Entry]
+
+    static func world(_ name: String) throws -> World {
+        let file = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .appending(path: "Vectors/vl1_worlds.json")
+        let recorded = try JSONDecoder().decode(Recorded.self, from: Data(contentsOf: file))
+        let entry = try #require(recorded.worlds.first { $0.name == name })
+        return try World(decoding: try #require(Hexadecimal.decode(entry.binary)))
+    }
+}
 
 @Suite struct WorldTests {
     private let rootEndpoint = Fixture.endpoint(0, 1)
@@ -22,6 +37,19 @@ import ZeroTierWire
             #expect(leaf.planet == newer)
             #expect(leaf.has(.planetUpdated(encoded: newer.encoded)))
         }
+    }
+
+    @Test func `a node with the public planet of 1.8.4 takes the built-in one, and none goes back`() throws {
+        let older = try Recorded.world("default_planet_1.8.4")
+        let node = Hub().add(
+            Fixture.identities[1], [Fixture.endpoint(1, 1)], PeerConfiguration(planet: older))
+        let now = Hub().now
+        let isTaken = node.engine.offerWorld(.defaultPlanet, now: now)
+        #expect(isTaken && node.planet == .defaultPlanet)
+        #expect(node.engine.nextEvent() == .planetUpdated(encoded: World.defaultPlanet.encoded))
+        #expect(Set(node.rootAddresses) == Set(World.defaultPlanet.roots.map(\.identity.address)))
+        let goesBack = node.engine.offerWorld(older, now: now)
+        #expect(!goesBack && node.planet == .defaultPlanet)
     }
 
     @Test func `a planet that is older, of another ID or signed by another is refused`() {

@@ -77,6 +77,29 @@ extension DriverTests {
             await node.shutdown()
         }
 
+        @Test func `a stored older version of the standard planet gives way, a planet of one's own stays`() throws {
+            struct Worlds: Decodable {
+                struct Entry: Decodable { let name, binary: String }
+                let worlds: [Entry]
+            }
+            let file = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+                .appending(path: "Vectors/vl1_worlds.json")
+            let worlds = try JSONDecoder().decode(Worlds.self, from: Data(contentsOf: file)).worlds
+            for (name, givesWay) in [
+                ("default_planet_1.8.4", true), ("default_planet_1.14", false), ("custom_planet", false),
+            ] {
+                let digits = Array(try #require(worlds.first { $0.name == name }).binary)
+                let bytes = stride(from: 0, to: digits.count, by: 2).compactMap {
+                    UInt8(String(digits[$0...$0 + 1]), radix: 16)
+                }
+                let store = MemoryStore()
+                try store.write(StateName.planet, bytes, isSecret: false)
+                let chosen = Planet(try NodeStart.choosePlanet(nil, store))
+                #expect(chosen.bytes == (givesWay ? Planet.standard.bytes : bytes), "\(name)")
+                #expect(try store.read(StateName.planet) == chosen.bytes)
+            }
+        }
+
         @Test func `a new identity is stored for its owner alone`() async throws {
             let directory = TemporaryDirectory()
             let node = try await start(directory)

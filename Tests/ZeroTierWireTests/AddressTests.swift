@@ -18,6 +18,24 @@ struct AddressTests {
         #expect(Address(text: text) == nil)
     }
 
+    @Test func `damaged text of an address or network ID is refused or read as what it says`() throws {
+        func check<Value: Equatable & CustomStringConvertible>(_ text: String, _ read: (String) -> Value?) throws {
+            let refused = try survivesDamage(
+                Array(text.utf8),
+                decode: { bytes in
+                    let text = String(decoding: bytes, as: UTF8.self)
+                    guard let value = read(text) else {
+                        throw WireError.invalid(field: "text", expected: "digits", found: 0)
+                    }
+                    if value.description != text.lowercased() { Issue.record("\(text)") }
+                    return value
+                }, encode: { Array($0.description.utf8) })
+            #expect(refused >= text.utf8.count)
+        }
+        try check("00ab34ef01") { Address(text: $0) }
+        try check("8056c2e21c000001") { NetworkID(text: $0) }
+    }
+
     @Test func `zero and the prefix 0xff are reserved`() {
         #expect(Address(0).isReserved)
         #expect(Address(0xff_0000_0000).isReserved)

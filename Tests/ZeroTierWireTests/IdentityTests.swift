@@ -85,12 +85,36 @@ struct IdentityTests {
     }
 
     @Test func `damaged binary identities are refused or read as what they say`() throws {
-        let bytes = try hex(vectors.identities[2].binary_secret)
-        let refused = try survivesDamage(
-            bytes, decode: { try Identity(decoding: $0, keepsSecret: true) },
-            encode: { $0.encoded(includeSecret: true) })
-        // All truncations; every bit of the type and every bit of the secret's length.
-        #expect(refused >= bytes.count + 16)
+        for entry in vectors.identities {
+            for text in [entry.binary_public, entry.binary_secret] {
+                let bytes = try hex(text)
+                let refused = try survivesDamage(
+                    bytes, .exact, decode: { try Identity(decoding: $0, keepsSecret: true) },
+                    encode: { $0.encoded(includeSecret: true) })
+                // All truncations; every bit of the type and every bit of the secret's length.
+                #expect(refused >= bytes.count + 16)
+            }
+        }
+    }
+
+    @Test func `damaged identities in text form are refused or read as what they say`() throws {
+        for entry in vectors.identities {
+            for text in [entry.text_public, entry.text_secret] {
+                let refused = try survivesDamage(
+                    Array(text.utf8),
+                    decode: { bytes in
+                        let text = String(decoding: bytes, as: UTF8.self)
+                        guard let identity = Identity(text: text) else {
+                            throw WireError.invalid(field: "identity", expected: "an identity", found: 0)
+                        }
+                        // Nothing is lost but the case of the digits.
+                        if identity.text(includeSecret: true) != text.lowercased() { Issue.record("\(text)") }
+                        return identity
+                    }, encode: { Array($0.text(includeSecret: true).utf8) })
+                // All truncations but the one that takes all of the secret away.
+                #expect(refused > text.utf8.count)
+            }
+        }
     }
 
     @Test func `reserved addresses are refused in the binary form`() throws {

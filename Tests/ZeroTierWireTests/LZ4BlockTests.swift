@@ -11,7 +11,7 @@ struct LZ4BlockTests {
             let decompressed_ascii: String
             let compressed: String
         }
-        let blocks: [Block]
+        let lz4_block: [Block]
     }
 
     /// Bytes of several kinds: constant, periodic, text, noise, and mixtures.
@@ -29,12 +29,34 @@ struct LZ4BlockTests {
     }
 
     @Test func `the reference's block decompresses`() throws {
-        let vectors: Vectors = try loadVectors("vl1_lz4")
-        for block in vectors.blocks {
+        let vectors: Vectors = try loadVectors("vl1_primitives")
+        #expect(vectors.lz4_block.count == 1)
+        for block in vectors.lz4_block {
             let text = Array(block.decompressed_ascii.utf8)
             let bytes = try hex(block.compressed)
             #expect(try LZ4Block.decompress(bytes) == text)
             #expect(try LZ4Block.decompress(LZ4Block.encode(text)) == text)
+        }
+    }
+
+    @Test func `the reference's block, damaged, is refused or gives no more than the limit`() throws {
+        let vectors: Vectors = try loadVectors("vl1_primitives")
+        for block in vectors.lz4_block {
+            let text = Array(block.decompressed_ascii.utf8)
+            let bytes = try hex(block.compressed)
+            let limit = text.count + 20
+            let refused = try survivesDamage(
+                bytes, lengths: [],
+                decode: {
+                    let result = try LZ4Block.decompress($0, limit: limit)
+                    if result.isEmpty || result.count > limit { Issue.record("\(result.count) bytes") }
+                    return result
+                }, encode: { LZ4Block.encode($0) })
+            #expect(refused > 0 && refused < bytes.count * 8)
+            for length in 0..<bytes.count {
+                guard let result = try? LZ4Block.decompress(Array(bytes[..<length])) else { continue }
+                #expect(result.count < text.count && text.starts(with: result), "cut to \(length)")
+            }
         }
     }
 

@@ -92,19 +92,17 @@ struct PacketArmorTests {
 
     @Test func `any other flipped bit is noticed`() throws {
         let cipher = try cipher()
-        for packet in vectors.packets where packet.before_armor.utf8.count / 2 < 50 {
+        for packet in vectors.packets {
             let wire = try hex(packet.after_armor)
-            for bit in 0..<(wire.count * 8) where !(bit / 8 == 18 && bit % 8 < 3) {
-                var damaged = wire
-                damaged[bit / 8] ^= 1 << UInt8(bit % 8)
-                #expect(cipher.open(damaged) == nil, "\(packet.mode) bit \(bit)")
+            for bit in Damage.bits(of: wire.count) where !(bit / 8 == 18 && bit % 8 < 3) {
+                if cipher.open(Damage.flip(bit, of: wire)) != nil { Issue.record("\(packet.mode) bit \(bit)") }
             }
         }
     }
 
     @Test func `truncated packets are refused`() throws {
         let cipher = try cipher()
-        for packet in vectors.packets where packet.before_armor.utf8.count / 2 < 50 {
+        for packet in vectors.packets {
             let wire = try hex(packet.after_armor)
             for length in 0..<wire.count { #expect(cipher.open(Array(wire[..<length])) == nil) }
         }

@@ -85,6 +85,50 @@ struct PacketHeaderTests {
         #expect(bytes[15] == 3)
     }
 
+    @Test func `a damaged header is read as what it says, and a shorter one is none`() throws {
+        let armor: PacketArmorTests.Vectors = try loadVectors("vl1_armor")
+        for bytes in try [packet] + armor.packets.map({ Array(try hex($0.after_armor)[..<28]) }) {
+            let whole = try readHeader(bytes)
+            for length in 0..<bytes.count {
+                #expect(Array(bytes[..<length]).withBytes { PacketHeader($0, length: $0.byteCount) } == nil)
+            }
+            for bit in Damage.bits(of: bytes.count) {
+                let damaged = Damage.flip(bit, of: bytes)
+                let header = try readHeader(damaged)
+                // The verb's byte is not of the header.
+                if (header == whole) != (bit / 8 == PacketHeader.verbOffset) { Issue.record("bit \(bit)") }
+                var written = bytes
+                written.withMutableBytes { header.write(into: &$0) }
+                if written[..<27] != damaged[..<27] { Issue.record("bit \(bit)") }
+            }
+        }
+    }
+
+    @Test func `a damaged fragment header is read as what it says, and a shorter one is none`() throws {
+        let header = FragmentHeader(
+            packetID: PacketID(0x0102_0304_0506_0708), destination: Address(0x09_0a0b_0c0d), total: 7, number: 6,
+            hops: 1)
+        var bytes = [UInt8](repeating: 0xee, count: 17)
+        bytes.withMutableBytes { header.write(into: &$0) }
+        for length in 0..<bytes.count {
+            #expect(Array(bytes[..<length]).withBytes { FragmentHeader($0, length: $0.byteCount) } == nil)
+        }
+        for bit in Damage.bits(of: bytes.count) {
+            let damaged = Damage.flip(bit, of: bytes)
+            guard let read = damaged.withBytes({ FragmentHeader($0, length: 17) }) else {
+                #expect(bit / 8 == FragmentHeader.markerOffset)
+                continue
+            }
+            var written = damaged
+            written.withMutableBytes { read.write(into: &$0) }
+            // The high bits beside the hop count mean nothing, and the data is not of the header.
+            var expected = damaged
+            expected[FragmentHeader.hopsOffset] &= PacketHeader.hopsMask
+            #expect(written == expected, "bit \(bit)")
+            #expect((read == header) == (bit / 8 == 16 || bit / 8 == 15 && bit % 8 > 2), "bit \(bit)")
+        }
+    }
+
     @Test func `only parts that exist are kept for reassembly`() {
         for total in 0..<16 {
             for number in 0..<16 {

@@ -52,6 +52,32 @@ struct PeerRecordTests {
         #expect(try PeerRecord(decoding: many).endpoints.count == 64)
     }
 
+    @Test func `damaged serialised addresses are refused or read as what they say`() throws {
+        struct Addresses: Decodable {
+            struct Wire: Decodable { let wire: String }
+            let inetAddressWire: [Wire]
+        }
+        let wires = try loadVectors("addressing", as: Addresses.self).inetAddressWire
+        #expect(wires.count == 5)
+        for wire in wires {
+            try survivesDamage(
+                hex(wire.wire),
+                decode: {
+                    var reader = WireReader($0)
+                    let endpoint = try PhysicalAddressCodec.decode(from: &reader, "test")
+                    var writer = ByteWriter()
+                    PhysicalAddressCodec.encode(endpoint, into: &writer)
+                    if endpoint != nil, writer.bytes != Array($0[..<reader.position]) { Issue.record("\($0)") }
+                    return endpoint
+                },
+                encode: {
+                    var writer = ByteWriter()
+                    PhysicalAddressCodec.encode($0, into: &writer)
+                    return writer.bytes
+                })
+        }
+    }
+
     @Test func `every kind of serialised address is read`() throws {
         func decode(_ bytes: [UInt8]) throws -> (SocketEndpoint?, Int) {
             var reader = WireReader(bytes)

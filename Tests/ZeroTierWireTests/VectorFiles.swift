@@ -1,4 +1,4 @@
-// Reading of recorded vectors, and the checks that every codec's bytes go through.
+// Reading of recorded vectors, and the ciphers and packets of recorded sessions.
 
 import Foundation
 import NetPrimitives
@@ -17,36 +17,6 @@ func loadVectors<Value: Decodable>(_ name: String, as type: Value.Type = Value.s
 /// The bytes that hexadecimal text spells.
 func hex(_ text: String) throws -> [UInt8] {
     try #require(Hexadecimal.decode(text))
-}
-
-/// Decodes every truncation and every single-bit flip of `bytes`. Each must throw, or yield a value that survives being
-/// written and read again; none may trap. Returns how many were refused.
-@discardableResult
-func survivesDamage<Value: Equatable>(
-    _ bytes: [UInt8], decode: ([UInt8]) throws -> Value, encode: (Value) -> [UInt8]
-) throws -> Int {
-    var refused = 0
-    func check(_ damaged: [UInt8]) throws {
-        guard let value = try? decode(damaged) else {
-            refused += 1
-            return
-        }
-        #expect(try decode(encode(value)) == value)
-    }
-    for length in 0..<bytes.count { try check(Array(bytes[..<length])) }
-    for bit in 0..<(bytes.count * 8) {
-        var damaged = bytes
-        damaged[bit / 8] ^= 1 << UInt8(bit % 8)
-        try check(damaged)
-    }
-    return refused
-}
-
-/// As above, for the payload of a verb, which must also read and write as it is.
-@discardableResult
-func survivesDamage<Value: WirePayload & Equatable>(_ type: Value.Type, _ bytes: [UInt8]) throws -> Int {
-    #expect(try Value(decoding: bytes).encoded == bytes)
-    return try survivesDamage(bytes, decode: { try Value(decoding: $0) }, encode: { $0.encoded })
 }
 
 /// The ciphers of the pairs of some nodes, by the nodes' addresses.

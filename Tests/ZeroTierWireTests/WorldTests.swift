@@ -25,6 +25,7 @@ struct WorldTests {
             let roots: [Root]
         }
         let worlds: [Entry]
+        let default_1_14_verifies_with_1_8_4_next_update_key: Bool
         let custom_planet_signing_key_pub64_secret64: String
         let moon_signing_key_pub64_secret64: String
     }
@@ -44,7 +45,7 @@ struct WorldTests {
     }
 
     @Test func `worlds read and write as the reference's`() throws {
-        #expect(vectors.worlds.count == 3)
+        #expect(vectors.worlds.count == 5)
         for entry in vectors.worlds {
             let bytes = try hex(entry.binary)
             let world = try World(decoding: bytes)
@@ -83,6 +84,18 @@ struct WorldTests {
         #expect(!World.defaultPlanet.canBeReplaced(by: update))
     }
 
+    @Test func `the public planet of 1.8.4 gives way to that of 1.14, which is the default`() throws {
+        let older = try world("default_planet_1.8.4")
+        let newer = try world("default_planet_1.14")
+        #expect(World.defaultPlanet == newer && World.defaultPlanet.encoded == newer.encoded)
+        #expect(newer.isSigned(by: older.updateKey))
+        #expect(newer.isSigned(by: older.updateKey) == vectors.default_1_14_verifies_with_1_8_4_next_update_key)
+        #expect(older.canBeReplaced(by: .defaultPlanet))
+        #expect(!World.defaultPlanet.canBeReplaced(by: older))
+        let oldRoots = Set(older.roots.map(\.identity.address))
+        #expect(newer.roots.count { !oldRoots.contains($0.identity.address) } == 2)
+    }
+
     @Test func `an update must carry the right signature, ID and kind`() throws {
         let held = try world("custom_planet")
         let keys = try signingKeys(vectors.custom_planet_signing_key_pub64_secret64)
@@ -103,11 +116,9 @@ struct WorldTests {
             let bytes = try hex(entry.binary)
             let original = try World(decoding: bytes)
             try survivesDamage(bytes, decode: { try World(decoding: $0) }, encode: { $0.encoded })
-            for bit in stride(from: 0, to: bytes.count * 8, by: 7) where entry.name == "custom_planet" {
-                var damaged = bytes
-                damaged[bit / 8] ^= 1 << UInt8(bit % 8)
-                guard let world = try? World(decoding: damaged) else { continue }
-                #expect(!world.isSigned(by: original.updateKey), "bit \(bit)")
+            for bit in Damage.bits(of: bytes.count) {
+                guard let world = try? World(decoding: Damage.flip(bit, of: bytes)) else { continue }
+                if world.isSigned(by: original.updateKey) { Issue.record("\(entry.name), bit \(bit)") }
             }
         }
     }
@@ -143,7 +154,9 @@ struct WorldTests {
         let planet = World.defaultPlanet
         #expect(planet.kind == .planet)
         #expect(planet.id == 149_604_618)
-        #expect(planet.timestampMilliseconds == 1_618_339_625_163)
+        #expect(planet.timestampMilliseconds == 1_644_592_324_813)
+        let roots = ["62f865ae71", "778cde7190", "cafe04eba9", "cafe9efeb9"]
+        #expect(planet.roots.map(\.identity.address.description).sorted() == roots)
         #expect(planet.roots.count == 4)
         #expect(planet.roots.allSatisfy { $0.endpoints.count == 2 })
         #expect(planet.isSigned(by: planet.updateKey))

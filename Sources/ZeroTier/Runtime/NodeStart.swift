@@ -134,12 +134,18 @@ enum NodeStart {
         try store.write(StateName.publicIdentity, Array(identity.text(includeSecret: false).utf8), isSecret: false)
     }
 
-    // The planet given, or a newer version of it that was stored; else the stored one; else the standard one.
-    private static func choosePlanet(_ given: Planet?, _ store: any StateStore) throws(ZeroTierError) -> World {
+    /// The planet given, or a newer version of it that was stored; else the stored one, unless it is an older version of
+    /// the standard one; else the standard one.
+    static func choosePlanet(_ given: Planet?, _ store: any StateStore) throws(ZeroTierError) -> World {
         let stored = try store.read(StateName.planet).map { (bytes) throws(ZeroTierError) in
             try world(bytes, .planet, at: store.location(of: StateName.planet))
         }
-        guard let given else { return stored ?? World.defaultPlanet }
+        guard let given else {
+            guard let stored else { return World.defaultPlanet }
+            guard stored.canBeReplaced(by: World.defaultPlanet) else { return stored }
+            try store.write(StateName.planet, World.defaultPlanet.encoded, isSecret: false)
+            return World.defaultPlanet
+        }
         guard given.world.kind == .planet else {
             throw ZeroTierError(.invalidWorld, "the planet given is a moon")
         }

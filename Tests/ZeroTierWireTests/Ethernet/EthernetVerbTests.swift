@@ -81,6 +81,20 @@ import Testing
         #expect(request.revision == 0 && request.timestamp == 0)
     }
 
+    @Test func `the metadata of a request is bounded`() throws {
+        let limit = ProtocolLimits.maximumRequestMetadata
+        func request(_ count: Int) -> NetworkConfigRequest {
+            NetworkConfigRequest(network: NetworkID(1), metadata: Array(repeating: 7, count: count))
+        }
+        #expect(try NetworkConfigRequest(decoding: request(limit).encoded) == request(limit))
+        #expect(request(limit + 1).encoded == request(limit).encoded, "the rest is not written")
+        var bytes = request(limit).encoded + [7]
+        bytes[9] += 1
+        #expect(throws: WireError.tooLong(field: "request.length", limit: limit, found: limit + 1)) {
+            try NetworkConfigRequest(decoding: bytes)
+        }
+    }
+
     @Test func `recorded credentials are valid`() throws {
         for label in ["credentials_a", "credentials_b", "revocation", "revocation_forwarded"] {
             let credentials = try NetworkCredentials(decoding: try payload(label))
@@ -137,56 +151,50 @@ import Testing
         #expect(try MulticastFrameReply(decoding: reply.encoded) == reply)
     }
 
-    @Test func `damaged payloads are refused or read the same again`() throws {
-        try survivesDamage(Frame.self, try payload("frame_arp_reply"))
-        try survivesDamage(ExtendedFrame.self, try payload("ext_watch_out"))
-        try survivesDamage(MulticastLike.self, try payload("adhoc_like"))
-        try survivesDamage(NetworkCredentials.self, try payload("revocation"))
-        try survivesDamage(NetworkConfigRequest.self, try payload("config_request"))
-        try survivesDamage(MulticastGather.self, try payload("gather_arp"))
-        try survivesDamage(MulticastFrame.self, try payload("multicast_bridged"))
-        try survivesDamage(MulticastGatherReply.self, try body("ok_gather_arp", of: .multicastGather))
-        try survivesDamage(MulticastFrameReply.self, try body("ok_multicast_arp", of: .multicastFrame))
+    @Test func `every recorded payload, damaged, is refused or read as what it says`() throws {
+        for packet in session.packets {
+            let bytes = try hex(packet.payload)
+            let verb = try #require(Verb(rawValue: packet.verb))
+            // The two long pieces of a configuration: every bit around the piece itself, and a sample of its own.
+            let data = bytes.count > 3000 ? 19 * 8..<(bytes.count - 116) * 8 : 0..<0
+            let sample = Set(Damage.bits(of: bytes.count, sample: 4000))
+            let bits = Damage.bits(of: bytes.count).filter { !data.contains($0) || sample.contains($0) }
+            let refused = try survivesDamage(
+                bytes, ReadPayload.fidelity(of: verb), bits: bits, decode: { try ReadPayload(verb, $0) },
+                encode: \.encoded)
+            // The flags that nobody reads.
+            if let flags = [Verb.multicastGather: 7, .multicastFrame: 4, .networkConfigRequest: 0][verb] {
+                try survivesDamage(
+                    bytes, lengths: [], unread: flags, decode: { try ReadPayload(verb, $0) }, encode: \.encoded)
+            }
+            // Any bytes are records of MULTICAST_LIKE.
+            #expect((refused > 0) == (verb != .multicastLike), "\(packet.label)")
+            #expect(refused < bytes.count + bits.count, "\(packet.label)")
+        }
     }
 
-    @Test func `a damaged piece of a configuration is refused or is what its bytes say`() throws {
-        let chunk = try payload("push_config_a")
-        // A piece without placement is a form of its own: cut there, the bytes are that form.
-        var whole = 0
-        for length in 0..<chunk.count {
-            guard let value = try? NetworkConfigChunk(decoding: Array(chunk[..<length])) else { continue }
-            whole += 1
-            #expect(value.encoded == Array(chunk[..<length]))
+    @Test func `a piece of a configuration that is damaged anywhere is not signed`() throws {
+        let vectors: NetworkConfigTests.Vectors = try loadVectors("network_config")
+        let controller = try #require(Identity(text: vectors.controller.secret))
+        func check(_ bytes: [UInt8], bits: [Int], _ directory: (Address) -> Identity?) throws {
+            #expect(try NetworkConfigChunk(decoding: bytes).verdict(directory) == .valid)
+            for bit in bits {
+                guard let chunk = try? NetworkConfigChunk(decoding: Damage.flip(bit, of: bytes)) else { continue }
+                if chunk.verdict(directory) == .valid { Issue.record("bit \(bit)") }
+            }
         }
-        #expect(whole <= 1, "\(whole) of \(chunk.count)")
-        var accepted = 0
-        for bit in 0..<(chunk.count * 8) {
-            var damaged = chunk
-            damaged[bit / 8] ^= 1 << UInt8(bit % 8)
-            guard let value = try? NetworkConfigChunk(decoding: damaged) else { continue }
-            accepted += 1
-            #expect(value.encoded == damaged)
+        // Every bit; of the two long pieces a sample, with every bit of the signatures.
+        let bytes = try hex(vectors.chunk)
+        try check(bytes, bits: Damage.bits(of: bytes.count)) { $0 == controller.address ? controller : nil }
+        for label in ["ok_config_a", "ok_config_b", "big_chunk_0", "big_chunk_1", "push_config_a"] {
+            let packet = try payload(label)
+            let isReply = session.packets.contains { $0.label == label && $0.verb == Verb.ok.rawValue }
+            let chunk = isReply ? try OKHeader.split(packet).body : packet
+            let isLong = chunk.count > 3000
+            let signature = Array((chunk.count - 96) * 8..<chunk.count * 8)
+            let bits = isLong ? Damage.bits(of: chunk.count - 96, sample: 2000) + signature : nil
+            try check(chunk, bits: bits ?? Damage.bits(of: chunk.count), directory)
         }
-        #expect(accepted > 0 && accepted < chunk.count * 8, "\(accepted) of \(chunk.count * 8)")
-    }
-
-    @Test func `damaged pushed credentials are refused or decode to the same values again`() throws {
-        let credentials = try payload("credentials_b")
-        let whole = try NetworkCredentials(decoding: credentials)
-        var inputs = (0..<credentials.count).map { Array(credentials[..<$0]) }
-        for bit in 0..<(credentials.count * 8) {
-            var damaged = credentials
-            damaged[bit / 8] ^= 1 << UInt8(bit % 8)
-            inputs.append(damaged)
-        }
-        var accepted = 0
-        for input in inputs {
-            guard let value = try? NetworkCredentials(decoding: input) else { continue }
-            accepted += 1
-            #expect(value != whole || input.count < credentials.count, "a flipped bit changes what is read")
-            #expect(try NetworkCredentials(decoding: value.encoded) == value)
-        }
-        #expect(accepted > 0 && accepted < inputs.count, "\(accepted) of \(inputs.count)")
     }
 
     @Test func `credentials may end after any list, and are split into packets that fit`() throws {

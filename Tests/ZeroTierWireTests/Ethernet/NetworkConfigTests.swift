@@ -182,18 +182,47 @@ import Testing
         #expect(try NetworkConfig(decoding: config.encoded) == config)
     }
 
-    @Test func `a damaged configuration is refused or reads the same again`() throws {
-        let bytes = try hex(vectors.dictionary)
-        func check(_ damaged: [UInt8]) throws {
-            guard let config = try? NetworkConfig(decoding: damaged) else { return }
-            #expect(try NetworkConfig(decoding: config.encoded).network == config.network)
+    /// The dictionaries of the reference core and of real controllers.
+    static func dictionaries() throws -> [[UInt8]] {
+        let vectors: Vectors = try loadVectors("network_config")
+        let live = try loadVectors("live_dictionaries", as: Live.self).dictionaries
+        return try ([vectors.dictionary] + live.sorted { $0.key < $1.key }.map(\.value.dictionaryHex)).map(hex)
+    }
+
+    @Test func `a damaged configuration is refused, or what is read is written so that it is read again`() throws {
+        let configurations = try NetworkConfigTests.dictionaries().filter { (try? NetworkConfig(decoding: $0)) != nil }
+        #expect(configurations.count == 3)
+        // Lines are read one by one, so each is damaged alone among those without which nothing is read: the shortest with a
+        // key at every bit, and at many bits the others', since all take 10 s in a debug build.
+        let lines = configurations.flatMap { bytes -> [(head: [UInt8], line: [UInt8])] in
+            let lines = bytes.split(separator: 0x0a).map { Array($0) }
+            let needed = lines.filter { line in ["v=", "nwid=", "id="].contains { line.starts(with: $0.utf8) } }
+            return lines.map { line in (needed.filter { $0 != line }.flatMap { $0 + [0x0a] }, line) }
         }
-        for length in stride(from: 0, to: bytes.count, by: 7) { try check(Array(bytes[..<length])) }
-        for bit in stride(from: 0, to: bytes.count * 8, by: 13) {
-            var damaged = bytes
-            damaged[bit / 8] ^= 1 << UInt8(bit % 8)
-            try check(damaged)
+        var keys: Set<ArraySlice<UInt8>> = []
+        for (head, line) in lines.sorted(by: { $0.line.count < $1.line.count }) {
+            let isShortest = keys.insert(line.prefix { $0 != UInt8(ascii: "=") }).inserted
+            let bits = Damage.bits(of: line.count, sample: isShortest ? nil : 300)
+            try survivesDamage(
+                head + line, lengths: (0..<line.count).map { head.count + $0 }, bits: bits.map { head.count * 8 + $0 },
+                decode: { try NetworkConfig(decoding: $0) }, encode: { $0.encoded })
         }
+        #expect(keys.count > 20)
+        for bytes in configurations {
+            // Of the whole, which takes milliseconds each in a debug build, a sample.
+            try survivesDamage(
+                bytes, lengths: Array(stride(from: 0, to: bytes.count, by: 13)),
+                bits: Damage.bits(of: bytes.count, sample: 250),
+                decode: { try NetworkConfig(decoding: $0) }, encode: { $0.encoded })
+        }
+    }
+
+    @Test func `damaged metadata of a request is read, and written so that it is read again`() throws {
+        let entry = try #require(try loadVectors("live_dictionaries", as: Live.self).dictionaries["config_request"])
+        let refused = try survivesDamage(
+            hex(entry.dictionaryHex), decode: { RequestMetadata(WireDictionary(decoding: $0)) },
+            encode: { $0.dictionary.encoded })
+        #expect(refused == 0)
     }
 
     // MARK: Ad-hoc networks

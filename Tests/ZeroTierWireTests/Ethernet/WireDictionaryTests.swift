@@ -57,6 +57,24 @@ import Testing
         #expect(WireDictionary(decoding: Array(text.utf8)).integer("k", default: 7) == expected)
     }
 
+    @Test func `a damaged dictionary is read, and written so that it is read again`() throws {
+        let vectors = try loadVectors("dictionary", as: Vectors.self)
+        func check(_ bytes: [UInt8], bits: [Int]? = nil) throws {
+            let refused = try survivesDamage(
+                bytes, bits: bits, decode: { WireDictionary(decoding: $0) }, encode: { $0.encoded })
+            #expect(refused == 0)
+        }
+        try check(hex(vectors.all))
+        for pair in vectors.pairs { try check(hex(pair.encodedHex)) }
+        for integer in vectors.integers { try check(Array(integer.encoded.utf8)) }
+        // Every bit of every line of real dictionaries, between two others: lines are read one by one.
+        for bytes in try NetworkConfigTests.dictionaries() {
+            for line in bytes.split(separator: 0x0a) { try check(Array("a=1\n".utf8) + line + Array("\nz=2".utf8)) }
+            // Every cut of the whole, and a sample of its bits.
+            try check(bytes, bits: Damage.bits(of: bytes.count, sample: 800))
+        }
+    }
+
     @Test func `the first of equal keys wins, lines end at CR or LF, NUL ends all`() {
         let dictionary = WireDictionary(decoding: Array("no line\rk=one\nk=two\n=x\nq=\\\\\\x\\\r\nz=1\u{0}y=2".utf8))
         #expect(dictionary["k"] == Array("one".utf8))
