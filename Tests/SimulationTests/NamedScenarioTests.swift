@@ -7,6 +7,18 @@ import Testing
 @testable import NetworkSimulator
 
 struct NamedScenarioTests {
+    // The stack asks who the neighbour is, the Ethernet layer knows, and the packet must not wait for a reason to look again.
+    @Test func `the first packet to a member that nobody has heard of leaves at once`() throws {
+        let simulation = try makeWorld()
+        let first = simulation.addMember(.open)
+        let second = simulation.addMember(.open)
+        simulation.run(for: .seconds(3))
+        simulation.workload.ping(from: first, to: second, on: Simulation.adHocNetwork, simulation)
+        // Ways of 20 ms: WHOIS and its answer on both sides, the request by the root, the answer.
+        simulation.run(for: .milliseconds(250))
+        #expect(simulation.workload.pings[0].answered == 1)
+    }
+
     @Test func `two hosts behind port-restricted translators are direct within two seconds of the first packet`() throws
     {
         let simulation = try makeWorld()
