@@ -69,7 +69,8 @@ struct OtherProcess {
         let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
         process.waitUntilExit()
         if text.contains("digest \(digest) ") { return nil }
-        return "another process gets another digest, so something depends on more than the seed: \(text)"
+        let line = text.prefix { $0 != "\n" }
+        return "another process gets another digest, so something depends on more than the seed: \(line)"
     }
 }
 

@@ -8,7 +8,8 @@ import Testing
 @testable import NetworkSimulator
 
 struct DigestTests {
-    private static let seeds: [UInt64] = [6, 7, 9]
+    // Many nodes in two networks: much that could follow an order.
+    private static let seeds: [UInt64] = [52, 57, 167]
 
     /// The order of a set of this process, and the digests of all seeds.
     private static func report() throws -> [String] {
