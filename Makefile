@@ -3,6 +3,7 @@ SHELL := /bin/bash
 SWIFT ?= swift
 SEED ?= 1
 COUNT ?= 100
+SCENARIO ?= small
 SECONDS_EACH ?= 60
 TARGET ?= packet
 INTEROP_FLAGS ?=
@@ -12,7 +13,7 @@ STRESS_SECONDS ?= 10
 STRESS_PAIRS ?= 5000
 
 .DEFAULT_GOAL := help
-.PHONY: help requirements demo test check format interop conformance matrix simulate bench soak stress sanitize fuzz clean host host_release host_debug library-test list install update patch
+.PHONY: help requirements demo test check format interop conformance matrix simulate simulations bench soak stress sanitize fuzz clean host host_release host_debug library-test list install update patch
 
 help: ## list the commands
 	@grep -hE '^[a-z_-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -58,9 +59,15 @@ stress: host_release ## the C library: STARTS starts, CYCLES start/stop cycles, 
 	$(SWIFT) build -c release --product zerotier --scratch-path .build-libzt -Xswiftc -static-stdlib
 	Tests/LibraryStress/run $(STARTS) $(CYCLES) $(STRESS_SECONDS) $(STRESS_PAIRS)
 
-simulate: requirements ## whole simulated networks: SEED=first COUNT=how many
+simulate: requirements ## whole simulated networks: SEED=first COUNT=how many SCENARIO=small or large (500 nodes)
 	$(SWIFT) build -c release --product simulate
-	.build/release/simulate --seed $(SEED) --count $(COUNT)
+	.build/release/simulate --scenario $(SCENARIO) --seed $(SEED) --count $(COUNT)
+
+# Built beside the C library, with its flags: what both are made of is compiled once.
+simulations: requirements ## simulated networks as CI runs them, each in two processes: 300 small, 3 large
+	$(SWIFT) build -c release --product simulate --scratch-path .build-libzt -Xswiftc -static-stdlib
+	.build-libzt/release/simulate --verify --seed $(SEED) --count 300
+	.build-libzt/release/simulate --verify --seed $(SEED) --count 3 --scenario large
 
 bench: requirements ## release benchmarks: a table, and bench.json
 	Benchmarks/run

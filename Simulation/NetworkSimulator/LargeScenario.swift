@@ -8,6 +8,8 @@ struct LargeScenario {
     private static let pairs = 40
     private static let onlineLimit = Duration.seconds(60)
     private static let talk = Duration.seconds(40)
+    /// How long what has come about must hold.
+    private static let stability = Duration.seconds(5)
     private static let silence = Duration.seconds(60)
 
     private let simulation: Simulation
@@ -65,6 +67,10 @@ struct LargeScenario {
             simulation.workload.ping(from: second, to: first, on: Simulation.adHocNetwork, simulation)
         }
         simulation.run(for: LargeScenario.talk) { ReachabilityChecker.differences($0, fresh: .seconds(2)).isEmpty }
+        simulation.run(for: .seconds(1))
+        let wire = WireChecker(simulation)
+        simulation.run(for: LargeScenario.stability)
         simulation.failAll(ReachabilityChecker.differences(simulation, fresh: .seconds(2)), "reachability")
+        simulation.failAll(wire.findings(simulation), "on the wire")
     }
 }

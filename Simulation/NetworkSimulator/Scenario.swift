@@ -48,6 +48,11 @@ extension Simulation {
     /// An ad-hoc network with IPv4, 45.x.y.z, where neighbours are found by multicast.
     package static let adHocNetworkIPv4 = NetworkID(0xff2d_0000_0000_0001)
 
+    /// What networks are drawn from: two of each form.
+    static let adHocNetworks = [
+        adHocNetwork, adHocNetworkIPv4, NetworkID(0xff00_01ff_ff00_0000), NetworkID(0xff2e_0000_0000_0001),
+    ]
+
     /// A number from a range.
     package func draw(_ range: ClosedRange<Int>) -> Int {
         range.lowerBound + random.next(below: range.upperBound - range.lowerBound + 1)

@@ -1,9 +1,18 @@
 //  One computer: a node, where it is plugged in, its clocks, its disk, and what it runs.
 
 package import NetPrimitives
+import ZeroTierEthernet
 package import ZeroTierNode
 import ZeroTierPeers
 package import ZeroTierWire
+
+/// How the pings of one node, and its answers, came to another.
+package struct Arrivals: Sendable, Hashable {
+    /// From the host of the node that made them.
+    package internal(set) var direct = 0
+    /// From somebody who passed them on.
+    package internal(set) var relayed = 0
+}
 
 /// A host and its node.
 package final class SimulatedHost {
@@ -46,6 +55,12 @@ package final class SimulatedHost {
     package internal(set) var datagramsSent = 0
     var second = (number: UInt64(0), datagrams: 0)
     package internal(set) var busiestSecond = 0
+    /// How often a peer became direct or relayed for its node.
+    package internal(set) var linkChanges = 0
+    /// Pings and answers that came for this node, by who made them: counted where datagrams arrive, not by the node.
+    package internal(set) var arrivals: [Address: Arrivals] = [:]
+    /// Frames of networks that it had not joined, in its lives before this one.
+    var strayFramesBefore = 0
 
     init(
         index: Int, identity: Identity, placement: Placement, address: IPAddress, isRoot: Bool, ports: [UInt16],
@@ -99,6 +114,12 @@ package final class SimulatedHost {
     package func isDirect(to other: SimulatedHost, _ time: MonotonicInstant) -> Bool? {
         node.peers.snapshot(of: other.identity.address, now: clock(time))?.isDirect
     }
+
+    /// Frames of networks that the present node has not joined.
+    var strayFramesOfNode: Int { Int(node.statistics.ethernetDrops[.networkNotJoined] ?? 0) }
+
+    /// Frames of networks that it had not joined, since the world began.
+    package var strayFrames: Int { strayFramesBefore + (isRunning ? strayFramesOfNode : 0) }
 
     /// Peers that are known and not reached directly.
     func relayedPeerCount(_ time: MonotonicInstant) -> Int {

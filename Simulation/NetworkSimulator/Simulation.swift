@@ -13,6 +13,8 @@ package import ZeroTierWire
 /// A datagram between two hosts.
 struct Datagram {
     var bytes: [UInt8]
+    /// The number of the host that sent it.
+    let sender: Int
     /// As the receiver sees it.
     var source: SocketEndpoint
     var destination: SocketEndpoint
@@ -64,6 +66,8 @@ package final class Simulation {
     package var random: RandomSource
     var networkRandom: RandomSource
     private var events = EventQueue<SimulationEvent>()
+    /// The host whose datagram is being taken in, while one is.
+    private(set) var arrivalFrom: Int?
     private var received = ReceiveBatch()
     private var outgoing = TransmitBatch()
     private var replies = TransmitBatch()
@@ -208,6 +212,7 @@ package final class Simulation {
         if isClean {
             for (address, record) in host.node.peers.exportPeers() { host.disk[.peer(address)] = record }
         }
+        host.strayFramesBefore += host.strayFramesOfNode
         host.isRunning = false
         host.isOnline = false
         host.wake = nil
@@ -262,10 +267,27 @@ package final class Simulation {
         let path = PhysicalPath(localSocket: Int32(socket), remote: datagram.source)
         let isTaken = datagram.bytes.withBytes { received.append($0, path: path) }
         guard isTaken else { return }
+        noteArrival(datagram, at: host)
+        arrivalFrom = datagram.sender
         replies.clear()
         host.node.receive(&received, replies: &replies, now: host.clock(time))
         sendReplies(of: host)
         drain(host)
+        arrivalFrom = nil
+    }
+
+    // What the nodes believe plays no part here: a packet says whose it is, and the network knows who put it on the wire.
+    // Only pings count. A node that tries the private address of another may well meet a third one there, which passes
+    // the question on.
+    private func noteArrival(_ datagram: Datagram, at host: SimulatedHost) {
+        guard Workload.mayBePing(datagram.bytes.count) else { return }
+        let header = datagram.bytes.withBytes { PacketHeader($0, length: $0.byteCount) }
+        guard let header, header.destination == host.identity.address, !header.source.isReserved else { return }
+        if header.source == hosts[datagram.sender].identity.address {
+            host.arrivals[header.source, default: Arrivals()].direct += 1
+        } else {
+            host.arrivals[header.source, default: Arrivals()].relayed += 1
+        }
     }
 
     /// Takes everything out of a node that it has to give, and arms its timer. Called after whatever was done to it.
@@ -331,9 +353,11 @@ package final class Simulation {
             note("\(host.name) offline")
         case .identityCollision: fail("\(host.name): identity collision")
         case .peerDirect(let address, let endpoint):
+            host.linkChanges += 1
             record(event: 5, host, address.value)
             note("\(host.name) direct to \(address) at \(endpoint)")
         case .peerRelayed(let address):
+            host.linkChanges += 1
             record(event: 6, host, address.value)
             note("\(host.name) relayed to \(address)")
         case .peerExpired(let address):
@@ -364,7 +388,8 @@ package final class Simulation {
         where path.localSocket == PhysicalPath.anySocket || path.localSocket == Int32(socket) {
             let source = SocketEndpoint(host.address, port: port)
             inspect(bytes, from: source, to: path.remote, host)
-            let datagram = Datagram(bytes: bytes.copyBytes(), source: source, destination: path.remote)
+            let datagram = Datagram(
+                bytes: bytes.copyBytes(), sender: host.index, source: source, destination: path.remote)
             leave(datagram, timeToLive: path.timeToLive, host)
         }
     }

@@ -14,13 +14,18 @@ struct SmallScenario {
     private static let silence = Duration.seconds(40)
 
     private let simulation: Simulation
-    private let network: NetworkID
+    /// One, or two that must not hear of each other.
+    private let networks: [NetworkID]
     private var roots: [SimulatedHost] { simulation.hosts.filter(\.isRoot) }
     private var leaves: [SimulatedHost] { simulation.hosts.filter { !$0.isRoot } }
 
     init(_ simulation: Simulation) {
         self.simulation = simulation
-        network = simulation.drawOne(in: 3) ? Simulation.adHocNetworkIPv4 : Simulation.adHocNetwork
+        var drawn = [simulation.drawOne(in: 3) ? Simulation.adHocNetworkIPv4 : Simulation.adHocNetwork]
+        if simulation.drawOne(in: 3) {
+            drawn.append(simulation.draw(from: Simulation.adHocNetworks.filter { $0 != drawn[0] }))
+        }
+        networks = drawn
     }
 
     func run() -> String {
@@ -37,6 +42,7 @@ struct SmallScenario {
         simulation.failAll(busy.busyFindings(simulation), "too much traffic")
         beIdle()
         simulation.failAll(MembershipChecker.findings(simulation), "membership")
+        simulation.failAll(MembershipChecker.strayAnswers(simulation), "membership")
         simulation.failAll(HonestyChecker.findings(simulation), "among honest nodes")
         return summary(took, datagrams)
     }
@@ -51,8 +57,9 @@ struct SmallScenario {
             let ports = simulation.drawOne(in: 4) ? [UInt16(9993), 29_993] : [9993]
             let host = simulation.addHost(at: drawPlacement(), link: drawLink(isRoot: false), ports: ports)
             if simulation.drawOne(in: 5) { host.protocolVersion = 11 }
-            // The first two are members, so that there is a network.
-            if leaves.count <= 2 || !simulation.drawOne(in: 8) { simulation.join(host, network) }
+            // The first two are members, so that there is a network; the first is in both if there are two.
+            if leaves.count <= 2 || !simulation.drawOne(in: 8) { simulation.join(host, networks[0]) }
+            if networks.count > 1, leaves.count == 1 || simulation.drawOne(in: 2) { simulation.join(host, networks[1]) }
         }
         for root in roots { simulation.start(root) }
         for host in leaves {
@@ -101,14 +108,25 @@ struct SmallScenario {
     // MARK: Traffic
 
     private func planTraffic() {
-        let members = leaves.filter { !$0.networks.isEmpty }
-        var pairs: [(SimulatedHost, SimulatedHost)] = []
-        for (index, first) in members.enumerated() {
-            for second in members.dropFirst(index + 1) { pairs.append((first, second)) }
+        var pairs: [(SimulatedHost, SimulatedHost, NetworkID)] = []
+        var strays: [(SimulatedHost, SimulatedHost, NetworkID)] = []
+        for network in networks {
+            let members = leaves.filter { $0.networks.contains(network) }
+            for (index, first) in members.enumerated() {
+                for second in members.dropFirst(index + 1) { pairs.append((first, second, network)) }
+            }
+            // Members of the other network alone, and of none.
+            for outsider in leaves where !outsider.networks.contains(network) {
+                strays += members.map { ($0, outsider, network) }
+            }
+        }
+        // With one network the nodes that are in none must be left alone.
+        if networks.count > 1, !strays.isEmpty {
+            for _ in 0..<simulation.draw(0...2) { planStray(simulation.draw(from: strays)) }
         }
         let wanted = min(pairs.count, simulation.draw(1...6))
         for _ in 0..<wanted {
-            let (first, second) = pairs.remove(at: simulation.random.next(below: pairs.count))
+            let (first, second, network) = pairs.remove(at: simulation.random.next(below: pairs.count))
             simulation.after(.milliseconds(simulation.draw(3000...12_000))) { simulation in
                 simulation.workload.ping(from: first, to: second, on: network, simulation)
                 simulation.workload.ping(from: second, to: first, on: network, simulation)
@@ -119,6 +137,12 @@ struct SmallScenario {
                 simulation.draw(50_000...500_000), reply: simulation.draw(0...100_000),
                 from: isForward ? first : second, to: isForward ? second : first, on: network,
                 after: .milliseconds(simulation.draw(4000...30_000)), simulation)
+        }
+    }
+
+    private func planStray(_ stray: (from: SimulatedHost, to: SimulatedHost, network: NetworkID)) {
+        simulation.after(.milliseconds(simulation.draw(3000...12_000))) { simulation in
+            simulation.workload.ping(from: stray.from, to: stray.to, on: stray.network, isStray: true, simulation)
         }
     }
 
@@ -187,8 +211,12 @@ struct SmallScenario {
         }
         checkNow()
         guard simulation.failures.isEmpty else { return }
+        // What left before the last pair became direct arrives.
+        simulation.run(for: .seconds(1))
+        let wire = WireChecker(simulation)
         simulation.run(for: SmallScenario.stability)
         checkNow()
+        simulation.failAll(wire.findings(simulation), "on the wire")
     }
 
     private var isOnlineAsExpected: Bool {
@@ -217,7 +245,8 @@ struct SmallScenario {
 
     private func summary(_ took: Duration, _ datagrams: Int) -> String {
         let states = simulation.workload.transfers.map(\.state)
-        return "\(roots.count) roots, \(leaves.count) nodes, \(simulation.workload.pings.count / 2) pairs, "
+        return "\(roots.count) roots, \(leaves.count) nodes, \(networks.count) networks, "
+            + "\(simulation.workload.pings.count { !$0.isStray } / 2) pairs, "
             + "\(states.count { $0 == .done }) of \(states.count) transfers, \(simulation.workload.bytesMoved / 1000) kB, "
             + "\(datagrams) datagrams, whole again after \(took.milliseconds) ms"
     }

@@ -13,11 +13,15 @@ package struct PingStream: Sendable {
     package let from: Int
     package let to: Int
     package let network: NetworkID
+    /// The receiver is not in the network: no answer may ever come.
+    package let isStray: Bool
     package internal(set) var isActive = true
     /// Requests that were made, and answers.
     package internal(set) var sent = 0
     package internal(set) var answered = 0
     package internal(set) var lastAnswer: MonotonicInstant?
+    /// Whether the last answer came in a datagram of the host that gave it: seen by the network, not told by a node.
+    package internal(set) var isLastAnswerDirect = false
     package internal(set) var lastRoundTrip: Duration?
 }
 
@@ -36,7 +40,7 @@ package struct Transfer: Sendable {
 
     package let from: Int
     package let to: Int
-    package let network: NetworkID
+    package internal(set) var network: NetworkID
     package let size: Int
     package let replySize: Int
     package internal(set) var state = State.planned
@@ -59,6 +63,16 @@ package final class Workload {
     /// Where servers listen.
     static let port: UInt16 = 7000
     static let pingInterval = Duration.seconds(1)
+    /// Bytes that a request carries: so many that no packet of the transport itself has the length of one.
+    private static let pingPayload = 200
+
+    /// Whether a packet has the length of one that carries an echo, by IPv6 or IPv4: header and verb, network and EtherType,
+    /// IP, ICMP.
+    static func mayBePing(_ length: Int) -> Bool {
+        let rest = length - PacketHeader.payloadOffset - 10 - 8 - pingPayload
+        return rest == 40 || rest == 20
+    }
+
     static let chunk = 16_384
 
     struct Server {
@@ -116,9 +130,11 @@ package final class Workload {
 
     // MARK: Pings
 
-    /// Begins to ping once a second.
-    package func ping(from: SimulatedHost, to: SimulatedHost, on network: NetworkID, _ simulation: Simulation) {
-        pings.append(PingStream(from: from.index, to: to.index, network: network))
+    /// Begins to ping once a second, by IPv4 where the network has it. `isStray`: the receiver is not in the network.
+    package func ping(
+        from: SimulatedHost, to: SimulatedHost, on network: NetworkID, isStray: Bool = false, _ simulation: Simulation
+    ) {
+        pings.append(PingStream(from: from.index, to: to.index, network: network, isStray: isStray))
         nextPing(pings.count - 1, simulation)
     }
 
@@ -132,13 +148,12 @@ package final class Workload {
         let host = simulation.hosts[pings[index].from]
         if host.isRunning {
             pings[index].sent += 1
-            let destination = pings[index].network.sixPlaneAddress(
-                of: simulation.hosts[pings[index].to].identity.address)
+            let destination = pings[index].network.virtualAddress(of: simulation.hosts[pings[index].to])
             let now = host.clock(simulation.time)
             let identifier = UInt16(truncatingIfNeeded: index)
             let sequence = UInt16(truncatingIfNeeded: pings[index].sent)
             // Without an address there is no route yet.
-            try? StreamContent(transfer: index, isReply: false).bytes(from: 0, count: 56).withBytes {
+            try? StreamContent(transfer: index, isReply: false).bytes(from: 0, count: Workload.pingPayload).withBytes {
                 bytes throws(StackError) in
                 try host.node.stack.sendEcho(
                     to: destination, identifier: identifier, sequence: sequence, payload: bytes, now: now)
@@ -197,8 +212,11 @@ package final class Workload {
             guard index < pings.count, pings[index].from == host.index else {
                 return simulation.fail("\(host.name) got an echo reply that it did not ask for")
             }
+            let asked = pings[index].network.virtualAddress(of: simulation.hosts[pings[index].to])
+            if reply.source != asked { simulation.fail("\(host.name) asked \(asked), and \(reply.source) answered") }
             pings[index].answered += 1
             pings[index].lastAnswer = simulation.time
+            pings[index].isLastAnswerDirect = simulation.arrivalFrom == pings[index].to
             pings[index].lastRoundTrip = reply.roundTrip
         case .socket(let id, let edges):
             guard let role = sockets[host.index][id] else { return }
@@ -312,7 +330,7 @@ package final class Workload {
                 if count == 0 {
                     server.isEnded = true
                 } else {
-                    try take(count, &server, simulation)
+                    try take(count, &server, id, host, simulation)
                 }
             }
             sockets[host.index][id] = .server(server)
@@ -328,7 +346,9 @@ package final class Workload {
         }
     }
 
-    private func take(_ count: Int, _ server: inout Server, _ simulation: Simulation) throws(StackError) {
+    private func take(
+        _ count: Int, _ server: inout Server, _ id: SocketID, _ host: SimulatedHost, _ simulation: Simulation
+    ) throws(StackError) {
         var start = 0
         while server.header.count < StreamContent.headerLength, start < count {
             server.header.append(scratch[start])
@@ -339,6 +359,13 @@ package final class Workload {
             let index = server.header.reduce(0) { $0 << 8 | Int($1) }
             guard index < transfers.count else { return simulation.fail("a stream begins with nonsense") }
             server.transfer = index
+            let network = transfers[index].network
+            let asked = network.virtualAddress(of: host)
+            let asker = network.virtualAddress(of: simulation.hosts[transfers[index].from])
+            let addresses = try (host.node.stack.localEndpoint(id).address, host.node.stack.remoteEndpoint(id).address)
+            if addresses != (asked, asker) {
+                simulation.fail("transfer \(index) on \(network) came from \(addresses.1) to \(addresses.0)")
+            }
             transfers[index].received = StreamContent.headerLength
             transfers[index].replySent = 0
         }

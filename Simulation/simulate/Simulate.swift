@@ -45,6 +45,35 @@ struct Arguments {
     }
 }
 
+/// A seed that runs at the same time in another process, where hash tables are seeded differently.
+struct OtherProcess {
+    private let process = Process()
+    private let output = Pipe()
+    private let problem: String?
+
+    init(_ seed: UInt64, _ scenario: ScenarioKind) {
+        process.executableURL = Bundle.main.executableURL
+        process.arguments = ["--seed", "\(seed)", "--count", "1", "--scenario", scenario.rawValue]
+        process.standardOutput = output
+        do {
+            try process.run()
+            problem = nil
+        } catch {
+            problem = "no second process: \(error)"
+        }
+    }
+
+    /// Waits for its end. Nil when it got the same digest.
+    func difference(from digest: String) -> String? {
+        if let problem { return problem }
+        let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        process.waitUntilExit()
+        if text.contains("digest \(digest) ") { return nil }
+        let line = text.prefix { $0 != "\n" }
+        return "another process gets another digest, so something depends on more than the seed: \(line)"
+    }
+}
+
 @main
 struct Simulate {
     static func main() {
@@ -68,14 +97,13 @@ struct Simulate {
         let began = Date()
         var failed: [UInt64] = []
         for seed in arguments.seed..<arguments.seed + arguments.count {
+            let other = arguments.verifies ? OtherProcess(seed, arguments.scenario) : nil
             let result = Scenario.run(
                 arguments.scenario, seed: seed, fixture: fixture, logsDatagrams: arguments.logsDatagrams,
                 log: arguments.isVerbose ? { write($0 + "\n") } : nil)
             write("seed \(seed) digest \(result.digest) \(result.summary)\n")
             var reasons = result.failures
-            if arguments.verifies, !isRepeatable(seed, arguments.scenario, "\(result.digest)") {
-                reasons.append("another process gets another digest: something depends on more than the seed")
-            }
+            if let other, let difference = other.difference(from: "\(result.digest)") { reasons.append(difference) }
             guard !reasons.isEmpty else { continue }
             failed.append(seed)
             for reason in reasons { write("seed \(seed) FAILED at \(reason)\n") }
@@ -89,28 +117,7 @@ struct Simulate {
     }
 
     private static func replay(_ seed: UInt64, _ scenario: ScenarioKind) -> String {
-        switch scenario {
-        case .small: "make simulate SEED=\(seed) COUNT=1"
-        case .large: ".build/release/simulate --seed \(seed) --count 1 --scenario large"
-        }
-    }
-
-    /// Runs a seed in another process, where hash tables are seeded differently.
-    private static func isRepeatable(_ seed: UInt64, _ scenario: ScenarioKind, _ digest: String) -> Bool {
-        let process = Process()
-        let output = Pipe()
-        process.executableURL = URL(fileURLWithPath: CommandLine.arguments[0])
-        process.arguments = ["--seed", "\(seed)", "--count", "1", "--scenario", scenario.rawValue]
-        process.standardOutput = output
-        do {
-            try process.run()
-        } catch {
-            complain("simulate: cannot run a second process: \(error)")
-            return false
-        }
-        let data = output.fileHandleForReading.readDataToEndOfFile()
-        process.waitUntilExit()
-        return String(decoding: data, as: UTF8.self).contains("digest \(digest) ")
+        "make simulate SEED=\(seed) COUNT=1" + (scenario == .small ? "" : " SCENARIO=\(scenario.rawValue)")
     }
 
     // MARK: Files

@@ -7,8 +7,11 @@ import ZeroTierPeers
 import ZeroTierWire
 
 extension Node {
-    /// Hands on what the machines have for each other until all are quiet.
-    mutating func settle(now: Now) {
+    /// Hands on what the machines have for each other until all are quiet. True if the stack was given a frame: it may have
+    /// something to send.
+    @discardableResult
+    mutating func settle(now: Now) -> Bool {
+        var hasDelivered = false
         for _ in 0..<NodeLimits.settleRounds {
             var isQuiet = true
             while let event = peers.nextEvent() {
@@ -21,6 +24,7 @@ extension Node {
             }
             while let frame = ethernet.nextLocalFrame() {
                 isQuiet = false
+                hasDelivered = true
                 deliver(frame, now)
             }
             while let packet = ethernet.nextPacket() {
@@ -28,8 +32,9 @@ extension Node {
                 peers.send(
                     packet.verb, packet.payload, to: packet.destination, compress: packet.compress, now: now)
             }
-            if isQuiet { return }
+            if isQuiet { break }
         }
+        return hasDelivered
     }
 
     private mutating func deliver(_ frame: LocalFrame, _ now: Now) {

@@ -11,14 +11,17 @@ extension Node {
     /// Writes what is due into the slab, as much as fits. Nothing written means that nothing is due.
     package mutating func transmit(into batch: inout TransmitBatch, now: Now) {
         peers.transmitControl(into: &batch, now: now)
-        while true {
-            // Asked before TCP books a burst, so that a full slab never loses what was booked.
-            let room = batch.freeBytes / largestFrameBytes
-            guard room > 0, let burst = stack.nextBurst(room: room, now: now) else { break }
-            transmit(burst, into: &batch, now)
+        for _ in 0..<NodeLimits.settleRounds {
+            while true {
+                // Asked before TCP books a burst, so that a full slab never loses what was booked.
+                let room = batch.freeBytes / largestFrameBytes
+                guard room > 0, let burst = stack.nextBurst(room: room, now: now) else { break }
+                transmit(burst, into: &batch, now)
+            }
+            // Multicast copies, answers and packets for peers that were made on the way. What was asked for a neighbour that
+            // the Ethernet layer knows has its answer now, and the packet that waited for it goes with this batch.
+            guard settle(now: now) else { break }
         }
-        // Multicast copies, answers and packets for peers that were made on the way.
-        settle(now: now)
         peers.transmitControl(into: &batch, now: now)
     }
 

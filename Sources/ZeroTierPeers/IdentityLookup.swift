@@ -160,7 +160,7 @@ struct IdentityLookup: Sendable {
     /// packet that it accompanies does.
     mutating func park(_ rendezvous: EarlyRendezvous, for address: Address) -> Bool {
         let isReplaced = entries.contains { $0.address == address && $0.rendezvous != nil }
-        guard isReplaced || rendezvousCount < ProtocolLimits.earlyRendezvous,
+        guard isReplaced || rendezvousCount < limits.earlyRendezvous,
             let index = place(address, .stranger, asks: false, rendezvous.since)
         else { return false }
         if !isReplaced { rendezvousCount += 1 }

@@ -36,6 +36,10 @@ package struct PeerLimits: Sendable {
     package var lookupsPerAsker = ProtocolLimits.lookupsPerAsker
     package var waitingInbound = ProtocolLimits.waitingInbound
     package var waitingOutbound = ProtocolLimits.waitingOutbound
+    /// Introductions that are kept until the identity is known.
+    package var earlyRendezvous = ProtocolLimits.earlyRendezvous
+    /// Pushes of addresses by one peer that are followed in 30 s.
+    package var pathPushes = ProtocolLimits.directPathsLimit
     /// Requests whose reply is awaited.
     package var expectedReplies = ProtocolLimits.expectedReplies
     /// Control packets that wait for room in a batch.

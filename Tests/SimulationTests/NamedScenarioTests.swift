@@ -7,6 +7,18 @@ import Testing
 @testable import NetworkSimulator
 
 struct NamedScenarioTests {
+    // The stack asks who the neighbour is, the Ethernet layer knows, and the packet must not wait for a reason to look again.
+    @Test func `the first packet to a member that nobody has heard of leaves at once`() throws {
+        let simulation = try makeWorld()
+        let first = simulation.addMember(.open)
+        let second = simulation.addMember(.open)
+        simulation.run(for: .seconds(3))
+        simulation.workload.ping(from: first, to: second, on: Simulation.adHocNetwork, simulation)
+        // Ways of 20 ms: WHOIS and its answer on both sides, the request by the root, the answer.
+        simulation.run(for: .milliseconds(250))
+        #expect(simulation.workload.pings[0].answered == 1)
+    }
+
     @Test func `two hosts behind port-restricted translators are direct within two seconds of the first packet`() throws
     {
         let simulation = try makeWorld()
@@ -14,7 +26,6 @@ struct NamedScenarioTests {
         let second = simulation.addMember(.portRestricted)
         simulation.run(for: .seconds(3))
         simulation.pingBothWays(first, second)
-        // The RENDEZVOUS reaches the second host before the first's identity does: it is kept until WHOIS answers.
         #expect(simulation.run(for: .seconds(2)) { _ in first.isDirect(to: second, simulation.time) == true })
         simulation.run(for: .seconds(2))
         #expect(ReachabilityChecker.differences(simulation, fresh: .seconds(2)).isEmpty)
@@ -73,31 +84,53 @@ struct NamedScenarioTests {
         #expect(simulation.reach(first, second) == (hairpins ? .direct : .relayed))
     }
 
-    @Test(arguments: [NATKind?.none, .portRestricted])
-    func `a peer that restarts on another port is reached there within a second of its first packet`(kind: NATKind?)
-        throws
-    {
+    // A restart that forgets everyone, and one that remembers.
+    @Test(arguments: [NATKind?.none, .portRestricted], [false, true])
+    func `a peer that restarts on another port and has something to say is reached there within a second`(
+        kind: NATKind?, isClean: Bool
+    ) throws {
+        // At any moment of the second in which the other's ping comes.
+        for phase in [0, 250, 500, 750] {
+            let simulation = try makeWorld()
+            let first = simulation.addMember(.open)
+            let second = kind.map { simulation.addMember($0) } ?? simulation.addMember(.open)
+            simulation.run(for: .seconds(3))
+            simulation.workload.ping(from: first, to: second, on: Simulation.adHocNetwork, simulation)
+            simulation.run(for: .seconds(10))
+            #expect(simulation.isAsExpected)
+            simulation.run(for: .milliseconds(phase))
+            let before = first.endpoint(of: second, simulation)
+            simulation.restart(second, ports: [12_345], isClean: isClean)
+            let restarted = simulation.time
+            simulation.workload.ping(from: second, to: first, on: Simulation.adHocNetwork, simulation)
+            let isReached = simulation.run(for: .seconds(1)) { simulation in
+                let after = first.endpoint(of: second, simulation)
+                return after != nil && after != before
+            }
+            #expect(isReached, "after \(phase) ms")
+            // Both ping once a second, and what was lost in between is not sent again.
+            let isAnswered = simulation.run(for: .seconds(1)) { simulation in
+                simulation.workload.pings.allSatisfy { $0.lastAnswer.map { $0 > restarted } ?? false }
+            }
+            #expect(isAnswered, "after \(phase) ms")
+            #expect(simulation.failures.isEmpty)
+        }
+    }
+
+    @Test(arguments: [true, false])
+    func `a RENDEZVOUS that comes before its peer's identity is kept, and makes the pair direct`(isKept: Bool) throws {
         let simulation = try makeWorld()
-        let first = simulation.addMember(.open)
-        let second = kind.map { simulation.addMember($0) } ?? simulation.addMember(.open)
+        simulation.configure = { configuration in
+            // Only the introduction can tell them where the other is.
+            configuration.peers.limits.pathPushes = 0
+            if !isKept { configuration.peers.limits.earlyRendezvous = 0 }
+        }
+        let first = simulation.addMember(.portRestricted)
+        let second = simulation.addMember(.portRestricted)
         simulation.run(for: .seconds(3))
-        simulation.pingBothWays(first, second)
-        simulation.run(for: .seconds(10))
-        #expect(simulation.isAsExpected)
-        let before = first.endpoint(of: second, simulation)
-        simulation.restart(second, ports: [12_345], isClean: false)
-        let restarted = simulation.time
-        // It pings once a second, and first from an address of which a second has shown that nobody else has it: its first
-        // packet to the other leaves at most two seconds after the restart.
-        let isReached = simulation.run(for: .seconds(3)) { simulation in
-            let after = first.endpoint(of: second, simulation)
-            return after != nil && after != before
-        }
-        #expect(isReached)
-        let isAnswered = simulation.run(for: .seconds(1)) { simulation in
-            simulation.workload.pings[0].lastAnswer.map { $0 > restarted } ?? false
-        }
-        #expect(isAnswered)
+        simulation.workload.ping(from: first, to: second, on: Simulation.adHocNetwork, simulation)
+        let isDirect = simulation.run(for: .seconds(isKept ? 1 : 5)) { first.isDirect(to: second, $0.time) == true }
+        #expect(isDirect == isKept)
         #expect(simulation.failures.isEmpty)
     }
 

@@ -4,20 +4,21 @@ import NetPrimitives
 
 /// Compares what is with what must be.
 package enum ReachabilityChecker {
-    /// What is not as it must be: a line for each direction of each pair that pings. `fresh`: how old an answer may be.
+    /// What is not as it must be, the last answer's way or the node's own word: a line for each direction of each pair that
+    /// pings. `fresh`: how old an answer may be.
     package static func differences(_ simulation: Simulation, fresh: Duration) -> [String] {
         var result: [String] = []
-        for ping in simulation.workload.pings {
+        for ping in simulation.workload.pings where !ping.isStray {
             let from = simulation.hosts[ping.from]
             let to = simulation.hosts[ping.to]
             let expected = simulation.reach(from, to)
             let isAnswered = ping.lastAnswer.map { simulation.time - $0 <= fresh } ?? false
-            let isDirect = from.isDirect(to: to, simulation.time) ?? false
-            let actual: Reach = isDirect ? .direct : isAnswered ? .relayed : .impossible
-            if actual != expected || isAnswered != (expected != .impossible) {
+            let actual: Reach = !isAnswered ? .impossible : ping.isLastAnswerDirect ? .direct : .relayed
+            let saysDirect = from.isDirect(to: to, simulation.time) ?? false
+            if actual != expected || saysDirect != (expected == .direct) {
                 result.append(
                     "\(from.name) \(simulation.describe(from)) to \(to.name) \(simulation.describe(to)): "
-                        + "\(expected) expected, found \(actual)\(isAnswered ? "" : ", no answers")")
+                        + "\(expected) expected, found \(actual), and it says \(saysDirect ? "direct" : "not direct")")
             }
         }
         return result
@@ -26,7 +27,7 @@ package enum ReachabilityChecker {
     /// The same without pings: only whether pairs are direct.
     package static func idleDifferences(_ simulation: Simulation) -> [String] {
         var result: [String] = []
-        for ping in simulation.workload.pings {
+        for ping in simulation.workload.pings where !ping.isStray {
             let from = simulation.hosts[ping.from]
             let to = simulation.hosts[ping.to]
             let isDirect = from.isDirect(to: to, simulation.time) ?? false

@@ -31,12 +31,12 @@ extension PeerEngine {
     /// So many pushes of a peer are followed in 30 s. The reference counts on until 30 s pass without any (vl1 13, row 16):
     /// then one packet replayed now and then would keep the peer's own out for ever.
     private mutating func mayFollowPush(_ id: PeerID, _ time: MonotonicInstant) -> Bool {
-        if let since = topology.peers[id].pathPushesSince, time - since <= ProtocolLimits.directPathsWindow {
-            guard topology.peers[id].pathPushCount < ProtocolLimits.directPathsLimit else { return false }
-        } else {
+        let since = topology.peers[id].pathPushesSince
+        if since.map({ time - $0 > ProtocolLimits.directPathsWindow }) ?? true {
             topology.peers[id].pathPushesSince = time
             topology.peers[id].pathPushCount = 0
         }
+        guard topology.peers[id].pathPushCount < configuration.limits.pathPushes else { return false }
         topology.peers[id].pathPushCount += 1
         return true
     }
