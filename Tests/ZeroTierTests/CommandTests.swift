@@ -5,7 +5,7 @@ import Testing
 @testable import ZeroTier
 
 /// Runs the programs that were built beside the tests.
-private enum Command {
+enum Command {
     static let path = find("zerotier")
     static let controller = find("test-controller")
 
@@ -44,16 +44,35 @@ private enum Command {
         return (process.terminationStatus, String(decoding: data, as: UTF8.self))
     }
 
+    /// Runs it with an end of the command line that the shell reads, such as `> /dev/full`.
+    static func shell(_ redirection: String, _ arguments: String...) throws -> (status: Int32, output: String) {
+        let output = Pipe()
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/bin/sh")
+        process.arguments = try ["-c", "exec \"$0\" \"$@\" \(redirection)", #require(path)] + arguments
+        process.standardOutput = output
+        process.standardError = output
+        try process.run()
+        let data = output.fileHandleForReading.readDataToEndOfFile()
+        process.waitUntilExit()
+        return (process.terminationStatus, String(decoding: data, as: UTF8.self))
+    }
+
     static func json(_ text: String) throws -> Any { try JSONSerialization.jsonObject(with: Data(text.utf8)) }
 }
 
 /// A program that goes on, and its output line by line. It ends with the object.
-private final class Program: Sendable {
+final class Program: Sendable {
     private let process: Process
     private let lines = Mutex<(whole: [String], rest: [UInt8])>(([], []))
 
-    init(_ path: String?, _ arguments: [String], input: Pipe? = nil) throws {
+    init(
+        _ path: String?, _ arguments: [String], input: Pipe? = nil, environment: [String: String] = [:],
+        directory: String? = nil
+    ) throws {
         process = Process()
+        if let directory { process.currentDirectoryURL = URL(fileURLWithPath: directory) }
+        process.environment = ProcessInfo.processInfo.environment.merging(environment) { _, new in new }
         process.executableURL = URL(fileURLWithPath: try #require(path))
         process.arguments = arguments
         let output = Pipe()
@@ -96,10 +115,11 @@ private final class Program: Sendable {
     }
 
     func interrupt() { process.interrupt() }
+    func send(_ signal: Int32) { kill(process.processIdentifier, signal) }
 }
 
 /// A root as a process, and how nodes find it.
-private struct RootProgram {
+struct RootProgram {
     let directory: TemporaryDirectory
     let program: Program
     /// The options of a node on the root's network.
@@ -201,6 +221,11 @@ private struct RootProgram {
         #expect(try Command.json(try Command.run("peers", "--home", directory.path, "--json").output) is [Any])
         #expect(try Command.run("leave", "--home", directory.path, network).status == 0)
         #expect(try Command.run("networks", "--home", directory.path).output == "no networks\n")
+        // What the node has against a request is told, with its code.
+        let again = try Command.run("leave", "--home", directory.path, network, "--json")
+        #expect(again.status == 1)
+        let error = try #require(try Command.json(again.output) as? [String: String])
+        #expect(error["code"] == "notJoined" && error["error"]?.contains(network) == true, "\(again.output)")
 
         let other = try Command.run("run", "--home", directory.path)
         #expect(other.status != 0)
@@ -256,11 +281,15 @@ private struct RootProgram {
         let line = try await server.line(containing: "ready: ")
         _ = try await server.line(containing: "listening")
         let address = String(try #require(line.split(separator: " ").last).prefix { $0 != "/" })
-        let size = kind == ["--udp"] ? "1000" : "300000"
-        let client = try Program(Command.path, ["echo", "send", "--to", address, "--size", size] + common)
+        // What --udp sends unless told otherwise goes through.
+        let size = kind == ["--udp"] ? [] : ["--size", "300000"]
+        let client = try Program(Command.path, ["echo", "send", "--to", address, "--json"] + size + common)
         #expect(try await client.end() == 0, "\(client.output)")
+        for line in client.output { #expect(try Command.json(line) is [String: Any], "\(line)") }
         #expect(try await server.end() == 0, "\(server.output)")
-        #expect(client.output.contains { $0.contains(kind == ["--udp"] ? "10 of 10 datagrams" : "300000 bytes") })
+        let last = try #require(Command.json(#require(client.output.last)) as? [String: Any])
+        #expect(last["bytes"] as? Int == (kind == ["--udp"] ? 1000 : 300_000), "\(last)")
+        #expect(kind != ["--udp"] || last["answered"] as? Int == 10)
     }
 
     @Test func `the demo shows its tour and ends, and says that it failed when the time is over`() async throws {
