@@ -64,10 +64,10 @@ simulate: requirements ## whole simulated networks: SEED=first COUNT=how many SC
 	.build/release/simulate --scenario $(SCENARIO) --seed $(SEED) --count $(COUNT)
 
 # Built beside the C library, with its flags: what both are made of is compiled once.
-simulations: requirements ## simulated networks as CI runs them, each in two processes: 300 small, 3 large
+simulations: requirements ## simulated networks as CI runs them, each in two processes: 600 small, 5 large
 	$(SWIFT) build -c release --product simulate --scratch-path .build-libzt -Xswiftc -static-stdlib
-	.build-libzt/release/simulate --verify --seed $(SEED) --count 300
-	.build-libzt/release/simulate --verify --seed $(SEED) --count 3 --scenario large
+	.build-libzt/release/simulate --verify --seed $(SEED) --count 600
+	.build-libzt/release/simulate --verify --seed $(SEED) --count 5 --scenario large
 
 bench: requirements ## release benchmarks: a table, and bench.json
 	Benchmarks/run
