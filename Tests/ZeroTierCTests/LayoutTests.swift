@@ -6,11 +6,12 @@ import Testing
     private static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
         .appendingPathComponent("Layout").path
 
-    @Test(.enabled(if: Compiler.isInCI, "elsewhere, what is there has to do"))
-    func `no compiler is missing in continuous integration`() {
+    // Elsewhere, one that is there has to do.
+    @Test func `no compiler is missing in continuous integration`() {
         let found = Compiler.all.map { $0.path.split(separator: "/").last.map(String.init) ?? "" }
         let missing = Compiler.names.filter { !found.contains($0) }
-        #expect(missing.isEmpty, "install \(missing.joined(separator: ", ")): make requirements")
+        let isEnough = missing.isEmpty || (!Compiler.isInCI && !found.isEmpty)
+        #expect(isEnough, "install \(missing.joined(separator: ", ")): make requirements")
     }
 
     @Test(arguments: ["generation1.c", "generation2.c"])

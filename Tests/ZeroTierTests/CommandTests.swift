@@ -287,7 +287,8 @@ struct RootProgram {
         #expect(try await client.end() == 0, "\(client.output)")
         for line in client.output { #expect(try Command.json(line) is [String: Any], "\(line)") }
         #expect(try await server.end() == 0, "\(server.output)")
-        let last = try #require(Command.json(#require(client.output.last)) as? [String: Any])
+        let text = try #require(client.output.last)
+        let last = try #require(try Command.json(text) as? [String: Any])
         #expect(last["bytes"] as? Int == (kind == ["--udp"] ? 1000 : 300_000), "\(last)")
         #expect(kind != ["--udp"] || last["answered"] as? Int == 10)
     }
