@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import Foundation
+import Glibc
 import Synchronization
 import ZeroTier
 
@@ -25,6 +26,11 @@ struct DemoCommand: AsyncParsableCommand {
 
     @OptionGroup var report: ReportOptions
 
+    func validate() throws {
+        try Limits.check(size, Limits.streamBytes, "--size")
+        try Limits.check(limit, 0...86_400, "--limit")
+    }
+
     // Port 7 (echo) to 9 (discard) are what the two nodes use; an ad-hoc network's ID says which ports it lets through.
     private static let network = NetworkID.adHoc(ports: 7...9)
 
@@ -41,6 +47,9 @@ struct DemoCommand: AsyncParsableCommand {
             try await Task.sleep(for: .seconds(limit))
             tour.fail("not done after \(limit) s")
         }
+        // Also then the processes are ended and the directory, with its secrets, is removed.
+        let signals = watchSignals([SIGINT, SIGTERM, SIGHUP]) { number in tour.fail("interrupted", status: 128 + number)
+        }
         do {
             try await tour.run()
         } catch {
@@ -48,10 +57,11 @@ struct DemoCommand: AsyncParsableCommand {
         }
         watchdog.cancel()
         await tour.end()
+        for source in signals { source.cancel() }
         let seconds = ((ContinuousClock.now - start).seconds * 10).rounded() / 10
         if let failure = tour.failure {
             tour.say("FAILED after \(seconds) s: \(failure)")
-            throw ExitCode.failure
+            throw ExitCode(tour.status)
         }
         tour.say("Everything worked, in \(seconds) s.")
     }
@@ -68,6 +78,7 @@ private final class DemoTour: Sendable {
 
     private struct State {
         var failure: String?
+        var status: Int32 = 1
         var children: [ChildProcess] = []
     }
 
@@ -81,15 +92,29 @@ private final class DemoTour: Sendable {
 
     var failure: String? { state.withLock { $0.failure } }
 
+    /// The demo's status if it failed.
+    var status: Int32 { state.withLock { $0.status } }
+
+    /// Shows a line. Who does not want to see more ends the demo.
     func say(_ text: String, _ who: String = "demo") {
-        report.show(
-            Report(text: "\(who): \(text)", json: .object([("who", .string(who)), ("text", .string(text))])))
+        do {
+            try report.show(
+                Report(text: "\(who): \(text)", json: .object([("who", .string(who)), ("text", .string(text))])))
+        } catch let error as SystemError where error.number == EPIPE {
+            fail("nobody reads", status: 128 + SIGPIPE)
+        } catch {
+            if failure == nil { Output.complain("Error: cannot \(error)") }
+            fail("\(error)")
+        }
     }
 
     /// Notes the first failure and lets everything end.
-    func fail(_ text: String) {
+    func fail(_ text: String, status: Int32 = 1) {
         let children = state.withLock { state in
-            state.failure = state.failure ?? text
+            if state.failure == nil {
+                state.failure = text
+                state.status = status
+            }
             return state.children
         }
         for child in children { child.stop() }
@@ -116,7 +141,14 @@ private final class DemoTour: Sendable {
 
     private func start(_ name: String, _ arguments: [String]) throws -> ChildProcess {
         let child = try ChildProcess(arguments) { [self] line in say(line, name) }
-        state.withLock { $0.children.append(child) }
+        let failure = state.withLock { state in
+            state.children.append(child)
+            return state.failure
+        }
+        if let failure {
+            child.stop()
+            throw Failure("failed", failure)
+        }
         return child
     }
 
@@ -207,7 +239,7 @@ private final class ChildProcess: Sendable {
             }
             if let found { continuation.resume(returning: found) }
         }
-        guard let line else { throw TransferError(message: "a process ended too early") }
+        guard let line else { throw Failure("failed", "a process ended too early") }
         return line
     }
 

@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import Foundation
+import Glibc
 import ZeroTier
 
 struct DemoPartyCommand: AsyncParsableCommand {
@@ -11,24 +12,26 @@ struct DemoPartyCommand: AsyncParsableCommand {
 
     struct Options: ParsableArguments {
         @Option var planet: String
-        @Option var network: NetworkID
+        @Option(transform: Parse.network) var network: NetworkID
         @Option var size: Int
         @Flag(name: .customLong("plain-udp")) var plainUDP = false
 
+        func validate() throws { try Limits.check(size, Limits.streamBytes, "--size") }
+
         func start() async throws -> Node {
             var configuration = Node.Configuration()
-            configuration.planet = try Planet(bytes: readFile(planet))
+            configuration.planet = try Files.planet(planet)
             configuration.allowsLoopbackPaths = true
             configuration.usesOffload = !plainUDP
             configuration.log = { event in
                 switch event {
                 case .online, .offline, .peerDirect, .peerRelayed, .networkReady, .networkFailed:
-                    writeLine(Report.event(event).text)
+                    Output.log(Report.event(event).text)
                 default: break
                 }
             }
             let node = try await Node.start(configuration)
-            writeLine("node \(node.id) on UDP port \(node.port)")
+            Output.log("node \(node.id) on UDP port \(node.port)")
             _ = try await node.join(network, timeout: .seconds(20))
             return node
         }
@@ -47,21 +50,21 @@ struct DemoPartyCommand: AsyncParsableCommand {
             let echo = try node.listen(port: Options.echoPort)
             let discard = try node.listen(port: Options.discardPort)
             let address = try node.networks().first?.addresses.first?.address
-            writeLine("my address is \(address?.description ?? "unknown")")
+            Output.log("my address is \(address?.description ?? "unknown")")
             let echoed = try await Transfer.echo(try await echo.accept())
-            writeLine("echoed \(echoed.bytes) bytes")
+            Output.log("echoed \(echoed.bytes) bytes")
             let received = try await Transfer.receiveAndConfirm(try await discard.accept())
-            writeLine(received.report("received").text)
+            Output.log(received.report("received").text)
             await node.drain(timeout: .seconds(5))
             await node.shutdown()
-            writeLine("all done")
+            Output.log("all done")
             waitForEnd()
         }
     }
 
     struct Send: AsyncParsableCommand {
         @OptionGroup var options: Options
-        @Option var to: IPAddress
+        @Option(transform: Parse.address) var to: IPAddress
 
         func run() async throws {
             endWithStandardInput()
@@ -69,24 +72,24 @@ struct DemoPartyCommand: AsyncParsableCommand {
             try await node.waitUntilOnline(timeout: .seconds(20))
             for sequence in 0..<4 {
                 let result = try await node.ping(to, sequence: sequence, timeout: .seconds(10))
-                writeLine("ping \(Report.echo(result).text)")
+                Output.log("ping \(Report.echo(result).text)")
             }
             try await showDirect(node)
             for sequence in 4..<8 {
                 let result = try await node.ping(to, sequence: sequence, timeout: .seconds(10))
-                writeLine("ping \(Report.echo(result).text)")
+                Output.log("ping \(Report.echo(result).text)")
             }
             let echo = try await node.connect(
                 to: SocketEndpoint(to, port: Options.echoPort), timeout: .seconds(10))
-            let echoed = try await Transfer.sendAndCompare(100_000, over: echo)
-            writeLine("echo: \(echoed.bytes) bytes came back as they were sent")
+            let echoed = try await Transfer.sendAndCompare(100_000, over: echo, patience: .seconds(20))
+            Output.log("echo: \(echoed.bytes) bytes came back as they were sent")
             let discard = try await node.connect(
                 to: SocketEndpoint(to, port: Options.discardPort), timeout: .seconds(10))
-            let sent = try await Transfer.sendAndConfirm(options.size, to: discard)
-            writeLine(sent.report("sent").text)
-            writeLine("the receiver confirmed that SHA-256")
+            let sent = try await Transfer.sendAndConfirm(options.size, to: discard, patience: .seconds(20))
+            Output.log(sent.report("sent").text)
+            Output.log("the receiver confirmed that SHA-256")
             await node.shutdown()
-            writeLine("all done")
+            Output.log("all done")
             waitForEnd()
         }
 
@@ -95,13 +98,13 @@ struct DemoPartyCommand: AsyncParsableCommand {
             for _ in 0..<100 {
                 if let peer = try node.peers().first(where: { $0.role == .leaf && $0.isDirect }) {
                     let path = peer.paths.first { $0.isPreferred }
-                    writeLine("peer \(peer.id) is reached directly at \(path?.endpoint.description ?? "?")")
+                    Output.log("peer \(peer.id) is reached directly at \(path?.endpoint.description ?? "?")")
                     return
                 }
                 _ = try? await node.ping(to, timeout: .seconds(2))
                 try await Task.sleep(for: .milliseconds(100))
             }
-            throw TransferError(message: "the peer is still reached through the root only")
+            throw Failure("transferFailed", "the peer is still reached through the root only")
         }
     }
 }
@@ -109,8 +112,12 @@ struct DemoPartyCommand: AsyncParsableCommand {
 /// Ends this process when its standard input ends: when the demo does.
 func endWithStandardInput() {
     let thread = Thread {
-        while !FileHandle.standardInput.availableData.isEmpty {}
-        exit(0)
+        var byte: UInt8 = 0
+        while true {
+            // Sound: one byte, as said.
+            let count = unsafe read(STDIN_FILENO, &byte, 1)
+            if count == 0 || (count < 0 && errno != EINTR) { exit(0) }
+        }
     }
     thread.start()
 }

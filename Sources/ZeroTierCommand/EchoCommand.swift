@@ -9,7 +9,7 @@ struct EchoCommand: AsyncParsableCommand {
         subcommands: [Serve.self, Send.self])
 
     struct ServiceOptions: ParsableArguments {
-        @Option(help: "The network to join.")
+        @Option(help: "The network to join.", transform: Parse.network)
         var network: NetworkID
 
         @Option(help: "Port on the virtual network.")
@@ -21,17 +21,25 @@ struct EchoCommand: AsyncParsableCommand {
         @Flag(help: "The bytes go one way only: the receiver answers with their SHA-256 when the stream ends.")
         var discard = false
 
-        @Option(help: "Seconds to wait for the network, and for the other side.")
+        @Option(help: "Seconds to wait for the network, and for the other side; a sender gives up when nothing moves.")
         var timeout = 60
+
+        func validate() throws {
+            try Limits.check(Int(port), Limits.ports, "--port")
+            try Limits.check(timeout, Limits.seconds, "--timeout")
+            guard !(udp && discard) else { throw ValidationError("--discard is for TCP") }
+        }
     }
 
     struct Serve: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Answer.")
 
         @OptionGroup var service: ServiceOptions
+        @OptionGroup var state: StateOptions
         @OptionGroup var options: NodeOptions
 
-        @Option(help: "Connect to this address instead of listening, then serve that connection.")
+        @Option(
+            help: "Connect to this address instead of listening, then serve that connection.", transform: Parse.address)
         var connect: IPAddress?
 
         @Option(help: "End after so many connections, or datagrams with --udp; 0 for never.")
@@ -39,25 +47,30 @@ struct EchoCommand: AsyncParsableCommand {
 
         @OptionGroup var report: ReportOptions
 
+        func validate() throws {
+            try Limits.check(count, 0...Limits.requests.upperBound, "--count")
+            guard !(service.udp && connect != nil) else { throw ValidationError("--connect is for TCP") }
+        }
+
         func run() async throws {
-            try await withSession(options, service, report) { node in
+            try await withSession(state, options, service, report) { node in
                 if service.udp { return try await serveDatagrams(node) }
                 if let connect {
                     let socket = try await node.connect(
                         to: SocketEndpoint(connect, port: service.port), timeout: .seconds(service.timeout))
-                    report.show(try await serve(socket))
+                    report.log(try await serve(socket))
                     return
                 }
                 let listener = try node.listen(port: service.port)
-                report.show(.listening(service.port, "TCP"))
+                report.log(.listening(service.port, "TCP"))
                 try await withThrowingDiscardingTaskGroup { group in
                     var accepted = 0
                     for try await socket in listener {
                         group.addTask {
                             do {
-                                report.show(try await serve(socket))
+                                report.log(try await serve(socket))
                             } catch {
-                                report.show(.failure(error))
+                                report.log(.failure(error))
                             }
                         }
                         accepted += 1
@@ -68,7 +81,7 @@ struct EchoCommand: AsyncParsableCommand {
         }
 
         private func serve(_ socket: StreamSocket) async throws -> Report {
-            report.show(.connected(socket.remoteEndpoint))
+            report.log(.connected(socket.remoteEndpoint))
             defer { socket.close() }
             if service.discard { return try await Transfer.receiveAndConfirm(socket).report("received") }
             return try await Transfer.echo(socket).report("echoed")
@@ -77,7 +90,7 @@ struct EchoCommand: AsyncParsableCommand {
         private func serveDatagrams(_ node: Node) async throws {
             // It takes IPv4 too.
             let socket = try node.datagramSocket(bind: SocketEndpoint(.anyIPv6, port: service.port))
-            report.show(.listening(service.port, "UDP"))
+            report.log(.listening(service.port, "UDP"))
             var served = 0
             for try await datagram in socket {
                 try await socket.send(datagram.bytes, to: datagram.source)
@@ -91,16 +104,17 @@ struct EchoCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Ask, and check the answer.")
 
         @OptionGroup var service: ServiceOptions
+        @OptionGroup var state: StateOptions
         @OptionGroup var options: NodeOptions
 
-        @Option(help: "Address of the service.")
+        @Option(help: "Address of the service.", transform: Parse.address)
         var to: IPAddress?
 
         @Flag(help: "Listen for the service to connect, instead of connecting to it.")
         var listen = false
 
-        @Option(help: "Bytes to send; with --udp, bytes of each datagram.")
-        var size = 1_000_000
+        @Option(help: "Bytes to send; with --udp, bytes of each datagram. Default: 1000000; with --udp 1000.")
+        var size: Int?
 
         @Option(help: "Datagrams to send with --udp.")
         var count = 10
@@ -110,80 +124,110 @@ struct EchoCommand: AsyncParsableCommand {
         func validate() throws {
             guard listen != (to != nil) else { throw ValidationError("give either --to ADDRESS or --listen") }
             guard !(listen && service.udp) else { throw ValidationError("--listen is for TCP") }
+            try Limits.check(count, Limits.requests, "--count")
+            guard let size else { return }
+            guard service.udp else { return try Limits.check(size, Limits.streamBytes, "--size") }
+            let range = to?.isIPv4 == true ? Limits.datagramBytes4 : Limits.datagramBytes6
+            try Limits.check(size, range, "--size of a datagram")
         }
 
+        private var timeout: Duration { .seconds(service.timeout) }
+
         func run() async throws {
-            try await withSession(options, service, report) { node in
-                if service.udp { return try await sendDatagrams(node) }
+            try await withSession(state, options, service, report) { node in
+                if service.udp { return try await sendDatagrams(node, size ?? 1000) }
                 let socket = try await open(node)
-                report.show(.connected(socket.remoteEndpoint))
+                report.log(.connected(socket.remoteEndpoint))
+                let size = size ?? 1_000_000
                 let result =
                     service.discard
-                    ? try await Transfer.sendAndConfirm(size, to: socket)
-                    : try await Transfer.sendAndCompare(size, over: socket)
-                report.show(result.report(service.discard ? "sent" : "echoed"))
+                    ? try await Transfer.sendAndConfirm(size, to: socket, patience: timeout)
+                    : try await Transfer.sendAndCompare(size, over: socket, patience: timeout)
                 socket.close()
+                try report.show(result.report(service.discard ? "sent" : "echoed"))
             }
         }
 
         private func open(_ node: Node) async throws -> StreamSocket {
             if let to {
-                return try await node.connect(
-                    to: SocketEndpoint(to, port: service.port), timeout: .seconds(service.timeout))
+                return try await node.connect(to: SocketEndpoint(to, port: service.port), timeout: timeout)
             }
             let listener = try node.listen(port: service.port)
-            report.show(.listening(service.port, "TCP"))
-            return try await listener.accept(timeout: .seconds(service.timeout))
+            report.log(.listening(service.port, "TCP"))
+            return try await listener.accept(timeout: timeout)
         }
 
-        private func sendDatagrams(_ node: Node) async throws {
+        private func sendDatagrams(_ node: Node, _ size: Int) async throws {
             guard let to else { return }
             let socket = try node.datagramSocket(bind: SocketEndpoint(to.isIPv4 ? .anyIPv4 : .anyIPv6, port: 0))
-            var answered = 0
+            let service = SocketEndpoint(to, port: service.port)
             let start = ContinuousClock.now
-            for number in 0..<count {
-                let bytes = (0..<size).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ number) }
-                // The first datagrams may be lost while the peer is being found, as with any network.
-                for attempt in 1...10 {
-                    try await socket.send(bytes, to: SocketEndpoint(to, port: service.port))
-                    do {
-                        let answer = try await socket.receive(timeout: .seconds(1))
-                        guard answer.bytes == bytes else {
-                            throw TransferError(message: "datagram \(number) came back with other bytes")
-                        }
-                        answered += 1
-                        break
-                    } catch let error as ZeroTierError where error.code == .timedOut && attempt < 10 {
-                        continue
-                    }
-                }
-            }
+            for number in 0..<count { try await ask(socket, service, number, size) }
             let duration = ContinuousClock.now - start
-            report.show(
+            try report.show(
                 Report(
-                    text: "\(answered) of \(count) datagrams of \(size) bytes came back in \(duration.inMilliseconds)",
+                    text: "\(count) of \(count) datagrams of \(size) bytes came back in \(duration.inMilliseconds)",
                     json: .object([
                         ("event", .string("datagrams")), ("sent", .integer(Int64(count))),
-                        ("answered", .integer(Int64(answered))), ("bytes", .integer(Int64(size))),
+                        ("answered", .integer(Int64(count))), ("bytes", .integer(Int64(size))),
                         ("seconds", .number(duration.seconds)),
                     ])))
-            if answered < count { throw ExitCode.failure }
+        }
+
+        // Sends a datagram again each second until it comes back: the first ones may be lost while the peer is being
+        // found, as with any network.
+        private func ask(_ socket: DatagramSocket, _ service: SocketEndpoint, _ number: Int, _ size: Int) async throws {
+            let bytes = Send.pattern(number, size)
+            let deadline = ContinuousClock.now + timeout
+            while true {
+                try await socket.send(bytes, to: service)
+                let attempt = min(deadline, ContinuousClock.now + .seconds(1))
+                while let answer = try await Send.receive(socket, until: attempt) {
+                    if answer == bytes { return }
+                    // The second answer to an earlier one that was sent again.
+                    let isEarlier = (max(0, number - 16)..<number).contains { Send.pattern($0, size) == answer }
+                    guard isEarlier else {
+                        throw Failure("transferFailed", "datagram \(number) came back with other bytes")
+                    }
+                }
+                guard ContinuousClock.now < deadline else {
+                    throw ZeroTierError(.timedOut, "datagram \(number) did not come back within \(timeout)")
+                }
+            }
+        }
+
+        // Nil when the time is over.
+        private static func receive(
+            _ socket: DatagramSocket, until deadline: ContinuousClock.Instant
+        ) async throws(ZeroTierError) -> [UInt8]? {
+            let left = deadline - ContinuousClock.now
+            guard left > .zero else { return nil }
+            do throws(ZeroTierError) {
+                return try await socket.receive(timeout: left).bytes
+            } catch {
+                if error.code == .timedOut { return nil }
+                throw error
+            }
+        }
+
+        private static func pattern(_ number: Int, _ size: Int) -> [UInt8] {
+            (0..<size).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ number) }
         }
     }
 }
 
 /// Starts a node, joins the network, runs the body and shuts the node down, whatever happens.
 private func withSession(
-    _ options: NodeOptions, _ service: EchoCommand.ServiceOptions, _ report: ReportOptions,
+    _ state: StateOptions, _ options: NodeOptions, _ service: EchoCommand.ServiceOptions, _ report: ReportOptions,
     _ body: (Node) async throws -> Void
 ) async throws {
-    var configuration = try options.configuration
-    configuration.log = { event in report.show(.event(event)) }
+    var configuration = try options.configuration(state.storage)
+    configuration.log = { event in report.log(.event(event)) }
     let node = try await Node.start(configuration)
-    report.show(.started(node))
+    report.log(.started(node))
     do {
         let network = try await node.join(service.network, timeout: .seconds(service.timeout))
-        report.show(.networks([network]))
+        report.log(.joined(network))
         try await body(node)
         // What was written last is still on its way.
         await node.drain(timeout: .seconds(5))
@@ -201,6 +245,12 @@ extension Report {
             json: .object([
                 ("event", .string("started")), ("address", .text(node.id)), ("port", .integer(Int64(node.port))),
             ]))
+    }
+
+    static func joined(_ network: NetworkStatus) -> Report {
+        Report(
+            text: Report.networks([network]).text,
+            json: .object([("event", .string("joined")), ("network", Report.network(network))]))
     }
 
     static func listening(_ port: UInt16, _ transport: String) -> Report {

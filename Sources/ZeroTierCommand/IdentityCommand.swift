@@ -11,16 +11,23 @@ struct IdentityCommand: AsyncParsableCommand {
     struct New: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Make an identity.")
 
-        @Option(help: "File for the secret identity, made with mode 0600. Default: print it.")
+        @Option(help: "File for the secret identity, made with mode 0600; must not exist. Default: print it.")
         var output: String?
 
         @OptionGroup var report: ReportOptions
 
         func run() async throws {
+            // Before the work is done.
+            if let output, Files.exists(output), !Files.isStream(output) {
+                throw Failure(
+                    "file",
+                    "\(output) exists, and an identity that is lost cannot be made again: "
+                        + "remove it or choose another name")
+            }
             let identity = Identity.generate()
             let secret = identity.secretText ?? ""
-            if let output { try writeFile(output, Array(secret.utf8), isSecret: true) }
-            report.show(
+            if let output { try Files.writeSecret(output, Array(secret.utf8)) }
+            try report.show(
                 Report(
                     text: output == nil ? secret : identity.publicText,
                     json: .object(
@@ -38,8 +45,8 @@ struct IdentityCommand: AsyncParsableCommand {
         @OptionGroup var report: ReportOptions
 
         func run() async throws {
-            let identity = try loadIdentity(file)
-            report.show(
+            let identity = try Files.identity(file)
+            try report.show(
                 Report(
                     text: identity.publicText,
                     json: .object([
@@ -58,21 +65,13 @@ struct IdentityCommand: AsyncParsableCommand {
         @OptionGroup var report: ReportOptions
 
         func run() async throws {
-            let identity = try loadIdentity(file)
+            let identity = try Files.identity(file)
             let isValid = identity.isValid
-            report.show(
+            try report.show(
                 Report(
                     text: "\(identity.id) is \(isValid ? "valid" : "NOT valid")",
                     json: .object([("address", .text(identity.id)), ("valid", .bool(isValid))])))
             if !isValid { throw ExitCode.failure }
         }
-    }
-}
-
-private func loadIdentity(_ file: String) throws -> Identity {
-    do {
-        return try Identity(text: String(decoding: readFile(file), as: UTF8.self))
-    } catch let error as ZeroTierError {
-        throw ValidationError("\(file): \(error.message)")
     }
 }

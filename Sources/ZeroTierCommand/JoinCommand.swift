@@ -10,12 +10,12 @@ struct JoinCommand: AsyncParsableCommand {
 
     @OptionGroup var home: HomeOptions
 
-    @Argument(help: "The network's ID: 16 hexadecimal digits.")
+    @Argument(help: "The network's ID: 16 hexadecimal digits.", transform: Parse.network)
     var network: NetworkID
 
     @OptionGroup var report: ReportOptions
 
     func run() async throws {
-        writeLine(try ControlClient.ask(home: home.home, "join \(network)" + (report.json ? " json" : "")))
+        try Output.write(ControlClient.ask(home: home.home, "join \(network)" + (report.json ? " json" : "")))
     }
 }

@@ -1,21 +1,17 @@
 // Options that several subcommands share.
 
-public import ArgumentParser
-import Foundation
-public import ZeroTier
+import ArgumentParser
+import ZeroTier
 
 /// How a node of this process is made.
 struct NodeOptions: ParsableArguments {
-    @Option(help: "State directory. Without it the node has a new identity and forgets everything.")
-    var home: String?
-
     @Option(help: "File with the planet: the roots to use. Default: the stored one, or else the standard one.")
     var planet: String?
 
     @Option(help: "UDP port; 0 for the last run's or a random one.")
     var udpPort: UInt16 = 0
 
-    @Option(help: "Local address to use; may be repeated. Default: all.")
+    @Option(help: "Local address to use; may be repeated. Default: all.", transform: Parse.address)
     var bind: [IPAddress] = []
 
     @Flag(help: "Also reach peers on this machine by its loopback interface. Off, as with every ordinary node.")
@@ -30,19 +26,40 @@ struct NodeOptions: ParsableArguments {
     @Flag(help: "One system call per datagram, as on systems without segmentation offload.")
     var plainUDP = false
 
-    var configuration: Node.Configuration {
-        get throws {
-            var configuration = Node.Configuration(storage: home.map { .directory($0) } ?? .memory)
-            if let planet { configuration.planet = try Planet(bytes: readFile(planet)) }
-            configuration.port = udpPort
-            configuration.bindAddresses = bind
-            configuration.allowsLoopbackPaths = loopbackPaths
-            configuration.isRelayOnly = relayOnly
-            configuration.protocolVersion = protocolVersion
-            configuration.usesOffload = !plainUDP
-            return configuration
-        }
+    func validate() throws { try Limits.check(protocolVersion, 11...12, "--protocol") }
+
+    func configuration(_ storage: Node.Storage) throws -> Node.Configuration {
+        var configuration = Node.Configuration(storage: storage)
+        if let planet { configuration.planet = try Files.planet(planet) }
+        configuration.port = udpPort
+        configuration.bindAddresses = bind
+        configuration.allowsLoopbackPaths = loopbackPaths
+        configuration.isRelayOnly = relayOnly
+        configuration.protocolVersion = protocolVersion
+        configuration.usesOffload = !plainUDP
+        return configuration
     }
+
+    /// The options that were given another value than the default.
+    var given: [String] {
+        var names: [String] = []
+        if planet != nil { names.append("--planet") }
+        if udpPort != 0 { names.append("--udp-port") }
+        if !bind.isEmpty { names.append("--bind") }
+        if loopbackPaths { names.append("--loopback-paths") }
+        if relayOnly { names.append("--relay-only") }
+        if protocolVersion != 12 { names.append("--protocol") }
+        if plainUDP { names.append("--plain-udp") }
+        return names
+    }
+}
+
+/// The state directory of a node that may do without.
+struct StateOptions: ParsableArguments {
+    @Option(help: "State directory. Without it the node has a new identity and forgets everything.")
+    var home: String?
+
+    var storage: Node.Storage { home.map { .directory($0) } ?? .memory }
 }
 
 /// Which running node is spoken to.
@@ -53,47 +70,16 @@ struct HomeOptions: ParsableArguments {
 
 /// How a report is shown.
 struct ReportOptions: ParsableArguments {
-    @Flag(help: "Report as JSON, one value a line.")
+    @Flag(
+        help: """
+            Report as JSON, one value a line. An error is one too, on the standard error: an object with "error" and \
+            "code".
+            """)
     var json = false
 
-    func show(_ report: Report) { writeLine(report.rendered(asJSON: json)) }
-}
+    /// Shows a result. Throws if that is not possible.
+    func show(_ report: Report) throws { try Output.write(report.rendered(asJSON: json)) }
 
-extension IPAddress: ExpressibleByArgument {
-    /// Reads the value of an option.
-    public init?(argument: String) { self.init(argument) }
-}
-
-extension SocketEndpoint: ExpressibleByArgument {
-    /// Reads the value of an option.
-    public init?(argument: String) { self.init(argument) }
-}
-
-extension NetworkID: ExpressibleByArgument {
-    /// Reads the value of an option.
-    public init?(argument: String) { self.init(argument) }
-}
-
-func readFile(_ path: String) throws -> [UInt8] {
-    guard let data = FileManager.default.contents(atPath: path) else {
-        throw ValidationError("cannot read \(path)")
-    }
-    return Array(data)
-}
-
-/// Writes a file whose secrets are for its owner alone, if `isSecret`.
-func writeFile(_ path: String, _ bytes: [UInt8], isSecret: Bool = false) throws {
-    guard
-        FileManager.default.createFile(
-            atPath: path, contents: Data(bytes), attributes: [.posixPermissions: isSecret ? 0o600 : 0o644])
-    else { throw ValidationError("cannot write \(path)") }
-}
-
-/// Writes a line at once, also into a pipe.
-func writeLine(_ text: String) {
-    FileHandle.standardOutput.write(Data((text + "\n").utf8))
-}
-
-func writeError(_ text: String) {
-    FileHandle.standardError.write(Data((text + "\n").utf8))
+    /// Shows what happened meanwhile, if that is possible.
+    func log(_ report: Report) { Output.log(report.rendered(asJSON: json)) }
 }

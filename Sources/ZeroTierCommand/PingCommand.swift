@@ -6,14 +6,17 @@ import ZeroTier
 struct PingCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "ping", abstract: "Send echo requests over a virtual network.",
-        discussion: "If a node runs in --home, it pings. Otherwise a node is started for it, which needs --network.")
+        discussion:
+            "If a node runs in --home, it pings. Otherwise a node is started for it, which needs --network; the other "
+            + "options of a node are for that one.")
 
-    @Argument(help: "The address to ping.")
+    @Argument(help: "The address to ping.", transform: Parse.address)
     var address: IPAddress
 
+    @OptionGroup var state: StateOptions
     @OptionGroup var options: NodeOptions
 
-    @Option(help: "The network to join, if no node runs.")
+    @Option(help: "The network to join, if no node runs.", transform: Parse.network)
     var network: NetworkID?
 
     @Option(help: "How many requests.")
@@ -25,29 +28,39 @@ struct PingCommand: AsyncParsableCommand {
     @OptionGroup var report: ReportOptions
 
     func validate() throws {
-        guard count > 0, timeout > 0 else { throw ValidationError("--count and --timeout are at least 1") }
+        try Limits.check(count, Limits.requests, "--count")
+        try Limits.check(timeout, Limits.seconds, "--timeout")
     }
 
     func run() async throws {
-        if let home = options.home, ControlClient.isRunning(home: home) {
+        if let home = state.home, try ControlClient.isRunning(home: home) {
+            let given = (network == nil ? [] : ["--network"]) + options.given
+            guard given.isEmpty else {
+                throw Failure(
+                    "usage",
+                    "the node that runs in \(home) pings, on its networks and with its options: leave out "
+                        + given.joined(separator: ", "))
+            }
             return try await series { sequence in
                 let request = "ping \(address) \(sequence) \(timeout)" + (report.json ? " json" : "")
-                do throws(ControlError) {
-                    writeLine(try ControlClient.ask(home: home, request))
-                    return true
+                let answer: String
+                do throws(Failure) {
+                    answer = try ControlClient.ask(home: home, request)
                 } catch {
                     // Without a node there is nothing more to ask.
-                    guard ControlClient.isRunning(home: home) else { throw error }
-                    report.show(failure(error.message))
+                    guard try ControlClient.isRunning(home: home) else { throw error }
+                    try report.show(failure(error.message))
                     return false
                 }
+                try Output.write(answer)
+                return true
             }
         }
-        guard let network else { throw ValidationError("no node runs, so --network is needed to start one") }
-        let node = try await Node.start(try options.configuration)
+        guard let network else { throw Failure("usage", "no node runs, so --network is needed to start one") }
+        let node = try await Node.start(try options.configuration(state.storage))
         let result = await Result {
             try await node.join(network, timeout: .seconds(60))
-            try await series { sequence in await pingOnce(node, sequence) }
+            try await series { sequence in try await pingOnce(node, sequence) }
         }
         await node.shutdown()
         try result.get()
@@ -63,14 +76,16 @@ struct PingCommand: AsyncParsableCommand {
         if answered == 0 { throw ExitCode.failure }
     }
 
-    private func pingOnce(_ node: Node, _ sequence: Int) async -> Bool {
-        do {
-            report.show(.echo(try await node.ping(address, sequence: sequence, timeout: .seconds(timeout))))
-            return true
+    private func pingOnce(_ node: Node, _ sequence: Int) async throws -> Bool {
+        let result: EchoResult
+        do throws(ZeroTierError) {
+            result = try await node.ping(address, sequence: sequence, timeout: .seconds(timeout))
         } catch {
-            report.show(failure(error.message))
+            try report.show(failure(error.message))
             return false
         }
+        try report.show(.echo(result))
+        return true
     }
 
     private func failure(_ message: String) -> Report {

@@ -12,16 +12,18 @@ struct RootCommand: AsyncParsableCommand {
             file to every node that is to use this root: `zerotier run --planet FILE`.
             """)
 
-    @Option(help: "State directory.")
+    @Option(help: "State directory; made if there is none.")
     var home: String
 
     @Option(help: "UDP port.")
     var udpPort: UInt16 = 9993
 
-    @Option(help: "Where nodes reach this root; may be repeated. Default: the addresses of this machine.")
+    @Option(
+        help: "Where nodes reach this root; may be repeated. Default: the addresses of this machine.",
+        transform: Parse.endpoint)
     var endpoint: [SocketEndpoint] = []
 
-    @Option(help: "Local address to use; may be repeated. Default: all.")
+    @Option(help: "Local address to use; may be repeated. Default: all.", transform: Parse.address)
     var bind: [IPAddress] = []
 
     @Flag(help: "Also serve nodes on this machine by its loopback interface.")
@@ -35,53 +37,121 @@ struct RootCommand: AsyncParsableCommand {
 
     @OptionGroup var report: ReportOptions
 
+    func validate() throws {
+        try Limits.check(Int(udpPort), Limits.ports, "--udp-port")
+        guard endpoint.count <= 32 else { throw ValidationError("a root has at most 32 endpoints") }
+        guard Set(endpoint).count == endpoint.count else { throw ValidationError("an --endpoint is given twice") }
+    }
+
     func run() async throws {
         if endWithInput { endWithStandardInput() }
-        let planet = try makePlanet()
-        var configuration = Node.Configuration(storage: .directory(home))
-        configuration.planet = planet
+        let store = try lockHome(home)
+        var configuration = Node.Configuration(storage: .store(store))
+        configuration.planet = try RootState(store: store).planet(try endpoints())
         configuration.port = udpPort
         configuration.bindAddresses = bind
         configuration.allowsLoopbackPaths = loopbackPaths
         configuration.usesOffload = !plainUDP
-        report.show(
+        let file = store.location(of: RootState.planetFile)
+        report.log(
             Report(
-                text: "planet in \(planetFile)",
-                json: .object([("event", .string("planet")), ("file", .string(planetFile))])))
+                text: "planet in \(file)", json: .object([("event", .string("planet")), ("file", .string(file))])))
         try await serve(configuration, home: home, join: [], report: report)
     }
 
-    private var planetFile: String { "\(home)/planet" }
+    private func endpoints() throws(Failure) -> [SocketEndpoint] {
+        if !endpoint.isEmpty { return endpoint }
+        let addresses = bind.isEmpty ? Node.usableAddresses(allowLoopback: loopbackPaths) : bind
+        guard !addresses.isEmpty else {
+            throw Failure("noAddress", "this machine has no address that nodes could reach: give --endpoint")
+        }
+        return addresses.prefix(32).map { SocketEndpoint($0, port: udpPort) }
+    }
+}
 
-    // The stored planet if it names this root with these endpoints, else a new version of it.
-    private func makePlanet() throws -> Planet {
-        try FileManager.default.createDirectory(
-            atPath: home, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
-        let identityFile = "\(home)/identity.secret"
-        let identity: Identity
-        if FileManager.default.fileExists(atPath: identityFile) {
-            identity = try Identity(text: String(decoding: readFile(identityFile), as: UTF8.self))
-        } else {
-            identity = Identity.generate()
-            try writeFile(identityFile, Array((identity.secretText ?? "").utf8), isSecret: true)
-        }
-        var endpoints = endpoint
-        if endpoints.isEmpty {
-            let addresses = bind.isEmpty ? Node.usableAddresses(allowLoopback: loopbackPaths) : bind
-            endpoints = addresses.prefix(32).map { SocketEndpoint($0, port: udpPort) }
-        }
-        guard !endpoints.isEmpty else {
-            throw ValidationError("this machine has no address that nodes could reach: give --endpoint")
-        }
+/// The files of a root in its state directory, which the caller holds. What is damaged is left as it is.
+private struct RootState {
+    static let planetFile = "planet"
+    private static let identityFile = "identity.secret"
+    private static let keyFile = "planet.key"
+
+    let store: DirectoryStore
+
+    /// The stored planet if it names this root with these endpoints, else a new version of it.
+    func planet(_ endpoints: [SocketEndpoint]) throws -> Planet {
+        let identity = try identity()
         let roots = [Planet.Root(identity: try Identity(text: identity.publicText), endpoints: endpoints)]
-        if FileManager.default.fileExists(atPath: planetFile),
-            let stored = try? Planet(bytes: readFile(planetFile)), stored.roots == roots
-        {
-            return stored
+        let file = store.location(of: RootState.planetFile)
+        guard let bytes = try store.read(RootState.planetFile) else {
+            return try write(UInt64.random(in: 1...UInt64.max), roots, key: key() ?? makeKey())
         }
-        let id = (try? Planet(bytes: readFile(planetFile)).id) ?? UInt64.random(in: 1...UInt64.max)
-        let planet = try Planet(id: id, roots: roots, key: loadSigningKey("\(home)/planet.key"))
-        try writeFile(planetFile, planet.bytes)
+        let stored = try parse(RootState.planetFile, bytes) { (bytes) throws(ZeroTierError) in
+            try Planet(bytes: bytes)
+        }
+        if stored.roots == roots { return stored }
+        guard stored.roots.count == 1, stored.roots[0].identity == roots[0].identity else {
+            throw Failure(
+                "invalidWorld",
+                "\(file) names other roots than this one alone; it was left as it is. For one root of several use "
+                    + "`zerotier run --home \(store.path) --planet FILE`, for a root of its own another --home.")
+        }
+        guard let key = try key(), try stored.isSigned(with: key) else {
+            throw Failure(
+                "invalidWorld",
+                "\(file) has other endpoints, and \(store.location(of: RootState.keyFile)), which could sign a new version, "
+                    + "is missing or another one; both were left as they are.")
+        }
+        return try write(stored.id, roots, key: key)
+    }
+
+    private func write(_ id: UInt64, _ roots: [Planet.Root], key: Planet.SigningKey) throws -> Planet {
+        let planet = try Planet(id: id, roots: roots, key: key)
+        try store.write(RootState.planetFile, planet.bytes, isSecret: false)
         return planet
+    }
+
+    private func identity() throws -> Identity {
+        guard let bytes = try store.read(RootState.identityFile) else {
+            let identity = Identity.generate()
+            try store.write(RootState.identityFile, Array((identity.secretText ?? "").utf8), isSecret: true)
+            return identity
+        }
+        return try parse(RootState.identityFile, bytes) { (bytes) throws(ZeroTierError) in
+            let identity = try Identity(text: String(decoding: bytes, as: UTF8.self))
+            guard identity.hasSecret, identity.isValid else {
+                throw ZeroTierError(.invalidIdentity, "this identity has no secret, or its address or secret is wrong")
+            }
+            return identity
+        }
+    }
+
+    private func key() throws -> Planet.SigningKey? {
+        guard let bytes = try store.read(RootState.keyFile) else { return nil }
+        return try parse(RootState.keyFile, bytes) { (bytes) throws(ZeroTierError) in
+            try Planet.SigningKey(bytes: bytes)
+        }
+    }
+
+    private func makeKey() throws -> Planet.SigningKey {
+        let key = Planet.SigningKey()
+        try store.write(RootState.keyFile, key.bytes, isSecret: true)
+        return key
+    }
+
+    private func parse<Value>(
+        _ name: String, _ bytes: [UInt8], _ body: ([UInt8]) throws(ZeroTierError) -> Value
+    ) throws(Failure) -> Value {
+        do throws(Failure) {
+            return try Files.parse(store.location(of: name), bytes, body)
+        } catch {
+            throw Failure(error.code, error.message + "; the file was left as it is: restore or remove it")
+        }
+    }
+}
+
+extension Planet {
+    /// Whether this key signed it: signatures have no randomness, so the same contents give the same bytes.
+    func isSigned(with key: SigningKey) throws(ZeroTierError) -> Bool {
+        try Planet(id: id, timestampMilliseconds: timestampMilliseconds, roots: roots, key: key) == self
     }
 }

@@ -2,60 +2,65 @@
 
 import ArgumentParser
 import Dispatch
-import Foundation
+import Glibc
 import ZeroTier
 
 struct RunCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "run", abstract: "Run a node until it is interrupted.",
-        discussion: "`status`, `peers`, `networks`, `join` and `leave` speak to it by its state directory.")
+        discussion: "`status`, `peers`, `networks`, `join`, `leave` and `ping` speak to it by its state directory.")
+
+    @Option(help: "State directory; made if there is none.")
+    var home: String
 
     @OptionGroup var options: NodeOptions
 
-    @Option(help: "Network to join; may be repeated.")
+    @Option(help: "Network to join; may be repeated.", transform: Parse.network)
     var join: [NetworkID] = []
 
     @OptionGroup var report: ReportOptions
 
-    func validate() throws {
-        guard options.home != nil else { throw ValidationError("a node that is to be spoken to needs --home DIR") }
-    }
-
     func run() async throws {
-        try await serve(try options.configuration, home: options.home ?? "", join: join, report: report)
+        let store = try lockHome(home)
+        try await serve(try options.configuration(.store(store)), home: home, join: join, report: report)
     }
 }
 
-/// Runs a node until SIGINT or SIGTERM, or until its identity turns out to be unusable.
+/// Takes a state directory, before anything in it or on the network is touched.
+func lockHome(_ home: String) throws(ZeroTierError) -> DirectoryStore {
+    try LocalListener.check(path: ControlServer.path(home))
+    return try DirectoryStore(path: home)
+}
+
+/// Runs a node until SIGINT or SIGTERM, or until its identity turns out to be unusable. The caller holds the directory.
 func serve(_ configuration: Node.Configuration, home: String, join: [NetworkID], report: ReportOptions) async throws {
     var configuration = configuration
-    configuration.log = { event in report.show(.event(event)) }
+    configuration.log = { event in report.log(.event(event)) }
+    // Before the node sends anything: without it nobody could speak to the node.
+    let control = try ControlServer(home: home)
+    defer { control.stop() }
     let node = try await Node.start(configuration)
-    let control = try ControlServer(node: node, home: home)
-    try control.start()
-    report.show(
-        Report(
-            text: "node \(node.id) on UDP port \(node.port), state in \(home)",
-            json: .object([
-                ("event", .string("started")), ("address", .text(node.id)), ("port", .integer(Int64(node.port))),
-                ("home", .string(home)),
-            ])))
-    for network in join { try node.startJoining(network) }
-    await waitForEnd(of: node)
+    let result = await Result {
+        try control.start(node)
+        report.log(
+            Report(
+                text: "node \(node.id) on UDP port \(node.port), state in \(home)",
+                json: .object([
+                    ("event", .string("started")), ("address", .text(node.id)),
+                    ("port", .integer(Int64(node.port))), ("home", .string(home)),
+                ])))
+        for network in join { try node.startJoining(network) }
+        await waitForEnd(of: node)
+    }
     control.stop()
     await node.shutdown()
+    try result.get()
 }
 
 /// Returns at SIGINT, SIGTERM, or when the node cannot go on.
 func waitForEnd(of node: Node) async {
     let (stream, continuation) = AsyncStream.makeStream(of: Void.self)
-    let sources = [SIGINT, SIGTERM].map { number in
-        signal(number, SIG_IGN)
-        let source = DispatchSource.makeSignalSource(signal: number)
-        source.setEventHandler { continuation.yield() }
-        source.resume()
-        return source
-    }
+    let sources = watchSignals([SIGINT, SIGTERM]) { _ in continuation.yield() }
     let watcher = Task {
         for await event in node.events where event == .identityCollision || event == .stopped {
             continuation.yield()
@@ -64,4 +69,17 @@ func waitForEnd(of node: Node) async {
     for await _ in stream { break }
     watcher.cancel()
     for source in sources { source.cancel() }
+}
+
+/// Calls `body` at signals, which do nothing else from now on.
+func watchSignals(
+    _ numbers: [Int32], _ body: @escaping @Sendable (Int32) -> Void
+) -> [any DispatchSourceSignal] {
+    numbers.map { number in
+        signal(number, SIG_IGN)
+        let source = DispatchSource.makeSignalSource(signal: number)
+        source.setEventHandler { body(number) }
+        source.resume()
+        return source
+    }
 }

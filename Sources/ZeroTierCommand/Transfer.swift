@@ -1,5 +1,6 @@
 // Moving bytes over a connection and counting, summing and timing them: for `echo` and `demo`.
 
+import Synchronization
 import ZeroTier
 
 /// What a transfer came to.
@@ -26,9 +27,12 @@ struct TransferResult: Sendable {
 
 enum Transfer {
     static let blockSize = 1 << 20
+    private static let watchedSize = 1 << 16
 
     /// Writes so many bytes of a pattern that does not repeat, and ends the writing direction.
-    static func send(_ count: Int, to socket: StreamSocket) async throws(ZeroTierError) -> TransferResult {
+    static func send(
+        _ count: Int, to socket: StreamSocket, _ progress: Progress? = nil
+    ) async throws(ZeroTierError) -> TransferResult {
         var digest = StreamDigest()
         var block = pattern()
         let start = ContinuousClock.now
@@ -38,7 +42,7 @@ enum Transfer {
             for index in 0..<8 { block[index] = UInt8(truncatingIfNeeded: number >> (8 * UInt64(index))) }
             let part = count - sent < block.count ? Array(block[..<(count - sent)]) : block
             digest.update(part)
-            try await socket.write(part)
+            try await write(part, to: socket, progress)
             sent += part.count
         }
         try socket.closeWrite()
@@ -46,13 +50,16 @@ enum Transfer {
     }
 
     /// Reads to the end of the stream.
-    static func receive(from socket: StreamSocket) async throws(ZeroTierError) -> TransferResult {
+    static func receive(
+        from socket: StreamSocket, _ progress: Progress? = nil
+    ) async throws(ZeroTierError) -> TransferResult {
         var digest = StreamDigest()
         var received = 0
         var start: ContinuousClock.Instant?
         while let chunk = try await socket.read(upTo: blockSize) {
             // The time before the first byte is the peer's.
             start = start ?? .now
+            progress?.note(received: chunk.count)
             digest.update(chunk)
             received += chunk.count
         }
@@ -82,33 +89,107 @@ enum Transfer {
         return result
     }
 
-    /// Sends and waits for the digest. The duration is that until the peer had everything.
-    static func sendAndConfirm(_ count: Int, to socket: StreamSocket) async throws -> TransferResult {
-        let start = ContinuousClock.now
-        var result = try await send(count, to: socket)
-        var answer: [UInt8] = []
-        while let chunk = try await socket.read() { answer += chunk }
-        result.duration = ContinuousClock.now - start
-        let digest = String(decoding: answer, as: UTF8.self)
-        guard digest == result.digest else {
-            throw TransferError(message: "the peer received other bytes: \(digest) instead of \(result.digest)")
+    /// Sends and waits for the digest. The duration is that until the peer had everything. Gives up when nothing has moved
+    /// for `patience`.
+    static func sendAndConfirm(
+        _ count: Int, to socket: StreamSocket, patience: Duration
+    ) async throws -> TransferResult {
+        try await watch(socket, patience) { progress in
+            let start = ContinuousClock.now
+            // At the same time: a peer that sends everything back would have to be read, and is told apart at once.
+            async let digest = readDigest(socket, progress)
+            var result: TransferResult
+            do {
+                result = try await send(count, to: socket, progress)
+            } catch {
+                // The answer says more than that nothing can be sent any longer.
+                _ = try await digest
+                throw error
+            }
+            let answer = try await digest
+            result.duration = ContinuousClock.now - start
+            guard answer == result.digest else {
+                throw Failure(
+                    "transferFailed", "the peer received other bytes: \(answer) instead of \(result.digest)")
+            }
+            return result
         }
-        return result
     }
 
-    /// Sends, reads what comes back, and compares.
-    static func sendAndCompare(_ count: Int, over socket: StreamSocket) async throws -> TransferResult {
-        let start = ContinuousClock.now
-        async let returned = receive(from: socket)
-        var result = try await send(count, to: socket)
-        let echoed = try await returned
-        result.duration = ContinuousClock.now - start
-        guard echoed.bytes == result.bytes, echoed.digest == result.digest else {
-            throw TransferError(
-                message: "\(echoed.bytes) bytes with SHA-256 \(echoed.digest) came back for \(result.bytes) bytes "
-                    + "with \(result.digest)")
+    private static func readDigest(_ socket: StreamSocket, _ progress: Progress) async throws -> String {
+        var answer: [UInt8] = []
+        while let chunk = try await socket.read() {
+            progress.note(received: chunk.count)
+            answer += chunk
+            if answer.count > 64 { break }
         }
-        return result
+        let digits = Array("0123456789abcdef".utf8)
+        guard answer.count == 64, answer.allSatisfy({ digits.contains($0) }) else {
+            socket.abort()
+            throw Failure("transferFailed", "the peer does not answer with a SHA-256: does it serve with --discard?")
+        }
+        return String(decoding: answer, as: UTF8.self)
+    }
+
+    /// Sends, reads what comes back, and compares. Gives up when nothing has moved for `patience`.
+    static func sendAndCompare(
+        _ count: Int, over socket: StreamSocket, patience: Duration
+    ) async throws -> TransferResult {
+        try await watch(socket, patience) { progress in
+            let start = ContinuousClock.now
+            async let returned = receive(from: socket, progress)
+            var result = try await send(count, to: socket, progress)
+            let echoed = try await returned
+            result.duration = ContinuousClock.now - start
+            guard echoed.bytes == result.bytes, echoed.digest == result.digest else {
+                throw Failure(
+                    "transferFailed",
+                    "\(echoed.bytes) bytes with SHA-256 \(echoed.digest) came back for \(result.bytes) bytes "
+                        + "with \(result.digest)" + (echoed.bytes == 64 ? ": does the peer serve with --discard?" : ""))
+            }
+            return result
+        }
+    }
+
+    // In small parts, so that a slow peer shows as progress.
+    private static func write(
+        _ bytes: [UInt8], to socket: StreamSocket, _ progress: Progress?
+    ) async throws(ZeroTierError) {
+        guard let progress else { return try await socket.write(bytes) }
+        var offset = 0
+        while offset < bytes.count {
+            let end = min(bytes.count, offset + watchedSize)
+            try await socket.write(Array(bytes[offset..<end]))
+            progress.note(sent: end - offset)
+            offset = end
+        }
+    }
+
+    // Runs the body. When nothing has moved for so long, the connection ends, and with it the body.
+    private static func watch(
+        _ socket: StreamSocket, _ patience: Duration,
+        _ body: @escaping @Sendable (Progress) async throws -> TransferResult
+    ) async throws -> TransferResult {
+        let progress = Progress()
+        let watcher = Task {
+            while true {
+                let left = patience - progress.idleTime
+                if left <= .zero { break }
+                try await Task.sleep(for: left)
+            }
+            progress.giveUp()
+            socket.abort()
+        }
+        defer { watcher.cancel() }
+        do {
+            return try await body(progress)
+        } catch {
+            guard let (sent, received) = progress.countsAtEnd else { throw error }
+            throw Failure(
+                "timedOut",
+                "nothing moved for \(patience), after \(sent) bytes sent and \(received) received: does the other side "
+                    + "run, and with the same options?")
+        }
     }
 
     private static func pattern() -> [UInt8] {
@@ -127,8 +208,31 @@ enum Transfer {
     }
 }
 
-/// A transfer that did not give what it should have.
-struct TransferError: Error, CustomStringConvertible {
-    let message: String
-    var description: String { message }
+/// How far a transfer is, for who watches it.
+final class Progress: Sendable {
+    private struct State {
+        var last = ContinuousClock.now
+        var sent = 0
+        var received = 0
+        var isGivenUp = false
+    }
+
+    private let state = Mutex(State())
+
+    var idleTime: Duration { ContinuousClock.now - state.withLock { $0.last } }
+
+    /// What had moved when the watcher gave up; nil if it did not.
+    var countsAtEnd: (sent: Int, received: Int)? {
+        state.withLock { $0.isGivenUp ? ($0.sent, $0.received) : nil }
+    }
+
+    func note(sent: Int = 0, received: Int = 0) {
+        state.withLock { state in
+            state.last = .now
+            state.sent += sent
+            state.received += received
+        }
+    }
+
+    func giveUp() { state.withLock { $0.isGivenUp = true } }
 }

@@ -1,7 +1,6 @@
 // zerotier world: make and show planets.
 
 import ArgumentParser
-import Foundation
 import ZeroTier
 
 struct WorldCommand: AsyncParsableCommand {
@@ -15,24 +14,60 @@ struct WorldCommand: AsyncParsableCommand {
             discussion: "Each root is given as FILE=ENDPOINT[,ENDPOINT...]: the file with its (public) identity and "
                 + "where it can be reached, such as root.public=203.0.113.5/9993.")
 
-        @Option(help: "A root; may be repeated up to four times.")
-        var root: [String]
+        @Option(help: "A root; may be repeated up to four times.", transform: GivenRoot.init)
+        var root: [GivenRoot]
 
         @Option(help: "File with the signing key; made with mode 0600 if there is none.")
         var key: String
 
-        @Option(help: "The planet's number; nodes take over new versions of the same number only.")
+        @Option(help: "The planet's number, not 0; nodes take over new versions of the same number only.")
         var id: UInt64 = 1
 
-        @Option(help: "File for the planet.")
+        @Option(help: "File for the planet; an earlier version of the same planet is replaced.")
         var output: String
 
         @OptionGroup var report: ReportOptions
 
+        func validate() throws {
+            guard id != 0 else { throw ValidationError("--id is 1 to \(UInt64.max), not 0") }
+            guard (1...4).contains(root.count) else {
+                throw ValidationError("a planet has one to four roots, not \(root.count)")
+            }
+            guard key != output else { throw ValidationError("--key and --output are two files") }
+        }
+
         func run() async throws {
-            let planet = try Planet(id: id, roots: root.map(parseRoot), key: loadSigningKey(key))
-            try writeFile(output, planet.bytes)
-            report.show(.planet(planet))
+            var roots: [Planet.Root] = []
+            for given in root {
+                let next = try given.load()
+                guard !roots.contains(where: { $0.identity.id == next.identity.id }) else {
+                    throw Failure("invalidArgument", "\(given.file): the root \(next.identity.id) is given twice")
+                }
+                roots.append(next)
+            }
+            let stored = Files.exists(key) ? try Files.signingKey(key) : nil
+            if Files.exists(output), !Files.isStream(output) { try checkReplaceable(stored) }
+            let signer = stored ?? Planet.SigningKey()
+            let planet = try Planet(id: id, roots: roots, key: signer)
+            if stored == nil { try Files.writeSecret(key, signer.bytes) }
+            try Files.replace(output, planet.bytes)
+            try report.show(.planet(planet))
+        }
+
+        // A file that could not be made again is not lost by a slip.
+        private func checkReplaceable(_ key: Planet.SigningKey?) throws(Failure) {
+            let earlier: Planet
+            do throws(Failure) {
+                earlier = try Files.planet(output)
+            } catch  where error.code != "file" {
+                throw Failure(
+                    "file", "\(output) exists and is not a planet: remove it or choose another name for the planet")
+            }
+            guard earlier.id == id, let key, (try? earlier.isSigned(with: key)) == true else {
+                throw Failure(
+                    "file",
+                    "\(output) is planet \(earlier.id) of another key, or not \(id): remove it or choose another name")
+            }
         }
     }
 
@@ -45,32 +80,36 @@ struct WorldCommand: AsyncParsableCommand {
         @OptionGroup var report: ReportOptions
 
         func run() async throws {
-            report.show(.planet(try file.map { try Planet(bytes: readFile($0)) } ?? .standard))
+            try report.show(.planet(try file.map { try Files.planet($0) } ?? .standard))
         }
     }
 }
 
-/// Reads a signing key, or makes one.
-func loadSigningKey(_ file: String) throws -> Planet.SigningKey {
-    if FileManager.default.fileExists(atPath: file) { return try Planet.SigningKey(bytes: readFile(file)) }
-    let key = Planet.SigningKey()
-    try writeFile(file, key.bytes, isSecret: true)
-    return key
-}
+/// A root as it is given: FILE=ENDPOINT[,ENDPOINT...].
+struct GivenRoot: Sendable {
+    let file: String
+    let endpoints: [SocketEndpoint]
 
-private func parseRoot(_ text: String) throws -> Planet.Root {
-    guard let mark = text.firstIndex(of: "=") else {
-        throw ValidationError("a root is FILE=ENDPOINT[,ENDPOINT...], not \(text)")
-    }
-    let endpoints = try text[text.index(after: mark)...].split(separator: ",").map { part in
-        guard let endpoint = SocketEndpoint(String(part)) else {
-            throw ValidationError("\(part) is not an endpoint, such as 203.0.113.5/9993")
+    init(_ text: String) throws {
+        guard let mark = text.lastIndex(of: "="), mark != text.startIndex else {
+            throw ValidationError("a root is FILE=ENDPOINT[,ENDPOINT...]")
         }
-        return endpoint
+        file = String(text[..<mark])
+        endpoints = try text[text.index(after: mark)...].split(separator: ",").map { try Parse.endpoint(String($0)) }
+        guard (1...32).contains(endpoints.count) else {
+            throw ValidationError("a root has 1 to 32 endpoints, or nobody could reach it; not \(endpoints.count)")
+        }
+        guard Set(endpoints).count == endpoints.count else { throw ValidationError("an endpoint is given twice") }
     }
-    let file = String(text[..<mark])
-    return Planet.Root(
-        identity: try Identity(text: String(decoding: readFile(file), as: UTF8.self)), endpoints: endpoints)
+
+    /// Without the secret, if the file has it.
+    func load() throws -> Planet.Root {
+        let identity = try Files.identity(file)
+        guard identity.isValid else {
+            throw Failure("invalidIdentity", "\(file): the address \(identity.id) does not follow from the keys")
+        }
+        return Planet.Root(identity: try Identity(text: identity.publicText), endpoints: endpoints)
+    }
 }
 
 extension Report {

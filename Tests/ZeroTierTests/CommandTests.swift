@@ -5,7 +5,7 @@ import Testing
 @testable import ZeroTier
 
 /// Runs the programs that were built beside the tests.
-private enum Command {
+enum Command {
     static let path = find("zerotier")
     static let controller = find("test-controller")
 
@@ -44,16 +44,35 @@ private enum Command {
         return (process.terminationStatus, String(decoding: data, as: UTF8.self))
     }
 
+    /// Runs it with an end of the command line that the shell reads, such as `> /dev/full`.
+    static func shell(_ redirection: String, _ arguments: String...) throws -> (status: Int32, output: String) {
+        let output = Pipe()
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/bin/sh")
+        process.arguments = try ["-c", "exec \"$0\" \"$@\" \(redirection)", #require(path)] + arguments
+        process.standardOutput = output
+        process.standardError = output
+        try process.run()
+        let data = output.fileHandleForReading.readDataToEndOfFile()
+        process.waitUntilExit()
+        return (process.terminationStatus, String(decoding: data, as: UTF8.self))
+    }
+
     static func json(_ text: String) throws -> Any { try JSONSerialization.jsonObject(with: Data(text.utf8)) }
 }
 
 /// A program that goes on, and its output line by line. It ends with the object.
-private final class Program: Sendable {
+final class Program: Sendable {
     private let process: Process
-    private let lines = Mutex<(whole: [String], rest: [UInt8])>(([], []))
+    private let lines = Mutex<(whole: [String], rest: [UInt8], isComplete: Bool)>(([], [], false))
 
-    init(_ path: String?, _ arguments: [String], input: Pipe? = nil) throws {
+    init(
+        _ path: String?, _ arguments: [String], input: Pipe? = nil, environment: [String: String] = [:],
+        directory: String? = nil
+    ) throws {
         process = Process()
+        if let directory { process.currentDirectoryURL = URL(fileURLWithPath: directory) }
+        process.environment = ProcessInfo.processInfo.environment.merging(environment) { _, new in new }
         process.executableURL = URL(fileURLWithPath: try #require(path))
         process.arguments = arguments
         let output = Pipe()
@@ -65,6 +84,7 @@ private final class Program: Sendable {
             if data.isEmpty { handle.readabilityHandler = nil }
             self?.lines.withLock { lines in
                 lines.rest += data
+                lines.isComplete = data.isEmpty
                 while let end = lines.rest.firstIndex(of: 0x0a) {
                     lines.whole.append(String(decoding: lines.rest[..<end], as: UTF8.self))
                     lines.rest.removeFirst(end + 1)
@@ -82,7 +102,10 @@ private final class Program: Sendable {
     func line(containing text: String) async throws -> String {
         for _ in 0..<3000 {
             if let line = output.first(where: { $0.contains(text) }) { return line }
-            if !process.isRunning { break }
+            if !process.isRunning {
+                await waitForRest()
+                break
+            }
             try await Task.sleep(for: .milliseconds(20))
         }
         return try #require(output.first { $0.contains(text) }, "no line with \(text): \(output)")
@@ -92,14 +115,21 @@ private final class Program: Sendable {
     func end() async throws -> Int32 {
         for _ in 0..<6000 where process.isRunning { try await Task.sleep(for: .milliseconds(20)) }
         try #require(!process.isRunning, "it goes on: \(output)")
+        await waitForRest()
         return process.terminationStatus
     }
 
+    // The last of the output. A program that was started at the same moment may have got the pipe too, and keep it open.
+    private func waitForRest() async {
+        for _ in 0..<100 where !lines.withLock({ $0.isComplete }) { try? await Task.sleep(for: .milliseconds(20)) }
+    }
+
     func interrupt() { process.interrupt() }
+    func send(_ signal: Int32) { kill(process.processIdentifier, signal) }
 }
 
 /// A root as a process, and how nodes find it.
-private struct RootProgram {
+struct RootProgram {
     let directory: TemporaryDirectory
     let program: Program
     /// The options of a node on the root's network.
@@ -201,6 +231,11 @@ private struct RootProgram {
         #expect(try Command.json(try Command.run("peers", "--home", directory.path, "--json").output) is [Any])
         #expect(try Command.run("leave", "--home", directory.path, network).status == 0)
         #expect(try Command.run("networks", "--home", directory.path).output == "no networks\n")
+        // What the node has against a request is told, with its code.
+        let again = try Command.run("leave", "--home", directory.path, network, "--json")
+        #expect(again.status == 1)
+        let error = try #require(try Command.json(again.output) as? [String: String])
+        #expect(error["code"] == "notJoined" && error["error"]?.contains(network) == true, "\(again.output)")
 
         let other = try Command.run("run", "--home", directory.path)
         #expect(other.status != 0)
@@ -253,14 +288,19 @@ private struct RootProgram {
         let common = ["--network", Constellation.network.description] + kind + root.options
         let count = kind == ["--udp"] ? "10" : "1"
         let server = try Program(Command.path, ["echo", "serve", "--count", count] + common)
-        let line = try await server.line(containing: "ready: ")
+        let ready = try await server.line(containing: "ready: ")
         _ = try await server.line(containing: "listening")
-        let address = String(try #require(line.split(separator: " ").last).prefix { $0 != "/" })
-        let size = kind == ["--udp"] ? "1000" : "300000"
-        let client = try Program(Command.path, ["echo", "send", "--to", address, "--size", size] + common)
+        let address = String(try #require(ready.split(separator: " ").last).prefix { $0 != "/" })
+        // What --udp sends unless told otherwise goes through.
+        let size = kind == ["--udp"] ? [] : ["--size", "300000"]
+        let client = try Program(Command.path, ["echo", "send", "--to", address, "--json"] + size + common)
         #expect(try await client.end() == 0, "\(client.output)")
+        for line in client.output { #expect(try Command.json(line) is [String: Any], "\(line)") }
         #expect(try await server.end() == 0, "\(server.output)")
-        #expect(client.output.contains { $0.contains(kind == ["--udp"] ? "10 of 10 datagrams" : "300000 bytes") })
+        let line = try await client.line(containing: "\"bytes\"")
+        let result = try #require(try Command.json(line) as? [String: Any])
+        #expect(result["bytes"] as? Int == (kind == ["--udp"] ? 1000 : 300_000), "\(result)")
+        #expect(kind != ["--udp"] || result["answered"] as? Int == 10)
     }
 
     @Test func `the demo shows its tour and ends, and says that it failed when the time is over`() async throws {

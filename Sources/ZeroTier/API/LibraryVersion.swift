@@ -1,4 +1,4 @@
 // The version of the library.
 
 /// Semantic version of this library.
-let libraryVersion = (major: 0, minor: 1, revision: 0)
+package let libraryVersion = (major: 0, minor: 1, revision: 0)

@@ -1,0 +1,114 @@
+// The files that tools read and write. Each failure names the file and the reason; what cannot be made again is never
+// replaced. Read first: open(2), rename(2).
+
+import Foundation
+import Glibc
+import ZeroTier
+
+/// Files that were given by name.
+enum Files {
+    static func read(_ path: String) throws(Failure) -> [UInt8] {
+        do throws(SystemError) {
+            guard let bytes = try FileSystem.read(path) else { throw SystemError(ENOENT, "read \(path)") }
+            return bytes
+        } catch {
+            throw Failure(error)
+        }
+    }
+
+    static func planet(_ path: String) throws(Failure) -> Planet {
+        try parse(path, try read(path)) { (bytes) throws(ZeroTierError) in try Planet(bytes: bytes) }
+    }
+
+    static func identity(_ path: String) throws(Failure) -> Identity {
+        try parse(path, try read(path)) { (bytes) throws(ZeroTierError) in
+            try Identity(text: String(decoding: bytes, as: UTF8.self))
+        }
+    }
+
+    static func signingKey(_ path: String) throws(Failure) -> Planet.SigningKey {
+        try parse(path, try read(path)) { (bytes) throws(ZeroTierError) in try Planet.SigningKey(bytes: bytes) }
+    }
+
+    /// What is wrong with a file's bytes, with the file's name.
+    static func parse<Value>(
+        _ path: String, _ bytes: [UInt8], _ body: ([UInt8]) throws(ZeroTierError) -> Value
+    ) throws(Failure) -> Value {
+        do throws(ZeroTierError) {
+            return try body(bytes)
+        } catch {
+            throw Failure(error, about: path)
+        }
+    }
+
+    /// Writes a secret for its owner alone, into a new file.
+    static func writeSecret(_ path: String, _ bytes: [UInt8]) throws(Failure) {
+        try write(path) { () throws(SystemError) in
+            if isStream(path) { return try fill(path, O_WRONLY, 0, bytes) }
+            do throws(SystemError) {
+                try fill(path, O_WRONLY | O_CREAT | O_EXCL, 0o600, bytes)
+            } catch  where error.number == EEXIST {
+                throw SystemError(EEXIST, "write \(path), which may be needed: remove it or choose another name")
+            }
+        }
+    }
+
+    /// Writes a file that everybody may read; another one of this name is replaced as a whole or not at all.
+    static func replace(_ path: String, _ bytes: [UInt8]) throws(Failure) {
+        try write(path) { () throws(SystemError) in
+            if isStream(path) { return try fill(path, O_WRONLY, 0, bytes) }
+            // Where a link leads, not the link.
+            let target = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
+            let temporary = "\(target).\(UInt64.random(in: 0...UInt64.max))"
+            do throws(SystemError) {
+                try fill(temporary, O_WRONLY | O_CREAT | O_EXCL, 0o644, bytes)
+            } catch {
+                throw SystemError(error.number, "write \(path)")
+            }
+            // Sound: the paths are copied to C strings for the calls.
+            guard unsafe rename(temporary, target) == 0 else {
+                let number = errno
+                _ = unsafe unlink(temporary)
+                throw SystemError(number, "write \(path)")
+            }
+        }
+    }
+
+    static func exists(_ path: String) -> Bool { kind(path) != nil }
+
+    /// Whether it is a pipe, a terminal or another device: something to write into, not to replace.
+    static func isStream(_ path: String) -> Bool {
+        guard let kind = kind(path) else { return false }
+        return kind != S_IFREG && kind != S_IFDIR
+    }
+
+    private static func kind(_ path: String) -> mode_t? {
+        var status = stat()
+        // Sound: the path is copied to a C string for the call.
+        guard unsafe stat(path, &status) == 0 else { return nil }
+        return status.st_mode & S_IFMT
+    }
+
+    private static func write(_ path: String, _ body: () throws(SystemError) -> Void) throws(Failure) {
+        do throws(SystemError) {
+            try body()
+        } catch {
+            throw Failure(error)
+        }
+    }
+
+    // A new file that could not be filled is taken away again.
+    private static func fill(_ path: String, _ flags: Int32, _ mode: mode_t, _ bytes: [UInt8]) throws(SystemError) {
+        // Sound: as above.
+        let descriptor = unsafe open(path, flags | O_CLOEXEC, mode)
+        guard descriptor >= 0 else { throw SystemError(errno, "write \(path)") }
+        let file = Descriptor(owning: descriptor)
+        do throws(SystemError) {
+            try Output.put(bytes, file.number, "write \(path)")
+            if flags & O_CREAT != 0, fsync(file.number) != 0 { throw SystemError(errno, "write \(path)") }
+        } catch {
+            if flags & O_CREAT != 0 { _ = unsafe unlink(path) }
+            throw error
+        }
+    }
+}
