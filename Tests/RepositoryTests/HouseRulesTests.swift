@@ -69,6 +69,31 @@ import Testing
         #expect(readme.contains("make demo") && readme.contains("make test"))
     }
 
+    @Test func `files of the repository that scripts and documents name are there`() throws {
+        var named = 0
+        let texts =
+            RepositoryFiles.texts(
+                in: ["Tools", "Tests", "Benchmarks", "Fuzz", "Docs", "Examples"], endings: ["", "md", "py"])
+            + ["Makefile", "README.md", "CONTRIBUTING.md", ".ci/run", "Package.swift"].map { name in
+                let file = RepositoryFiles.root.appendingPathComponent(name)
+                return (path: name, text: (try? String(contentsOf: file, encoding: .utf8)) ?? "")
+            }
+        for (path, text) in texts {
+            #expect(!text.isEmpty, "\(path) cannot be read")
+            let mentions = text.matches(
+                of: #/\b(?:Sources|Tests|Tools|Docs)\/[A-Za-z0-9_\/-]+(?:\.[A-Za-z0-9]+)?/#)
+            for mention in mentions {
+                let name = String(mention.output)
+                named += 1
+                if !FileManager.default.fileExists(atPath: RepositoryFiles.root.appendingPathComponent(name).path) {
+                    Issue.record("\(path) names \(name), which is not there")
+                }
+            }
+        }
+        // Both ways of building the C library name many.
+        #expect(named > 30)
+    }
+
     @Test func `sections of the architecture that sources name are there`() throws {
         let file = RepositoryFiles.root.appendingPathComponent("Docs/architecture.md")
         let lines = try String(contentsOf: file, encoding: .utf8).split(separator: "\n")
