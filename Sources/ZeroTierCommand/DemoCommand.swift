@@ -182,12 +182,11 @@ private final class ChildProcess: Sendable {
         process.standardOutput = output
         process.standardError = output
         try process.run()
-        output.fileHandleForReading.readabilityHandler = { [self] handle in
-            let data = handle.availableData
-            if data.isEmpty {
-                handle.readabilityHandler = nil
-                finish()
-            } else {
+        // A thread, not a dispatch source: one that is cancelled while its descriptor closes can crash the queue's thread.
+        Thread.detachNewThread { [self] in
+            while true {
+                let data = output.fileHandleForReading.availableData
+                if data.isEmpty { return finish() }
                 take(Array(data), show)
             }
         }

@@ -79,19 +79,26 @@ final class Program: Sendable {
         process.standardOutput = output
         process.standardError = output
         if let input { process.standardInput = input }
-        output.fileHandleForReading.readabilityHandler = { [weak self] handle in
-            let data = handle.availableData
-            if data.isEmpty { handle.readabilityHandler = nil }
-            self?.lines.withLock { lines in
-                lines.rest += data
-                lines.isComplete = data.isEmpty
-                while let end = lines.rest.firstIndex(of: 0x0a) {
-                    lines.whole.append(String(decoding: lines.rest[..<end], as: UTF8.self))
-                    lines.rest.removeFirst(end + 1)
-                }
+        try process.run()
+        // No handler of the file handle: one that is taken away while the descriptor closes can crash the process.
+        Foundation.Thread.detachNewThread { [weak self] in
+            while true {
+                let data = output.fileHandleForReading.availableData
+                self?.take(data)
+                if data.isEmpty { return }
             }
         }
-        try process.run()
+    }
+
+    private func take(_ data: Data) {
+        lines.withLock { lines in
+            lines.rest += data
+            lines.isComplete = data.isEmpty
+            while let end = lines.rest.firstIndex(of: 0x0a) {
+                lines.whole.append(String(decoding: lines.rest[..<end], as: UTF8.self))
+                lines.rest.removeFirst(end + 1)
+            }
+        }
     }
 
     deinit { if process.isRunning { process.terminate() } }
