@@ -64,7 +64,7 @@ private func checkOutbound(
             switch engine.route(key, frame: span.extracting(0..<count), at: 0, now: FuzzFixture.start) {
             case .send(let route):
                 var header = [UInt8](repeating: 0, count: route.headerLength)
-                header.withMutableBytes { engine.writeHeader(route, into: &$0, at: 0) }
+                header.withMutableBytes { route.writeHeader(into: &$0, at: 0) }
             case .drop, .control: break
             }
         }

@@ -37,7 +37,7 @@ package final class Simulation {
     static let epochMilliseconds: Int64 = 1_767_225_600_000
     /// Wake-ups of one node at one instant that are taken as spinning.
     static let wakesAtOnceLimit = 1000
-    /// UDP payload that no datagram may exceed (vl1 14).
+    /// UDP payload that no datagram may exceed.
     static let datagramLimit = 1432
     /// Failures kept.
     static let failureLimit = 20

@@ -219,18 +219,10 @@ public struct ByteRing: ~Copyable {
         releaseSpareMemory()
     }
 
-    /// Frees the chunk that holds the current position when the ring is empty and nothing is stored beyond it.
+    /// Frees the memory of a ring that is empty.
     public mutating func releaseIdleChunk() {
         precondition(isEmpty, "the ring is in use")
-        if let table = unsafe table {
-            for slot in 0..<tableSize {
-                if let freed = unsafe table[slot] {
-                    unsafe table[slot] = nil
-                    unsafe keep(freed)
-                }
-            }
-        }
-        releaseSpareMemory()
+        removeAll()
     }
 
     // MARK: Chunks

@@ -6,8 +6,7 @@ extension NetworkStack {
     // MARK: Interfaces
 
     /// Adds an interface for a network; nil when the bound on interfaces is reached. It joins the all-nodes groups and,
-    /// as
-    /// configured, makes its link-local address.
+    /// as configured, makes its link-local address.
     package mutating func addInterface(
         mac: MACAddress, configuration settings: InterfaceConfiguration, now: Now
     ) -> InterfaceID? {

@@ -43,7 +43,7 @@ extension NetworkStack {
         }
     }
 
-    /// Sockets that exist, connections in the background and remembered ones not counted.
+    /// Sockets that exist, connections that still deliver their last bytes among them; not those in TIME-WAIT.
     package var socketCount: Int {
         streams.count + listeners.count + datagramSockets.count + reservations.count
     }
@@ -152,8 +152,7 @@ extension NetworkStack {
     }
 
     /// Lets go of a socket: its ID is dead from here on. A connection sends what is queued and its FIN in the
-    /// background,
-    /// or a reset if bytes are unread; a listener's waiting connections are reset.
+    /// background, or a reset if bytes are unread; a listener's waiting connections are reset.
     package mutating func close(_ id: SocketID, now: Now) {
         switch id.kind {
         case .stream:

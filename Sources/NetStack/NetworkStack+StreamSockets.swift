@@ -257,8 +257,7 @@ extension NetworkStack {
     }
 
     /// Takes received bytes and gives how many; 0 at the end of the stream (or for an empty target). Throws
-    /// `wouldBlock` if
-    /// none are there.
+    /// `wouldBlock` if none are there.
     package mutating func receive(
         _ id: SocketID, into target: inout MutableRawSpan, now: Now
     ) throws(StackError) -> Int {

@@ -4,8 +4,7 @@ package import NetPrimitives
 
 extension NetworkStack {
     /// The next packets to be sent, or nil if nothing is due. `room` says how many packets of interface MTU the link
-    /// can
-    /// take now. What the burst describes is booked: write it (or lose it), then ask again.
+    /// can take now. What the burst describes is booked: write it (or lose it), then ask again.
     package mutating func nextBurst(room: Int, now: Now) -> Burst? {
         releaseCurrent(now)
         hasMoreLoopback = false
@@ -65,7 +64,7 @@ extension NetworkStack {
             let header = streams[slot].writeHeader(
                 into: &packet, at: offset, payloadLength: tcp.length(0),
                 defaultHopLimit: configuration.defaultHopLimit)
-            // Ports, flags and length are what a filter reads; sequence, options and checksum follow with the packet.
+            // Ports, flags and length are what a filter reads; options and checksum follow with the packet.
             let key = streams[slot].key
             packet.storeUInt32(key.ports, at: offset + header)
             packet.storeUInt32(tcp.sequence.value, at: offset + header + 4)

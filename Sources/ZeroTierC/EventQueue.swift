@@ -10,7 +10,6 @@ import ZeroTier
 final class EventQueue: Sendable {
     private struct State: Sendable {
         var queue: [(event: LibraryEvent, sink: EventSink)] = []
-        var isDelivering = false
         var isFinished = false
         var thread: Thread?
         var dropped: UInt64 = 0
@@ -56,9 +55,6 @@ final class EventQueue: Sendable {
         state.queue.remove(at: index)
         state.dropped &+= 1
     }
-
-    /// Whether the calling thread is the one that runs the callback.
-    var isOnThread: Bool { state.withLock { $0.thread?.isCurrent ?? false } }
 
     /// No event is taken any more; those there are will be delivered. Waits for that, except in the callback itself.
     func finish() {

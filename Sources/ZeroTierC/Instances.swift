@@ -11,7 +11,6 @@ import ZeroTierSockets
 /// The further nodes of this process.
 enum LibraryInstances {
     private static let table = Mutex<[Int32: LibraryNode]>([:])
-    private static let nextNumber = Atomic<Int32>(0)
     /// Numbers, and so nodes, of one process.
     static let largest: Int32 = 2047
 

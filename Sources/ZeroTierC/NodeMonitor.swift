@@ -14,7 +14,6 @@ struct NodeMonitor {
         var isReadyIPv4 = false
         var isReadyIPv6 = false
         var state: NetworkStatus.State?
-        var isAnnounced = false
     }
 
     private struct KnownPath: Hashable {

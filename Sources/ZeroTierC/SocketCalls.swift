@@ -316,8 +316,7 @@ enum SocketCalls {
 }
 
 extension SocketErrno {
-    /// EIO, EFAULT, ENAMETOOLONG and ENOSYS: only the C interface has a use for them.
-    static let inputOutput = SocketErrno(rawValue: 5)
+    /// EFAULT, ENAMETOOLONG and ENOSYS: only the C interface has a use for them.
     static let badMemory = SocketErrno(rawValue: 14)
     static let nameTooLong = SocketErrno(rawValue: 36)
     static let notImplemented = SocketErrno(rawValue: 38)

@@ -139,8 +139,8 @@ package struct EthernetEngine: ~Copyable {
         }
     }
 
-    /// Members that configurations name as always to be in contact with. The node keeps a path to them and reports it by
-    /// `noteReachability`.
+    /// Members that configurations name as always to be in contact with, for an owner that keeps paths to them and reports
+    /// those by `noteReachability`. `ZeroTierNode` keeps none, so each sender of a multicast copies it for itself.
     package var alwaysContact: [Address] {
         var result: Set<Address> = []
         networks.forEachID { slot in

@@ -10,12 +10,12 @@ extension EthernetEngine {
         _ verb: Verb, _ packet: RawSpan, at offset: Int, length: Int, from source: Address, packetID: PacketID,
         now: Now
     ) -> Admission {
-        if verb == .frame, offset >= 0, length >= FrameRoute.frameHeaderLength, offset <= packet.byteCount - length,
+        if verb == .frame, offset >= 0, length >= Frame.headerLength, offset <= packet.byteCount - length,
             packet.loadUInt64(at: offset) == lastNetwork.id
         {
             let etherType = packet.loadUInt16(at: offset + 8)
-            let start = offset + FrameRoute.frameHeaderLength
-            let count = length - FrameRoute.frameHeaderLength
+            let start = offset + Frame.headerLength
+            let count = length - Frame.headerLength
             let flow = FlowKey(
                 network: lastNetwork.slot, peer: source.value, source: 0, destination: 0, etherType: etherType,
                 length: count, frame: packet, at: start)
@@ -42,7 +42,7 @@ extension EthernetEngine {
         _ verb: Verb, _ packet: RawSpan, at offset: Int, length: Int, from source: Address, packetID: PacketID,
         isRetry: Bool, _ now: Now
     ) -> Admission {
-        guard offset >= 0, length >= FrameRoute.frameHeaderLength, offset <= packet.byteCount - length,
+        guard offset >= 0, length >= Frame.headerLength, offset <= packet.byteCount - length,
             source != shared.address
         else { return .drop(.malformed, trusted: false) }
         let id = NetworkID(packet.loadUInt64(at: offset))
@@ -69,8 +69,8 @@ extension EthernetEngine {
         _ now: Now
     ) -> Admission {
         let etherType = packet.loadUInt16(at: offset + 8)
-        let start = offset + FrameRoute.frameHeaderLength
-        let count = length - FrameRoute.frameHeaderLength
+        let start = offset + Frame.headerLength
+        let count = length - Frame.headerLength
         let answer = networks[slot].admitFrame(etherType, packet, at: start, length: count, from: source, &shared, now)
         guard let until = answer.until,
             let flow = FlowKey(

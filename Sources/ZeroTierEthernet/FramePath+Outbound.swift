@@ -19,8 +19,7 @@ extension EthernetEngine {
             guard known.isAllowed else { return dropped(.ruleOutbound) }
             return .send(
                 FrameRoute(
-                    destination: Address(known.peer), verb: .frame, network: NetworkID(known.network),
-                    etherType: key.etherType, sourceMAC: key.source, destinationMAC: key.destination))
+                    destination: Address(known.peer), network: NetworkID(known.network), etherType: key.etherType))
         }
         return routeAfresh(key, flow, frame, at: offset, now)
     }
@@ -46,11 +45,6 @@ extension EthernetEngine {
     private mutating func dropped(_ reason: EthernetDrop) -> FrameRouting {
         shared.count(reason)
         return .drop(reason)
-    }
-
-    /// Writes the header of a route's packets at `offset`, of `FrameRoute.headerLength` bytes.
-    package func writeHeader(_ route: FrameRoute, into packet: inout MutableRawSpan, at offset: Int) {
-        route.writeHeader(into: &packet, at: offset)
     }
 
     // MARK: Single frames
@@ -124,9 +118,7 @@ extension VirtualNetwork {
                 routing: .drop(.ruleOutbound), until: isPure ? now.monotonic + pushTime : nil, limit: limit)
         }
         let pushed = pushCredentialsIfDue(to: peer, &shared, now)
-        let route = FrameRoute(
-            destination: peer, verb: .frame, network: id, etherType: key.etherType, sourceMAC: key.source,
-            destinationMAC: key.destination)
+        let route = FrameRoute(destination: peer, network: id, etherType: key.etherType)
         return BurstAnswer(
             routing: .send(route), until: isPure ? pushed + pushTime : nil, isAllowed: true, limit: limit)
     }

@@ -1,13 +1,10 @@
 //  What passes between the node and the Ethernet engine for a single frame: numbers and verdicts, no bytes that live on.
 //  Read first: Docs/architecture.md, "The way of a packet out" and "in".
 //
-//  FRAME      offset size  field            EXTENDED FRAME  offset size  field
-//               0      8   network ID                         0      8   network ID
-//               8      2   EtherType                          8      1   flags, 0
-//              10      -   payload                            9      6   destination MAC
-//                                                            15      6   source MAC
-//                                                            21      2   EtherType
-//                                                            23      -   payload
+//  FRAME      offset size  field
+//               0      8   network ID
+//               8      2   EtherType
+//              10      -   payload
 
 package import NetPrimitives
 package import ZeroTierWire
@@ -35,34 +32,19 @@ package struct FrameKey: Hashable, Sendable {
 package struct FrameRoute: Hashable, Sendable {
     /// The member that gets the packets.
     package let destination: Address
-    /// `.frame` or `.extendedFrame`.
-    package let verb: Verb
     package let network: NetworkID
     package let etherType: UInt16
-    /// Only written for `.extendedFrame`.
-    package let sourceMAC: MACAddress
-    package let destinationMAC: MACAddress
 
-    /// Header bytes before the Ethernet payload, of both verbs.
-    package static let frameHeaderLength = 10
-    package static let extendedFrameHeaderLength = 23
+    /// The verb of bursts: what needs EXTENDED FRAME is sent frame by frame.
+    package var verb: Verb { .frame }
 
     /// Bytes that `writeHeader` writes: the Ethernet payload begins that far after the packet's payload offset.
-    package var headerLength: Int {
-        verb == .frame ? FrameRoute.frameHeaderLength : FrameRoute.extendedFrameHeaderLength
-    }
+    package var headerLength: Int { Frame.headerLength }
 
     /// Writes the verb's header at `offset`; the span must have room for `headerLength` bytes there.
     package func writeHeader(into packet: inout MutableRawSpan, at offset: Int) {
         packet.storeUInt64(network.value, at: offset)
-        if verb == .frame {
-            packet.storeUInt16(etherType, at: offset + 8)
-        } else {
-            packet.storeUInt8(0, at: offset + 8)
-            packet.storeUInt48(destinationMAC.bits, at: offset + 9)
-            packet.storeUInt48(sourceMAC.bits, at: offset + 15)
-            packet.storeUInt16(etherType, at: offset + 21)
-        }
+        packet.storeUInt16(etherType, at: offset + 8)
     }
 }
 

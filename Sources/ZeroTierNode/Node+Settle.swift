@@ -89,9 +89,8 @@ extension Node {
     }
 
     private mutating func receive(_ reply: ReplyReceived, _ now: Now) {
-        guard let verb = Verb(rawValue: reply.inReVerb) else { return }
         let reception = ethernet.receiveReply(
-            to: verb, reply.payload, from: reply.source, packetID: reply.inRePacketID, now: now)
+            to: reply.inReVerb, reply.payload, from: reply.source, packetID: reply.inRePacketID, now: now)
         if reception.isTrusted { peers.noteTrust(reply, now: now) }
     }
 

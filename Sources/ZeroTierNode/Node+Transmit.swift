@@ -14,7 +14,7 @@ extension Node {
         for _ in 0..<NodeLimits.settleRounds {
             while true {
                 // Asked before TCP books a burst, so that a full slab never loses what was booked.
-                let room = batch.freeBytes / largestFrameBytes
+                let room = batch.room(stride: largestFrameBytes)
                 guard room > 0, let burst = stack.nextBurst(room: room, now: now) else { break }
                 transmit(burst, into: &batch, now)
             }

@@ -236,7 +236,7 @@ package enum NodeLimits {
     /// Leading bytes of a packet that rules may look at: IPv6 with a few extension headers, and a transport header.
     package static let headerBytes = 256
     /// Bytes before the Ethernet payload of the longest frame verb: packet header and EXT_FRAME header.
-    static let frameOverhead = PacketHeader.payloadOffset + FrameRoute.extendedFrameHeaderLength
+    static let frameOverhead = PacketHeader.payloadOffset + ExtendedFrame.headerLength
     /// What fits into the seven parts that a packet may have; controllers may say up to 10,000.
     static let maximumMTU = 9890
     /// Whether a virtual prefix may keep physical paths out of it: one that holds much of the Internet would cut the node off

@@ -1,4 +1,4 @@
-//  Which packets we sent may be answered. An OK that quotes none of them is dropped (vl1 4.6); here the whole ID counts,
+//  Which packets we sent may be answered. An OK that quotes none of them is dropped; here the whole ID counts,
 //  with the peer, the verb and a time limit.
 
 import NetPrimitives

@@ -1,5 +1,5 @@
-//  What strangers' HELLOs may cost: two gates, one before the key agreement, one before the memory-hard validation (vl1 13,
-//  row 1 and the remark at its end), the validations under way, and what is remembered of earlier ones.
+//  What strangers' HELLOs may cost: two gates, one before the key agreement, one before the memory-hard validation,
+//  the validations under way, and what is remembered of earlier ones.
 
 import NetPrimitives
 import ZeroTierCrypto

@@ -109,7 +109,7 @@ extension PeerEngine {
         timers.cancel(.peer(id))
     }
 
-    // MARK: Keepalive (vl1 9.4)
+    // MARK: Keepalive
 
     private mutating func serviceKeepalive(_ id: PeerID, _ now: Now) {
         let time = now.monotonic
@@ -129,7 +129,7 @@ extension PeerEngine {
         if isFullRound, topology.peers[id].isUpstream { contactOtherFamilies(id, now) }
     }
 
-    // MARK: Contact with roots (vl1 7.4, 7.8)
+    // MARK: Contact with roots
 
     /// Whether a root is to be sent HELLO at its known endpoints: it has no live path, or did not answer the keepalive.
     private func isContactNeeded(_ id: PeerID, _ time: MonotonicInstant) -> Bool {
@@ -226,7 +226,7 @@ extension PeerEngine {
         timers.schedule(.seeds, at: now.monotonic + ProtocolLimits.pingCheck)
     }
 
-    // MARK: Online (vl1 7.8)
+    // MARK: Online
 
     mutating func becomeOnline(_ now: Now) {
         guard !isOnline else { return }
@@ -255,7 +255,7 @@ extension PeerEngine {
         }
     }
 
-    // MARK: WHOIS (vl1 4.5)
+    // MARK: WHOIS
 
     /// Asks what is due, gives up what waited too long.
     mutating func serviceLookup(_ now: Now) {

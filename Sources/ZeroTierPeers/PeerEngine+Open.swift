@@ -1,4 +1,4 @@
-//  The way of a datagram in: vl1 section 4, in its order.
+//  The way of a datagram in: reassembly, relay, the cipher, and what each verb means for its sender.
 
 package import NetPrimitives
 import ZeroTierCrypto
@@ -100,7 +100,7 @@ extension PeerEngine {
         guard length <= ProtocolLimits.maximumPacketLength else { return drop(.tooLong) }
         if header.isFragmented {
             let bytes = datagram.copyBytes(0, length)
-            return keep(defragmenter.addHead(bytes, id: header.id, path: path, now.monotonic), now)
+            return keep(defragmenter.addHead(bytes, id: header.id, path: path, now.monotonic))
         }
         return decode(&datagram, length: length, header: header, path: path, replies: &replies, now: now)
     }
@@ -126,10 +126,10 @@ extension PeerEngine {
         }
         guard header.isAcceptable, length <= ProtocolLimits.maximumPacketLength else { return drop(.badFragment) }
         let data = datagram.copyBytes(FragmentHeader.size, length - FragmentHeader.size)
-        return keep(defragmenter.addPart(header, data: data, path: path, now.monotonic), now)
+        return keep(defragmenter.addPart(header, data: data, path: path, now.monotonic))
     }
 
-    private mutating func keep(_ outcome: Defragmenter.OnPart, _ now: Now) -> Opened {
+    private mutating func keep(_ outcome: Defragmenter.OnPart) -> Opened {
         for _ in 0..<defragmenter.takeDisplaced() { drops.count(.fragmentsDisplaced) }
         if let deadline = defragmenter.nextDeadline {
             timers.schedule(.defragmenter, at: deadline)
@@ -236,18 +236,12 @@ extension PeerEngine {
     private mutating func dispatch(
         _ packet: inout MutableRawSpan, _ opened: OpenedPacket, replies: inout TransmitBatch, now: Now
     ) -> Opened {
-        let number = packet.loadUInt8(at: PacketHeader.verbOffset)
-        guard let verb = Verb(verbByte: number) else {
-            noteReceived(opened, now: now)
-            return .handled
-        }
-        switch verb {
-        case .frame, .extendedFrame, .multicastFrame, .networkConfigRequest, .networkConfig:
-            noteReceived(opened, isActivity: true, now: now)
+        switch opened.verb {
+        case .frame, .extendedFrame, .multicastFrame, .networkConfigRequest, .networkConfig, .multicastLike,
+            .networkCredentials, .multicastGather:
+            noteReceived(opened, isActivity: opened.verb.isActivity, now: now)
             return .packet(opened)
-        case .multicastLike, .networkCredentials, .multicastGather:
-            noteReceived(opened, now: now)
-            return .packet(opened)
+        // Unknown verbs among them: they were decoded as NOP.
         case .nop, .acknowledgement, .qualityMeasurement, .pathNegotiationRequest, .remoteTrace:
             noteReceived(opened, now: now)
             return .handled
@@ -266,7 +260,7 @@ extension PeerEngine {
         packet.copyBytes(opened.payloadOffset, opened.payloadLength)
     }
 
-    // MARK: Bookkeeping of authentic packets (vl1 4.3)
+    // MARK: Bookkeeping of authentic packets
 
     /// An authentic packet came. `confirms`: it is the answer to something we sent to just that endpoint.
     mutating func noteReceived(

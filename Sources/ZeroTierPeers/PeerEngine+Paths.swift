@@ -1,14 +1,14 @@
-//  Learning, doubting and probing the paths of peers: vl1 section 9.
+//  Learning, doubting and probing the paths of peers.
 //
 //      unknown path --authentic packet--> HELLO to it --its OK--> in the list
 //      in the list --silence while used, or the peer relays--> in doubt --answer--> fine
 //                                                                   \--500 ms--> relayed until something comes
 
 package import NetPrimitives
-package import ZeroTierWire
+import ZeroTierWire
 
 extension PeerEngine {
-    // MARK: Check (vl1 9.3)
+    // MARK: Check
 
     /// Whether a physical address may be used for a peer.
     func isAllowed(_ endpoint: SocketEndpoint, for id: PeerID) -> Bool {
@@ -22,7 +22,7 @@ extension PeerEngine {
         return upstream.endpoints.contains { $0.address == endpoint.address }
     }
 
-    // MARK: Learning (vl1 9.2)
+    // MARK: Learning
 
     /// An authentic packet came directly by a path that is not in the list.
     mutating func considerPath(_ path: PhysicalPath, for id: PeerID, confirms: Bool, now: Now) {
@@ -151,7 +151,7 @@ extension PeerEngine {
         wake(id, at: nextService(of: id, now.monotonic))
     }
 
-    // MARK: Trust (vl1 9.9, 6.13)
+    // MARK: Trust
 
     /// A packet proved that its sender and we belong to one network: the path may relay for ten minutes, and our addresses
     /// are told to the peer now and then.
@@ -160,7 +160,11 @@ extension PeerEngine {
     }
 
     /// The same for a reply that was reported as an event.
-    package mutating func noteTrust(peer id: PeerID, path: PhysicalPath, hops: Int, now: Now) {
+    package mutating func noteTrust(_ reply: ReplyReceived, now: Now) {
+        noteTrust(peer: reply.peer, path: reply.path, hops: reply.hops, now: now)
+    }
+
+    private mutating func noteTrust(peer id: PeerID, path: PhysicalPath, hops: Int, now: Now) {
         let time = now.monotonic
         guard topology.peers.contains(id) else { return }
         topology.peers[id].lastTrust = time
@@ -196,12 +200,6 @@ extension PeerEngine {
         for packet in PushDirectPaths.packets(for: endpoints) {
             enqueue(.pushDirectPaths, packet.encoded, to: id, .path(path), expectsReply: false, now: now)
         }
-    }
-
-    /// Marks a peer as in use although no packet says so, such as an open virtual connection that is silent.
-    package mutating func noteActivity(with address: Address, now: Now) {
-        guard let id = topology.find(address) else { return }
-        noteActivity(id, now.monotonic)
     }
 
     // MARK: Our own address

@@ -1,4 +1,4 @@
-//  The way of a packet out: vl1 section 5. Bulk packets are written in place in the driver's slab; everything else goes
+//  The way of a packet out. Bulk packets are written in place in the driver's slab; everything else goes
 //  through one bounded queue.
 
 package import NetPrimitives
@@ -103,7 +103,7 @@ extension PeerEngine {
         return Way(path: topology.peers[id].paths[index].physical, owner: id, index: index)
     }
 
-    /// The root to relay through: the least latency, weighed by how long it has been silent (vl1 7.6). Roots without any
+    /// The root to relay through: the least latency, weighed by how long it has been silent. Roots without any
     /// path do not count.
     func bestUpstream(except excluded: PeerID? = nil, _ time: MonotonicInstant) -> PeerID? {
         var choice: PeerID?
@@ -146,8 +146,8 @@ extension PeerEngine {
     // MARK: Control
 
     /// Sends a packet whose payload is owned: everything but bulk. It is queued, or kept while the destination's identity
-    /// is being asked for. `compress`: try LZ4. Without effect when the address can not have an
-    /// identity, or the payload is too long.
+    /// is being asked for. `compress`: try LZ4. Without effect when the address can not have an identity, or the payload is
+    /// too long.
     package mutating func send(
         _ verb: Verb, _ payload: [UInt8], to destination: Address, compress: Bool = false, now: Now
     ) {

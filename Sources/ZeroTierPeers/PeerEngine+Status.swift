@@ -30,7 +30,7 @@ extension PeerEngine {
             })
     }
 
-    // MARK: Memory between runs (vl1 12, peers.d)
+    // MARK: Memory between runs (peers.d)
 
     /// What is worth remembering of leaf peers, by ascending address, for the state directory: of members of our networks,
     /// then of those reached directly, the last heard first, and only so many.

@@ -9,8 +9,9 @@ package struct ReplyReceived: Sendable, Equatable {
     package var peer: PeerID
     /// That peer's address.
     package var source: Address
-    /// The number of the verb it answers: the original answers NETWORK_CONFIG with the number of ECHO.
-    package var inReVerb: UInt8
+    /// The verb of our packet that it answers, whatever an OK quotes (the original quotes ECHO for NETWORK_CONFIG); of an
+    /// ERROR the verb that it quotes.
+    package var inReVerb: Verb
     /// The ID of the packet it answers, as that was on the wire.
     package var inRePacketID: PacketID
     /// What an ERROR says; nil for OK.

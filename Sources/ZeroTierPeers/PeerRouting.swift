@@ -100,7 +100,7 @@ enum ReadyItem: Sendable {
     case opened(ReadyPacket)
 }
 
-/// How a packet is cut into equal datagrams (vl1 3.3: where to cut is the sender's choice).
+/// How a packet is cut into equal datagrams; where to cut is the sender's choice.
 struct FragmentPlan: Equatable, Sendable {
     /// Datagrams.
     let count: Int
@@ -139,7 +139,7 @@ extension Verb {
         }
     }
 
-    /// Whether a packet of this verb says that the peers take part in a network together (vl1 4.3).
+    /// Whether a packet of this verb says that the peers take part in a network together.
     var isActivity: Bool {
         switch self {
         case .frame, .extendedFrame, .multicastFrame, .networkConfigRequest, .networkConfig: true

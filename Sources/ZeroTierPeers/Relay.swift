@@ -1,4 +1,4 @@
-//  Passing on packets for others: vl1 section 8. Roots do it for everybody, other nodes for paths of proven members of
+//  Passing on packets for others. Roots do it for everybody, other nodes for paths of proven members of
 //  their networks. A relay cannot check the source, so it is bounded by where datagrams come from.
 
 import NetPrimitives
@@ -70,7 +70,7 @@ struct RelayLedger: Sendable {
     }
 }
 
-/// Paths of proven members of our networks, for which a node that is no root relays (vl1 9.9).
+/// Paths of proven members of our networks, for which a node that is no root relays.
 struct TrustedPaths: Sendable {
     private var entries: [(path: PhysicalPath, until: MonotonicInstant)] = []
 
@@ -180,7 +180,7 @@ extension PeerEngine {
         return .handled
     }
 
-    /// Tells two peers of each other's endpoint, of the best scope that both have (vl1 8.2).
+    /// Tells two peers of each other's endpoint, of the best scope that both have.
     private mutating func introduce(_ first: PeerID, _ second: PeerID, _ now: Now) {
         guard let (one, other) = commonPaths(first, second, now.monotonic) else { return }
         let firstAddress = topology.peers[first].address

@@ -19,8 +19,6 @@ package struct SocketErrno: RawRepresentable, Hashable, Sendable, CustomStringCo
     package static let invalid = SocketErrno(22)
     /// EMFILE: no descriptor is free.
     package static let tooManyDescriptors = SocketErrno(24)
-    /// ENOTTY: the request does not exist.
-    package static let noSuchRequest = SocketErrno(25)
     /// EPIPE: the sending side is shut.
     package static let brokenPipe = SocketErrno(32)
     /// EDOM: a time with too many microseconds.

@@ -14,9 +14,8 @@ package import ZeroTierCrypto
 
 /// An identity. Equal when address and public keys are; the secret does not count.
 package struct Identity: Hashable, Sendable, CustomStringConvertible {
-    /// Bytes of the binary form without and with the secret.
+    /// Bytes of the binary form without the secret.
     package static let publicSize = 71
-    package static let secretSize = 135
 
     package let address: Address
     package let publicKeys: PublicKeys

@@ -69,7 +69,7 @@ package enum ProtocolLimits {
     /// more; the packet does not.
     package static let maximumAuthenticationInfo = 8192
 
-    // MARK: Rhythm (vl1 14)
+    // MARK: Rhythm
 
     package static let timerGranularity: Duration = .milliseconds(60)
     package static let pingCheck: Duration = .milliseconds(5000)
@@ -98,7 +98,7 @@ package enum ProtocolLimits {
     package static let multicastTransmitTimeout: Duration = .milliseconds(5000)
     package static let controllerAuthorizationMemory: Duration = .milliseconds(180_000)
 
-    // MARK: Gates (vl1 13)
+    // MARK: Gates
 
     /// WHOIS sent: one per address.
     package static let whoisInterval: Duration = .milliseconds(500)
@@ -116,8 +116,6 @@ package enum ProtocolLimits {
     /// Prefixes within which sources share the budget for the validation of unknown identities.
     package static let identityPrefixIPv4 = 24
     package static let identityPrefixIPv6 = 48
-    /// Packets and parts that wait in the reference's ring, and its transmit queue.
-    package static let waitingPackets = 32
     /// Most paths kept of a peer (16 up to 1.8.4).
     package static let pathsPerPeer = 64
 }

@@ -1,4 +1,4 @@
-//  WHOIS, relaying, introduction, direct paths: the life of a connection (vl1 9.10).
+//  WHOIS, relaying, introduction, direct paths: the life of a connection.
 
 import NetPrimitives
 import Testing

@@ -76,6 +76,23 @@ import ZeroTierWire
         #expect(node.drops(.unexpectedReply) == 1)
     }
 
+    @Test func `an OK to a configuration that was passed on quotes ECHO and is told as what it answers`() throws {
+        let star = Star(leaves: 2)
+        #expect(star.connect())
+        let (a, b) = (star.leaves[0], star.leaves[1])
+        b.received = []
+        star.hub.send(a, .networkConfig, [1, 2, 3], to: b.address)
+        star.hub.run(.seconds(1))
+        let id = try #require(b.received.last { $0.packet.verb == .networkConfig }).packet.packetID
+        let payload = OKHeader(inReplyTo: .echo, packetID: id).payload([])
+        let bytes = Prober(b.identity, to: a.identity).packet(Verb.ok.rawValue, payload)
+        star.hub.receive(a, [bytes], from: b.sockets[0])
+        let verbs = a.events.compactMap { event -> Verb? in
+            if case .okReceived(let reply) = event { reply.inReVerb } else { nil }
+        }
+        #expect(verbs == [.networkConfig])
+    }
+
     @Test func `an expected reply is forgotten after 30 s and the table is bounded`() {
         var replies = ExpectedReplies(limit: 3)
         let start = MonotonicInstant(nanoseconds: 5_000_000_000)

@@ -391,7 +391,10 @@ extension CommandTests {
 
         @Test(arguments: [SIGINT, SIGTERM])
         func `a demo that is interrupted takes its processes and its secrets with it`(number: Int32) async throws {
-            let demo = try Program(Command.path, ["demo"], environment: ["TMPDIR": directory.path])
+            // So much that it cannot be done before the signal, however late this test gets its turn.
+            let demo = try Program(
+                Command.path, ["demo", "--size", "1000000000000", "--limit", "600"],
+                environment: ["TMPDIR": directory.path])
             _ = try await demo.line(containing: "node A: node")
             #expect(try !FileSystem.list(directory.path).isEmpty)
             demo.send(number)

@@ -186,7 +186,7 @@ struct Sender: ~Copyable {
         if length < segmentSize || (isWholeTail && length % segmentSize != 0) {
             length = withoutSmallTail(length, isWholeTail, isSmallAllowed)
         }
-        guard length > 0, !isHeldBack(length, unsent, room, maximum) else {
+        guard length > 0, !isHeldBack(length, unsent, maximum) else {
             armLossTimer(time: time)
             return nil
         }
@@ -205,8 +205,8 @@ struct Sender: ~Copyable {
         return whole
     }
 
-    /// Datapath rule: short bursts wait while more than a full one is in flight, because an ACK will come.
-    private func isHeldBack(_ length: Int, _ unsent: Int, _ room: Int, _ maximum: Int) -> Bool {
+    /// Short bursts wait while more than a full one is in flight, because an ACK will come.
+    private func isHeldBack(_ length: Int, _ unsent: Int, _ maximum: Int) -> Bool {
         let full = min(maximum, max(2, congestion.window / (8 * segmentSize))) * segmentSize
         guard length < full, finishOffset == nil, recovery.phase == .open, inFlight > full else { return false }
         if length < unsent { return true }

@@ -6,8 +6,7 @@ protocol OpenTableKey: Equatable, Sendable {
 }
 
 /// Maps keys to small values by linear probing. The hash is keyed, so that a remote cannot build long probes; the order
-/// of
-/// the entries never decides anything. Deletion shifts entries back, so that there are no tombstones.
+/// of the entries never decides anything. Deletion shifts entries back, so that there are no tombstones.
 struct OpenTable<Key: OpenTableKey, Value: Sendable>: Sendable {
     private struct Entry: Sendable {
         var hash: UInt32

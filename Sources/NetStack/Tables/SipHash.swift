@@ -2,8 +2,7 @@
 // Read first: Aumasson, Bernstein, "SipHash: a fast short-input PRF" (2012).
 
 /// A keyed hash of a sequence of words. The key comes from the stack's seed, so that a peer cannot choose collisions
-/// and
-/// two runs with one seed agree.
+/// and two runs with one seed agree.
 package struct SipHasher: Sendable {
     /// The 128-bit key.
     package struct Key: Sendable {

@@ -107,8 +107,7 @@ enum IPv6Walk: Equatable {
 
 extension IPv6Walk {
     /// Walks from the fixed header to the upper layer. `end` is the end of the packet in the span, which begins with
-    /// the
-    /// IPv6 header. Every step advances by at least eight bytes and at most eight headers are taken.
+    /// the IPv6 header. Every step advances by at least eight bytes and at most eight headers are taken.
     static func walk(_ span: RawSpan, end: Int, isMulticast: Bool, wasReassembled: Bool) -> IPv6Walk {
         var next = span.loadUInt8(at: 6)
         var pointer = 6

@@ -21,8 +21,7 @@ struct NeighbourMessage: Equatable {
     }
 
     /// Reads what follows the ICMPv6 header: target and options from `offset` to `end`. One option of length zero makes
-    /// the
-    /// whole message invalid (RFC 4861 7.1).
+    /// the whole message invalid (RFC 4861 7.1).
     init(parsing span: RawSpan, from offset: Int, end: Int, linkOption: UInt8) throws(StackDropReason) {
         guard end <= span.byteCount, end - offset >= 16 else { throw .truncated }
         target = span.loadIPv6(at: offset)

@@ -174,10 +174,7 @@ final class NodeDriver: Sendable {
         core.armTimer()
         next.wakes = core.wakes.take()
         next.signalled = core.watches.takeSignalled()
-        if !core.work.isEmpty {
-            next.work = core.work
-            core.work = []
-        }
+        next.work = core.takeWork()
         next.hasEvents = !core.outbox.isEmpty
         return next
     }

@@ -15,7 +15,7 @@ enum NodeStart {
         let port: UInt16
     }
 
-    /// Ports tried for a node that may have any (vl1 11.1: "up to 256 trials").
+    /// Ports tried for a node that may have any as the reference does.
     private static let portTrials = 256
     private static let randomPorts: ClosedRange<UInt16> = 20_000...65_535
     /// What a node can announce: the last version without AES, and ours.

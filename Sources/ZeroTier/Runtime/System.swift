@@ -26,7 +26,6 @@ package struct SystemError: Error, Hashable, Sendable, CustomStringConvertible {
     package var description: String { "\(operation): \(reason)" }
 
     package static let addressInUse = EADDRINUSE
-    package static let permissionDenied = EACCES
     package static let wouldBlock = EAGAIN
 
     // A shim's result: a negated error number, or a value.

@@ -47,7 +47,7 @@ extension EthernetEngine {
             receiveConfigChunk(body, from: source, packetID: packetID, isReply: true, now)
         case .multicastGather: receiveMulticastGatherReply(body, from: source, now)
         case .multicastFrame: receiveMulticastFrameReply(body, from: source, now)
-        // Acknowledgements of watched frames, and of pushed configurations (which quote ECHO).
+        // Acknowledgements of watched frames, and of configurations that were pushed or passed on.
         case .extendedFrame, .networkConfig: .done(trusted: false)
         default: .drop(.unexpectedVerb)
         }

@@ -117,12 +117,6 @@ extension EthernetEngine {
         networks[slot].fail(status, &shared)
     }
 
-    /// Takes a revocation that the local controller made.
-    package mutating func receiveLocalRevocation(_ revocation: Revocation, now: Now) {
-        guard let slot = slots[revocation.network] else { return }
-        _ = networks[slot].add(revocation, from: shared.address, &shared, now)
-    }
-
     /// Notes that the local controller sent a member its configuration: its groups are kept, and its gathers answered.
     package mutating func authorise(_ member: Address, on network: NetworkID, now: Now) {
         shared.authorise(member, network, now)

@@ -1,4 +1,4 @@
-//  ECHO (vl1 6.5): keepalive and path probe; the reply carries the payload back.
+//  ECHO: keepalive and path probe; the reply carries the payload back.
 
 import NetPrimitives
 import ZeroTierWire
@@ -19,7 +19,7 @@ extension PeerEngine {
         return .handled
     }
 
-    /// USER_MESSAGE (vl1 6.15): for the application.
+    /// USER_MESSAGE: for the application.
     mutating func receiveUserMessage(_ payload: [UInt8], _ opened: OpenedPacket, now: Now) -> Opened {
         noteReceived(opened, now: now)
         guard let message = try? UserMessage(decoding: payload) else { return drop(.malformed) }

@@ -1,4 +1,4 @@
-//  HELLO (vl1 6.2): the only packet that is taken from strangers, and the most expensive one.
+//  HELLO: the only packet that is taken from strangers, and the most expensive one.
 //
 //      known, same identity:   MAC -> answer
 //      known, other identity:  gate, agreement, MAC -> ERROR(IDENTITY_COLLISION)

@@ -1,4 +1,4 @@
-//  OK and ERROR (vl1 6.3, 6.4): replies. OK counts only when it quotes something we sent to that peer.
+//  OK and ERROR: replies. OK counts only when it quotes something we sent to that peer.
 
 import NetPrimitives
 import ZeroTierWire
@@ -30,16 +30,16 @@ extension PeerEngine {
                 return drop(.unexpectedReply)
             }
             noteReceived(opened, confirms: confirms, now: now)
-            report(inRe, body, opened)
+            report(inRe, to: request.verb, body, opened)
         }
         return .handled
     }
 
-    private mutating func report(_ inRe: OKHeader, _ body: [UInt8], _ opened: OpenedPacket) {
+    private mutating func report(_ inRe: OKHeader, to verb: Verb, _ body: [UInt8], _ opened: OpenedPacket) {
         emit(
             event: .okReceived(
                 ReplyReceived(
-                    peer: opened.peer, source: opened.source, inReVerb: inRe.inReplyTo.rawValue,
+                    peer: opened.peer, source: opened.source, inReVerb: verb,
                     inRePacketID: inRe.packetID, error: nil, payload: body, hops: opened.hops, path: opened.path)))
     }
 
@@ -113,7 +113,7 @@ extension PeerEngine {
         emit(
             event: .errorReceived(
                 ReplyReceived(
-                    peer: opened.peer, source: opened.source, inReVerb: inRe.inReplyTo.rawValue,
+                    peer: opened.peer, source: opened.source, inReVerb: inRe.inReplyTo,
                     inRePacketID: inRe.packetID, error: error, payload: [], hops: opened.hops, path: opened.path)))
         return .handled
     }

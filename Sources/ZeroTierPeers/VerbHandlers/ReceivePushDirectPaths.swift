@@ -1,4 +1,4 @@
-//  PUSH_DIRECT_PATHS (vl1 6.13): where a peer says it can be reached. Every address is tried; only one that answers counts.
+//  PUSH_DIRECT_PATHS: where a peer says it can be reached. Every address is tried; only one that answers counts.
 
 import NetPrimitives
 import ZeroTierWire
@@ -28,7 +28,7 @@ extension PeerEngine {
         return .handled
     }
 
-    /// So many pushes of a peer are followed in 30 s. The reference counts on until 30 s pass without any (vl1 13, row 16):
+    /// So many pushes of a peer are followed in 30 s. The reference counts on until 30 s pass without any:
     /// then one packet replayed now and then would keep the peer's own out for ever.
     private mutating func mayFollowPush(_ id: PeerID, _ time: MonotonicInstant) -> Bool {
         let since = topology.peers[id].pathPushesSince
@@ -41,7 +41,7 @@ extension PeerEngine {
         return true
     }
 
-    /// The peer wants to be reached at another address than the one it sent from (vl1 9.7). Unlike the reference the new
+    /// The peer wants to be reached at another address than the one it sent from. Unlike the reference the new
     /// path counts only when it answers: the old ones stay until then.
     private mutating func redirect(_ id: PeerID, from opened: OpenedPacket, to endpoint: SocketEndpoint, now: Now) {
         let path = PhysicalPath(

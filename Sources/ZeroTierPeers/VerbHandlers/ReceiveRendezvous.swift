@@ -1,4 +1,4 @@
-//  RENDEZVOUS (vl1 6.6): a root says where a peer is. The side that did not begin usually does not know the other yet: its
+//  RENDEZVOUS: a root says where a peer is. The side that did not begin usually does not know the other yet: its
 //  WHOIS is on the way. Unlike the reference we keep such an introduction until the identity is there.
 
 import NetPrimitives

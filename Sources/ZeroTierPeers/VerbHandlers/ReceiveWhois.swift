@@ -1,4 +1,4 @@
-//  WHOIS (vl1 6.4): who is behind an address. Any node answers for itself and the peers it knows.
+//  WHOIS: who is behind an address. Any node answers for itself and the peers it knows.
 
 import NetPrimitives
 import ZeroTierWire
