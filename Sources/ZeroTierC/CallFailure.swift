@@ -89,12 +89,13 @@ enum LastMessage {
     static func set(_ text: String) {
         // Sound: the buffer belongs to the calling thread, has this size, and the copy ends with a zero.
         guard let buffer = unsafe czerotier_new_message() else { return }
-        let room = Int(CZEROTIER_MESSAGE_SIZE) - 1
-        var length = 0
-        for byte in text.utf8.prefix(room) {
-            unsafe buffer[length] = CChar(bitPattern: byte)
-            length += 1
+        let bytes = Array(text.utf8)
+        var length = min(bytes.count, Int(CZEROTIER_MESSAGE_SIZE) - 1)
+        // A text that is cut ends with a whole character.
+        if length < bytes.count {
+            while length > 0, bytes[length] & 0xc0 == 0x80 { length -= 1 }
         }
+        for index in 0..<length { unsafe buffer[index] = CChar(bitPattern: bytes[index]) }
         unsafe buffer[length] = 0
     }
 }

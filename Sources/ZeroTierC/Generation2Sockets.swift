@@ -150,7 +150,7 @@ public func zts_bsd_sendto(
 // Sound: the program's promise of that many vectors for the call.
 private func piece(_ vectors: UnsafePointer<zts_iovec>?) -> SocketCalls.Pieces {
     { index in
-        unsafe UnsafeMutableRawBufferPointer(start: vectors![index].iov_base, count: vectors![index].iov_len)
+        unsafe (vectors![index].iov_base, vectors![index].iov_len)
     }
 }
 

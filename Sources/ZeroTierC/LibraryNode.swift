@@ -238,6 +238,14 @@ package final class LibraryNode: Sendable {
         } ?? []
     }
 
+    // What is never lost to a flood of other events: who misses it does the wrong thing from then on.
+    private static func isOfItsLife(_ event: NodeEvent) -> Bool {
+        switch event {
+        case .online, .offline, .identityCollision, .stopped: true
+        default: false
+        }
+    }
+
     // Called by the node, on any thread.
     private func note(_ event: NodeEvent, from incarnation: Int) {
         // What an earlier node still says is of no interest.
@@ -248,7 +256,9 @@ package final class LibraryNode: Sendable {
         default: break
         }
         inbox.withLock { inbox in
-            if inbox.count >= LibraryNode.inboxLimit { inbox.removeFirst() }
+            if inbox.count >= LibraryNode.inboxLimit {
+                inbox.remove(at: inbox.firstIndex { !LibraryNode.isOfItsLife($0) } ?? 0)
+            }
             inbox.append(event)
         }
     }

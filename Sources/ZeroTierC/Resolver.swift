@@ -43,8 +43,10 @@ enum Resolver {
                     switch askByTCP(server, query, time) {
                     case .addresses(let addresses), .cut(let addresses): return addresses
                     case .noSuchName: return nil
-                    // The server is not reached by TCP: what was whole is an answer all the same.
-                    case .serverFailure, .unrelated: return whole
+                    // The server is not reached by TCP: what was whole is an answer all the same, but nothing is none.
+                    case .serverFailure, .unrelated:
+                        if whole.isEmpty { continue }
+                        return whole
                     }
                 case .noSuchName: return nil
                 case .serverFailure, .unrelated: continue

@@ -231,18 +231,35 @@ enum SocketCalls {
     }
 
     /// Pieces of the program's memory: (address, length) by index.
-    typealias Pieces = (Int) -> UnsafeMutableRawBufferPointer
+    typealias Pieces = (Int) -> (start: UnsafeMutableRawPointer?, length: Int)
 
     /// Most pieces of one call, as IOV_MAX.
     static let largestPieces = 1024
+
+    // The pieces' number and what each says of itself, before anything is made of them.
+    private static func check(_ count: Int, _ piece: Pieces) throws(SocketError) {
+        guard (0...largestPieces).contains(count) else {
+            throw SocketError(.messageTooLong, "a call takes 0 to 1024 pieces")
+        }
+        var total = 0
+        for index in 0..<count {
+            let (start, length) = unsafe piece(index)
+            let (sum, isTooLarge) = total.addingReportingOverflow(length)
+            guard length >= 0, !isTooLarge else {
+                throw SocketError(.invalid, "the pieces are longer than memory can be")
+            }
+            guard unsafe start != nil || length == 0 else {
+                throw SocketError(.badMemory, "a piece with a length has no memory")
+            }
+            total = sum
+        }
+    }
 
     static func sendMessage(
         _ place: SocketPlace, _ count: Int, _ flags: Int32, _ address: UnsafeRawPointer?, _ addressLength: UInt32,
         _ piece: Pieces
     ) throws(SocketError) -> Int {
-        guard (0...largestPieces).contains(count) else {
-            throw SocketError(.messageTooLong, "a call takes 0 to 1024 pieces")
-        }
+        unsafe try check(count, piece)
         var destination: SocketEndpoint?
         if let address = unsafe address, addressLength > 0 {
             guard AddressMemory.isPlausible(addressLength) else {
@@ -255,20 +272,20 @@ enum SocketCalls {
         return try place.layer.sendMessage(
             place.descriptor, pieces: count, flags: SocketCalls.flags(flags), to: destination
         ) { index, use in
-            use(unsafe UnsafeRawBufferPointer(piece(index)).bytes)
+            let (start, length) = unsafe piece(index)
+            use(unsafe UnsafeRawBufferPointer(start: start, count: length).bytes)
         }
     }
 
     static func receiveMessage(
         _ place: SocketPlace, _ count: Int, _ flags: Int32, _ piece: Pieces
     ) throws(SocketError) -> ReceivedMessage {
-        guard (0...largestPieces).contains(count) else {
-            throw SocketError(.messageTooLong, "a call takes 0 to 1024 pieces")
-        }
+        unsafe try check(count, piece)
         return try place.layer.receiveMessage(
             place.descriptor, pieces: count, flags: SocketCalls.flags(flags)
         ) { index, use in
-            var span = unsafe piece(index).mutableBytes
+            let (start, length) = unsafe piece(index)
+            var span = unsafe UnsafeMutableRawBufferPointer(start: start, count: length).mutableBytes
             use(&span)
         }
     }

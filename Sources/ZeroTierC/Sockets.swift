@@ -208,7 +208,7 @@ public func zts_sendmsg(_ fd: Int32, _ msg: UnsafePointer<msghdr>?, _ flags: Int
             place, Int(clamping: message.msg_iovlen), flags, message.msg_name, message.msg_namelen
         ) { index in
             // Sound: the program's promise for the call.
-            unsafe UnsafeMutableRawBufferPointer(start: vectors![index].iov_base, count: vectors![index].iov_len)
+            unsafe (vectors![index].iov_base, vectors![index].iov_len)
         }
     }
 }
@@ -238,7 +238,7 @@ public func zts_recvmsg(_ fd: Int32, _ msg: UnsafeMutablePointer<msghdr>?, _ fla
             place, Int(clamping: message.pointee.msg_iovlen), flags
         ) { index in
             // Sound: the program's promise for the call.
-            unsafe UnsafeMutableRawBufferPointer(start: vectors![index].iov_base, count: vectors![index].iov_len)
+            unsafe (vectors![index].iov_base, vectors![index].iov_len)
         }
         if let source = received.source {
             unsafe AddressMemory.write(

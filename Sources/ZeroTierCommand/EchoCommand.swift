@@ -93,7 +93,13 @@ struct EchoCommand: AsyncParsableCommand {
             report.log(.listening(service.port, "UDP"))
             var served = 0
             for try await datagram in socket {
-                try await socket.send(datagram.bytes, to: datagram.source)
+                do throws(ZeroTierError) {
+                    try await socket.send(datagram.bytes, to: datagram.source)
+                } catch {
+                    if [.closed, .nodeStopped, .cancelled].contains(error.code) { throw error }
+                    // Nobody can be answered at port 0, or where no route leads: no reason not to answer others.
+                    continue
+                }
                 served += 1
                 if served == count { return }
             }

@@ -44,7 +44,7 @@ enum Files {
     /// Writes a secret for its owner alone, into a new file.
     static func writeSecret(_ path: String, _ bytes: [UInt8]) throws(Failure) {
         try write(path) { () throws(SystemError) in
-            if isStream(path) { return try fill(path, O_WRONLY, 0, bytes) }
+            if isStream(path) { return try fill(path, O_WRONLY, 0, bytes, isSecret: true) }
             do throws(SystemError) {
                 try fill(path, O_WRONLY | O_CREAT | O_EXCL, 0o600, bytes)
             } catch  where error.number == EEXIST {
@@ -89,6 +89,16 @@ enum Files {
         return status.st_mode & S_IFMT
     }
 
+    // A pipe with a name may have been laid out by somebody who waits for a secret. Descriptors that we were given (`sudo`
+    // leaves them with the caller's pipe) are trusted.
+    private static func isOurs(_ file: borrowing Descriptor, _ path: String) -> Bool {
+        if ["/dev/fd/", "/dev/std", "/proc/"].contains(where: path.hasPrefix) { return true }
+        var status = stat()
+        // Sound: the call fills the structure.
+        guard unsafe fstat(file.number, &status) == 0 else { return false }
+        return status.st_mode & S_IFMT == S_IFCHR || status.st_uid == geteuid()
+    }
+
     private static func write(_ path: String, _ body: () throws(SystemError) -> Void) throws(Failure) {
         do throws(SystemError) {
             try body()
@@ -98,11 +108,16 @@ enum Files {
     }
 
     // A new file that could not be filled is taken away again.
-    private static func fill(_ path: String, _ flags: Int32, _ mode: mode_t, _ bytes: [UInt8]) throws(SystemError) {
+    private static func fill(
+        _ path: String, _ flags: Int32, _ mode: mode_t, _ bytes: [UInt8], isSecret: Bool = false
+    ) throws(SystemError) {
         // Sound: as above.
         let descriptor = unsafe open(path, flags | O_CLOEXEC, mode)
         guard descriptor >= 0 else { throw SystemError(errno, "write \(path)") }
         let file = Descriptor(owning: descriptor)
+        if isSecret, !isOurs(file, path) {
+            throw SystemError(EACCES, "write a secret into \(path), a pipe that another user has made")
+        }
         do throws(SystemError) {
             try Output.put(bytes, file.number, "write \(path)")
             if flags & O_CREAT != 0, fsync(file.number) != 0 { throw SystemError(errno, "write \(path)") }

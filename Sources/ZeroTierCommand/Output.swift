@@ -3,7 +3,8 @@
 // What cannot be written:
 // - A subcommand that answers and ends (`status`, `world show`, `echo send`'s result...) says why on the standard error and
 //   fails; if its reader has gone (`| head -1`), it ends without a word, as other tools do.
-// - A node or root goes on: its log is not what it is for. It says so once on the standard error.
+// - A node or root goes on: its log is not what it is for. It says so once on the standard error. A reader that takes
+//   nothing for a moment (a stopped terminal, `| less`) loses lines: who logs is the thread that serves the network.
 
 import Glibc
 import Synchronization
@@ -13,7 +14,14 @@ import ZeroTier
 enum Output {
     private struct State {
         var hasLostLog = false
+        // Whether the last line of the log found no room.
+        var isStalled = false
     }
+
+    /// How long a line of the log waits for room, in milliseconds; after one that found none the next do not wait.
+    private static let logPatience: Int32 = 200
+    // What a pipe that can be written takes without waiting: PIPE_BUF of pipe(7).
+    private static let sureSize = 4096
 
     // One line at a time, whoever writes.
     private static let state = Mutex(State())
@@ -39,26 +47,42 @@ enum Output {
     static func log(_ text: String) {
         let problem = state.withLock { state -> SystemError? in
             do throws(SystemError) {
-                try put(text + "\n", STDOUT_FILENO, "write the log")
+                let patience = state.isStalled ? 0 : logPatience
+                state.isStalled = true
+                try put(Array((text + "\n").utf8), STDOUT_FILENO, "write the log", patience: patience)
+                state.isStalled = false
                 return nil
             } catch {
+                state.isStalled = error.number == ETIMEDOUT
                 defer { state.hasLostLog = true }
                 return state.hasLostLog ? nil : error
             }
         }
-        if let problem { complain("cannot \(problem); the node goes on without") }
+        if let problem {
+            let text = "cannot \(problem); the node goes on without\n"
+            try? put(Array(text.utf8), STDERR_FILENO, "write the standard error", patience: logPatience)
+        }
     }
 
     /// Writes a line to the standard error, if that is possible.
     static func complain(_ text: String) { try? put(text + "\n", STDERR_FILENO, "write the standard error") }
 
-    /// Writes everything; waits where a terminal or pipe was set not to block.
-    static func put(_ bytes: [UInt8], _ descriptor: Int32, _ operation: String) throws(SystemError) {
+    /// Writes everything; waits where a terminal or pipe was set not to block. With `patience`, in milliseconds, it also
+    /// waits where it would block, but not longer for any part: then it throws ETIMEDOUT.
+    static func put(
+        _ bytes: [UInt8], _ descriptor: Int32, _ operation: String, patience: Int32? = nil
+    ) throws(SystemError) {
         var offset = 0
         while offset < bytes.count {
-            // Sound: the rest of the array, from an offset within it.
+            if let patience {
+                var waiting = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+                // Sound: one entry, as said.
+                if unsafe poll(&waiting, 1, patience) == 0 { throw SystemError(ETIMEDOUT, operation) }
+            }
+            // Sound: a part of the array, from an offset within it.
             let count = unsafe bytes.withUnsafeBytes { raw in
-                unsafe Glibc.write(descriptor, raw.baseAddress.map { unsafe $0 + offset }, raw.count - offset)
+                let length = patience == nil ? raw.count - offset : min(sureSize, raw.count - offset)
+                return unsafe Glibc.write(descriptor, raw.baseAddress.map { unsafe $0 + offset }, length)
             }
             if count >= 0 {
                 offset += count

@@ -83,12 +83,24 @@ extension Report {
 
     static func networks(_ networks: [NetworkStatus]) -> Report {
         let lines = networks.map { network in
-            "\(network.id) \(network.name.isEmpty ? "-" : network.name) \(network.state.rawValue) \(network.mac)"
+            "\(network.id) \(network.name.isEmpty ? "-" : printable(network.name)) \(network.state.rawValue) \(network.mac)"
                 + " mtu \(network.mtu) \(network.addresses.map(\.description).joined(separator: " "))"
         }
         return Report(
             text: lines.isEmpty ? "no networks" : lines.joined(separator: "\n"),
             json: .array(networks.map { network($0) }))
+    }
+
+    // A controller's words: one line, and nothing that a terminal would obey.
+    private static func printable(_ text: String) -> String {
+        String(
+            String.UnicodeScalarView(
+                text.unicodeScalars.map { scalar in
+                    switch scalar.properties.generalCategory {
+                    case .control, .format, .lineSeparator, .paragraphSeparator: "\u{fffd}"
+                    default: scalar
+                    }
+                }))
     }
 
     static func network(_ network: NetworkStatus) -> JSON {

@@ -35,7 +35,12 @@ func lockHome(_ home: String) throws(ZeroTierError) -> DirectoryStore {
 /// Runs a node until SIGINT or SIGTERM, or until its identity turns out to be unusable. The caller holds the directory.
 func serve(_ configuration: Node.Configuration, home: String, join: [NetworkID], report: ReportOptions) async throws {
     var configuration = configuration
-    configuration.log = { event in report.log(.event(event)) }
+    // Made before the node: no event is too early.
+    let (end, ending) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingOldest(1))
+    configuration.log = { event in
+        report.log(.event(event))
+        if event == .identityCollision || event == .stopped { ending.yield() }
+    }
     // Before the node sends anything: without it nobody could speak to the node.
     let control = try ControlServer(home: home)
     defer { control.stop() }
@@ -50,25 +55,13 @@ func serve(_ configuration: Node.Configuration, home: String, join: [NetworkID],
                     ("port", .integer(Int64(node.port))), ("home", .string(home)),
                 ])))
         for network in join { try node.startJoining(network) }
-        await waitForEnd(of: node)
+        let signals = watchSignals([SIGINT, SIGTERM]) { _ in ending.yield() }
+        for await _ in end { break }
+        for source in signals { source.cancel() }
     }
     control.stop()
     await node.shutdown()
     try result.get()
-}
-
-/// Returns at SIGINT, SIGTERM, or when the node cannot go on.
-func waitForEnd(of node: Node) async {
-    let (stream, continuation) = AsyncStream.makeStream(of: Void.self)
-    let sources = watchSignals([SIGINT, SIGTERM]) { _ in continuation.yield() }
-    let watcher = Task {
-        for await event in node.events where event == .identityCollision || event == .stopped {
-            continuation.yield()
-        }
-    }
-    for await _ in stream { break }
-    watcher.cancel()
-    for source in sources { source.cancel() }
 }
 
 /// Calls `body` at signals, which do nothing else from now on.

@@ -49,9 +49,9 @@ enum Transfer {
         return TransferResult(bytes: sent, digest: digest.finish(), duration: ContinuousClock.now - start)
     }
 
-    /// Reads to the end of the stream.
+    /// Reads to the end of the stream. More than `limit` bytes end the connection.
     static func receive(
-        from socket: StreamSocket, _ progress: Progress? = nil
+        from socket: StreamSocket, limit: Int = .max, _ progress: Progress? = nil
     ) async throws(ZeroTierError) -> TransferResult {
         var digest = StreamDigest()
         var received = 0
@@ -62,6 +62,10 @@ enum Transfer {
             progress?.note(received: chunk.count)
             digest.update(chunk)
             received += chunk.count
+            if received > limit {
+                socket.abort()
+                break
+            }
         }
         return TransferResult(
             bytes: received, digest: digest.finish(), duration: start.map { ContinuousClock.now - $0 } ?? .zero)
@@ -137,8 +141,14 @@ enum Transfer {
     ) async throws -> TransferResult {
         try await watch(socket, patience) { progress in
             let start = ContinuousClock.now
-            async let returned = receive(from: socket, progress)
-            var result = try await send(count, to: socket, progress)
+            async let returned = receive(from: socket, limit: count, progress)
+            var result: TransferResult
+            do {
+                result = try await send(count, to: socket, progress)
+            } catch {
+                guard try await returned.bytes > count else { throw error }
+                throw Failure("transferFailed", "the peer sends more than it was sent")
+            }
             let echoed = try await returned
             result.duration = ContinuousClock.now - start
             guard echoed.bytes == result.bytes, echoed.digest == result.digest else {

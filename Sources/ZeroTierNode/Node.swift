@@ -93,6 +93,7 @@ package struct Node: ~Copyable {
     package mutating func leave(_ id: NetworkID, now: Now) -> Bool {
         guard let slot = ethernet.slot(of: id) else { return false }
         if let entry = interfaces.of(network: slot) { removeInterface(of: entry, now: now) }
+        removeKeptInterface(of: id, now: now)
         ethernet.leave(id)
         emit(.networkLeft(id))
         settle(now: now)

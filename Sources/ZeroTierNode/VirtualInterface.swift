@@ -142,6 +142,12 @@ extension Node {
             addresses: former.addresses, routes: former.routes)
     }
 
+    /// Takes away the interface that a network had in an earlier node, when it is left before it has been admitted again.
+    mutating func removeKeptInterface(of network: NetworkID, now: Now) {
+        guard let index = keptInterfaces.firstIndex(where: { $0.entry.networkID == network }) else { return }
+        stack.removeInterface(keptInterfaces.remove(at: index).entry.interface, now: now)
+    }
+
     /// Takes a left network's interface away; its connections end.
     mutating func removeInterface(of entry: VirtualInterface, now: Now) {
         stack.removeInterface(entry.interface, now: now)

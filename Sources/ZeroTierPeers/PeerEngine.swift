@@ -144,8 +144,11 @@ package struct PeerEngine: ~Copyable {
     /// Takes the oldest job. Every job taken must be answered by `complete`.
     package mutating func nextJob() -> PeerJob? { validation.nextJob() }
 
-    mutating func emit(event: PeerEvent) {
-        if !events.tryAppend(event) { drops.count(.eventOverflow) }
+    @discardableResult
+    mutating func emit(event: PeerEvent) -> Bool {
+        if events.tryAppend(event) { return true }
+        drops.count(.eventOverflow)
+        return false
     }
 
     /// Counts a drop and says so.

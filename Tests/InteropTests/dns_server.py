@@ -2,7 +2,8 @@
 
     dns_server.py <libzt.so> <wheel of dnslib> <state directory> <network>
 
-Says for each question how it came, the name and the type.
+Says for each question how it came, the name and the type. Behind another port is one that only gives cut answers
+without records, and takes no streams.
 """
 
 import ctypes
@@ -17,6 +18,7 @@ import dnslib  # noqa: E402
 from ctypes_node import expect  # noqa: E402
 
 PORT = 53
+CUT_PORT = 5353
 # What a question without extensions lets a datagram hold (RFC 1035, section 4.2.1).
 DATAGRAM_SIZE = 512
 ZONE = """
@@ -47,20 +49,20 @@ def answer(question, way):
     request = dnslib.DNSRecord.parse(question)
     print("%s %s %s" % (way, str(request.q.qname).rstrip("."), dnslib.QTYPE[request.q.qtype]), flush=True)
     reply = resolve(request)
-    if way == "datagram" and len(reply.pack()) > DATAGRAM_SIZE:
+    if way == "cut" or way == "datagram" and len(reply.pack()) > DATAGRAM_SIZE:
         # The package leaves the question out, which an answer has to repeat.
         reply = reply.truncate()
         reply.add_question(request.q)
     return bytes(reply.pack())
 
 
-def serve_datagrams(descriptor):
+def serve_datagrams(descriptor, way):
     question, remote = ctypes.create_string_buffer(DATAGRAM_SIZE), ctypes.create_string_buffer(28)
     while True:
         length = ctypes.c_uint(28)
         count = library.zts_bsd_recvfrom(descriptor, question, DATAGRAM_SIZE, 0, remote, ctypes.byref(length))
         expect(count > 0, "zts_bsd_recvfrom")
-        reply = answer(question.raw[:count], "datagram")
+        reply = answer(question.raw[:count], way)
         sent = library.zts_bsd_sendto(descriptor, reply, len(reply), 0, remote, length.value)
         expect(sent == len(reply), "zts_bsd_sendto")
 
@@ -90,13 +92,14 @@ def serve_streams(listener):
 
 
 address = ctypes_node.start(library, home, int(network, 16))
-local, length = ctypes_node.socket_address(library, "::", PORT)
 descriptors = []
-for kind in (ctypes_node.DATAGRAM, ctypes_node.STREAM):
+for kind, port in ((ctypes_node.DATAGRAM, PORT), (ctypes_node.STREAM, PORT), (ctypes_node.DATAGRAM, CUT_PORT)):
+    local, length = ctypes_node.socket_address(library, "::", port)
     descriptor = library.zts_bsd_socket(ctypes_node.IPV6, kind, 0)
     expect(descriptor >= 0 and library.zts_bsd_bind(descriptor, local, length) == 0, "zts_bsd_bind")
     descriptors.append(descriptor)
 expect(library.zts_bsd_listen(descriptors[1], 8) == 0, "zts_bsd_listen")
 threading.Thread(target=serve_streams, args=(descriptors[1],), daemon=True).start()
+threading.Thread(target=serve_datagrams, args=(descriptors[2], "cut"), daemon=True).start()
 print("name server at %s" % address, flush=True)
-serve_datagrams(descriptors[0])
+serve_datagrams(descriptors[0], "datagram")

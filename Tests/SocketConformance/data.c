@@ -306,6 +306,20 @@ CASE(a_datagram_that_does_not_fit_is_cut)
     EQUAL(recv(ends.server, buffer, 4, MSG_TRUNC), DIFFERS(10, 4, "lwIP has no such flag for recv"));
 }
 
+CASE(pieces_that_cannot_be)
+{
+    const struct ends ends = udp_pair();
+    char buffer[4] = "abc";
+    struct iovec piece = {buffer, (size_t)-1};
+    struct msghdr message = {.msg_iov = &piece, .msg_iovlen = 1};
+    FAILS(sendmsg(ends.client, &message, 0), EINVAL);
+    FAILS(recvmsg(ends.server, &message, MSG_DONTWAIT), EINVAL);
+    piece.iov_base = NULL;
+    piece.iov_len = 3;
+    FAILS(sendmsg(ends.client, &message, 0), EFAULT);
+    BITS(ends.server, OUT);
+}
+
 CASE(an_empty_datagram)
 {
     const struct ends ends = udp_pair();

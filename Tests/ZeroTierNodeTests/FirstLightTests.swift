@@ -158,6 +158,39 @@ import ZeroTierWire
         lab.act(2) { node, now in node.stack.close(listener, now: now) }
     }
 
+    @Test func `a network that is left before a restarted node was admitted again takes its interface with it`() throws
+    {
+        let (identity, controller) = (Fixture.identities[1], Fixture.identities[2])
+        let network = NetworkID(controller.address.value << 24 | 7)
+        let now = Now(monotonic: MonotonicInstant(nanoseconds: 1_000_000_000), unixMilliseconds: 1_790_000_000_000)
+        func configuration() -> NodeConfiguration { NodeConfiguration(planet: Lab(nodes: 1).world) }
+        var saved = NetworkConfig(network: network, issuedTo: identity.address, timestamp: 1_790_000_000_000)
+        let prefix = try #require(IPPrefix("10.7.0.9/24"))
+        saved.addresses = [prefix]
+        saved.rules = [Rule(.accept)]
+        saved.membership = Membership(
+            network: network, issuedTo: identity, timestamp: 1_790_000_000_000, window: 1_800_000, signedBy: controller)
+        var first = Node(
+            identity: identity, configuration: configuration(), random: RandomSource(seed: 1), now: now)
+        let isJoined = first.join(network, saved: saved.encoded, now: now)
+        #expect(isJoined)
+        let member = SocketEndpoint(IPAddress(v4: 0x0a07_0001), port: 7)
+        _ = try first.stack.tcpConnect(to: member, now: now)
+
+        var second = Node(
+            identity: identity, configuration: configuration(), random: RandomSource(seed: 2),
+            keeping: first.handOver(), now: now)
+        let isJoinedAgain = second.join(network, now: now)
+        #expect(isJoinedAgain)
+        // Kept for when it is admitted.
+        _ = try second.stack.tcpConnect(to: member, now: now)
+        let isLeft = second.leave(network, now: now)
+        #expect(isLeft)
+        var error: StackError?
+        do { _ = try second.stack.tcpConnect(to: member, now: now) } catch let thrown { error = thrown }
+        #expect(error == .networkUnreachable)
+    }
+
     @Test func `an idle network goes quiet`() throws {
         let lab = Lab(nodes: 2)
         online(lab, anyPort)

@@ -37,6 +37,25 @@ import ZeroTierWire
         #expect(node.planet == planets.last, "what the event tells of happened all the same")
     }
 
+    @Test func `a collision that found no room among the events is told with the next refusal`() {
+        let star = Star(leaves: 1, leaf: { $0.limits.events = 4 })
+        #expect(star.start())
+        let node = star.leaves[0]
+        for index in 0..<4 {
+            let planet = Fixture.planet(
+                [(Fixture.identities[0], [Fixture.endpoint(0, 1)])], timestamp: 1_700_000_000_001 + UInt64(index))
+            node.engine.adoptWorld(planet, now: star.hub.now)
+        }
+        let payload = ErrorReply(inReplyTo: .hello, packetID: PacketID(9), reason: .identityCollision).encoded
+        let prober = Prober(star.root.identity, to: node.identity)
+        let refusals = (1...3 as ClosedRange<UInt64>).map { prober.packet(Verb.error.rawValue, payload, id: $0) }
+        star.hub.receive(node, [refusals[0]], from: star.root.sockets[0])
+        #expect(!node.has(.identityCollision) && node.drops(.eventOverflow) == 1)
+        star.hub.receive(node, [refusals[1]], from: star.root.sockets[0])
+        star.hub.receive(node, [refusals[2]], from: star.root.sockets[0])
+        #expect(node.events.count { $0 == .identityCollision } == 1)
+    }
+
     @Test func `control packets that wait for room are bounded: the oldest give way and are counted`() {
         #expect(PeerLimits().controlPackets == ProtocolLimits.controlPackets)
         let star = Star(leaves: 1, leaf: { $0.limits.controlPackets = 4 })

@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import Testing
 
 @testable import ZeroTier
@@ -385,6 +386,52 @@ extension CommandTests {
                 Command.path, ["echo", "send", "--udp", "--port", "8", "--timeout", "2"] + common)
             #expect(try await unanswered.end() == 1, "\(unanswered.output)")
             await node.shutdown()
+        }
+
+        /// A peer may make a node say much, and a terminal can be stopped: neither stops the network, nor the end.
+        @Test func `a log that nobody reads holds up nothing`() async throws {
+            try write("given.planet", try Constellation.makePlanet(port: 1).bytes)
+            let output = Pipe()
+            let number = output.fileHandleForWriting.fileDescriptor
+            let flags = fcntl(number, F_GETFL)
+            #expect(fcntl(number, F_SETFL, flags | O_NONBLOCK) == 0)
+            while Glibc.write(number, [UInt8](repeating: 0x0a, count: 4096), 4096) > 0 {}
+            #expect(fcntl(number, F_SETFL, flags) == 0)
+            let complaints = Pipe()
+            let process = Process()
+            process.executableURL = URL(fileURLWithPath: try #require(Command.path))
+            process.arguments = ["run", "--home", home, "--planet", file("given.planet")]
+            process.standardOutput = output
+            process.standardError = complaints
+            try process.run()
+            var isRunning = false
+            let end = ContinuousClock.now + .seconds(60)
+            while !isRunning, ContinuousClock.now < end {
+                try await Task.sleep(for: .milliseconds(100))
+                isRunning = try run(["status", "--home", home]).status == 0
+            }
+            #expect(isRunning)
+            process.terminate()
+            let said = String(
+                decoding: complaints.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+            process.waitUntilExit()
+            #expect(process.terminationReason == .exit && process.terminationStatus == 0)
+            #expect(said.contains("the node goes on without"), "\(said)")
+        }
+
+        /// Only root can lay out another user's pipe; one's own is written.
+        @Test func `a secret is not written into a pipe that another user has made`() async throws {
+            let path = file("identity.secret")
+            let isForeign = geteuid() == 0
+            #expect(mkfifo(path, 0o666) == 0)
+            if isForeign { #expect(chown(path, 65_534, 65_534) == 0) }
+            let reader = open(path, O_RDONLY | O_NONBLOCK)
+            defer { close(reader) }
+            let made = try run(["identity", "new", "--output", path])
+            #expect(
+                made.status == (isForeign ? 1 : 0) && made.text.contains("another user") == isForeign, "\(made.text)")
+            var bytes = [UInt8](repeating: 0, count: 400)
+            #expect((Glibc.read(reader, &bytes, bytes.count) > 0) == !isForeign)
         }
 
         // MARK: The demo and the README

@@ -8,7 +8,7 @@ import Synchronization
 package final class LocalListener: Sendable {
     /// The longest request, and the time in which it must have come.
     private static let requestLimit = 4096
-    private static let patience: Int32 = 5000
+    private static let patience = Duration.seconds(5)
 
     private let path: String
     private let descriptor: Descriptor
@@ -54,7 +54,11 @@ package final class LocalListener: Sendable {
                     poller.wait(&ready)
                     guard (0..<ready.count).contains(where: { ready[$0].token == 0 }) else { continue }
                     let number = csystem_local_accept(descriptor.number)
-                    guard number >= 0 else { continue }
+                    guard number >= 0 else {
+                        // Too many descriptors are open, and the asker still waits: later.
+                        usleep(50_000)
+                        continue
+                    }
                     let connection = Descriptor(owning: number)
                     // Asking takes a moment; a second request is not to wait for a slow first one.
                     Task {
@@ -105,8 +109,10 @@ package final class LocalListener: Sendable {
     private static func readLine(_ connection: Descriptor) -> String? {
         var line: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: requestLimit)
+        let end = ContinuousClock.now + patience
         while line.count < requestLimit {
-            guard csystem_wait_readable(connection.number, patience) == 1 else { return nil }
+            let left = (end - .now) / .milliseconds(1)
+            guard left > 0, csystem_wait_readable(connection.number, Int32(left)) == 1 else { return nil }
             let count = unsafe read(connection.number, &chunk, chunk.count)
             guard count > 0 else { return nil }
             line.append(contentsOf: chunk[..<count])

@@ -98,8 +98,8 @@ extension PeerEngine {
         let inRe = error.header
         if inRe.inReplyTo == .hello, error.reason == .identityCollision, topology.peers[opened.peer].isUpstream {
             // A root that says so does not serve us: the node is not online by it.
-            if !hasCollision { emit(event: .identityCollision) }
-            hasCollision = true
+            // Told once; if there was no room for the event, with the next refusal.
+            if !hasCollision { hasCollision = emit(event: .identityCollision) }
             return .handled
         }
         noteReceived(opened, now: now)
