@@ -8,6 +8,9 @@ SECONDS_EACH ?= 60
 TARGET ?= packet
 INTEROP_FLAGS ?=
 CYCLES ?= 1000
+STRESS_CYCLES ?= 10000
+SMALL ?= 600
+LARGE ?= 5
 STARTS ?= 100
 STRESS_SECONDS ?= 10
 STRESS_PAIRS ?= 5000
@@ -55,19 +58,19 @@ matrix: host_release ## the C library: every function in every state of the node
 	$(SWIFT) build -c release --product test-controller --scratch-path .build-libzt -Xswiftc -static-stdlib
 	Tests/LibraryMatrix/run
 
-stress: host_release ## the C library: STARTS starts, CYCLES start/stop cycles, STRESS_SECONDS of 64 threads, STRESS_PAIRS connections
+stress: host_release ## the C library: STARTS, STRESS_CYCLES start/stop cycles, STRESS_SECONDS of 64 threads, STRESS_PAIRS connections
 	$(SWIFT) build -c release --product zerotier --scratch-path .build-libzt -Xswiftc -static-stdlib
-	Tests/LibraryStress/run $(STARTS) $(CYCLES) $(STRESS_SECONDS) $(STRESS_PAIRS)
+	Tests/LibraryStress/run $(STARTS) $(STRESS_CYCLES) $(STRESS_SECONDS) $(STRESS_PAIRS)
 
 simulate: requirements ## whole simulated networks: SEED=first COUNT=how many SCENARIO=small or large (500 nodes)
 	$(SWIFT) build -c release --product simulate
 	.build/release/simulate --scenario $(SCENARIO) --seed $(SEED) --count $(COUNT)
 
 # Built beside the C library, with its flags: what both are made of is compiled once.
-simulations: requirements ## simulated networks as CI runs them, each in two processes: 600 small, 5 large
+simulations: requirements ## simulated networks, each in two processes: SMALL (600, as CI does) and LARGE (5)
 	$(SWIFT) build -c release --product simulate --scratch-path .build-libzt -Xswiftc -static-stdlib
-	.build-libzt/release/simulate --verify --seed $(SEED) --count 600
-	.build-libzt/release/simulate --verify --seed $(SEED) --count 5 --scenario large
+	.build-libzt/release/simulate --verify --seed $(SEED) --count $(SMALL)
+	.build-libzt/release/simulate --verify --seed $(SEED) --count $(LARGE) --scenario large
 
 bench: requirements ## release benchmarks: a table, and bench.json
 	Benchmarks/run

@@ -91,11 +91,11 @@ struct SmallScenario {
 
     private func drawLink(isRoot: Bool) -> LinkModel {
         var link = LinkModel(latency: .microseconds(simulation.draw(500...60_000)))
-        // Both ends' lines are passed: the loss of a path is about twice this.
+        // Both ends' lines are passed: the loss of a path is about twice this, up to 20 %.
         let badness = simulation.draw(0...3)
         if badness > 0 {
             link.jitter = .microseconds(simulation.draw(0...15_000))
-            link.loss = Double(simulation.draw(0...(isRoot ? 30 : 30 * badness))) / 1000
+            link.loss = Double(simulation.draw(0...(isRoot ? 30 : 35 * badness))) / 1000
             link.duplication = Double(simulation.draw(0...20)) / 1000
             link.reordering = Double(simulation.draw(0...50)) / 1000
             if simulation.drawOne(in: 3) { link.burstStart = 0.003 }

@@ -311,7 +311,14 @@ package final class LibraryNode: Sendable {
             configuration.bindAddresses = InterfaceWatcher.usable(
                 InterfaceWatcher.scan().filter { entry in
                     !settings.refusedInterfaces.contains { entry.interface.hasPrefix($0) }
-                }, allowLoopback: false, refusedPrefixes: [])
+                }, allowLoopback: LibraryNode.allowsLoopbackPaths, refusedPrefixes: [])
+            // No address would mean all of them, those of the refused interfaces first.
+            guard !configuration.bindAddresses.isEmpty else {
+                throw ZeroTierError(
+                    .addressNotAvailable,
+                    "no interface is left whose name does not begin with "
+                        + settings.refusedInterfaces.joined(separator: " or "))
+            }
         }
         let incarnation = incarnations.add(1, ordering: .relaxed).newValue
         configuration.log = { [weak self] event in self?.note(event, from: incarnation) }

@@ -44,7 +44,7 @@ struct NodeMonitor {
             }
         }
         if let current = try? node.networkDetails() { compare(current, &result) }
-        reportPeers(told, node, &result)
+        result += takePeers(told) { try? node.peers() }
         return result
     }
 
@@ -171,7 +171,9 @@ struct NodeMonitor {
 
     // MARK: Peers
 
-    private mutating func reportPeers(_ told: [NodeEvent], _ node: Node, _ result: inout [LibraryEvent]) {
+    /// What these events, and now and then the peers' paths, say of peers. `peers` nil: the node is gone.
+    mutating func takePeers(_ told: [NodeEvent], _ peers: () -> [PeerStatus]?) -> [LibraryEvent] {
+        var result: [LibraryEvent] = []
         rounds += 1
         var changes: [(NodeID, LibraryEvent.PeerChange)] = []
         for event in told {
@@ -183,14 +185,15 @@ struct NodeMonitor {
             }
         }
         guard !changes.isEmpty || rounds % NodeMonitor.roundsBetweenPaths == 0,
-            let peers = try? node.peers()
-        else { return }
+            let peers = peers()
+        else { return [] }
         let now = unixMilliseconds()
         for (id, change) in changes {
             let status = peers.first { $0.id == id } ?? PeerStatus.forgotten(id)
             result.append(.peer(change, PeerInfo(status: status, unixMilliseconds: now)))
         }
         comparePaths(peers, now, &result)
+        return result
     }
 
     private mutating func comparePaths(_ peers: [PeerStatus], _ now: UInt64, _ result: inout [LibraryEvent]) {

@@ -65,22 +65,28 @@ enum SocketCalls {
         }
     }
 
+    /// The node does not run: the generation's code, and ENETDOWN for who asks for the number.
+    static func failWithoutNode(_ generation: Generation) -> Int {
+        czerotier_set_errno(SocketErrno.networkDown.rawValue)
+        return Int(generation.fail(.notRunning))
+    }
+
     /// Runs a call on a descriptor whose node runs; the service code if it does not.
     static func on(
         _ descriptor: Int32, _ generation: Generation, _ body: (SocketPlace) throws(SocketError) -> Int
     ) -> Int {
         guard let place = SocketPlace(descriptor) else {
             return LibraryNode.shared.isStarted
-                ? fail(.badDescriptor) : Int(generation.fail(.notRunning))
+                ? fail(.badDescriptor) : failWithoutNode(generation)
         }
-        guard place.library.isStarted else { return Int(generation.fail(.notRunning)) }
+        guard place.library.isStarted else { return failWithoutNode(generation) }
         return run { () throws(SocketError) in try body(place) }
     }
 
     // MARK: Single calls
 
     static func socket(_ family: Int32, _ type: Int32, _ number: Int32, _ generation: Generation) -> Int {
-        guard LibraryNode.shared.isStarted else { return Int(generation.fail(.notRunning)) }
+        guard LibraryNode.shared.isStarted else { return failWithoutNode(generation) }
         return run { () throws(SocketError) in
             try Int(SocketLayer.shared.socket(family: outsideFamily(family), type: type, protocol: number))
         }

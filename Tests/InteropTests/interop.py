@@ -38,7 +38,7 @@ class Runner:
     def __init__(self, options):
         self.options = options
         self.passed = self.failed = self.skipped = 0
-        self.again = 0
+        self.again = self.failed_first = 0
         self.left = []
         self.our_node = ours.make(options.zerotier) if options.zerotier else real.RealNode
 
@@ -80,6 +80,7 @@ class Runner:
                 return
             print("again %s: %d of its cases failed" % (function.__name__, self.failed - before[1]), flush=True)
             self.again += 1
+            self.failed_first += self.failed - before[1]
             self.passed, self.failed, self.skipped = before
             self.run_once(function, cases)
 
@@ -157,7 +158,8 @@ def main():
             else:
                 runner.run(function, names)
     if runner.again:
-        print("%d stages had to be run again, see above" % runner.again)
+        print("%d cases failed at first; their %d stages were run again, see above" % (
+            runner.failed_first, runner.again))
     print("%d passed, %d failed, %d skipped" % (runner.passed, runner.failed, runner.skipped))
     strict = bool(os.environ.get("CI"))
     return 1 if runner.failed or (strict and runner.skipped) or not runner.passed + runner.skipped else 0

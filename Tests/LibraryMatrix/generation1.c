@@ -19,6 +19,7 @@
 #define ERRNO_ENOSYS 38
 #define ERRNO_EPROTONOSUPPORT 93
 #define ERRNO_EAFNOSUPPORT 97
+#define ERRNO_ENETDOWN 100
 #define ERRNO_ENETUNREACH 101
 #define ERRNO_ECONNREFUSED 111
 
@@ -593,18 +594,47 @@ static void silent_root(void)
 
 static bool is_not_of_the_node(int code) { return code != ZTS_EVENT_NETWORK_DOWN && !NODE_EVENT_TYPE(code); }
 
+/* A connection over the network's own address: what is written to `ends[0]` comes out of `ends[1]`. */
+static void connect_to_itself(int ends[2], int *listener)
+{
+    struct sockaddr_storage own;
+    REQUIRE(zts_get_address(NETWORK, &own, ZTS_AF_INET6) == ZTS_ERR_OK);
+    ((struct zts_sockaddr_in6 *)&own)->sin6_port = htons(4700);
+    *listener = zts_socket(ZTS_AF_INET6, ZTS_SOCK_STREAM, 0);
+    REQUIRE(zts_bind(*listener, (struct sockaddr *)&own, sizeof(struct zts_sockaddr_in6)) == ZTS_ERR_OK);
+    REQUIRE(zts_listen(*listener, 1) == ZTS_ERR_OK);
+    ends[0] = zts_socket(ZTS_AF_INET6, ZTS_SOCK_STREAM, 0);
+    REQUIRE(zts_connect(ends[0], (struct sockaddr *)&own, sizeof(struct zts_sockaddr_in6)) == ZTS_ERR_OK);
+    ends[1] = zts_accept(*listener, NULL, NULL);
+    REQUIRE(ends[1] >= 0);
+}
+
 static void restarted(void)
 {
+    int ends[2], listener;
+    char bytes[5] = "";
     zts_set_network_caching(false);
     start(0, ZTS_EVENT_NODE_ONLINE);
     uint64_t id = zts_get_node_id();
     join();
+    connect_to_itself(ends, &listener);
+    EXPECT(zts_send(ends[0], "left", 4, 0) == 4);
     events_forget();
     EXPECT(zts_restart() == ZTS_ERR_OK);
     EXPECT(event_comes(ZTS_EVENT_NETWORK_OK, 1));
     EXPECT(zts_get_node_id() == id);
+    /* The connection is the same one, with what was on its way. */
+    EXPECT(zts_recv(ends[1], bytes, 4, 0) == 4 && strcmp(bytes, "left") == 0);
+    EXPECT(zts_send(ends[1], "kept", 4, 0) == 4);
+    EXPECT(zts_recv(ends[0], bytes, 4, 0) == 4 && strcmp(bytes, "kept") == 0);
     EXPECT(zts_stop() == ZTS_ERR_OK);
     EXPECT(event_comes(ZTS_EVENT_NODE_DOWN, 2));
+    /* Descriptors are still there, without a node. */
+    zts_errno = 0;
+    EXPECT(zts_send(ends[0], "gone", 4, 0) == ZTS_ERR_SERVICE && zts_errno == ERRNO_ENETDOWN);
+    zts_errno = 0;
+    EXPECT(zts_accept(listener, NULL, NULL) == ZTS_ERR_SERVICE && zts_errno == ERRNO_ENETDOWN);
+    EXPECT(zts_close(ends[0]) == ZTS_ERR_OK && zts_close(ends[1]) == ZTS_ERR_OK && zts_close(listener) == ZTS_ERR_OK);
     /* The address may be there before the root has answered, or after: only what has one order. */
     EVENTS_ARE("restart, then stop", is_not_of_the_node, ZTS_EVENT_NETWORK_DOWN, DOWN, UP,
         ZTS_EVENT_NETWORK_DOWN, DOWN);

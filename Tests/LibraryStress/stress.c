@@ -524,7 +524,7 @@ enum {
 int zts18_connect(int fd, const char *ipstr, unsigned short port, int timeout_ms);
 
 /* Nobody is there: another node's address on the network, and one that nothing leads to. */
-static void expect_a_timeout(const char *where)
+static double time_out(const char *where)
 {
     int descriptor = zts_socket(ZTS_AF_INET6, ZTS_SOCK_STREAM, 0);
     double begin = now();
@@ -533,9 +533,21 @@ static void expect_a_timeout(const char *where)
     double took = now() - begin;
     EXPECT(result == ZTS_ERR && number == ETIMEDOUT, "%d, errno %d", result, number);
     EXPECT(zts_last_error_message()[0] != 0, "errno %d is not explained", number);
-    EXPECT(took >= TIMEOUT_MS / 1000.0 && took < 30, "%.3f s", took);
+    EXPECT(took >= TIMEOUT_MS / 1000.0, "%.3f s", took);
     printf("connect to %s with %d ms: %.3f s, \"%s\"\n", where, TIMEOUT_MS, took, zts_last_error_message());
     zts_close(descriptor);
+    return took;
+}
+
+/* In time; a machine that is busy may take longer, but not every time. */
+static void expect_a_timeout(const char *where)
+{
+    double best = 1e9;
+    for (int tries = 0; tries < 5 && best > TIMEOUT_MS / 1000.0 + 0.5; tries++) {
+        double took = time_out(where);
+        best = took < best ? took : best;
+    }
+    EXPECT(best <= TIMEOUT_MS / 1000.0 + 0.5, "%.3f s", best);
 }
 
 static void expect_timeouts(void)
