@@ -17,7 +17,7 @@ int main(int argc, char **argv)
     int count = atoi(argv[4]);
     uint64_t network = zts_generate_adhoc_nwid_from_range(1, 65535);
     /* A hang ends the process with a signal instead of waiting for ever. */
-    alarm((unsigned)(300 + count / 5));
+    alarm((unsigned)(120 + 2 * (count < 1000 ? count : 1000)));
     int failed = strcmp(argv[1], "starts") == 0 ? stress_starts(argv[2], network, count)
         : strcmp(argv[1], "cycles") == 0        ? stress_cycles(argv[2], network, count)
         : strcmp(argv[1], "sockets") == 0       ? stress_sockets(argv[2], argv[3], network, count)
