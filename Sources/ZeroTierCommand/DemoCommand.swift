@@ -48,7 +48,8 @@ struct DemoCommand: AsyncParsableCommand {
             tour.fail("not done after \(limit) s")
         }
         // Also then the processes are ended and the directory, with its secrets, is removed.
-        let signals = watchSignals([SIGINT, SIGTERM, SIGHUP]) { number in tour.fail("interrupted", status: 128 + number)
+        let signals = await watchSignals([SIGINT, SIGTERM, SIGHUP]) { number in
+            tour.fail("interrupted", status: 128 + number)
         }
         do {
             try await tour.run()

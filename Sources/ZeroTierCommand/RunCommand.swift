@@ -41,6 +41,9 @@ func serve(_ configuration: Node.Configuration, home: String, join: [NetworkID],
         report.log(.event(event))
         if event == .identityCollision || event == .stopped { ending.yield() }
     }
+    // Before anything is said: who reads that the node runs may end it at once.
+    let signals = await watchSignals([SIGINT, SIGTERM]) { _ in ending.yield() }
+    defer { for source in signals { source.cancel() } }
     // Before the node sends anything: without it nobody could speak to the node.
     let control = try ControlServer(home: home)
     defer { control.stop() }
@@ -55,9 +58,7 @@ func serve(_ configuration: Node.Configuration, home: String, join: [NetworkID],
                     ("port", .integer(Int64(node.port))), ("home", .string(home)),
                 ])))
         for network in join { try node.startJoining(network) }
-        let signals = watchSignals([SIGINT, SIGTERM]) { _ in ending.yield() }
         for await _ in end { break }
-        for source in signals { source.cancel() }
     }
     control.stop()
     await node.shutdown()
@@ -65,14 +66,20 @@ func serve(_ configuration: Node.Configuration, home: String, join: [NetworkID],
 }
 
 /// Calls `body` at signals, which do nothing else from now on.
+///
+/// Until it returns they do what they did before: ignored in the meantime, one could be lost.
 func watchSignals(
     _ numbers: [Int32], _ body: @escaping @Sendable (Int32) -> Void
-) -> [any DispatchSourceSignal] {
-    numbers.map { number in
-        signal(number, SIG_IGN)
+) async -> [any DispatchSourceSignal] {
+    var sources: [any DispatchSourceSignal] = []
+    for number in numbers {
         let source = DispatchSource.makeSignalSource(signal: number)
         source.setEventHandler { body(number) }
-        source.resume()
-        return source
+        await withCheckedContinuation { continuation in
+            source.setRegistrationHandler { continuation.resume() }
+            source.resume()
+        }
+        sources.append(source)
     }
+    return sources
 }

@@ -65,11 +65,14 @@ enum Command {
 final class Program: Sendable {
     private let process: Process
     private let lines = Mutex<(whole: [String], rest: [UInt8], isComplete: Bool)>(([], [], false))
+    private let interruptedBy: String?
 
+    /// With `interruptedBy` it is interrupted by the first line with that text, as soon as that is read.
     init(
         _ path: String?, _ arguments: [String], input: Pipe? = nil, environment: [String: String] = [:],
-        directory: String? = nil
+        directory: String? = nil, interruptedBy: String? = nil
     ) throws {
+        self.interruptedBy = interruptedBy
         process = Process()
         if let directory { process.currentDirectoryURL = URL(fileURLWithPath: directory) }
         process.environment = ProcessInfo.processInfo.environment.merging(environment) { _, new in new }
@@ -97,6 +100,7 @@ final class Program: Sendable {
             while let end = lines.rest.firstIndex(of: 0x0a) {
                 lines.whole.append(String(decoding: lines.rest[..<end], as: UTF8.self))
                 lines.rest.removeFirst(end + 1)
+                if let interruptedBy, lines.whole[lines.whole.count - 1].contains(interruptedBy) { interrupt() }
             }
         }
     }
