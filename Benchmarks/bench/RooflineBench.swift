@@ -82,7 +82,7 @@ enum RooflineBench {
         while !shared.isDone.load(ordering: .acquiring) {
             var poll = pollfd(fd: socket.descriptor.number, events: Int16(POLLIN), revents: 0)
             guard unsafe Glibc.poll(&poll, 1, 50) > 0 else { continue }
-            _ = receiver.receive(from: socket) { batch in
+            _ = receiver.receive(from: socket) { batch, _ in
                 for index in 0..<batch.datagrams.count {
                     let length = batch.datagrams[index].length
                     guard length == datagram else { continue }

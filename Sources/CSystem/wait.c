@@ -130,25 +130,38 @@ uint64_t csystem_thread_self(void) {
     return (uint64_t)pthread_self();
 }
 
+// The word of a parked thread.
+enum { EMPTY, SIGNALLED, ASLEEP };
+
 int csystem_park(uint32_t *word, int64_t nanoseconds) {
     uint64_t end = nanoseconds < 0 ? 0 : csystem_monotonic_nanoseconds() + (uint64_t)nanoseconds;
     for (;;) {
-        if (__atomic_exchange_n(word, 0, __ATOMIC_ACQUIRE) != 0) return 1;
+        uint32_t expected = EMPTY;
+        // Only a thread that sleeps, or is about to, has to be woken by a system call.
+        if (__atomic_load_n(word, __ATOMIC_RELAXED) == SIGNALLED
+            || (!__atomic_compare_exchange_n(word, &expected, ASLEEP, 0, __ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE)
+                && expected == SIGNALLED)) {
+            __atomic_exchange_n(word, EMPTY, __ATOMIC_ACQUIRE);
+            return 1;
+        }
         struct timespec left, *timeout = NULL;
         if (nanoseconds >= 0) {
             uint64_t now = csystem_monotonic_nanoseconds();
-            if (now >= end) return 0;
+            if (now >= end) {
+                // A signal that comes in this moment is this call's.
+                return __atomic_exchange_n(word, EMPTY, __ATOMIC_ACQUIRE) == SIGNALLED;
+            }
             left.tv_sec = (time_t)((end - now) / 1000000000u);
             left.tv_nsec = (long)((end - now) % 1000000000u);
             timeout = &left;
         }
-        syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, 0, timeout, NULL, 0);
+        syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, ASLEEP, timeout, NULL, 0);
     }
 }
 
 void csystem_unpark(uint32_t *word) {
-    __atomic_store_n(word, 1, __ATOMIC_RELEASE);
-    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+    if (__atomic_exchange_n(word, SIGNALLED, __ATOMIC_RELEASE) == ASLEEP)
+        syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 }
 
 int csystem_wait_readable(int descriptor, int milliseconds) {

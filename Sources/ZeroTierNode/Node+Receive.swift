@@ -9,7 +9,10 @@ import ZeroTierWire
 extension Node {
     /// Takes the datagrams of one receive buffer; they are decrypted in place. `replies` gets relayed packets and answers,
     /// and should be empty at the call: 64 KiB in cause at most 64 KiB of relays out.
-    package mutating func receive(_ batch: inout ReceiveBatch, replies: inout TransmitBatch, now: Now) {
+    /// Unless `endsBatch`, more of the same receive call follows before anything else is done with the node.
+    package mutating func receive(
+        _ batch: inout ReceiveBatch, replies: inout TransmitBatch, endsBatch: Bool = true, now: Now
+    ) {
         var index = 0
         while index < batch.datagrams.count {
             let (opened, consumed) = peers.open(&batch, at: index, replies: &replies, now: now)
@@ -21,6 +24,7 @@ extension Node {
             }
             index += max(1, consumed)
         }
+        guard endsBatch else { return }
         // One acknowledgement decision, window and set of events per socket and batch.
         stack.endBatch(now: now)
         settle(now: now)

@@ -58,7 +58,7 @@ final class Sockets {
     /// Lends what has come for the peer.
     func receive(_ body: (inout ReceiveBatch) -> Void) {
         for socket in port.sockets {
-            while receiver.receive(from: socket, body) {}
+            while receiver.receive(from: socket, { batch, _ in body(&batch) }) == .full {}
         }
     }
 
@@ -72,7 +72,7 @@ final class Sockets {
                     if let order { result.append(order) }
                 }
             }
-            while receiver.receive(from: socket, take) {}
+            while receiver.receive(from: socket, { batch, _ in take(&batch) }) == .full {}
         }
         return result
     }

@@ -21,7 +21,7 @@ private struct Party: ~Copyable {
         while result.count < count {
             let socket = port.sockets[0]
             guard csystem_wait_readable(socket.descriptor.number, 1000) == 1 else { break }
-            _ = receiver.receive(from: socket) { batch in
+            _ = receiver.receive(from: socket) { batch, _ in
                 for index in batch.datagrams.indices {
                     result.append(batch.withDatagram(index) { $0.copyBytes(0, $0.byteCount) })
                 }

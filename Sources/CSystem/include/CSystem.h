@@ -120,6 +120,10 @@ uint64_t csystem_thread_self(void);
 int csystem_park(uint32_t *word, int64_t nanoseconds);
 void csystem_unpark(uint32_t *word);
 
+// Takes and gives back a lock of one word that begins as 0. It is not fair: whoever runs gets it first.
+void csystem_lock(uint32_t *word);
+void csystem_unlock(uint32_t *word);
+
 // MARK: Files and local sockets
 
 // Takes the exclusive lock of an open file without waiting.

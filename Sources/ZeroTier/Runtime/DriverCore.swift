@@ -38,7 +38,7 @@ struct DriverCore: ~Copyable {
     private var replies = TransmitBatch()
     // The socket whose buffer is full; its batch is kept until the socket is writable.
     private var blockedSocket: Int32?
-    private var isLed = false
+    private var isDriverDismissed = false
     // When the timer fires; later than needed never, earlier sometimes.
     private var armed: MonotonicInstant?
 
@@ -69,9 +69,10 @@ struct DriverCore: ~Copyable {
 
     // MARK: In
 
-    mutating func receive(_ received: inout ReceiveBatch, now: Now) {
+    /// `endsBatch`: no more of the same receive call follows.
+    mutating func receive(_ received: inout ReceiveBatch, endsBatch: Bool, now: Now) {
         replies.clear()
-        node.receive(&received, replies: &replies, now: now)
+        node.receive(&received, replies: &replies, endsBatch: endsBatch, now: now)
         sendReplies()
     }
 
@@ -125,16 +126,15 @@ struct DriverCore: ~Copyable {
         _ = flush()
     }
 
-    /// Whether a waiting thread takes the datagrams, and the driver's thread shall sleep on when some come.
-    mutating func setLed(_ isLed: Bool) {
-        guard isLed != self.isLed else { return }
-        self.isLed = isLed
+    /// Whether the driver's thread sleeps on when datagrams come.
+    mutating func setDriverDismissed(_ isDismissed: Bool) {
+        isDriverDismissed = isDismissed
         for socket in port.sockets { watch(socket.id) }
     }
 
     private func watch(_ id: Int32) {
         guard let socket = port.socket(id) else { return }
-        var interest: Poller.Interest = isLed ? [] : .readable
+        var interest: Poller.Interest = isDriverDismissed ? [] : .readable
         if blockedSocket == id { interest.insert(.writable) }
         poller.set(socket.descriptor, token: NodeDriver.token(ofSocket: id), for: interest)
     }
@@ -160,6 +160,8 @@ struct DriverCore: ~Copyable {
     // MARK: Waiting
 
     mutating func cancelWait(_ id: UInt64) { waits.cancel(id, into: &wakes) }
+
+    mutating func withdrawWait(_ id: UInt64) -> Bool { waits.withdraw(id) }
 
     mutating func stopWaits() { waits.stopAll(into: &wakes) }
 

@@ -1,6 +1,7 @@
 // Waiting for something of a node: tasks that are suspended, threads that sleep, and the one among these that takes the
 // datagrams meanwhile. Read first: Docs/architecture.md, "Locks and wake-ups".
 
+import CSystem
 import NetPrimitives
 import Synchronization
 
@@ -16,7 +17,9 @@ extension NodeDriver {
             var outcome: Swift.Result<Result, ZeroTierError>?
             let reason = await withTaskCancellationHandler {
                 await withCheckedContinuation { (continuation: CheckedContinuation<WaitResult, Never>) in
-                    outcome = attempt(id, key, deadline, .task(continuation), body)
+                    let (found, next) = attempt(id, key, deadline, .task(continuation), body)
+                    outcome = found
+                    carryOn(next, slabs: NodeDriver.slabsPerCall - 1)
                 }
             } onCancel: {
                 cancel(id)
@@ -31,6 +34,7 @@ extension NodeDriver {
         for key: WaitKey, until deadline: MonotonicInstant?, orThrow timeout: @autoclosure () -> ZeroTierError,
         _ body: (inout DriverCore, Now) throws(ZeroTierError) -> Result?
     ) throws(ZeroTierError) -> Result {
+        noteCall()
         if let result = try call(body) { return result }
         while true {
             let wait = lead(key, deadline, body) ?? follow(key, deadline, body)
@@ -48,59 +52,116 @@ extension NodeDriver {
         _ key: WaitKey, _ deadline: MonotonicInstant?,
         _ body: (inout DriverCore, Now) throws(ZeroTierError) -> Result?
     ) -> Wait<Result> {
+        noteFollower()
         let thread = BlockedThread()
-        let outcome = attempt(nextWaiter(), key, deadline, .thread(thread), body)
+        let (outcome, next) = attempt(nextWaiter(), key, deadline, .thread(thread), body)
+        carryOn(next, slabs: NodeDriver.slabsPerCall - 1)
         return (outcome, thread.wait())
     }
 
-    // Waits while taking the datagrams that come, for whomever they are. Nil if another thread does that.
+    // Waits while taking the datagrams that come, for whomever they are. Nil if another thread does that, or shall.
     private func lead<Result: Sendable>(
         _ key: WaitKey, _ deadline: MonotonicInstant?,
         _ body: (inout DriverCore, Now) throws(ZeroTierError) -> Result?
     ) -> Wait<Result>? {
-        withRole { role -> Wait<Result> in
-            let outcome = attempt(nextWaiter(), key, deadline, .leader(leader), body)
+        var rest = Next()
+        let wait = withRole { role -> Wait<Result>? in
+            let id = nextWaiter()
+            let (outcome, next) = attempt(id, key, deadline, .leader(leader), body)
+            // What else there is to send waits until the role is free again if the thread does not serve the sockets now.
+            if outcome == nil {
+                rhythm.noteBlocked()
+                carryOn(next, slabs: NodeDriver.slabsPerCall - 1)
+            } else {
+                rest = next
+            }
+            var turns = 0
             while true {
-                if let reason = leader.take() {
-                    _ = setLed(false)
-                    return (outcome, reason)
-                }
-                role.serve { batch in take(&batch) }
+                if let reason = leader.take() { return (outcome, reason) }
+                if turns >= NodeDriver.turnsForOthers, duty.change({ $0.takeWish() }), withdraw(id) { return nil }
+                role.serve { batch, isLast in take(&batch, isLast) }
+                turns += 1
             }
         }
+        carryOn(rest, slabs: NodeDriver.slabsPerCall - 1)
+        return wait ?? nil
     }
 
     /// As above for a thread of the socket layer that is registered with a watch. False, at once, if another thread takes
     /// the datagrams.
     func lead(for thread: ParkedThread, until deadline: MonotonicInstant?) -> Bool {
-        withRole { role in
+        let isDone = withRole { role -> Bool in
             defer {
                 thread.stopLeading()
                 // A wake-up that came last is not the next one's.
                 _ = leader.take()
             }
-            guard thread.startLeading(leader), setLed(true) else { return }
+            guard thread.startLeading(leader), dismissDriver() else { return true }
+            rhythm.noteBlocked()
+            var turns = 0
             while leader.take() == nil {
                 if let deadline, deadline <= SystemClock.monotonic() { break }
-                role.serve(until: deadline) { batch in take(&batch) }
+                if turns >= NodeDriver.turnsForOthers, duty.change({ $0.takeWish() }) { return false }
+                role.serve(until: deadline) { batch, isLast in take(&batch, isLast) }
+                turns += 1
             }
-            _ = setLed(false)
-        } != nil
+            return true
+        }
+        if isDone != true { noteFollower() }
+        return isDone ?? false
     }
 
-    // Whether the driver's thread sleeps on when datagrams come. False if the node is ending.
-    private func setLed(_ isLed: Bool) -> Bool {
+    // MARK: The receive role
+
+    /// How often the thread that has the role serves the sockets before it gives the role to one that asks.
+    private static let turnsForOthers = 16
+    /// How often the driver looks whether a shift still lasts. Datagrams wait for at most twice this, once, when it is over.
+    static let shiftTickMilliseconds: Int32 = 1
+
+    /// A thread calls. One that does so often takes the datagrams that have come, so that no other has to be woken for
+    /// each acknowledgement.
+    func noteCall() {
+        guard case .streak = rhythm.noteCall(by: csystem_thread_self(), at: SystemClock.monotonic().nanoseconds)
+        else { return }
+        if duty.change({ $0.beginShift() }) {
+            _ = dismissDriver()
+            kickThread()
+        }
+        _ = withRole { role in role.poll { batch, isLast in take(&batch, isLast) } }
+    }
+
+    private func noteFollower() {
+        if rhythm.noteFollower(at: SystemClock.monotonic().nanoseconds) { duty.change { $0.want() } }
+    }
+
+    /// The driver's thread has slept for a tick of a shift. If nobody called in it, the shift is over.
+    func endShiftIfQuiet() {
+        guard rhythm.isQuiet(at: SystemClock.monotonic().nanoseconds) else { return }
+        if duty.change({ $0.endShift() }) { recallDriver() }
+    }
+
+    /// Lets the driver's thread sleep on when datagrams come, if somebody else serves the sockets. False if the node is
+    /// ending.
+    @discardableResult
+    func dismissDriver() -> Bool {
         state.withLock { state in
             guard state.core != nil else { return false }
-            state.core!.setLed(isLed)
+            if duty.change({ $0.dismissDriver() }) { state.core!.setDriverDismissed(true) }
             return !state.isStopping
+        }
+    }
+
+    private func recallDriver() {
+        state.withLock { state in
+            guard state.core != nil, duty.change({ $0.recallDriver() }) else { return }
+            state.core!.setDriverDismissed(false)
         }
     }
 
     // Runs `body` as the thread that takes datagrams. Nil if another is that, or the node has ended.
     func withRole<Result>(_ body: (inout ReceiveRole) -> Result) -> Result? {
-        guard !isRoleTaken.exchange(true, ordering: .acquiring) else { return nil }
-        defer { isRoleTaken.store(false, ordering: .releasing) }
+        guard duty.change({ $0.take() }) else { return nil }
+        defer { if duty.change({ $0.leave() }) { recallDriver() } }
         return role.withLock { role in
             guard role != nil else { return nil }
             return body(&role!)
@@ -119,11 +180,11 @@ extension NodeDriver {
     }
 
     // Tries once more and, with the lock still held, goes to wait: nothing can happen in between unseen. In every case
-    // the target is resumed: at once if there is an outcome.
+    // the target is resumed: at once if there is an outcome. `next`: what is left to do without the lock.
     private func attempt<Result: Sendable>(
         _ id: UInt64, _ key: WaitKey, _ deadline: MonotonicInstant?, _ target: WaitTarget,
         _ body: (inout DriverCore, Now) throws(ZeroTierError) -> Result?
-    ) -> Swift.Result<Result, ZeroTierError>? {
+    ) -> (outcome: Swift.Result<Result, ZeroTierError>?, next: Next) {
         // A task that was cancelled before this point has no handler left to call, so it is asked here, under the lock.
         var immediate: WaitResult?
         let (outcome, next) = state.withLock { state -> (Swift.Result<Result, ZeroTierError>?, Next) in
@@ -144,15 +205,21 @@ extension NodeDriver {
             }
             if outcome == nil {
                 state.core!.waits.add(id, for: key, until: deadline, target)
-                if case .leader = target { state.core!.setLed(true) }
+                if case .leader = target, duty.change({ $0.dismissDriver() }) { state.core!.setDriverDismissed(true) }
             } else {
                 immediate = .ready
             }
             return (outcome, settle(&state.core!, now))
         }
         if let immediate { target.resume(immediate) }
-        carryOn(next, slabs: NodeDriver.slabsPerCall - 1)
-        return outcome
+        return (outcome, next)
+    }
+
+    // Takes the leading thread's waiter back. False if somebody has taken it to wake it: that is still to come.
+    private func withdraw(_ id: UInt64) -> Bool {
+        state.withLock { state in
+            state.core != nil && state.core!.withdrawWait(id)
+        }
     }
 
     private func cancel(_ id: UInt64) {

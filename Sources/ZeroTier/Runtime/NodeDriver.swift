@@ -28,12 +28,15 @@ final class NodeDriver: Sendable {
         let watcher: InterfaceWatcher
     }
 
-    let state: Mutex<State>
-    // Held by the thread that takes datagrams; the flag is asked first, since a thread that has the role may come back
+    let state: NodeLock<State>
+    // Held by the thread that takes datagrams; the duty is asked first, since a thread that has the role may come back
     // here from a callback.
     let role: Mutex<ReceiveRole?>
-    let isRoleTaken = Atomic(false)
+    let duty = SharedDuty()
+    let rhythm = CallRhythm()
     let leader: LeadingThread
+    // Of the state, for a look without the lock.
+    private let stopFlag = Atomic(false)
     private let helper = HelperThread()
     private let threads = Mutex<[Thread]>([])
     private let ended = Mutex<EndState>(EndState())
@@ -97,7 +100,7 @@ final class NodeDriver: Sendable {
         var core = DriverCore(
             node: node, port: port, poller: poller, timer: timer, seed: UInt16(seed[0]) << 8 | UInt16(seed[1]))
         core.watches = watches
-        state = Mutex(State(core: core, wakers: Wakers(poller: poller, kick: kick, watcher: watcher)))
+        state = NodeLock(State(core: core, wakers: Wakers(poller: poller, kick: kick, watcher: watcher)))
     }
 
     /// Starts the threads. A driver that was started must be stopped.
@@ -140,6 +143,7 @@ final class NodeDriver: Sendable {
     func socketCall<Result: Sendable, Failure: Error>(
         _ body: (inout DriverCore, Now) throws(Failure) -> Result
     ) throws(Failure) -> Result? {
+        noteCall()
         let (outcome, next) = state.withLock { state -> (Swift.Result<Result, Failure>?, Next) in
             guard state.core != nil, !state.isStopping else { return (nil, Next()) }
             let now = SystemClock.now()
@@ -206,7 +210,7 @@ final class NodeDriver: Sendable {
         }
     }
 
-    private func kickThread() {
+    func kickThread() {
         state.withLock { state in state.wakers?.kick.signal() }
     }
 
@@ -248,9 +252,17 @@ final class NodeDriver: Sendable {
         let (poller, kick, watcher) = (wakers.poller, wakers.kick, wakers.watcher)
         var ready = Poller.ReadyList()
         while !isStopping {
-            // Without word from the kernel about interfaces, ask every half minute as the original does.
-            poller.wait(&ready, milliseconds: watcher.descriptor == nil ? 30_000 : nil)
-            if ready.count == 0, watcher.descriptor == nil { rescanInterfaces() }
+            if duty.now.isShift {
+                poller.wait(&ready, milliseconds: NodeDriver.shiftTickMilliseconds)
+                if ready.count == 0 {
+                    endShiftIfQuiet()
+                    continue
+                }
+            } else {
+                // Without word from the kernel about interfaces, ask every half minute as the original does.
+                poller.wait(&ready, milliseconds: watcher.descriptor == nil ? 30_000 : nil)
+                if ready.count == 0, watcher.descriptor == nil { rescanInterfaces() }
+            }
             var isDue = false
             // Whoever takes datagrams settles by itself.
             var isChanged = ready.count == 0
@@ -279,7 +291,7 @@ final class NodeDriver: Sendable {
         finish()
     }
 
-    private var isStopping: Bool { state.withLock { $0.isStopping } }
+    private var isStopping: Bool { stopFlag.load(ordering: .acquiring) }
 
     private func serve(_ socket: UDPPort.Socket, _ interest: Poller.Interest) {
         if interest.contains(.writable) {
@@ -289,18 +301,21 @@ final class NodeDriver: Sendable {
         }
         guard interest.contains(.readable) else { return }
         // One call a turn: the poller is level-triggered, and other sockets and the timer get their turn.
-        _ = withRole { role in role.receiver.receive(from: socket) { batch in take(&batch) } }
+        let served: Void? = withRole { role in role.receive(from: socket) { batch, isLast in take(&batch, isLast) } }
+        // The thread that has the role serves the sockets: without this the poller would say so again and again.
+        if served == nil { dismissDriver() }
     }
 
-    // Gives the machine what came, and sends what it answers.
-    func take(_ batch: inout ReceiveBatch) {
+    // Gives the machine what came, and after the last buffer of a receive call sends what it answers: one acknowledgement
+    // and one set of events for all of them.
+    func take(_ batch: inout ReceiveBatch, _ isLast: Bool) {
         let next = state.withLock { state -> Next in
             guard state.core != nil else { return Next() }
             let now = SystemClock.now()
-            state.core!.receive(&batch, now: now)
-            return settle(&state.core!, now)
+            state.core!.receive(&batch, endsBatch: isLast, now: now)
+            return isLast ? settle(&state.core!, now) : Next()
         }
-        carryOn(next, slabs: 1)
+        if isLast { carryOn(next, slabs: 1) }
     }
 
     private func handleDeadlines() {
@@ -372,6 +387,7 @@ final class NodeDriver: Sendable {
     func requestStop() {
         state.withLock { state in
             state.isStopping = true
+            stopFlag.store(true, ordering: .releasing)
             state.wakers?.kick.signal()
         }
     }

@@ -50,6 +50,10 @@ struct ReceiveRole: ~Copyable, Sendable {
     let leader: LeadingThread
     private let poller: Poller
     private var ready = Poller.ReadyList()
+    // The socket that last had something, and how often it was asked since all were.
+    private var busySocket: Int32?
+    private var streak = 0
+    private static let longestStreak = 16
 
     init(sockets: [UDPPort.Socket], leader: LeadingThread) throws(SystemError) {
         let poller = try Poller()
@@ -63,8 +67,32 @@ struct ReceiveRole: ~Copyable, Sendable {
         receiver = UDPReceiver()
     }
 
+    /// Receives once from a socket, and remembers whether it is worth looking there again before sleeping.
+    mutating func receive(from socket: UDPPort.Socket, _ body: (inout ReceiveBatch, _ isLast: Bool) -> Void) {
+        if case .nothing = receiver.receive(from: socket, body) {
+            if busySocket == socket.id { busySocket = nil }
+        } else {
+            busySocket = socket.id
+        }
+    }
+
+    /// Lends what has come to the socket that last had something, without sleeping.
+    mutating func poll(_ body: (inout ReceiveBatch, _ isLast: Bool) -> Void) {
+        guard let socket = sockets.first(where: { $0.id == busySocket }) ?? sockets.first else { return }
+        receive(from: socket, body)
+    }
+
     /// Sleeps until datagrams wait, the leading thread is woken or the deadline is over, and lends what came.
-    mutating func serve(until deadline: MonotonicInstant? = nil, _ body: (inout ReceiveBatch) -> Void) {
+    mutating func serve(
+        until deadline: MonotonicInstant? = nil, _ body: (inout ReceiveBatch, _ isLast: Bool) -> Void
+    ) {
+        // Under load more has come meanwhile: one system call less, and no sleep. The other sockets get their turn when
+        // this one is empty.
+        if busySocket != nil, streak < ReceiveRole.longestStreak {
+            streak += 1
+            return poll(body)
+        }
+        streak = 0
         var milliseconds: Int32?
         if let deadline {
             let left = max(.zero, deadline - SystemClock.monotonic())
@@ -78,7 +106,7 @@ struct ReceiveRole: ~Copyable, Sendable {
             if entry.token == ReceiveRole.eventToken {
                 leader.drain()
             } else if sockets.indices.contains(Int(entry.token)) {
-                _ = receiver.receive(from: sockets[Int(entry.token)], body)
+                receive(from: sockets[Int(entry.token)], body)
             }
         }
     }

@@ -45,19 +45,31 @@ package struct UDPReceiver: ~Copyable, @unchecked Sendable {
 
     deinit { unsafe scratch.deallocate() }
 
-    /// Receives once from a socket and lends every filled batch in turn. False when nothing (more) waits.
+    /// What a receive call found.
+    package enum Found: Sendable {
+        case nothing
+        /// Less than fits: the socket is empty, or nearly.
+        case some
+        /// As much as fits; more may wait.
+        case full
+    }
+
+    /// Receives once from a socket and lends every filled batch in turn, saying of each whether it is the last.
     package mutating func receive(
-        from socket: UDPPort.Socket, _ body: (inout ReceiveBatch) -> Void
-    ) -> Bool {
+        from socket: UDPPort.Socket, _ body: (inout ReceiveBatch, _ isLast: Bool) -> Void
+    ) -> Found {
         socket.coalesces ? receiveCoalesced(socket, body) : receivePlain(socket, body)
     }
 
-    private mutating func receiveCoalesced(_ socket: UDPPort.Socket, _ body: (inout ReceiveBatch) -> Void) -> Bool {
+    private mutating func receiveCoalesced(
+        _ socket: UDPPort.Socket, _ body: (inout ReceiveBatch, _ isLast: Bool) -> Void
+    ) -> Found {
         let capacity = 65_536
         // Sound: the pointers are the batches' own buffers of `capacity` bytes.
         let count = unsafe csystem_udp_receive(
             socket.descriptor.number, coalescedPointers, capacity, UInt32(UDPReceiver.coalescedBuffers), &received)
-        guard count > 0 else { return false }
+        guard count > 0 else { return .nothing }
+        let last = (0..<Int(count)).last { received[$0].truncated == 0 && received[$0].length > 0 }
         for index in 0..<Int(count) {
             let message = received[index]
             if message.truncated != 0 {
@@ -68,17 +80,19 @@ package struct UDPReceiver: ~Copyable, @unchecked Sendable {
             let path = PhysicalPath(localSocket: socket.id, remote: message.from.endpoint)
             batches[ids[index]].setDatagrams(
                 total: Int(message.length), segmentSize: Int(message.segment), path: path)
-            body(&batches[ids[index]])
+            body(&batches[ids[index]], index == last)
         }
-        return Int(count) == UDPReceiver.coalescedBuffers
+        return Int(count) == UDPReceiver.coalescedBuffers ? .full : .some
     }
 
-    private mutating func receivePlain(_ socket: UDPPort.Socket, _ body: (inout ReceiveBatch) -> Void) -> Bool {
+    private mutating func receivePlain(
+        _ socket: UDPPort.Socket, _ body: (inout ReceiveBatch, _ isLast: Bool) -> Void
+    ) -> Found {
         // Sound: every pointer has `plainBytes` bytes of the scratch buffer for itself.
         let count = unsafe csystem_udp_receive(
             socket.descriptor.number, plainPointers, UDPReceiver.plainBytes, UInt32(UDPReceiver.plainBuffers),
             &received)
-        guard count > 0 else { return false }
+        guard count > 0 else { return .nothing }
         batches[ids[0]].clear()
         for index in 0..<Int(count) {
             let message = received[index]
@@ -89,12 +103,12 @@ package struct UDPReceiver: ~Copyable, @unchecked Sendable {
             guard message.length > 0 else { continue }
             let path = PhysicalPath(localSocket: socket.id, remote: message.from.endpoint)
             if append(index, Int(message.length), path) { continue }
-            body(&batches[ids[0]])
+            body(&batches[ids[0]], false)
             batches[ids[0]].clear()
             _ = append(index, Int(message.length), path)
         }
-        if !batches[ids[0]].datagrams.isEmpty { body(&batches[ids[0]]) }
-        return Int(count) == UDPReceiver.plainBuffers
+        if !batches[ids[0]].datagrams.isEmpty { body(&batches[ids[0]], true) }
+        return Int(count) == UDPReceiver.plainBuffers ? .full : .some
     }
 
     private mutating func append(_ index: Int, _ length: Int, _ path: PhysicalPath) -> Bool {

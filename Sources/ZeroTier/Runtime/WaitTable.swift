@@ -121,6 +121,9 @@ struct WaitTable: Sendable {
         if let waiter = remove(id) { list.append(waiter.target, .cancelled) }
     }
 
+    /// Takes a waiter out without a wake-up. False if it is gone already.
+    mutating func withdraw(_ id: UInt64) -> Bool { remove(id) != nil }
+
     mutating func expire(_ now: MonotonicInstant, into list: inout WakeList) {
         while let id = deadlines.popDue(now) {
             if let waiter = remove(id) { list.append(waiter.target, .timedOut) }
