@@ -32,7 +32,8 @@ let package = Package(
     ],
     targets: [
         // Bytes: pure codecs and ciphers.
-        .target(name: "NetPrimitives", swiftSettings: strict),
+        .target(name: "CCopyKernels"),
+        .target(name: "NetPrimitives", dependencies: ["CCopyKernels"], swiftSettings: strict),
         .target(name: "CCipherKernels"),
         .target(
             name: "ZeroTierCrypto",
@@ -115,7 +116,8 @@ let package = Package(
             ],
             path: "Tests/TestController", swiftSettings: strict),
 
-        .testTarget(name: "NetPrimitivesTests", dependencies: ["NetPrimitives"], swiftSettings: testing),
+        .testTarget(
+            name: "NetPrimitivesTests", dependencies: ["NetPrimitives", "CCopyKernels"], swiftSettings: testing),
         .testTarget(
             name: "ZeroTierCryptoTests", dependencies: ["ZeroTierCrypto", "CCipherKernels", "NetPrimitives"],
             swiftSettings: testing),

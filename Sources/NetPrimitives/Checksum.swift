@@ -4,6 +4,8 @@
 // a zero byte after the last one if their number is odd. Sums of pieces that begin at even positions simply combine; a
 // piece that begins at an odd position is byte-swapped first (`Checksum.swapped`).
 
+import CCopyKernels
+
 /// Partial sums of the Internet checksum.
 public enum Checksum {
     /// The one's complement sum of two partial sums.
@@ -104,7 +106,21 @@ extension Checksum {
         return unsafe finishTail(base + position, count &- position, total)
     }
 
+    // Shorter copies are done before the wide registers are worth it.
+    private static let wideCopyBytes = 256
+
     static func copyAndSum(_ from: UnsafeRawPointer, _ to: UnsafeMutableRawPointer, _ count: Int) -> UInt32 {
+        if count >= wideCopyBytes {
+            let width = ccopy_width()
+            // The kernel's words are little-endian, as are this processor's if there is a kernel.
+            if width != 0 {
+                return UInt32(UInt16(truncatingIfNeeded: unsafe ccopy_and_sum(width, from, to, count)).bigEndian)
+            }
+        }
+        return unsafe portableCopyAndSum(from, to, count)
+    }
+
+    static func portableCopyAndSum(_ from: UnsafeRawPointer, _ to: UnsafeMutableRawPointer, _ count: Int) -> UInt32 {
         var position = 0
         var total: UInt64 = 0
         if count >= 64 {

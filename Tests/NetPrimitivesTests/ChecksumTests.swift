@@ -1,5 +1,7 @@
-import NetPrimitives
+import CCopyKernels
 import Testing
+
+@testable import NetPrimitives
 
 /// RFC 1071 in its own words, one 16-bit word at a time.
 private func naiveSum(_ bytes: [UInt8]) -> UInt32 {
@@ -45,6 +47,35 @@ private func same(_ left: UInt32, _ right: UInt32) -> Bool { left == right }
                 #expect(Array(target[offset..<offset + length]) == part)
                 #expect(target[..<offset].allSatisfy { $0 == 0xA5 })
                 #expect(target[(offset + length)...].allSatisfy { $0 == 0xA5 })
+            }
+        }
+    }
+
+    @Test func `each kernel that this processor has copies and sums like the portable code`() {
+        var random = RandomSource(seed: 5)
+        let bytes = random.bytes(4096)
+        for length in Array(0...300) + [511, 512, 513, 1374, 2747, 2748, 4000] {
+            for alignment in [0, 1, 7, 32, 63] {
+                var expected = [UInt8](repeating: 0, count: length)
+                let sum = bytes.withUnsafeBytes { from in
+                    expected.withUnsafeMutableBytes { to -> UInt32 in
+                        guard let to = to.baseAddress, let from = from.baseAddress else { return 0 }
+                        return Checksum.portableCopyAndSum(from + alignment, to, length)
+                    }
+                }
+                for width in [256, 512] where width <= Int(ccopy_width()) {
+                    var copy = [UInt8](repeating: 0xA5, count: length + 128)
+                    let wide = bytes.withUnsafeBytes { from in
+                        copy.withUnsafeMutableBytes { to -> UInt32 in
+                            guard let to = to.baseAddress, let from = from.baseAddress else { return 0 }
+                            return ccopy_and_sum(Int32(width), from + alignment, to + alignment, length)
+                        }
+                    }
+                    #expect(UInt32(UInt16(truncatingIfNeeded: wide).bigEndian) == sum)
+                    #expect(Array(copy[alignment..<alignment + length]) == expected)
+                    #expect(copy[..<alignment].allSatisfy { $0 == 0xA5 })
+                    #expect(copy[(alignment + length)...].allSatisfy { $0 == 0xA5 })
+                }
             }
         }
     }

@@ -10,7 +10,7 @@ import Testing
     private static let all = wire + machines
 
     private static let arrows: [String: [String]] = [
-        "Sources/NetPrimitives": [],
+        "Sources/NetPrimitives": ["CCopyKernels"],
         "Sources/ZeroTierCrypto": ["NetPrimitives", "CCipherKernels"],
         "Sources/ZeroTierWire": ["ZeroTierCrypto", "NetPrimitives"],
         "Sources/NetStack": ["NetPrimitives"],
