@@ -9,6 +9,8 @@ final class CallRhythm: Sendable {
     /// Calls that follow each other more closely than this belong together.
     static let closeNanoseconds: UInt64 = 300_000
     private static let callsOfStreak = 8
+    /// A wait longer than this ends a streak: the thread is not busy.
+    static let longWaitNanoseconds: UInt64 = 5_000_000
 
     private let lastCall = Atomic<UInt64>(0)
     private let lastThread = Atomic<UInt64>(0)
@@ -44,11 +46,19 @@ final class CallRhythm: Sendable {
         return hasBlocked.load(ordering: .relaxed) ? .streak : .none
     }
 
-    /// The thread that called last sleeps in that call.
-    func noteBlocked() { hasBlocked.store(true, ordering: .relaxed) }
+    /// The thread that called last has waited in that call while it served the sockets. Only the time between its calls
+    /// counts, unless the wait was long.
+    func noteBlocked(from start: UInt64, to end: UInt64) {
+        hasBlocked.store(true, ordering: .relaxed)
+        if end &- start < CallRhythm.longWaitNanoseconds { lastCall.store(end, ordering: .relaxed) }
+    }
 
-    /// Whether nobody has called for longer than calls of a streak are apart.
-    func isQuiet(at now: UInt64) -> Bool { now &- lastCall.load(ordering: .relaxed) > CallRhythm.closeNanoseconds }
+    /// Whether nobody has called for longer than calls of a streak are apart, or, if a thread waits in a call, for longer
+    /// than a busy one waits.
+    func isQuiet(at now: UInt64, isWaiting: Bool) -> Bool {
+        let limit = isWaiting ? CallRhythm.longWaitNanoseconds : CallRhythm.closeNanoseconds
+        return now &- lastCall.load(ordering: .relaxed) > limit
+    }
 
     /// A thread goes to sleep until another one, which takes the datagrams, wakes it. True: that happens so often that it
     /// had better take them itself.

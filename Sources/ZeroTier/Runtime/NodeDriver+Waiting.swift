@@ -69,15 +69,18 @@ extension NodeDriver {
             let id = nextWaiter()
             let (outcome, next) = attempt(id, key, deadline, .leader(leader), body)
             // What else there is to send waits until the role is free again if the thread does not serve the sockets now.
+            let start = SystemClock.monotonic().nanoseconds
             if outcome == nil {
-                rhythm.noteBlocked()
                 carryOn(next, slabs: NodeDriver.slabsPerCall - 1)
             } else {
                 rest = next
             }
             var turns = 0
             while true {
-                if let reason = leader.take() { return (outcome, reason) }
+                if let reason = leader.take() {
+                    if outcome == nil { rhythm.noteBlocked(from: start, to: SystemClock.monotonic().nanoseconds) }
+                    return (outcome, reason)
+                }
                 if turns >= NodeDriver.turnsForOthers, duty.change({ $0.takeWish() }), withdraw(id) { return nil }
                 role.serve { batch, isLast in take(&batch, isLast) }
                 turns += 1
@@ -97,7 +100,8 @@ extension NodeDriver {
                 _ = leader.take()
             }
             guard thread.startLeading(leader), dismissDriver() else { return true }
-            rhythm.noteBlocked()
+            let start = SystemClock.monotonic().nanoseconds
+            defer { rhythm.noteBlocked(from: start, to: SystemClock.monotonic().nanoseconds) }
             var turns = 0
             while leader.take() == nil {
                 if let deadline, deadline <= SystemClock.monotonic() { break }
@@ -134,9 +138,9 @@ extension NodeDriver {
         if rhythm.noteFollower(at: SystemClock.monotonic().nanoseconds) { duty.change { $0.want() } }
     }
 
-    /// The driver's thread has slept for a tick of a shift. If nobody called in it, the shift is over.
+    /// The driver's thread has slept for a tick of a shift. If nobody calls any more, the shift is over.
     func endShiftIfQuiet() {
-        guard rhythm.isQuiet(at: SystemClock.monotonic().nanoseconds) else { return }
+        guard rhythm.isQuiet(at: SystemClock.monotonic().nanoseconds, isWaiting: duty.now.isTaken) else { return }
         if duty.change({ $0.endShift() }) { recallDriver() }
     }
 
