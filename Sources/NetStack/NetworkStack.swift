@@ -13,6 +13,7 @@ package import NetPrimitives
 
 /// A TCP/IP stack with one interface per joined network.
 package struct NetworkStack: ~Copyable {
+    private let inPlace = InPlace()
     /// Who is woken by a deadline.
     enum TimerOwner: Sendable {
         case stream(SlotID)

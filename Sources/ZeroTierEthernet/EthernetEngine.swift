@@ -13,6 +13,7 @@ package import ZeroTierWire
 
 /// The Ethernet machine of one node, for all its networks.
 package struct EthernetEngine: ~Copyable {
+    private let inPlace = InPlace()
     enum Timer: Hashable, Sendable {
         /// Ask for a configuration, announce groups.
         case network(SlotID)

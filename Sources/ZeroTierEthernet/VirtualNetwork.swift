@@ -11,6 +11,7 @@ import ZeroTierWire
 
 /// One network and all that is kept for it. Its verbs are in the files named after what they do.
 struct VirtualNetwork: ~Copyable {
+    private let inPlace = InPlace()
     /// Where a configuration came from.
     enum Origin: Hashable, Sendable {
         case disk

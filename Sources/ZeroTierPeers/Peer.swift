@@ -20,6 +20,7 @@ struct PathProbe: Sendable {
 
 /// One other node.
 struct Peer: ~Copyable {
+    private let inPlace = InPlace()
     let identity: Identity
     /// Key schedules of the pair.
     let cipher: PacketCipher

@@ -28,6 +28,7 @@ enum EngineTimer: Hashable, Sendable {
 
 /// The VL1 machine of one node.
 package struct PeerEngine: ~Copyable {
+    private let inPlace = InPlace()
     /// Who we are.
     package let identity: Identity
     /// Our address as a number, compared for every packet.

@@ -14,6 +14,7 @@ package import NetPrimitives
 
 /// One connection. Owned by the stack's table; nothing in it is shared.
 package struct Connection: ~Copyable {
+    private let inPlace = InPlace()
     /// Our end.
     package let local: SocketEndpoint
     /// The other end.

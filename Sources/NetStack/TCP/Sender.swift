@@ -14,6 +14,7 @@ struct TimestampClock: Sendable {
 
 /// The sending half of a connection.
 struct Sender: ~Copyable {
+    private let inPlace = InPlace()
     /// Bytes from SND.UNA on, sent or not.
     var ring = ByteRing()
     /// SND.UNA.
