@@ -92,6 +92,32 @@ enum LibraryBench {
         return times
     }
 
+    /// Datagrams as fast as `zts_sendto` takes them.
+    static func datagrams(_ address: IPAddress, _ port: UInt16, _ seconds: Double) throws -> [String: Double] {
+        let socket = zts_socket(10, 2, 0)
+        try check(socket, "zts_socket")
+        var remote = sockaddr_in6()
+        remote.sin6_family = sa_family_t(AF_INET6)
+        remote.sin6_port = port.bigEndian
+        unsafe inet_pton(AF_INET6, address.description, &remote.sin6_addr)
+        // SO_RCVTIMEO: seconds and microseconds.
+        try check(unsafe zts_setsockopt(socket, 1, 20, [0, 200_000], 16), "zts_setsockopt")
+        let result = try DatagramBench.measure("library", seconds) { bytes in
+            let count = unsafe withUnsafePointer(to: &remote) { pointer in
+                unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    unsafe zts_sendto(socket, bytes, bytes.count, 0, $0, 28)
+                }
+            }
+            try check(Int32(clamping: count), "zts_sendto")
+        } answer: {
+            var buffer = [UInt8](repeating: 0, count: 64)
+            let count = unsafe zts_recv(socket, &buffer, 64, 0)
+            return count > 0 ? Array(buffer[..<Int(count)]) : nil
+        }
+        try check(zts_close(socket), "zts_close")
+        return result
+    }
+
     /// Connections per second, one after the other, each until the server has closed it.
     static func connects(_ address: IPAddress, _ port: UInt16, _ count: Int) throws -> Double {
         let start = ContinuousClock.now

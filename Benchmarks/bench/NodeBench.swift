@@ -9,6 +9,7 @@ enum NodeBench {
     private static let sinkPort: UInt16 = 7001
     private static let echoPort: UInt16 = 7002
     private static let acceptPort: UInt16 = 7003
+    private static let datagramPort: UInt16 = 7004
 
     struct Failure: Error, CustomStringConvertible {
         let description: String
@@ -27,6 +28,8 @@ enum NodeBench {
             let sink = try node.listen(port: sinkPort, backlog: 64)
             let echo = try node.listen(port: echoPort, backlog: 64)
             let accepting = try node.listen(port: acceptPort, backlog: 1024)
+            let datagrams = try node.datagramSocket(bind: SocketEndpoint(address, port: datagramPort))
+            Thread.detachNewThread { count(datagrams) }
             Thread.detachNewThread {
                 while let socket = try? sink.acceptBlocking() { Thread.detachNewThread { drain(socket) } }
             }
@@ -60,6 +63,20 @@ enum NodeBench {
         while let count = try? buffer.withMutableBytes({ try socket.readBlocking(into: &$0) }), count > 0 {}
         try? socket.writeBlocking([1])
         socket.close()
+    }
+
+    // Counts datagrams; a short one asks how many there were.
+    private static func count(_ socket: DatagramSocket) {
+        var number: UInt64 = 0
+        while let datagram = try? socket.receiveBlocking() {
+            guard datagram.bytes.count == DatagramBench.question.count else {
+                number += 1
+                continue
+            }
+            try? socket.sendBlocking(
+                (0..<8).map { UInt8(truncatingIfNeeded: number >> (56 - 8 * $0)) }, to: datagram.source)
+            number = 0
+        }
     }
 
     private static func answer(_ socket: StreamSocket) {
@@ -144,6 +161,7 @@ enum NodeBench {
         case stream1
         case stream8
         case connects
+        case datagrams
         /// The C library's rows, measured between those of the Swift interface.
         case library
     }
@@ -175,6 +193,13 @@ enum NodeBench {
             if parts.contains(.connects) {
                 result["ours.connects_per_s"] = try await connects(node, address, Int(seconds * 300))
             }
+            if parts.contains(.datagrams) {
+                result.merge(
+                    try await onThread {
+                        try DatagramBench.run(node, SocketEndpoint(address, port: datagramPort), seconds)
+                    }
+                ) { $1 }
+            }
             result["ours.loaded_rss_kb"] = residentKilobytes()
             if parts.contains(.library) { result.merge(try await library(folder, address, seconds)) { $1 } }
             await node.shutdown()
@@ -198,7 +223,7 @@ enum NodeBench {
                 "library.pingpong64_p99_us": Bench.quantile(times, 0.99),
                 "library.stream1_mbit": try LibraryBench.stream(address, sinkPort, seconds),
                 "library.connects_per_s": try LibraryBench.connects(address, acceptPort, Int(seconds * 300)),
-            ]
+            ].merging(try LibraryBench.datagrams(address, datagramPort, seconds)) { $1 }
             try LibraryBench.stop()
             return result
         }

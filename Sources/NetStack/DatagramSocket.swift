@@ -20,13 +20,16 @@ struct DatagramQueue<Record: Sendable>: ~Copyable {
         self.limit = limit
     }
 
+    /// What a datagram of a length counts against limits.
+    static func charge(_ length: Int) -> Int { length + StackConstants.datagramOverhead }
+
     var isEmpty: Bool { records.isEmpty }
     var count: Int { records.count }
     var first: Entry? { records.first }
 
     /// Whether a datagram of a length fits. An empty queue takes one of any size, as Linux does.
     func hasRoom(_ length: Int) -> Bool {
-        records.isEmpty || charged + length + StackConstants.datagramOverhead <= limit
+        records.isEmpty || charged + DatagramQueue.charge(length) <= limit
     }
 
     /// Adds a datagram from a range of a span; false if there is no room.
@@ -35,7 +38,7 @@ struct DatagramQueue<Record: Sendable>: ~Copyable {
         let position = ring.end
         if count > 0 { ring.append(bytes, from: offset, count: count) }
         records.append(Entry(position: position, length: count, record: record))
-        charged += count + StackConstants.datagramOverhead
+        charged += DatagramQueue.charge(count)
         return true
     }
 
@@ -61,7 +64,7 @@ struct DatagramQueue<Record: Sendable>: ~Copyable {
     /// Forgets the first datagram.
     mutating func removeFirst() {
         guard let entry = records.popFirst() else { return }
-        charged -= entry.length + StackConstants.datagramOverhead
+        charged -= DatagramQueue.charge(entry.length)
         ring.discard(to: entry.position + entry.length)
         // One chunk is kept for the next datagram; what a burst took goes back.
         if records.isEmpty, ring.memoryHeld > 4 * ByteRing.chunkSize { ring.releaseSpareMemory() }
@@ -117,6 +120,8 @@ struct DatagramSocket: ~Copyable {
     var error: StackError?
     var isReadShut = false
     var isWriteShut = false
+    /// The application has let go; what it had sent has not left yet.
+    var isClosing = false
     /// Whether the socket stands in the queue of ready sockets.
     var isReady = false
     /// Whether a send was refused for lack of room.
@@ -132,7 +137,7 @@ struct DatagramSocket: ~Copyable {
         self.isIPv4 = isIPv4
         self.options = options
         local = SocketEndpoint(isIPv4 ? .anyIPv4 : .anyIPv6, port: 0)
-        received = DatagramQueue(limit: options.receiveBytes ?? limits.datagramReceiveBytes)
+        received = DatagramQueue(limit: options.receiveBytes ?? limits.datagramReceiveMaximum)
         sending = DatagramQueue(limit: options.sendBytes ?? limits.datagramSendBytes)
     }
 

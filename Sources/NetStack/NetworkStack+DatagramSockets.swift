@@ -5,7 +5,7 @@ package import NetPrimitives
 extension NetworkStack {
     func datagramSlot(_ id: SocketID) throws(StackError) -> SlotID {
         guard id.kind == .datagram else { throw .notSupported }
-        guard datagramSockets.contains(id.slot) else { throw .badSocket }
+        guard datagramSockets.contains(id.slot), !datagramSockets[id.slot].isClosing else { throw .badSocket }
         return id.slot
     }
 
@@ -153,8 +153,10 @@ extension NetworkStack {
             dontFragment: options.pathMTUDiscovery != .never, omitsChecksum: isIPv4 && options.omitsChecksum)
         guard datagramSockets[slot].sending.append(bytes, from: 0, count: bytes.byteCount, record) else {
             datagramSockets[slot].wantsWritable = true
+            hurriesDatagrams = true
             throw .wouldBlock
         }
+        queuedDatagrams += 1
         statistics.udp.sent &+= 1
         markReady(datagram: slot)
         if route.kind == .group, route.isBroadcast || options.multicastLoop { echoToMembers(bytes, record, now) }
@@ -236,7 +238,10 @@ extension NetworkStack {
         }
         let count = min(entry.length, target.byteCount)
         datagramSockets[slot].received.read(entry, from: 0, count: count, into: &target, at: 0)
-        if !peek { datagramSockets[slot].received.removeFirst() }
+        if !peek {
+            datagramSockets[slot].received.removeFirst()
+            receivedDatagramBytes -= DatagramQueue<InboundDatagram>.charge(entry.length)
+        }
         return ReceivedDatagram(
             count: count, length: entry.length, source: entry.record.source, destination: entry.record.destination,
             interface: entry.record.interface, hopLimit: entry.record.hopLimit,
@@ -292,14 +297,23 @@ extension NetworkStack {
         }
     }
 
-    /// Removes a UDP socket with all that it holds.
+    /// Lets go of a UDP socket. What it has sent still leaves; it receives nothing any more.
     mutating func closeDatagram(_ slot: SlotID) {
+        guard !datagramSockets[slot].isClosing else { return }
         disconnect(slot)
         for membership in datagramSockets[slot].memberships where interfaces.contains(membership.interface.slot) {
             leaveGroup(
                 MulticastGroup(membership.group.multicastMAC), address: membership.group, on: membership.interface)
         }
         bindings.remove(datagramSockets[slot].binding)
+        datagramSockets[slot].isClosing = true
+        if datagramSockets[slot].sending.isEmpty { removeDatagramSocket(slot) }
+    }
+
+    /// Removes a closed UDP socket with all that it holds.
+    mutating func removeDatagramSocket(_ slot: SlotID) {
+        receivedDatagramBytes -= datagramSockets[slot].received.charged
+        queuedDatagrams -= datagramSockets[slot].sending.count
         _ = datagramSockets.remove(slot)
     }
 }

@@ -38,7 +38,7 @@ extension NetworkStack {
         switch id.kind {
         case .stream: streams.contains(id.slot) && !streams[id.slot].flags.contains(.released)
         case .listener: listeners.contains(id.slot)
-        case .datagram: datagramSockets.contains(id.slot)
+        case .datagram: datagramSockets.contains(id.slot) && !datagramSockets[id.slot].isClosing
         case .reservation: reservations.contains(id.slot)
         }
     }
@@ -100,7 +100,7 @@ extension NetworkStack {
             let slot = try datagramSlot(id)
             datagramSockets[slot].options = options
             datagramSockets[slot].received.limit =
-                options.receiveBytes ?? configuration.limits.datagramReceiveBytes
+                options.receiveBytes ?? configuration.limits.datagramReceiveMaximum
             datagramSockets[slot].sending.limit = options.sendBytes ?? configuration.limits.datagramSendBytes
             datagramSockets[slot].cachedRoute = nil
         case .reservation:

@@ -99,12 +99,16 @@ extension NetworkStack {
         while true {
             // A socket's turn may put packets here: a question for its neighbour, a listener's answers.
             if let packet = controlQueue.popFirst() { return makeBurst(packet) }
-            guard let id = readySockets.popFirst() else { return nil }
+            guard let id = readySockets.popFirst() else {
+                hurriesDatagrams = false
+                return nil
+            }
             switch id.kind {
             case .stream:
                 guard streams.contains(id.slot) else { continue }
                 if let burst = takeStreamBurst(id.slot, room, now) { return burst }
             case .datagram:
+                readyDatagramSockets -= 1
                 guard datagramSockets.contains(id.slot) else { continue }
                 if let burst = takeDatagramBurst(id.slot, room, now) { return burst }
             case .listener:
@@ -135,6 +139,13 @@ extension NetworkStack {
         guard !datagramSockets[slot].isReady else { return }
         datagramSockets[slot].isReady = true
         readySockets.append(SocketID(.datagram, slot))
+        readyDatagramSockets += 1
+    }
+
+    /// Whether nothing but datagrams waits for the link, and nobody waits for their leaving: they may wait for more.
+    package var hasOnlyDatagrams: Bool {
+        queuedDatagrams > 0 && !hurriesDatagrams && controlQueue.isEmpty && touchedStreams.isEmpty
+            && readySockets.count == readyDatagramSockets
     }
 
     // MARK: Owned packets

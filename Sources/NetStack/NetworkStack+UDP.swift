@@ -96,10 +96,16 @@ extension NetworkStack {
         let record = InboundDatagram(
             source: SocketEndpoint(info.source, port: header.sourcePort), destination: info.destination,
             interface: info.interface, hopLimit: info.hopLimit, trafficClass: info.trafficClass)
-        guard !datagramSockets[slot].isReadShut,
+        let length = header.length - UDPHeader.size
+        let charge = DatagramQueue<InboundDatagram>.charge(length)
+        let isWithinBounds =
+            receivedDatagramBytes + charge <= configuration.limits.datagramBytes
+            || datagramSockets[slot].received.charged + charge <= configuration.limits.datagramReceiveBytes
+        guard isWithinBounds, !datagramSockets[slot].isReadShut,
             datagramSockets[slot].received.append(
-                packet, from: info.payloadOffset + UDPHeader.size, count: header.length - UDPHeader.size, record)
+                packet, from: info.payloadOffset + UDPHeader.size, count: length, record)
         else { return drop(.queueFull, \.udp) }
+        receivedDatagramBytes += charge
         if wasEmpty { noteDatagram(slot, .readable) }
     }
 
@@ -137,6 +143,7 @@ extension NetworkStack {
             }
             return makeDatagramBurst(slot, record, plan, destination, room)
         }
+        if datagramSockets[slot].isClosing { removeDatagramSocket(slot) }
         return nil
     }
 
@@ -268,11 +275,16 @@ extension NetworkStack {
             return
         }
         removeSent(slot)
-        if !datagramSockets[slot].sending.isEmpty { markReady(datagram: slot) }
+        if !datagramSockets[slot].sending.isEmpty {
+            markReady(datagram: slot)
+        } else if datagramSockets[slot].isClosing {
+            removeDatagramSocket(slot)
+        }
     }
 
     private mutating func removeSent(_ slot: SlotID) {
         datagramSockets[slot].sending.removeFirst()
+        queuedDatagrams -= 1
         if datagramSockets[slot].wantsWritable,
             datagramSockets[slot].sending.charged * 2 <= datagramSockets[slot].sending.limit
         {

@@ -93,6 +93,14 @@ package struct NetworkStack: ~Copyable {
     let learnedRouteTimer: TimerID
 
     var readySockets = RingQueue<SocketID>()
+    /// How many of those are UDP sockets.
+    var readyDatagramSockets = 0
+    /// Datagrams in the send queues of all UDP sockets.
+    package internal(set) var queuedDatagrams = 0
+    /// A sender waits for room: what is queued is not to be held back.
+    var hurriesDatagrams = false
+    /// Charge of all datagrams in receive queues.
+    var receivedDatagramBytes = 0
     var touchedStreams: [SlotID] = []
     var controlQueue = RingQueue<OwnedPacket>()
     var controlBytes = 0
@@ -221,6 +229,7 @@ package struct NetworkStack: ~Copyable {
     }
 
     mutating func noteDatagram(_ slot: SlotID, _ edges: SocketEvents) {
+        guard !datagramSockets[slot].isClosing else { return }
         if datagramSockets[slot].pendingEvents.isEmpty { eventSockets.append(SocketID(.datagram, slot)) }
         datagramSockets[slot].pendingEvents.formUnion(edges)
     }

@@ -341,4 +341,94 @@ struct DatagramTests {
         #expect(host.saw(socket, .error))
         #expect(throws: StackError.networkDown) { try host.receiveFrom(socket, now: network.now) }
     }
+
+    // Datagrams that may wait for more of them.
+    private func waiting(_ host: StackHost) -> Int { host.stack.hasOnlyDatagrams ? host.stack.queuedDatagrams : 0 }
+
+    @Test func `what a socket has sent before it is closed still leaves, and its port is free at once`() throws {
+        let network = try TestNetwork.pair()
+        let host = network.hosts[0]
+        let (sender, receiver) = try sockets(network, "10.0.0.2")
+        try host.sendTo(sender, [0], to: endpoint("10.0.0.2", 7_000), now: network.now)
+        network.run(for: .milliseconds(50))
+        _ = try network.hosts[1].receiveFrom(receiver, now: network.now)
+        let port = try host.stack.localEndpoint(sender).port
+        for number in UInt8(1)...5 {
+            try host.sendTo(sender, [number], to: endpoint("10.0.0.2", 7_000), now: network.now)
+        }
+        #expect(waiting(host) == 5)
+        host.stack.close(sender, now: network.now)
+        #expect(throws: StackError.badSocket) {
+            try host.sendTo(sender, [9], to: endpoint("10.0.0.2", 7_000), now: network.now)
+        }
+        let next = try host.stack.udpOpen(isIPv4: true)
+        try host.stack.udpBind(next, to: SocketEndpoint(.anyIPv4, port: port))
+        network.run(for: .milliseconds(50))
+        for number in UInt8(1)...5 {
+            #expect(try network.hosts[1].receiveFrom(receiver, now: network.now).1 == [number])
+        }
+        #expect(waiting(host) == 0)
+        let (queued, sockets) = (host.stack.queuedDatagrams, host.stack.socketCount)
+        #expect(queued == 0 && sockets == 1)
+    }
+
+    @Test func `datagrams are not to wait once a sender waits for them, nor beside anything else`() throws {
+        let network = try TestNetwork.pair()
+        let host = network.hosts[0]
+        let (sender, _) = try sockets(network, "10.0.0.2")
+        var options = try host.stack.socketOptions(sender)
+        options.sendBytes = 4_000
+        try host.stack.setSocketOptions(sender, options)
+        try host.sendTo(sender, pattern(1_000), to: endpoint("10.0.0.2", 7_000), now: network.now)
+        #expect(waiting(host) == 1)
+        #expect(throws: StackError.wouldBlock) {
+            for _ in 0..<8 {
+                try host.sendTo(sender, pattern(1_000), to: endpoint("10.0.0.2", 7_000), now: network.now)
+            }
+        }
+        #expect(waiting(host) == 0)
+        network.run(for: .milliseconds(50))
+        try host.sendTo(sender, [1], to: endpoint("10.0.0.2", 7_000), now: network.now)
+        #expect(waiting(host) == 1)
+        _ = try host.stack.tcpConnect(to: endpoint("10.0.0.2", 80), now: network.now)
+        #expect(waiting(host) == 0)
+    }
+
+    @Test func `a receive queue grows while all together are within their bound, and no further`() throws {
+        var configuration = StackConfiguration()
+        configuration.limits.datagramReceiveBytes = 20_000
+        configuration.limits.datagramReceiveMaximum = 100_000
+        configuration.limits.datagramBytes = 130_000
+        let network = try TestNetwork.pair(configuration: configuration)
+        let (sender, receiver) = try sockets(network, "10.0.0.2")
+        let second = try network.hosts[1].stack.udpOpen(isIPv4: true)
+        try network.hosts[1].stack.udpBind(second, to: SocketEndpoint(.anyIPv4, port: 7_001))
+        func flood(_ port: UInt16) throws {
+            for _ in 0..<200 {
+                try network.hosts[0].sendTo(sender, pattern(1_000), to: endpoint("10.0.0.2", port), now: network.now)
+                network.run(for: .milliseconds(2))
+            }
+        }
+        func drain(_ socket: SocketID) -> Int {
+            var count = 0
+            while (try? network.hosts[1].receiveFrom(socket, now: network.now)) != nil { count += 1 }
+            return count
+        }
+        let charge = DatagramQueue<InboundDatagram>.charge(1_000)
+        try flood(7_000)
+        try flood(7_001)
+        let held = network.hosts[1].stack.receivedDatagramBytes
+        #expect(held <= 130_000)
+        // What the first took stays its own; the second has what each may have, whatever the others hold.
+        #expect(drain(receiver) == 100_000 / charge)
+        #expect(drain(second) >= 20_000 / charge)
+        let left = network.hosts[1].stack.receivedDatagramBytes
+        #expect(left == 0)
+        // A limit that the application sets is kept.
+        var options = try network.hosts[1].stack.socketOptions(second)
+        options.receiveBytes = 50_000
+        try network.hosts[1].stack.setSocketOptions(second, options)
+        try flood(7_001)
+        #expect(drain(second) == 50_000 / charge)
+    }
 }

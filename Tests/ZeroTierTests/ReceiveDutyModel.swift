@@ -162,7 +162,8 @@ struct DutyWorld: Hashable {
             result.append(go(index, .call))
             if rules.mayBeginShift { result.append(go(index, .beginShift)) }
         case .beginShift:
-            result.append(go(index, .pollTake) { if $0.duty.beginShift() { $0.agents[index].place = .dismissForShift } })
+            result.append(
+                go(index, .pollTake) { if $0.duty.beginShift() { $0.agents[index].place = .dismissForShift } })
         case .dismissForShift: result.append(go(index, .kick) { $0.dismiss() })
         case .kick: result.append(go(index, .pollTake) { $0.isKicked = true })
         case .pollTake:

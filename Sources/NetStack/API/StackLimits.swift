@@ -37,8 +37,13 @@ package struct StackLimits: Sendable {
     package var controlPackets = 1_024
     /// Bytes of those.
     package var controlBytes = 4 << 20
-    /// Bytes in a UDP socket's receive queue, overhead included (Linux `rmem_default`).
+    /// Bytes in a UDP socket's receive queue, overhead included, that each may have (Linux `rmem_default`).
     package var datagramReceiveBytes = 212_992
+    /// Bytes in the receive queue of a UDP socket for which no limit was set, while all of them together are within
+    /// `datagramBytes`: what a fast sender has sent until a reader gets a processor.
+    package var datagramReceiveMaximum = 4 << 20
+    /// Bytes in all UDP receive queues beyond which none grows over `datagramReceiveBytes`.
+    package var datagramBytes = 64 << 20
     /// Bytes in a UDP socket's send queue, overhead included (Linux `wmem_default`).
     package var datagramSendBytes = 212_992
     /// Echo requests that wait for an answer.

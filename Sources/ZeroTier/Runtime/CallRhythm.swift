@@ -9,6 +9,7 @@ final class CallRhythm: Sendable {
     /// Calls that follow each other more closely than this belong together.
     static let closeNanoseconds: UInt64 = 300_000
     private static let callsOfStreak = 8
+    private static let pollNanoseconds: UInt64 = 20_000
     /// A wait longer than this ends a streak: the thread is not busy.
     static let longWaitNanoseconds: UInt64 = 5_000_000
 
@@ -17,6 +18,7 @@ final class CallRhythm: Sendable {
     private let closeCalls = Atomic(0)
     // Of the streak's thread: programs that never block wait elsewhere, where they serve no socket.
     private let hasBlocked = Atomic(false)
+    private let lastPoll = Atomic<UInt64>(0)
     private let lastWake = Atomic<UInt64>(0)
     private let closeWakes = Atomic(0)
 
@@ -44,6 +46,13 @@ final class CallRhythm: Sendable {
             return .none
         }
         return hasBlocked.load(ordering: .relaxed) ? .streak : .none
+    }
+
+    /// Whether a call of a streak looks at the sockets: many short calls share a look.
+    func takePoll(at now: UInt64) -> Bool {
+        guard now &- lastPoll.load(ordering: .relaxed) >= CallRhythm.pollNanoseconds else { return false }
+        lastPoll.store(now, ordering: .relaxed)
+        return true
     }
 
     /// The thread that called last has waited in that call while it served the sockets. Only the time between its calls

@@ -36,6 +36,7 @@ struct DriverCore: ~Copyable {
     private var batch = TransmitBatch()
     private var cursor = UDPPort.Cursor()
     private var replies = TransmitBatch()
+    private var hold = DatagramHold()
     // The socket whose buffer is full; its batch is kept until the socket is writable.
     private var blockedSocket: Int32?
     private var isDriverDismissed = false
@@ -97,9 +98,16 @@ struct DriverCore: ~Copyable {
     /// Room that any packet finds; a batch with less may have left something behind.
     private static let largestPacket = 12_288
 
-    /// Sends one slab. True if there may be more to send at once.
-    mutating func transmit(now: Now) -> Bool {
+    /// Sends one slab. True if there may be more to send at once. `isLast`: there is no later time to send at.
+    mutating func transmit(now: Now, isLast: Bool = false) -> Bool {
         guard blockedSocket == nil else { return false }
+        if !isLast, node.stack.hasOnlyDatagrams,
+            hold.holds(
+                sent: node.stack.statistics.udp.sent, queued: node.stack.queuedDatagrams, now: now.monotonic)
+        {
+            return false
+        }
+        hold.release()
         batch.clear()
         node.transmit(into: &batch, now: now)
         guard !batch.isEmpty else { return false }
@@ -179,6 +187,7 @@ struct DriverCore: ~Copyable {
     mutating func armTimer() {
         var next = node.nextDeadline()
         if let deadline = waits.nextDeadline(), next.map({ deadline < $0 }) ?? true { next = deadline }
+        if let deadline = hold.deadline, next.map({ deadline < $0 }) ?? true { next = deadline }
         guard let next, next != .distantFuture, armed.map({ next < $0 }) ?? true else { return }
         armed = next
         timer.arm(at: next)

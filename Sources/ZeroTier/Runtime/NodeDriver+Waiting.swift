@@ -125,12 +125,13 @@ extension NodeDriver {
     /// A thread calls. One that does so often takes the datagrams that have come, so that no other has to be woken for
     /// each acknowledgement.
     func noteCall() {
-        guard case .streak = rhythm.noteCall(by: csystem_thread_self(), at: SystemClock.monotonic().nanoseconds)
-        else { return }
+        let now = SystemClock.monotonic().nanoseconds
+        guard case .streak = rhythm.noteCall(by: csystem_thread_self(), at: now) else { return }
         if duty.change({ $0.beginShift() }) {
             _ = dismissDriver()
             kickThread()
         }
+        guard rhythm.takePoll(at: now) else { return }
         _ = withRole { role in role.poll { batch, isLast in take(&batch, isLast) } }
     }
 

@@ -439,7 +439,7 @@ final class NodeDriver: Sendable {
             let now = SystemClock.now()
             state.core!.prepareToStop(keepingStack: state.keepsStack, now: now)
             // A few slabs of resets and last control packets; whatever the kernel does not take is lost.
-            for _ in 0..<NodeDriver.slabsPerCall where state.core!.transmit(now: now) {}
+            for _ in 0..<NodeDriver.slabsPerCall where state.core!.transmit(now: now, isLast: true) {}
             state.core!.collectEvents(now: now)
             state.core!.stopWaits()
             return (state.core!.wakes.take(), state.core!.watches.takeSignalled(), state.core!.takeWork())
