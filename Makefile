@@ -1,6 +1,8 @@
 # Everything a developer runs. `make help` lists it.
 SHELL := /bin/bash
 SWIFT ?= swift
+# What is built beside the C library takes its flags: what both are made of is compiled once.
+LIBRARY_FLAGS := $(shell cat Tools/library-flags)
 SEED ?= 1
 COUNT ?= 100
 SCENARIO ?= small
@@ -40,9 +42,8 @@ check: requirements ## format, layering, a build without warnings, all tests, 10
 format: ## rewrite the sources in the project's format
 	$(SWIFT) format --in-place --recursive Package.swift Sources Tests Simulation Fuzz Benchmarks Examples
 
-# The node is built beside the C library, with its flags: what both are made of is compiled once.
 interop: host_release ## against the real libzt 1.8.4, in network namespaces (root, or unprivileged user namespaces)
-	$(SWIFT) build -c release --product interop-node --scratch-path .build-libzt -Xswiftc -static-stdlib
+	$(SWIFT) build -c release --product interop-node --scratch-path .build-libzt $(LIBRARY_FLAGS)
 	Tests/InteropTests/run $(INTEROP_FLAGS)
 
 library-test: ## the built C library as a user has it: exports, needs, install, every way to link (host_release first)
@@ -54,21 +55,20 @@ conformance: ## socket calls, case by case: against the host's kernel and agains
 	Tests/SocketConformance/run zts
 
 matrix: host_release ## the C library: every function in every state of the node, and the events of its life in order
-	$(SWIFT) build -c release --product zerotier --scratch-path .build-libzt -Xswiftc -static-stdlib
-	$(SWIFT) build -c release --product test-controller --scratch-path .build-libzt -Xswiftc -static-stdlib
+	$(SWIFT) build -c release --product zerotier --scratch-path .build-libzt $(LIBRARY_FLAGS)
+	$(SWIFT) build -c release --product test-controller --scratch-path .build-libzt $(LIBRARY_FLAGS)
 	Tests/LibraryMatrix/run
 
 stress: host_release ## the C library: STARTS, STRESS_CYCLES start/stop cycles, STRESS_SECONDS of 64 threads, STRESS_PAIRS connections
-	$(SWIFT) build -c release --product zerotier --scratch-path .build-libzt -Xswiftc -static-stdlib
+	$(SWIFT) build -c release --product zerotier --scratch-path .build-libzt $(LIBRARY_FLAGS)
 	Tests/LibraryStress/run $(STARTS) $(STRESS_CYCLES) $(STRESS_SECONDS) $(STRESS_PAIRS)
 
 simulate: requirements ## whole simulated networks: SEED=first COUNT=how many SCENARIO=small or large (500 nodes)
 	$(SWIFT) build -c release --product simulate
 	.build/release/simulate --scenario $(SCENARIO) --seed $(SEED) --count $(COUNT)
 
-# Built beside the C library, with its flags: what both are made of is compiled once.
 simulations: requirements ## simulated networks, each in two processes: SMALL (600, as CI does) and LARGE (5)
-	$(SWIFT) build -c release --product simulate --scratch-path .build-libzt -Xswiftc -static-stdlib
+	$(SWIFT) build -c release --product simulate --scratch-path .build-libzt $(LIBRARY_FLAGS)
 	.build-libzt/release/simulate --verify --seed $(SEED) --count $(SMALL)
 	.build-libzt/release/simulate --verify --seed $(SEED) --count $(LARGE) --scenario large
 

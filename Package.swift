@@ -35,6 +35,7 @@ let package = Package(
         .target(name: "CCopyKernels"),
         .target(name: "NetPrimitives", dependencies: ["CCopyKernels"], swiftSettings: strict),
         .target(name: "CCipherKernels"),
+        // Of the product `Crypto` it uses BoringSSL alone, which is no product: decision 8.
         .target(
             name: "ZeroTierCrypto",
             dependencies: ["NetPrimitives", "CCipherKernels", .product(name: "Crypto", package: "swift-crypto")],
@@ -119,7 +120,10 @@ let package = Package(
         .testTarget(
             name: "NetPrimitivesTests", dependencies: ["NetPrimitives", "CCopyKernels"], swiftSettings: testing),
         .testTarget(
-            name: "ZeroTierCryptoTests", dependencies: ["ZeroTierCrypto", "CCipherKernels", "NetPrimitives"],
+            name: "ZeroTierCryptoTests",
+            dependencies: [
+                "ZeroTierCrypto", "CCipherKernels", "NetPrimitives", .product(name: "Crypto", package: "swift-crypto"),
+            ],
             swiftSettings: testing),
         .testTarget(
             name: "ZeroTierWireTests", dependencies: ["ZeroTierWire", "ZeroTierCrypto", "NetPrimitives"],

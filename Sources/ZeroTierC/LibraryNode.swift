@@ -62,8 +62,10 @@ package final class LibraryNode: Sendable {
     private let inbox = Guarded<[NodeEvent]>([])
 
     private static let inboxLimit = 4096
-    // How often the service looks for changes that no event announces.
-    private static let period = Duration.milliseconds(500)
+    // How soon after the last change the service looks for one that no event announces, of a peer's further paths for
+    // example; each look in vain doubles the pause.
+    private static let shortestPause = Duration.milliseconds(500)
+    private static let longestPause = Duration.seconds(8)
     /// Ports tried for a node that may have any.
     private static let portTrials = 256
 
@@ -206,10 +208,12 @@ package final class LibraryNode: Sendable {
         var monitor = NodeMonitor()
         begin(node, settings, store, &monitor)
         var current = node
+        var pause = LibraryNode.shortestPause
         while true {
-            let told = waitForWork()
+            let told = waitForWork(atMost: pause)
             let wants = state.withLock { ($0.isStopWanted, $0.restartsWanted > $0.restartsDone) }
-            report(told, current, settings, &monitor)
+            let isChanged = report(told, current, settings, &monitor) || !told.isEmpty
+            pause = isChanged ? LibraryNode.shortestPause : min(pause * 2, LibraryNode.longestPause)
             if wants.0 { break }
             if told.contains(.identityCollision) {
                 guard let next = replaceIdentity(current, settings, store, &monitor) else { return }
@@ -228,9 +232,9 @@ package final class LibraryNode: Sendable {
         end(.node(.down, last), settings)
     }
 
-    // Something happened, somebody wants something, or the period is over.
-    private func waitForWork() -> [NodeEvent] {
-        inbox.wait(atMost: LibraryNode.period) { [state] inbox -> [NodeEvent]? in
+    // Something happened, somebody wants something, or the pause is over.
+    private func waitForWork(atMost pause: Duration) -> [NodeEvent] {
+        inbox.wait(atMost: pause) { [state] inbox -> [NodeEvent]? in
             let isWanted = state.withLock { $0.isStopWanted || $0.restartsWanted > $0.restartsDone }
             guard !inbox.isEmpty || isWanted else { return nil }
             defer { inbox = [] }
@@ -426,8 +430,14 @@ package final class LibraryNode: Sendable {
 
     private func post(_ event: LibraryEvent, _ settings: RunSettings) { events.post(event, to: settings.sink) }
 
-    private func report(_ told: [NodeEvent], _ node: Node, _ settings: RunSettings, _ monitor: inout NodeMonitor) {
-        for event in monitor.take(told, of: node, info: { info(node) }) { events.post(event, to: settings.sink) }
+    // Whether there was anything to tell.
+    @discardableResult
+    private func report(
+        _ told: [NodeEvent], _ node: Node, _ settings: RunSettings, _ monitor: inout NodeMonitor
+    ) -> Bool {
+        let news = monitor.take(told, of: node, info: { info(node) })
+        for event in news { events.post(event, to: settings.sink) }
+        return !news.isEmpty
     }
 
     /// The node at this moment.

@@ -27,7 +27,8 @@ struct NodeMonitor {
     private var wasOnline = false
     private var rounds = 0
 
-    /// Peers' paths are compared only every so often: nothing announces them.
+    /// In a stream of events peers' paths are compared only every so often; without events, at every look: nothing announces
+    /// them.
     private static let roundsBetweenPaths = 2
 
     /// What the program is told after these events of the node, or after a while without any.
@@ -171,7 +172,7 @@ struct NodeMonitor {
 
     // MARK: Peers
 
-    /// What these events, and now and then the peers' paths, say of peers. `peers` nil: the node is gone.
+    /// What these events, and the peers' paths now and then, say of peers. `peers` nil: the node is gone.
     mutating func takePeers(_ told: [NodeEvent], _ peers: () -> [PeerStatus]?) -> [LibraryEvent] {
         var result: [LibraryEvent] = []
         rounds += 1
@@ -184,7 +185,7 @@ struct NodeMonitor {
             default: break
             }
         }
-        guard !changes.isEmpty || rounds % NodeMonitor.roundsBetweenPaths == 0,
+        guard !changes.isEmpty || told.isEmpty || rounds % NodeMonitor.roundsBetweenPaths == 0,
             let peers = peers()
         else { return [] }
         let now = unixMilliseconds()

@@ -1,7 +1,6 @@
 // Key pairs in the wire's shape: an X25519 half for agreement and an Ed25519 half for signatures.
 // Read first: RFC 7748, RFC 8032, and for the shapes `zerotier/ZeroTierOne node/C25519.hpp`.
 
-import Crypto
 package import NetPrimitives
 
 /// The public half of an identity's keys.
@@ -24,10 +23,8 @@ package struct PublicKeys: Hashable, Sendable {
     package func verify(_ signature: [UInt8], of message: [UInt8]) -> Bool {
         guard signature.count == PublicKeys.signatureSize else { return false }
         let hash = Array(SHA512.digest(message)[..<32])
-        guard ConstantTime.equal(hash, Array(signature[64...])),
-            let key = try? Curve25519.Signing.PublicKey(rawRepresentation: bytes[32...])
-        else { return false }
-        return key.isValidSignature(signature[..<64], for: hash)
+        guard ConstantTime.equal(hash, Array(signature[64...])) else { return false }
+        return Ed25519.verify(Array(signature[..<64]), of: hash, publicKey: Array(bytes[32...]))
     }
 }
 
@@ -54,39 +51,18 @@ package struct SecretKeys: Sendable {
 
     /// The keys that belong to these; computed at each call, about 25 microseconds.
     package var publicKeys: PublicKeys {
-        let agreement = SecretKeys.agreementPublicKey(Array(bytes[..<32]))
-        let signing = SecretKeys.signingPublicKey(Array(bytes[32...]))
+        let agreement = X25519.publicKey(of: Array(bytes[..<32]))
+        let signing = Ed25519.publicKey(of: Array(bytes[32...]))
         guard let keys = PublicKeys(agreement + signing) else {
             preconditionFailure("public keys have a fixed size")
         }
         return keys
     }
 
-    /// The X25519 public key of a 32-byte secret.
-    static func agreementPublicKey(_ secret: [UInt8]) -> [UInt8] {
-        guard let key = try? Curve25519.KeyAgreement.PrivateKey(rawRepresentation: secret) else {
-            preconditionFailure("every 32 bytes are an X25519 secret key")
-        }
-        return [UInt8](key.publicKey.rawRepresentation)
-    }
-
-    /// The Ed25519 public key of a 32-byte seed.
-    static func signingPublicKey(_ seed: [UInt8]) -> [UInt8] { [UInt8](signingKey(seed).publicKey.rawRepresentation) }
-
-    private static func signingKey(_ seed: [UInt8]) -> Curve25519.Signing.PrivateKey {
-        guard let key = try? Curve25519.Signing.PrivateKey(rawRepresentation: seed) else {
-            preconditionFailure("every 32 bytes are an Ed25519 seed")
-        }
-        return key
-    }
-
     /// Signs a message: 96 bytes, the Ed25519 signature over the first half of the message's SHA-512, then that half.
     package func sign(_ message: [UInt8]) -> [UInt8] {
         let hash = Array(SHA512.digest(message)[..<32])
-        guard let signature = try? SecretKeys.signingKey(Array(bytes[32...])).signature(for: hash) else {
-            preconditionFailure("signing with a valid key does not fail")
-        }
-        return [UInt8](signature) + hash
+        return Ed25519.sign(hash, seed: Array(bytes[32...])) + hash
     }
 
     /// The key shared with another identity, or nil when their key is a point of small order (all-zero result).
@@ -98,13 +74,7 @@ package struct SecretKeys: Sendable {
 
     /// What X25519 gives before it is hashed: 32 bytes, secret, to be wiped by the caller. Nil as for `agree`.
     func rawAgreement(with other: PublicKeys) -> [UInt8]? {
-        guard let mine = try? Curve25519.KeyAgreement.PrivateKey(rawRepresentation: bytes[..<32]),
-            let theirs = try? Curve25519.KeyAgreement.PublicKey(rawRepresentation: other.bytes[..<32]),
-            let secret = try? mine.sharedSecretFromKeyAgreement(with: theirs)
-        else { return nil }
-        // Sound: the bytes are copied out inside the closure.
-        let raw = unsafe secret.withUnsafeBytes { unsafe [UInt8]($0) }
-        return ConstantTime.equal(raw, [UInt8](repeating: 0, count: raw.count)) ? nil : raw
+        X25519.agree(Array(bytes[..<32]), with: Array(other.bytes[..<32]))
     }
 }
 

@@ -42,9 +42,9 @@ package enum IdentityWork {
     package static func generate(using random: inout RandomSource) -> (SecretKeys, UInt64) {
         while true {
             var secret = random.bytes(SecretKeys.size)
-            let signing = SecretKeys.signingPublicKey(Array(secret[32...]))
+            let signing = Ed25519.publicKey(of: Array(secret[32...]))
             while true {
-                let candidate = SecretKeys.agreementPublicKey(Array(secret[..<32])) + signing
+                let candidate = X25519.publicKey(of: Array(secret[..<32])) + signing
                 let digest = digest(of: candidate, tier: .best)
                 if let address = address(from: digest), let keys = SecretKeys(secret) { return (keys, address) }
                 // A digest that satisfies the bound with a reserved address: start again with another secret.

@@ -28,6 +28,8 @@ package struct EthernetEngine: ~Copyable {
     var slots: [NetworkID: SlotID] = [:]
     var waiting = WaitingPackets()
     var deadlines = DeadlineQueue<Timer>()
+    /// Where the rounds of all networks meet: they may be late by up to a round.
+    let rounds: WakeGrid
     var outboundFlows = FlowCache()
     var inboundFlows = FlowCache()
     var lastNetwork = LastNetwork()
@@ -44,7 +46,10 @@ package struct EthernetEngine: ~Copyable {
         now: Now
     ) {
         shared = EthernetShared(identity: identity, configuration: configuration, random: random)
-        deadlines.schedule(.housekeeping, at: now.monotonic + EthernetLimits.housekeeping)
+        rounds = WakeGrid(
+            period: EthernetLimits.loopInterval, phase: ProtocolLimits.wakePhase(of: identity.address))
+        deadlines.schedule(
+            .housekeeping, at: rounds.next(atOrAfter: now.monotonic + EthernetLimits.housekeeping))
     }
 
     /// This node's address.
@@ -125,8 +130,11 @@ package struct EthernetEngine: ~Copyable {
     package mutating func setUpstreams(_ upstreams: [Address], isUpstream: Bool) {
         let others = upstreams.filter { $0 != shared.address }
         if !Set(others).isSubset(of: shared.upstreams) {
-            // Those that are new have not heard of our groups: tell all in the next round.
-            for slot in networks.ids { networks[slot].lastAnnouncement = nil }
+            // Those that are new have not heard of our groups: tell all at once.
+            for slot in networks.ids {
+                networks[slot].lastAnnouncement = nil
+                deadlines.schedule(.network(slot), at: .zero)
+            }
         }
         shared.upstreams = others
         shared.isUpstream = isUpstream
@@ -202,15 +210,21 @@ package struct EthernetEngine: ~Copyable {
             case .housekeeping:
                 shared.expire(now)
                 for slot in networks.ids { networks[slot].expire(&shared, now) }
-                deadlines.schedule(.housekeeping, at: now.monotonic + EthernetLimits.housekeeping)
+                // May fire late by up to a round.
+                deadlines.schedule(
+                    .housekeeping, at: rounds.next(atOrAfter: now.monotonic + EthernetLimits.housekeeping))
             }
         }
     }
 
-    /// One round of a network's loop: ask for a configuration, announce groups.
+    /// One round of a network's loop: ask for a configuration, announce groups. A network without a configuration has its
+    /// next round just after the interval; one that has all it wants, in the first round of all networks in which it wants
+    /// something again.
     mutating func runNetwork(_ slot: SlotID, _ now: Now) {
         networks[slot].requestConfigurationIfDue(&shared, now)
         networks[slot].announceIfDue(&shared, now)
-        deadlines.schedule(.network(slot), at: now.monotonic + EthernetLimits.loopInterval)
+        let earliest = now.monotonic + EthernetLimits.loopInterval
+        let wanted = networks[slot].nextWant()
+        deadlines.schedule(.network(slot), at: wanted <= earliest ? earliest : rounds.next(atOrAfter: wanted))
     }
 }

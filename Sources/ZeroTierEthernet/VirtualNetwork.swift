@@ -98,6 +98,14 @@ struct VirtualNetwork: ~Copyable {
 
     // MARK: Configuration
 
+    /// When there is a configuration to ask for or a group to announce: in the past when it is due. Announcements to single
+    /// members wait for one of these: both come every minute.
+    func nextWant() -> MonotonicInstant {
+        guard config != nil, let configTime, let lastAnnouncement else { return .zero }
+        return min(
+            configTime + ProtocolLimits.networkConfigRefresh, lastAnnouncement + ProtocolLimits.multicastLikeAnnounce)
+    }
+
     /// Asks for a configuration when none is there or the last one is a minute old; makes one for an ad-hoc network.
     mutating func requestConfigurationIfDue(_ shared: inout EthernetShared, _ now: Now) {
         if config != nil, let configTime, now.monotonic - configTime < ProtocolLimits.networkConfigRefresh { return }

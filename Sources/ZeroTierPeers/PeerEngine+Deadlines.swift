@@ -56,12 +56,17 @@ extension PeerEngine {
     }
 
     /// When a peer next needs service: the earliest of its deadlines.
+    ///
+    /// Contact with a root that does not answer, probes and doubts are exact. Everything else waits for the grid of wake-ups:
+    /// it may fire late by up to a second, never early.
     func nextService(of id: PeerID, _ time: MonotonicInstant) -> MonotonicInstant {
         let isUpstream = topology.peers[id].isUpstream
+        // What may be late, and what may not.
         var due = MonotonicInstant.distantFuture
+        var exact = MonotonicInstant.distantFuture
         if isUpstream {
             if isContactNeeded(id, time) {
-                due = topology.peers[id].contactDue
+                exact = topology.peers[id].contactDue
             } else if let index = PathSelection.best(topology.peers[id].paths, .alive, time),
                 let heard = topology.peers[id].paths[index].lastReceive
             {
@@ -77,10 +82,11 @@ extension PeerEngine {
         }
         for path in topology.peers[id].paths {
             due = min(due, nextService(of: path, isKeptAlive: isKeptAlive, time))
+            exact = min(exact, PeerEngine.nextDoubt(of: path, time))
         }
-        for probe in topology.peers[id].probes { due = min(due, probe.due) }
+        for probe in topology.peers[id].probes { exact = min(exact, probe.due) }
         // Whatever was left undone just now is not tried in a tight loop.
-        return max(due, time + ProtocolLimits.timerGranularity)
+        return max(min(exact, wakeGrid.next(atOrAfter: due)), time + ProtocolLimits.timerGranularity)
     }
 
     private func nextService(of path: Path, isKeptAlive: Bool, _ time: MonotonicInstant) -> MonotonicInstant {
@@ -89,11 +95,13 @@ extension PeerEngine {
         due = min(due, heard + ProtocolLimits.pathExpiration)
         let silent = heard + ProtocolLimits.pathAlive
         if silent > time { due = min(due, silent) }
-        if let since = path.doubtedSince {
-            let end = since + path.doubtPatience
-            if end > time { due = min(due, end, path.lastDoubtProbe + ProtocolLimits.pathDoubtInterval) }
-        }
         return due
+    }
+
+    private static func nextDoubt(of path: Path, _ time: MonotonicInstant) -> MonotonicInstant {
+        guard path.lastReceive != nil, let since = path.doubtedSince else { return .distantFuture }
+        let end = since + path.doubtPatience
+        return end > time ? min(end, path.lastDoubtProbe + ProtocolLimits.pathDoubtInterval) : .distantFuture
     }
 
     private mutating func forget(_ id: PeerID, _ now: Now) {
@@ -248,7 +256,8 @@ extension PeerEngine {
             heard = max(heard ?? last, last)
         }
         if let heard, now.monotonic - heard < configuration.onlineTimeout {
-            timers.schedule(.online, at: heard + configuration.onlineTimeout)
+            // May fire late by up to a second.
+            timers.schedule(.online, at: wakeGrid.next(atOrAfter: heard + configuration.onlineTimeout))
         } else {
             isOnline = false
             emit(event: .offline)

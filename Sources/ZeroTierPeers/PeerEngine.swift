@@ -56,6 +56,8 @@ package struct PeerEngine: ~Copyable {
     var ready: BoundedQueue<ReadyItem>
     var events: BoundedQueue<PeerEvent>
     var timers = DeadlineQueue<EngineTimer>()
+    /// Where deadlines that may be late meet.
+    let wakeGrid: WakeGrid
     /// WHOIS over all addresses.
     var whoisGate = RateLimiter(burst: ProtocolLimits.whoisBurst, interval: ProtocolLimits.whoisSendInterval)
 
@@ -78,6 +80,7 @@ package struct PeerEngine: ~Copyable {
         let limits = configuration.limits
         self.identity = identity
         ownAddress = identity.address.value
+        wakeGrid = WakeGrid(period: ProtocolLimits.wakeGrid, phase: ProtocolLimits.wakePhase(of: identity.address))
         var configuration = configuration
         let bounds = ProtocolLimits.physicalMTUs
         configuration.pathMTU = min(max(configuration.pathMTU, bounds.lowerBound), bounds.upperBound)

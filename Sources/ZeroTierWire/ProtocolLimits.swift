@@ -73,6 +73,11 @@ package enum ProtocolLimits {
 
     package static let timerGranularity: Duration = .milliseconds(60)
     package static let pingCheck: Duration = .milliseconds(5000)
+    /// Work that may be late by this much is done for all owners at once. A choice of ours: less than what lies between a
+    /// heartbeat (14 s) and the end of patience for it at the root's (15.5 s) and the peer's side (19 s).
+    package static let wakeGrid: Duration = .milliseconds(1000)
+    /// When within a second a node wakes: its address tells, so that the nodes of one machine do not wake together.
+    package static func wakePhase(of address: Address) -> Duration { .milliseconds(Int64(address.value % 1000)) }
     package static let housekeeping: Duration = .milliseconds(30_000)
     /// Queues and WHOIS are retried this often.
     package static let retryTick: Duration = .milliseconds(500)

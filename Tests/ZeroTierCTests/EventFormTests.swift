@@ -104,7 +104,7 @@ import Testing
         var monitor = NodeMonitor()
         var peers = [Self.peer]
         func take(_ told: [NodeEvent]) -> [(Int32?, UInt64)] {
-            // Paths are compared every second time.
+            // Paths are compared in every second round of events, and whenever there are none.
             let events = monitor.takePeers(told) { peers } + monitor.takePeers([]) { peers }
             return events.map { event in
                 switch event {

@@ -25,6 +25,9 @@ final class LabHost {
     var isUp = true
     /// Datagrams for this host that come from elsewhere than the roots are lost: links that force relaying.
     var acceptsDirect = true
+    /// How often a deadline fired, and a datagram arrived.
+    var deadlinesFired = 0
+    var datagramsReceived = 0
 
     init(node: consuming Node, endpoint: SocketEndpoint) {
         self.node = node
@@ -112,6 +115,7 @@ final class Lab {
         let isDirect = flight.from != hosts[0].endpoint && flight.to != hosts[0].endpoint
         guard !isDirect || host.acceptsDirect else { return }
         datagrams += 1
+        host.datagramsReceived += 1
         if isDirect { directDatagrams += 1 }
         inbound.clear()
         _ = flight.bytes.withBytes { inbound.append($0, path: PhysicalPath(localSocket: 0, remote: flight.from)) }
@@ -146,6 +150,7 @@ final class Lab {
             advance(to: next)
             for host in hosts where host.isUp {
                 if let deadline = host.node.nextDeadline(), deadline <= now.monotonic {
+                    host.deadlinesFired += 1
                     host.node.handleDeadlines(now: now)
                     pump(host)
                 }
