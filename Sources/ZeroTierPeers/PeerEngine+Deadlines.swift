@@ -46,6 +46,7 @@ extension PeerEngine {
         }
         serviceDoubts(id, now)
         serviceProbes(id, now)
+        serviceDatagramSizes(id, now)
         updateLinkIfKnown(id, time)
         wake(id, at: nextService(of: id, time))
     }
@@ -79,12 +80,14 @@ extension PeerEngine {
             due = min(due, nextService(of: path, isKeptAlive: isKeptAlive, time))
         }
         for probe in topology.peers[id].probes { due = min(due, probe.due) }
+        if let next = topology.peers[id].relayedDatagramSize.nextStep { due = min(due, next) }
         // Whatever was left undone just now is not tried in a tight loop.
         return max(due, time + ProtocolLimits.timerGranularity)
     }
 
     private func nextService(of path: Path, isKeptAlive: Bool, _ time: MonotonicInstant) -> MonotonicInstant {
         var due = isKeptAlive ? path.lastSend + ProtocolLimits.pathHeartbeat : MonotonicInstant.distantFuture
+        if let next = path.datagramSize.nextStep { due = min(due, next) }
         guard let heard = path.lastReceive else { return min(due, path.lastSend + ProtocolLimits.resetPathPatience) }
         due = min(due, heard + ProtocolLimits.pathExpiration)
         let silent = heard + ProtocolLimits.pathAlive

@@ -100,6 +100,7 @@ struct DriverCore: ~Copyable {
     /// Sends one slab. True if there may be more to send at once.
     mutating func transmit(now: Now) -> Bool {
         guard blockedSocket == nil else { return false }
+        if let path = port.takeTooLong() { node.noteTooLong(path, now: now) }
         batch.clear()
         node.transmit(into: &batch, now: now)
         guard !batch.isEmpty else { return false }
