@@ -82,7 +82,8 @@ enum MTUBench {
         let began = clock.now
         func now() -> Now {
             let elapsed = began.duration(to: clock.now)
-            let nanoseconds = elapsed.components.seconds * 1_000_000_000 + elapsed.components.attoseconds / 1_000_000_000
+            let parts = elapsed.components
+            let nanoseconds = parts.seconds * 1_000_000_000 + parts.attoseconds / 1_000_000_000
             return Now(
                 monotonic: MonotonicInstant(nanoseconds: UInt64(nanoseconds) + 1_000_000_000),
                 unixMilliseconds: 1_790_000_000_000 + nanoseconds / 1_000_000)

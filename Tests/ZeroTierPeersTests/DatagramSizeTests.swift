@@ -103,7 +103,8 @@ private final class SmallWay {
     }
 
     @Test(arguments: [true, false])
-    func `a way without limits is asked once, and again only after half a minute of long packets`(isDirect: Bool) throws {
+    func `a way without limits is asked once, and again only after half a minute of long packets`(isDirect: Bool) throws
+    {
         let way = SmallWay(isDirect: isDirect)
         try #require(way.begin())
         way.hub.forgetLog()
