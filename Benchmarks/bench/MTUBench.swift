@@ -103,7 +103,10 @@ private final class ThreeNodes {
     private func pump() {
         for id in ids {
             let time = now
-            while receivers[id.receiver].receive(from: id.socket, { parties[id.party].receive(&$0, time) }) {}
+            while receivers[id.receiver].receive(
+                from: id.socket, { batch, _ in parties[id.party].receive(&batch, time) })
+                == .full
+            {}
             parties[id.party].node.handleDeadlines(now: time)
             while case .validate(let identity, let ticket)? = parties[id.party].node.nextJob() {
                 parties[id.party].complete(ticket, identity.validate(), time)
