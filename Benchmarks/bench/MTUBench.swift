@@ -3,7 +3,8 @@
 
 import NetPrimitives
 import NetStack
-import ZeroTier
+import struct ZeroTier.UDPPort
+import struct ZeroTier.UDPReceiver
 import ZeroTierCrypto
 import ZeroTierEthernet
 import ZeroTierNode
