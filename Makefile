@@ -18,7 +18,7 @@ STRESS_SECONDS ?= 10
 STRESS_PAIRS ?= 5000
 
 .DEFAULT_GOAL := help
-.PHONY: help requirements demo test check format interop conformance matrix simulate simulations bench soak stress sanitize fuzz clean host host_release host_debug library-test list install update patch
+.PHONY: help requirements demo test check format interop conformance matrix small-paths simulate simulations bench soak stress sanitize fuzz clean host host_release host_debug library-test list install update patch
 
 help: ## list the commands
 	@grep -hE '^[a-z_-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -62,6 +62,10 @@ matrix: host_release ## the C library: every function in every state of the node
 stress: host_release ## the C library: STARTS, STRESS_CYCLES start/stop cycles, STRESS_SECONDS of 64 threads, STRESS_PAIRS connections
 	$(SWIFT) build -c release --product zerotier --scratch-path .build-libzt $(LIBRARY_FLAGS)
 	Tests/LibraryStress/run $(STARTS) $(STRESS_CYCLES) $(STRESS_SECONDS) $(STRESS_PAIRS)
+
+small-paths: requirements ## transfers over ways that lose long IP packets, in network namespaces (root, nft, ethtool)
+	$(SWIFT) build -c release --product zerotier
+	Tests/SmallPaths/run
 
 simulate: requirements ## whole simulated networks: SEED=first COUNT=how many SCENARIO=small or large (500 nodes)
 	$(SWIFT) build -c release --product simulate

@@ -13,6 +13,7 @@ enum Bench {
             case "ciphers": report(CipherBench.run())
             case "stack": report(StackBench.run())
             case "loop": report(LoopBench.run())
+            case "mtu": report(try MTUBench.run())
             case "roofline": report(try RooflineBench.run())
             case "kernel": report(try KernelBench.run())
             case "identity": report(IdentityBench.run())
@@ -28,7 +29,7 @@ enum Bench {
             default:
                 print(
                     """
-                    usage: bench ciphers|stack|loop|roofline|kernel|identity|online [TIMES]|soak [CYCLES]
+                    usage: bench ciphers|stack|loop|mtu|roofline|kernel|identity|online [TIMES]|soak [CYCLES]
                            bench node [SECONDS [idle] [pingpong] [stream1] [stream8] [connects] [library]]
                     """)
                 exit(2)

@@ -1,5 +1,5 @@
 //  What happens to datagrams on one host's access line: delay, jitter, loss alone and in bursts, duplication, reordering, a
-//  rate with a bounded queue, and an MTU above which the network cuts datagrams.
+//  rate with a bounded queue, an MTU above which the network cuts datagrams, and a length above which it drops them.
 
 import NetPrimitives
 
@@ -25,13 +25,15 @@ package struct LinkModel: Sendable, Hashable {
     package var queue: Duration = .milliseconds(300)
     /// Largest IP packet; longer ones travel as several, and are lost when any of them is.
     package var mtu = 1500
+    /// UDP payload of the longest datagram that passes; longer ones vanish. 0 for no limit.
+    package var largestDatagram = 0
 
     package init() {}
 
     /// A line without faults.
     package init(latency: Duration) { self.latency = latency }
 
-    /// The same line when nothing disturbs it: latency, rate and MTU stay.
+    /// The same line when nothing disturbs it: latency, rate, MTU and what it drops by length stay.
     package var withoutFaults: LinkModel {
         var model = self
         model.jitter = .zero
@@ -58,7 +60,7 @@ struct Link: Sendable {
     mutating func arrivals(
         _ length: Int, at time: MonotonicInstant, using random: inout RandomSource
     ) -> (first: MonotonicInstant?, second: MonotonicInstant?) {
-        guard !isCut else { return (nil, nil) }
+        guard !isCut, model.largestDatagram == 0 || length <= model.largestDatagram else { return (nil, nil) }
         let size = length + 28
         let pieces = (size + model.mtu - 1) / model.mtu
         var depart = time

@@ -53,6 +53,8 @@ package final class SimulatedHost {
     package internal(set) var onlineSince: MonotonicInstant?
     /// Datagrams sent, and those of the current second.
     package internal(set) var datagramsSent = 0
+    /// Bytes of the longest of them; whoever asks sets it to 0 before.
+    package var longestDatagram = 0
     var second = (number: UInt64(0), datagrams: 0)
     package internal(set) var busiestSecond = 0
     /// How often a peer became direct or relayed for its node.
@@ -99,6 +101,19 @@ package final class SimulatedHost {
             uplink.model = newValue
             downlink.model = newValue
         }
+    }
+
+    /// The longest datagrams that pass the access line, from the host and to it; 0 for no limit.
+    package func limitDatagrams(up: Int, down: Int) {
+        uplink.model.largestDatagram = up
+        downlink.model.largestDatagram = down
+    }
+
+    /// Nothing disturbs the access line any more.
+    func endFaults() {
+        uplink.model = uplink.model.withoutFaults
+        downlink.model = downlink.model.withoutFaults
+        isCut = false
     }
 
     /// Whether the access line is cut.

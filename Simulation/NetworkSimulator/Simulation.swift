@@ -410,6 +410,7 @@ package final class Simulation {
         if logsDatagrams { note("\(host.name) sends \(bytes.byteCount) bytes to \(destination)") }
         datagramCount += 1
         host.datagramsSent += 1
+        host.longestDatagram = max(host.longestDatagram, bytes.byteCount)
         let second = time.nanoseconds / 1_000_000_000
         if host.second.number != second { host.second = (second, 0) }
         host.second.datagrams += 1

@@ -50,12 +50,13 @@ struct SmallScenario {
     // MARK: Topology
 
     private func build() {
-        for _ in 0..<simulation.draw(1...3) { simulation.addRoot(link: drawLink(isRoot: true)) }
+        for _ in 0..<simulation.draw(1...3) { drawLongest(simulation.addRoot(link: drawLink(isRoot: true))) }
         simulation.makePlanet()
         let count = drawCount()
         for _ in 0..<count {
             let ports = simulation.drawOne(in: 4) ? [UInt16(9993), 29_993] : [9993]
             let host = simulation.addHost(at: drawPlacement(), link: drawLink(isRoot: false), ports: ports)
+            drawLongest(host)
             if simulation.drawOne(in: 5) { host.protocolVersion = 11 }
             // The first two are members, so that there is a network; the first is in both if there are two.
             if leaves.count <= 2 || !simulation.drawOne(in: 8) { simulation.join(host, networks[0]) }
@@ -103,6 +104,17 @@ struct SmallScenario {
         if !isRoot, simulation.drawOne(in: 3) { link.rate = simulation.draw(from: [2, 5, 20, 100]) * 1_000_000 }
         link.mtu = simulation.draw(from: [1500, 1500, 1492, 1460, 1400])
         return link
+    }
+
+    // Tunnels and bad filters: IP packets of 1400, 1300 and 1280 bytes, and payloads of as many; mostly in both directions.
+    private func drawLongest(_ host: SimulatedHost) {
+        guard simulation.drawOne(in: 5) else { return }
+        let longest = simulation.draw(from: [1400, 1372, 1300, 1280, 1252, 1232])
+        switch simulation.draw(0...3) {
+        case 0: host.limitDatagrams(up: longest, down: 0)
+        case 1: host.limitDatagrams(up: 0, down: longest)
+        default: host.limitDatagrams(up: longest, down: longest)
+        }
     }
 
     // MARK: Traffic
@@ -189,10 +201,7 @@ struct SmallScenario {
 
     private func heal() {
         simulation.note("all faults end")
-        for host in simulation.hosts {
-            host.link = host.link.withoutFaults
-            host.isCut = false
-        }
+        for host in simulation.hosts { host.endFaults() }
     }
 
     // MARK: Liveness

@@ -1,7 +1,9 @@
 // The memory-hard digest that ties an address to its keys. Its key stream depends on a counter only, so it is made many
 // blocks at a time; the mixing is a chain of swaps between a 2 MiB table and the digest.
 
-#include <stdlib.h>
+// MAP_ANONYMOUS is not of standard C.
+#define _DEFAULT_SOURCE
+#include <sys/mman.h>
 
 #include "kernels.h"
 
@@ -18,8 +20,10 @@ static void accumulate(uint64_t *sum, uint64_t *blocks) {
 }
 
 int ck_identity_digest(uint8_t *digest, int tier) {
-    uint64_t *table = malloc(TABLE_WORDS * sizeof(uint64_t));
-    if (table == NULL) return 0;
+    // A mapping of its own: what comes from the heap may stay with the process for ever after.
+    const size_t size = TABLE_WORDS * sizeof(uint64_t);
+    uint64_t *table = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (table == MAP_FAILED) return 0;
     const int best = ck_best_tier();
     ck_salsa20 salsa;
     ck_salsa20_start(&salsa, digest, digest + 32, 20, tier < best ? tier : best);
@@ -52,6 +56,6 @@ int ck_identity_digest(uint8_t *digest, int tier) {
     }
     for (int k = 0; k < 8; k++) own[k] ^= sum[k];
     memcpy(digest, own, 64);
-    free(table);
+    munmap(table, size);
     return 1;
 }

@@ -35,7 +35,8 @@ extension Node {
         case .drop: return
         case .control: sendOwned(burst, entry, now)
         case .send(let frame):
-            switch peers.route(to: frame.destination, now: now) {
+            let length = PacketHeader.payloadOffset + frame.headerLength + burst.packetLength
+            switch peers.route(to: frame.destination, length: length, now: now) {
             case .path(let route): write(burst, frame, route, into: &batch)
             case .wait, .unreachable: sendLater(burst, frame, now)
             }

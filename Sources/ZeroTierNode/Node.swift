@@ -126,6 +126,9 @@ package struct Node: ~Copyable {
         settle(now: now)
     }
 
+    /// The interface on the way to an endpoint takes only shorter datagrams than the last ones.
+    package mutating func noteTooLong(_ path: PhysicalPath, now: Now) { peers.noteTooLong(path, now: now) }
+
     /// Takes a world that the owner decided on, unverified, such as a file that the user gave.
     package mutating func adopt(_ world: World, now: Now) {
         peers.adoptWorld(world, now: now)
@@ -238,8 +241,8 @@ package enum NodeLimits {
     package static let headerBytes = 256
     /// Bytes before the Ethernet payload of the longest frame verb: packet header and EXT_FRAME header.
     static let frameOverhead = PacketHeader.payloadOffset + ExtendedFrame.headerLength
-    /// What fits into the seven parts that a packet may have; controllers may say up to 10,000.
-    static let maximumMTU = 9890
+    /// What fits into the seven parts that a packet may have, on every way; controllers may say up to 10,000.
+    static let maximumMTU = ProtocolLimits.maximumBasePacketLength - frameOverhead
     /// Whether a virtual prefix may keep physical paths out of it: one that holds much of the Internet would cut the node off
     /// from every network.
     static func mayForbidPaths(_ prefix: IPPrefix) -> Bool { prefix.length >= (prefix.address.isIPv4 ? 8 : 16) }

@@ -82,14 +82,14 @@ extension Node {
         var current: ConfiguredInterface
         if let existing = interfaces.configuration(of: network) {
             current = existing
-            stack.setMTU(min(snapshot.mtu, NodeLimits.maximumMTU), of: existing.entry.interface, now: now)
+            stack.setMTU(evenMTU(snapshot.mtu), of: existing.entry.interface, now: now)
         } else if let adopted = adoptInterface(network, snapshot, now) {
             current = adopted
         } else {
             guard
                 let interface = stack.addInterface(
                     mac: snapshot.mac,
-                    configuration: InterfaceConfiguration(mtu: min(snapshot.mtu, NodeLimits.maximumMTU)), now: now)
+                    configuration: InterfaceConfiguration(mtu: evenMTU(snapshot.mtu)), now: now)
             else {
                 ethernet.setPortError(true, network: network)
                 return
@@ -129,7 +129,7 @@ extension Node {
             stack.removeInterface(kept.interface, now: now)
             return nil
         }
-        stack.setMTU(min(snapshot.mtu, NodeLimits.maximumMTU), of: kept.interface, now: now)
+        stack.setMTU(evenMTU(snapshot.mtu), of: kept.interface, now: now)
         // The new Ethernet layer has heard of no group yet.
         _ = ethernet.subscribe(
             network: network,
@@ -153,6 +153,13 @@ extension Node {
         stack.removeInterface(entry.interface, now: now)
         interfaces.remove(entry)
         noteInterfaces()
+    }
+
+    /// The MTU that the stack is given for a network's: a few bytes less where its largest frames would be cut into datagrams that
+    /// differ in length.
+    package func evenMTU(_ mtu: Int) -> Int {
+        let overhead = PacketHeader.payloadOffset + Frame.headerLength
+        return peers.evenPacketLength(upTo: overhead + min(mtu, NodeLimits.maximumMTU)) - overhead
     }
 
     // No path may lead into a virtual network: that would be a tunnel inside itself. And room in the slab is counted in

@@ -12,6 +12,8 @@ struct ExpectedReply: Sendable {
     let sentAt: MonotonicInstant
     /// Where the request was sent, when it went directly: only a reply from there confirms a path.
     let remote: SocketEndpoint?
+    /// Whether the request was a datagram of full length, made to find out whether it arrives.
+    var isLengthProbe = false
 }
 
 /// The requests of the last 30 seconds. An entry stays after its first answer: a HELLO sent from several sockets is

@@ -26,6 +26,8 @@ struct Path: Sendable {
     var doubtedSince: MonotonicInstant?
     /// When the last such question left.
     var lastDoubtProbe: MonotonicInstant = .zero
+    /// How long our datagrams on it may be.
+    var datagramSize = DatagramSize()
     /// ECHOs that are answered.
     var echoGate = RateLimiter(burst: ProtocolLimits.echoBurst, interval: ProtocolLimits.echoInterval)
 

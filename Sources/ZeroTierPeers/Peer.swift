@@ -49,6 +49,10 @@ struct Peer: ~Copyable {
     var pathPushCount = 0
     var lastPathChange: MonotonicInstant?
 
+    /// The root's path by which packets went that could not go directly, and how long datagrams through it may be.
+    var relay: PhysicalPath?
+    var relayedDatagramSize = DatagramSize()
+
     /// Endpoints being tried.
     var probes: [PathProbe] = []
     /// HELLOs to a root since it was last heard from, and when the next is due.

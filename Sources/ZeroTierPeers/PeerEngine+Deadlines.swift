@@ -46,6 +46,7 @@ extension PeerEngine {
         }
         serviceDoubts(id, now)
         serviceProbes(id, now)
+        serviceDatagramSizes(id, now)
         updateLinkIfKnown(id, time)
         wake(id, at: nextService(of: id, time))
     }
@@ -82,9 +83,10 @@ extension PeerEngine {
         }
         for path in topology.peers[id].paths {
             due = min(due, nextService(of: path, isKeptAlive: isKeptAlive, time))
-            exact = min(exact, PeerEngine.nextDoubt(of: path, time))
+            exact = min(exact, PeerEngine.nextExactService(of: path, time))
         }
         for probe in topology.peers[id].probes { exact = min(exact, probe.due) }
+        if let next = topology.peers[id].relayedDatagramSize.nextStep { exact = min(exact, next) }
         // Whatever was left undone just now is not tried in a tight loop.
         return max(min(exact, wakeGrid.next(atOrAfter: due)), time + ProtocolLimits.timerGranularity)
     }
@@ -98,10 +100,12 @@ extension PeerEngine {
         return due
     }
 
-    private static func nextDoubt(of path: Path, _ time: MonotonicInstant) -> MonotonicInstant {
-        guard path.lastReceive != nil, let since = path.doubtedSince else { return .distantFuture }
+    // Doubts and the search for a datagram size: traffic waits for their outcome.
+    private static func nextExactService(of path: Path, _ time: MonotonicInstant) -> MonotonicInstant {
+        let step = path.datagramSize.nextStep ?? .distantFuture
+        guard path.lastReceive != nil, let since = path.doubtedSince else { return step }
         let end = since + path.doubtPatience
-        return end > time ? min(end, path.lastDoubtProbe + ProtocolLimits.pathDoubtInterval) : .distantFuture
+        return end > time ? min(step, end, path.lastDoubtProbe + ProtocolLimits.pathDoubtInterval) : step
     }
 
     private mutating func forget(_ id: PeerID, _ now: Now) {

@@ -82,6 +82,8 @@ extension PeerEngine {
             guard time - path.lastDoubtProbe >= ProtocolLimits.pathDoubtSilence else { return }
         }
         topology.peers[id].paths[index].lastDoubtProbe = time
+        // What is lost may be only what is long.
+        topology.peers[id].paths[index].datagramSize.doubt()
         sendProbe(to: id, path.physical, now)
         wake(id, at: time + ProtocolLimits.pathDoubtInterval)
     }
@@ -213,6 +215,7 @@ extension PeerEngine {
                 guard path.scope == scope, path.physical.remote.address.isIPv4 == isIPv4 else { continue }
                 topology.peers[id].paths[index].lastReceive = nil
                 topology.peers[id].paths[index].lastSend = now.monotonic
+                topology.peers[id].paths[index].datagramSize.doubt()
                 sendProbe(to: id, path.physical, now)
                 isReset = true
             }
@@ -230,6 +233,7 @@ extension PeerEngine {
             topology.peers[id].paths.removeAll { closedSockets.contains($0.physical.localSocket) }
             topology.peers[id].contactAttempts = 0
             topology.peers[id].contactDue = now.monotonic
+            topology.peers[id].relayedDatagramSize.doubt()
             for index in topology.peers[id].paths.indices { doubt(index, of: id, now) }
             updateLink(id, now.monotonic)
             wake(id, at: now.monotonic)

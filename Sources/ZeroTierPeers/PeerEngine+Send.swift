@@ -16,8 +16,9 @@ extension PeerEngine {
 
     // MARK: Bulk
 
-    /// Where packets for an address go, once per burst. Marks the peer as in use.
-    package mutating func route(to address: Address, now: Now) -> PeerRouting {
+    /// Where packets for an address go, once per burst. Marks the peer as in use. `length`: the longest packet of the burst,
+    /// headers included.
+    package mutating func route(to address: Address, length: Int, now: Now) -> PeerRouting {
         let time = now.monotonic
         guard let id = topology.find(address) else {
             guard address != identity.address, !address.isReserved else { return .unreachable }
@@ -28,7 +29,8 @@ extension PeerEngine {
         noteActivity(id, time)
         guard let way = way(to: id, time) else { return .unreachable }
         markSent(way, now)
-        return .path(PeerRoute(peer: id, path: way.path, suite: suite(for: id)))
+        let limit = datagramLimit(way, to: id, length: length, now)
+        return .path(PeerRoute(peer: id, path: way.path, suite: suite(for: id), datagramLimit: limit))
     }
 
     /// The suite that packets to a peer are sealed with: what both know. A node that announces an old protocol does not
@@ -47,22 +49,32 @@ extension PeerEngine {
     ) -> Bool {
         guard topology.peers.contains(route.peer) else { return false }
         return appendPacket(
-            length, verbByte: verb.rawValue, peer: route.peer, path: route.path, suite: route.suite, into: &batch, fill)
+            length, verbByte: verb.rawValue, peer: route.peer, path: route.path, suite: route.suite,
+            limit: route.datagramLimit, into: &batch, fill)
             != nil
     }
 
-    /// Bytes that a packet of `length` takes in a batch.
+    /// Bytes that a packet of `length` takes in a batch, whichever way it goes.
     package func batchBytes(forPacketOf length: Int) -> Int {
+        [configuration.pathMTU, ProtocolLimits.basePathMTU].reduce(length) { most, limit in
+            let plan = FragmentPlan(length: length, limit: limit, full: configuration.pathMTU)
+            return max(most, plan.map { $0.stride * $0.count } ?? 0)
+        }
+    }
+
+    /// The longest packet of at most `length` bytes that is cut into datagrams of one length where ways carry full ones: only
+    /// then a burst of such packets is one system call.
+    package func evenPacketLength(upTo length: Int) -> Int {
         guard let plan = FragmentPlan(length: length, mtu: configuration.pathMTU) else { return length }
-        return plan.stride * plan.count
+        return length - (length + FragmentHeader.size * (plan.count - 1)) % plan.count
     }
 
     /// Writes, seals and cuts one packet. Returns its ID on the wire; nil when it does not fit.
     private mutating func appendPacket(
-        _ length: Int, verbByte: UInt8, peer: PeerID, path: PhysicalPath, suite: CipherSuite,
+        _ length: Int, verbByte: UInt8, peer: PeerID, path: PhysicalPath, suite: CipherSuite, limit: Int,
         into batch: inout TransmitBatch, _ fill: (inout MutableRawSpan) -> Void
     ) -> PacketID? {
-        guard let plan = FragmentPlan(length: length, mtu: configuration.pathMTU) else { return nil }
+        guard let plan = FragmentPlan(length: length, limit: limit, full: configuration.pathMTU) else { return nil }
         let destination = topology.peers[peer].address
         let header = PacketHeader(
             id: PacketID.random(using: &random), destination: destination, source: identity.address,
@@ -230,33 +242,46 @@ extension PeerEngine {
         let time = now.monotonic
         guard let id = topology.find(packet.destination) else { return .unknownPeer }
         let path: PhysicalPath
+        // A path that has not answered yet, or is that of a relay, may carry only the base.
+        var chosen: Way?
         var isDirect = false
         switch packet.way {
         case .path(let given):
             path = given
-            if let index = topology.peers[id].pathIndex(given) { topology.peers[id].paths[index].lastSend = time }
+            if let index = topology.peers[id].pathIndex(given) {
+                topology.peers[id].paths[index].lastSend = time
+                chosen = Way(path: given, owner: id, index: index)
+            }
             isDirect = true
         case .best:
             if packet.verb.isActivity { noteActivity(id, time) }
             guard let way = way(to: id, time) else { return .unreachable }
             markSent(way, now)
             path = way.path
+            chosen = way
             isDirect = way.owner == id
         case .upstream:
             guard let relay = bestUpstream(except: id, time), let way = ownWay(relay, .any, time) else {
                 return .unreachable
             }
             path = way.path
+            chosen = way
         }
         let wireID: PacketID?
         if packet.verb == .hello {
-            wireID = appendHello(to: id, path: path, sentTo: isDirect ? path.remote : nil, into: &batch, now)
+            wireID = appendHello(
+                to: id, path: path, sentTo: isDirect ? path.remote : nil,
+                filledTo: packet.isLengthProbe ? configuration.pathMTU : 0, into: &batch, now)
         } else {
             let length = PacketHeader.payloadOffset + packet.payload.count
-            guard FragmentPlan(length: length, mtu: configuration.pathMTU) != nil else { return .tooLong }
+            let limit =
+                chosen.map { datagramLimit($0, to: id, length: length, now) } ?? ProtocolLimits.basePathMTU
+            guard FragmentPlan(length: length, limit: limit, full: configuration.pathMTU) != nil else {
+                return .tooLong
+            }
             let verbByte = packet.verb.rawValue | (packet.isCompressed ? Verb.compressedFlag : 0)
             wireID = appendPacket(
-                length, verbByte: verbByte, peer: id, path: path, suite: suite(for: id), into: &batch
+                length, verbByte: verbByte, peer: id, path: path, suite: suite(for: id), limit: limit, into: &batch
             ) { $0.copy(from: packet.payload, at: PacketHeader.payloadOffset) }
         }
         guard let wireID else { return .full }
@@ -264,7 +289,8 @@ extension PeerEngine {
             expected.add(
                 wireID,
                 ExpectedReply(
-                    peer: packet.destination, verb: packet.verb, sentAt: time, remote: isDirect ? path.remote : nil))
+                    peer: packet.destination, verb: packet.verb, sentAt: time, remote: isDirect ? path.remote : nil,
+                    isLengthProbe: packet.isLengthProbe))
         }
         return .sent
     }
@@ -283,9 +309,11 @@ extension PeerEngine {
         }
     }
 
-    /// Writes a HELLO. It is never cut: its receiver may not know us, and must read it as one datagram.
+    /// Writes a HELLO. It is never cut: its receiver may not know us, and must read it as one datagram. `filledTo`: bytes of the
+    /// datagram; what follows the last field is read by nobody.
     private mutating func appendHello(
-        to id: PeerID, path: PhysicalPath, sentTo: SocketEndpoint?, into batch: inout TransmitBatch, _ now: Now
+        to id: PeerID, path: PhysicalPath, sentTo: SocketEndpoint?, filledTo: Int, into batch: inout TransmitBatch,
+        _ now: Now
     ) -> PacketID? {
         var moons = roots.moons.map {
             WorldReference(id: $0.id, timestampMilliseconds: $0.timestampMilliseconds)
@@ -297,8 +325,10 @@ extension PeerEngine {
             planet: WorldReference(
                 id: roots.planet?.id ?? 0, timestampMilliseconds: roots.planet?.timestampMilliseconds ?? 0),
             moons: moons)
-        let payload = hello.encoded
+        var payload = hello.encoded
         let section = hello.sectionOffset
+        let padding = filledTo - PacketHeader.payloadOffset - payload.count
+        if padding > 0 { payload += [UInt8](repeating: 0, count: padding) }
         let length = PacketHeader.payloadOffset + payload.count
         let header = PacketHeader(
             id: PacketID.random(using: &random), destination: topology.peers[id].address, source: identity.address)

@@ -61,6 +61,8 @@ package struct PeerRoute: Sendable, Equatable {
     /// Where datagrams go: to the peer, or to the root that relays.
     package let path: PhysicalPath
     let suite: CipherSuite
+    /// Bytes of UDP payload that a datagram on this way may have.
+    let datagramLimit: Int
 }
 
 /// A packet that leaves through the control queue.
@@ -81,6 +83,8 @@ struct OutgoingPacket: Sendable {
     var isCompressed = false
     var destination: Address
     var way = Way.best
+    /// Whether it is a HELLO that is filled up to the full length of a datagram.
+    var isLengthProbe = false
     /// Whether an OK to it is taken.
     var expectsReply: Bool
     var queuedAt: MonotonicInstant
@@ -123,6 +127,15 @@ struct FragmentPlan: Equatable, Sendable {
         count = parts
         stride = (length + header * (parts - 1) + parts - 1) / parts
         lastLength = length + header * (parts - 1) - stride * (parts - 1)
+    }
+
+    /// The plan for datagrams of `limit` bytes; a packet that would be cut into too many is cut into longer ones, up to `full`.
+    init?(length: Int, limit: Int, full: Int) {
+        if let plan = FragmentPlan(length: length, mtu: limit) {
+            self = plan
+        } else {
+            self.init(length: length, mtu: full)
+        }
     }
 }
 

@@ -5,6 +5,21 @@ import NetPrimitives
 import ZeroTierWire
 
 extension ProtocolLimits {
+    // MARK: Length of datagrams
+
+    /// Probes of full length without an answer before a way is thought to carry only the base (RFC 8899 5.1.2: MAX_PROBES).
+    static let pathMTUProbes = 3
+    /// How long an answer to one may take: twice the round trip within these bounds, or so long where it is unknown.
+    static let pathMTUPatience: Duration = .milliseconds(400)
+    static let pathMTUPatienceLeast: Duration = .milliseconds(100)
+    static let pathMTUPatienceMost: Duration = .seconds(1)
+    /// A way that carried a probe is asked again after this, while long packets go by it.
+    static let pathMTUConfirmation: Duration = .seconds(30)
+    /// The same for one that did not (RFC 8899 5.1.1: PMTU_RAISE_TIMER).
+    static let pathMTURaise: Duration = .seconds(600)
+    /// Least distance of two searches on a way that does not answer at all, or is in doubt.
+    static let pathMTURetry: Duration = .seconds(1)
+
     // MARK: Memory
 
     /// Peers that are not roots (about 2 KB each).

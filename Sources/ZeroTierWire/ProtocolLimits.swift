@@ -30,6 +30,12 @@ package enum ProtocolLimits {
     /// UDP payload that every path carries: default and bounds of what may be configured.
     package static let physicalMTU = 1432
     package static let physicalMTUs = 1400...10_324
+    /// UDP payload that is carried wherever anything works (RFC 8899 5.1.2; QUIC needs as much): what remains where longer
+    /// datagrams are lost.
+    package static let basePathMTU = 1200
+    /// The longest packet that can be cut into parts of the base length.
+    package static let maximumBasePacketLength =
+        basePathMTU + (maximumParts - 1) * (basePathMTU - FragmentHeader.size)
     /// Ethernet payload of a virtual network: default, least, greatest. Reference: ZT_DEFAULT_MTU and bounds.
     package static let virtualMTU = 2800
     package static let minimumVirtualMTU = 1280

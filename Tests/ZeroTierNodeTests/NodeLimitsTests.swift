@@ -41,4 +41,19 @@ import ZeroTierWire
         }
         #expect(deleted == [Address(1), Address(2)])
     }
+
+    @Test func `the stack's MTU is one whose frames are cut into equal datagrams, which a small way carries too`() {
+        let lab = Lab(nodes: 1)
+        let node = { (mtu: Int) in lab.hosts[1].node.evenMTU(mtu) }
+        for mtu in ProtocolLimits.minimumVirtualMTU...ProtocolLimits.maximumVirtualMTU {
+            let even = node(mtu)
+            #expect(even <= mtu && even > min(mtu, NodeLimits.maximumMTU) - ProtocolLimits.maximumParts)
+            let packet = PacketHeader.payloadOffset + Frame.headerLength + even
+            let parts = packet <= 1432 ? 1 : (packet - 16 + 1415) / 1416
+            #expect((packet + 16 * (parts - 1)).isMultiple(of: parts), "\(mtu)")
+            #expect(packet <= ProtocolLimits.maximumBasePacketLength)
+        }
+        #expect(node(ProtocolLimits.virtualMTU) == ProtocolLimits.virtualMTU)
+        #expect(node(1500) == 1500 && node(4000) == 3998)
+    }
 }

@@ -53,8 +53,8 @@ extension Connection {
         var burst = template(piece.start, .acknowledge, time: time)
         burst.streamOffset = piece.start
         burst.payloadLength = max(0, textEnd - piece.start)
-        burst.segmentSize = sender.segmentSize
-        burst.count = max(1, (burst.payloadLength + sender.segmentSize - 1) / sender.segmentSize)
+        burst.segmentSize = piece.isLengthProbe ? burst.payloadLength : sender.segmentSize
+        burst.count = max(1, (burst.payloadLength + burst.segmentSize - 1) / burst.segmentSize)
         burst.isRetransmission = piece.isRetransmission
         if burst.payloadLength > 0, textEnd == sender.ring.end { burst.lastFlags.insert(.push) }
         if piece.end > textEnd { burst.lastFlags.insert(.finish) }

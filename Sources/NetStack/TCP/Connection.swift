@@ -147,8 +147,7 @@ package struct Connection: ~Copyable {
 
     mutating func updateSegmentSize() {
         let option = sender.clock == nil ? 0 : TCPLimits.timestampOptionLength
-        sender.segmentSize = max(min(interfaceSegmentSize, peerSegmentSize) - option, 16)
-        sender.congestion.setSegmentSize(sender.segmentSize)
+        sender.setFullSegmentSize(max(min(interfaceSegmentSize, peerSegmentSize) - option, 16))
     }
 
     // MARK: Ends

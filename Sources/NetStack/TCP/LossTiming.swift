@@ -148,6 +148,7 @@ extension Sender {
         timing.probeEnd = nil
         timing.isProbeDue = false
         timing.reorderingDeadline = nil
+        noteTimeout(time: time)
         if acknowledged >= 0 || next > 0 { enterLoss(time: time) }
         armLossTimer(time: time)
         return .none

@@ -80,6 +80,7 @@ extension Sender {
         timing.probeBase = time
         timing.timeouts = 0
         timing.stalledSince = nil
+        noteProgress(time: time)
     }
 
     /// Takes the SACK blocks; true: the first is a D-SACK (RFC 2883 4).

@@ -30,8 +30,10 @@ struct Sender: ~Copyable {
     /// SND.WL1 and SND.WL2 as offsets of the two streams.
     var windowSequence = Int.min
     var windowAcknowledgment = Int.min
-    /// Payload of a full segment.
+    /// Payload of a full segment, and what it is where nothing limits it.
     var segmentSize: Int
+    var fullSegmentSize: Int
+    var blackHole = BlackHoleDetection()
     /// Bytes the application may have queued.
     var capacity: Int
     var capacityLimit: Int
@@ -61,6 +63,7 @@ struct Sender: ~Copyable {
     init(options: ConnectionOptions, segmentSize: Int, initialSequence: SequenceNumber) {
         firstSequence = initialSequence + 1
         self.segmentSize = segmentSize
+        fullSegmentSize = segmentSize
         capacityLimit = min(max(options.sendBufferMaximum, 2048), TCPLimits.bufferLimit)
         congestion = CongestionControl(options.congestionControl, segmentSize: segmentSize)
         // On the loop-back one segment is as long as the usual buffer: a sender of small pieces would never have a full
@@ -117,6 +120,8 @@ struct Sender: ~Copyable {
         var start: Int
         var end: Int
         var isRetransmission: Bool
+        /// One segment, longer than the others, to see whether it arrives.
+        var isLengthProbe = false
     }
 
     /// Books the next piece of at most `maximum` segments.
@@ -125,6 +130,7 @@ struct Sender: ~Copyable {
         // An ACK may have come between the probe's deadline and here: then there is nothing to probe, but perhaps more to
         // send, and no timer would ask again.
         if timing.isProbeDue, let piece = probe(time: time) { return piece }
+        if let piece = nextLengthProbe(time: time) { return piece }
         return nextNew(maximum: maximum, isSmallAllowed: isSmallAllowed, time: time)
     }
 
@@ -137,6 +143,7 @@ struct Sender: ~Copyable {
         }
         let segments = min(maximum, max(1, room / segmentSize))
         guard let lost = scoreboard.takeLost(limit: segments * segmentSize, time: time) else { return nil }
+        blackHole.sendsAgain(from: lost.start, to: lost.end, time: time)
         recovery.sent(lost.end - lost.start)
         noteSent(time)
         armLossTimer(time: time)
@@ -217,7 +224,7 @@ struct Sender: ~Copyable {
     }
 
     /// Books new data, with the FIN if it is next.
-    private mutating func take(_ length: Int, time: Int) -> Piece {
+    mutating func take(_ length: Int, time: Int) -> Piece {
         let start = next
         var end = start + length
         if let finishOffset, end == finishOffset { end += 1 }

@@ -41,6 +41,14 @@ package enum TCPLimits {
     /// Resolution of the clock that `now` is taken from: the slack of loss detection by time (RFC 8985 6.2 step 5).
     package static let clockResolutionNanoseconds = 1_000
 
+    /// Segment sizes that are tried one after the other when longer ones do not arrive (RFC 4821 7.2; half of it, since even the
+    /// least MTU of IPv4 hosts carries 536).
+    static let blackHoleSegmentSizes = [1024, 512]
+    /// When a segment of full size is first tried again: what was down may only have been the path as a whole.
+    static let firstLengthProbeNanoseconds = 1_000_000_000
+    /// The longest pause between two tries, each four times the one before (RFC 8899 5.1.1: PMTU_RAISE_TIMER).
+    static let lastLengthProbeNanoseconds = 600_000_000_000
+
     /// Retransmissions of a SYN before ETIMEDOUT (Linux `tcp_syn_retries`; 127 s).
     package static let synRetries = 6
     /// Retransmissions of a SYN-ACK before the half-open connection is forgotten.

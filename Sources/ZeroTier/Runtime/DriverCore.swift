@@ -108,6 +108,7 @@ struct DriverCore: ~Copyable {
             return false
         }
         hold.release()
+        if let path = port.takeTooLong() { node.noteTooLong(path, now: now) }
         batch.clear()
         node.transmit(into: &batch, now: now)
         guard !batch.isEmpty else { return false }

@@ -83,6 +83,8 @@ package struct UDPPort: ~Copyable, Sendable {
 
     package private(set) var sockets: [Socket] = []
     package private(set) var statistics = UDPStatistics()
+    // The path of the last run of which the kernel said that its datagrams are longer than the interface's MTU.
+    private var tooLong: PhysicalPath?
     /// The port that all sockets share.
     package let port: UInt16
     package let mode: UDPMode
@@ -128,6 +130,13 @@ package struct UDPPort: ~Copyable, Sendable {
 
     // MARK: Sending
 
+    /// A path on which datagrams were longer than the interface's MTU since this was asked last: IP cuts them up, which is slow, and
+    /// many networks drop the pieces.
+    package mutating func takeTooLong() -> PhysicalPath? {
+        defer { if tooLong != nil { tooLong = nil } }
+        return tooLong
+    }
+
     /// Gives a batch to the kernel, beginning where the cursor stands. Never waits.
     package mutating func send(_ batch: borrowing TransmitBatch, from cursor: inout Cursor) -> Outcome {
         let runs = batch.runs.count
@@ -171,6 +180,7 @@ package struct UDPPort: ~Copyable, Sendable {
         let number = sockets[index].descriptor.number
         let segments = sockets[index].segments
         var fallBack = false
+        var isTooLong = false
         var position = cursor.datagram
         var counts = UDPStatistics()
         let done = batch.withRun(cursor.run) { run, bytes in
@@ -190,6 +200,7 @@ package struct UDPPort: ~Copyable, Sendable {
                     case EIO, EINVAL, EMSGSIZE:
                         // EIO: the interface cannot; the others: this path's MTU is smaller than a segment.
                         fallBack = Int32(-result) == EIO
+                        isTooLong = !fallBack
                     default:
                         counts.sendFailures = UInt64(run.count)
                         return true
@@ -205,6 +216,7 @@ package struct UDPPort: ~Copyable, Sendable {
                         return false
                     } else {
                         counts.sendFailures &+= 1
+                        if Int32(-result) == EMSGSIZE { isTooLong = true }
                     }
                     position += 1
                 }
@@ -213,6 +225,9 @@ package struct UDPPort: ~Copyable, Sendable {
         }
         cursor.datagram = position
         if fallBack { sockets[index].segments = false }
+        if isTooLong {
+            tooLong = PhysicalPath(localSocket: sockets[index].id, remote: batch.runs[cursor.run].path.remote)
+        }
         statistics.add(counts)
         return done
     }

@@ -53,6 +53,7 @@ extension PeerEngine {
         topology.peers[id].softwareVersion = reply.softwareVersion
         noteReceived(opened, confirms: confirms, now: now)
         if confirms { noteRoundTrip(opened, now.monotonic - request.sentAt) }
+        if request.isLengthProbe, topology.peers.contains(id) { noteLengthProbe(request, of: id, now.monotonic) }
         if opened.hops == 0, let surface = reply.surfaceAddress {
             noteSurface(surface, reporter: id, path: opened.path, now)
         }

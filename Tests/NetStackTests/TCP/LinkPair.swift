@@ -9,6 +9,8 @@ import Testing
 struct LinkModel {
     var loss = 0.0
     var duplication = 0.0
+    /// Bytes of the longest segment that passes, header and payload.
+    var largest = Int.max
     /// Chance of an extra delay of up to `reorderingDelay`.
     var reordering = 0.0
     var reorderingDelay = 3_000_000
@@ -58,6 +60,7 @@ struct LinkPair: ~Copyable {
     private var freeAt = [0, 0]
     var segments = 0
     var retransmitted = 0
+    var droppedLong = 0
     var turns = 0
 
     init(
@@ -111,6 +114,10 @@ struct LinkPair: ~Copyable {
     private mutating func launch(_ packet: [UInt8], toSecond: Bool) {
         segments += 1
         if random.nextUnit() < model.loss { return }
+        if packet.count > model.largest {
+            droppedLong += 1
+            return
+        }
         var at = time
         if model.rate > 0 {
             let side = toSecond ? 0 : 1

@@ -249,7 +249,7 @@ final class Hub {
         -> Bool
     {
         var isDirect = false
-        switch node.engine.route(to: destination, now: now) {
+        switch node.engine.route(to: destination, length: 28 + payload.count, now: now) {
         case .path(let route):
             var batch = TransmitBatch()
             isDirect = nodes.contains {
