@@ -19,6 +19,7 @@ RECOVERY_SECONDS = 90
 SMALL = MEGABYTE
 # The echo's port by address family: in the real stack an IPv6 UDP socket takes the port for both.
 PORTS = {4: 7004, 6: 7006}
+SINK_PORT = 7300
 ROOT_ENDPOINT = "10.77.1.2/9993"
 
 
@@ -347,5 +348,13 @@ def bench(network_lab, runs=5, stream_bytes=LARGE):
     rates = [streams(a, b, address, 7100 + i, stream_bytes) for i in range(runs)]
     result["tcp_one_stream_megabits_per_second"] = {"all": rates, "median": sorted(rates)[len(rates) // 2]}
     result["tcp_eight_streams_megabits_per_second"] = streams(a, b, address, 7200, stream_bytes // 8, count=8)
+    b.call("udp-sink-serve", port=SINK_PORT, family=4)
+    for size in (64, 1200):
+        flood = a.call("udp-flood", address=address, port=SINK_PORT, size=size, milliseconds=2000)
+        megabits = 8e-3 * size / float(flood["ms"])
+        result["udp_%d_bytes" % size] = {
+            "sent_megabits_per_second": round(int(flood["sent"]) * megabits, 3),
+            "received_megabits_per_second": round(int(flood["received"]) * megabits, 3),
+            "loss_percent": round(100 * (1 - int(flood["received"]) / max(1, int(flood["sent"]))), 2)}
     result["loaded_rss_kilobytes"] = int(a.call("status")["rss_kb"])
     return result

@@ -26,6 +26,8 @@ enum {
     DATAGRAM_LIMIT = 65536,
     DEFAULT_TIMEOUT_MS = 30000,
     POLL_MS = 10,
+    /* Shorter datagrams are questions to a sink. */
+    QUESTION_LIMIT = 4,
     SAMPLE_LIMIT = 1000000,
 };
 
@@ -650,6 +652,72 @@ static void command_udp_exchange(struct command *command) {
     free(samples);
 }
 
+/* Counts datagrams for ever; a short one asks for the count, in decimal, which then begins anew. Answers when bound. */
+static void command_udp_sink_serve(struct command *command) {
+    int socket = open_bound(command, ZTS_SOCK_DGRAM);
+    if (socket < 0) return fail(command, "bind");
+    answer(command, "ok socket=%d", socket);
+    uint8_t *datagram = malloc(DATAGRAM_LIMIT);
+    uint64_t count = 0;
+    for (;;) {
+        struct zts_address address;
+        uint32_t length = sizeof address;
+        ssize_t got = zts_bsd_recvfrom(socket, datagram, DATAGRAM_LIMIT, 0, &address, &length);
+        if (got >= QUESTION_LIMIT) {
+            count++;
+        } else if (got >= 0) {
+            char text[32];
+            int size = snprintf(text, sizeof text, "%" PRIu64, count);
+            zts_bsd_sendto(socket, text, (size_t)size, 0, &address, length);
+            count = 0;
+        } else {
+            pause_ms(POLL_MS);
+        }
+    }
+}
+
+/* Asks a sink for its count. It answers once it has read all that came before. */
+static bool ask_sink(int socket, const struct zts_address *address, uint32_t length, uint64_t *count) {
+    for (int attempt = 0; attempt < 50; attempt++) {
+        char text[32] = "?";
+        zts_bsd_sendto(socket, text, 1, 0, address, length);
+        ssize_t got = zts_bsd_recv(socket, text, sizeof text - 1, 0);
+        if (got <= 0) continue;
+        text[got] = 0;
+        *count = strtoull(text, NULL, 10);
+        return true;
+    }
+    return false;
+}
+
+/* Sends datagrams of `size` bytes to a sink for `milliseconds`, as fast as it can; how many left and how many came. */
+static void command_udp_flood(struct command *command) {
+    struct zts_address address;
+    uint32_t length;
+    uint64_t size = number(command, "size", 1200), sent = 0, refused = 0, count = 0;
+    if (size > CHUNK || size < QUESTION_LIMIT) return answer(command, "error what=argument");
+    if (!resolve(command, "::", &address, &length)) return fail(command, "address");
+    int socket = zts_bsd_socket(family_of(command), ZTS_SOCK_DGRAM, 0);
+    if (socket < 0) return fail(command, "socket");
+    set_timeout(socket, 200);
+    uint8_t bytes[CHUNK];
+    memset(bytes, 0x5a, sizeof bytes);
+    bool good = ask_sink(socket, &address, length, &count);
+    double start = now_ms(), end = start + (double)number(command, "milliseconds", 1000);
+    while (good && now_ms() < end)
+        for (int i = 0; i < 64; i++)
+            if (zts_bsd_sendto(socket, bytes, size, 0, &address, length) == (ssize_t)size)
+                sent++;
+            else
+                refused++;
+    double milliseconds = now_ms() - start;
+    good = good && ask_sink(socket, &address, length, &count);
+    zts_bsd_close(socket);
+    if (!good) return answer(command, "error what=sink code=%d", zts_errno);
+    answer(command, "ok sent=%" PRIu64 " refused=%" PRIu64 " received=%" PRIu64 " ms=%.1f", sent, refused, count,
+           milliseconds);
+}
+
 /* ---- dispatch ---- */
 
 static void command_quit(struct command *command) {
@@ -686,6 +754,8 @@ static const struct {
     {"udp-open", command_udp_open},
     {"udp-echo-serve", command_udp_echo_serve},
     {"udp-exchange", command_udp_exchange},
+    {"udp-sink-serve", command_udp_sink_serve},
+    {"udp-flood", command_udp_flood},
     {"quit", command_quit},
 };
 
