@@ -95,11 +95,12 @@ let package = Package(
                 "NetPrimitives",
             ],
             path: "Fuzz/FuzzBodies", swiftSettings: strict),
+        .target(name: "CProcessCounts", path: "Benchmarks/CProcessCounts"),
         .executableTarget(
             name: "bench",
             dependencies: [
                 "ZeroTier", "ZeroTierC", "CZeroTier", "ZeroTierNode", "ZeroTierPeers", "ZeroTierEthernet", "NetStack",
-                "ZeroTierWire", "ZeroTierCrypto", "NetPrimitives", "CSystem",
+                "ZeroTierWire", "ZeroTierCrypto", "NetPrimitives", "CSystem", "CProcessCounts",
             ],
             path: "Benchmarks/bench", swiftSettings: strict),
 

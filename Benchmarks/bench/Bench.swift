@@ -24,13 +24,17 @@ enum Bench {
                         seconds: rest.first.flatMap(Double.init) ?? 3,
                         parts: parts.isEmpty ? NodeBench.Part.allCases : parts))
             case "online": report(try await NodeBench.online(times: rest.first.flatMap { Int($0) } ?? 20))
+            case "connections": report(try await ScaleBench.connections(rest.first.flatMap { Int($0) } ?? 10_000))
+            case "relay": report(try await RelayBench.run(seconds: rest.first.flatMap(Double.init) ?? 2))
+            case "allocations": report(try AllocationBench.run())
             case "soak": report(try await SoakBench.run(cycles: rest.first.flatMap { Int($0) } ?? 1000))
-            case "peer": try await NodeBench.peer(rest)
+            case "peer": try await PeerProcess.run(rest)
             default:
                 print(
                     """
-                    usage: bench ciphers|stack|loop|mtu|roofline|kernel|identity|online [TIMES]|soak [CYCLES]
-                           bench node [SECONDS [idle] [pingpong] [stream1] [stream8] [connects] [library]]
+                    usage: bench ciphers|stack|loop|mtu|roofline|kernel|identity|allocations
+                           bench online [TIMES]|soak [CYCLES]|connections [COUNT]|relay [SECONDS]
+                           bench node [SECONDS [\(NodeBench.Part.allCases.map(\.rawValue).joined(separator: "|"))]...]
                     """)
                 exit(2)
             }

@@ -3,6 +3,7 @@
 
 import CZeroTier
 import Foundation
+import Synchronization
 import ZeroTier
 import ZeroTierC
 
@@ -66,6 +67,33 @@ enum LibraryBench {
         let duration = NodeBench.value(ContinuousClock.now - start)
         try check(zts_close(socket), "zts_close")
         return Double(sent) * 8 / duration / 1e6
+    }
+
+    /// Some streams at once, a thread each.
+    static func streams(
+        _ address: IPAddress, _ port: UInt16, _ count: Int, _ seconds: Double
+    ) throws -> [String: Double] {
+        let outcome = Mutex<(rates: [Double], failure: (any Error)?)>(([], nil))
+        let done = DispatchSemaphore(value: 0)
+        for _ in 0..<count {
+            Thread.detachNewThread {
+                let result = Swift.Result { try stream(address, port, seconds) }
+                outcome.withLock {
+                    switch result {
+                    case .success(let rate): $0.rates.append(rate)
+                    case .failure(let error): $0.failure = error
+                    }
+                }
+                done.signal()
+            }
+        }
+        for _ in 0..<count { done.wait() }
+        return try outcome.withLock {
+            if let failure = $0.failure { throw failure }
+            let sum = $0.rates.reduce(0, +)
+            let result = StreamBench.Outcome(rates: $0.rates, megabits: sum, megabytes: 0)
+            return ["library.stream\(count)_mbit": sum, "library.stream\(count)_jain": result.fairness]
+        }
     }
 
     /// Microseconds of every round trip of 64 bytes.

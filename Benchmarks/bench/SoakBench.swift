@@ -47,7 +47,7 @@ enum SoakBench {
             let held = Footprint.now()
             if cycle == reference { before = held }
             // At once, also into a pipe.
-            NodeBench.say(
+            PeerProcess.say(
                 "cycle \(cycle): \(held.residentKilobytes) kB resident, "
                     + "\(held.threads) threads, \(held.descriptors) descriptors")
         }

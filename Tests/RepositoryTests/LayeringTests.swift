@@ -28,7 +28,7 @@ import Testing
         "Simulation/simulate": ["NetworkSimulator"],
         "Fuzz/FuzzBodies": all,
         "Fuzz/fuzz": ["FuzzBodies"],
-        "Benchmarks/bench": all + ["ZeroTier", "CSystem", "ZeroTierC", "CZeroTier"],
+        "Benchmarks/bench": all + ["CProcessCounts", "ZeroTier", "CSystem", "ZeroTierC", "CZeroTier"],
     ]
 
     /// What a target may import from outside.

@@ -1,0 +1,1 @@
+"""What the benchmarks' numbers mean, what they promise, and how they are shown."""
