@@ -44,15 +44,10 @@ struct Member: Sendable {
     var pushedConfiguration: UInt64 = 0
     /// When we last told the member all our multicast groups.
     var lastAnnouncement: MonotonicInstant?
+    /// To within `EthernetLimits.memberUseGrain`.
     var lastUse: MonotonicInstant
 
     init(_ now: MonotonicInstant) { lastUse = now }
-
-    /// Notes that the member is in use. Returns when it was last shown the credentials of a configuration; nil: never.
-    mutating func noteUse(_ now: MonotonicInstant, showing configuration: UInt64) -> MonotonicInstant? {
-        lastUse = now
-        return pushedConfiguration == configuration ? lastPush : nil
-    }
 
     // MARK: Gate
 

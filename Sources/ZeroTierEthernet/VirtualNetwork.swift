@@ -217,14 +217,19 @@ struct VirtualNetwork: ~Copyable {
 
     /// Makes sure there is an entry for a member, and that entries do not grow without bound.
     mutating func touch(_ peer: Address, _ shared: inout EthernetShared, _ now: Now) {
-        if members[peer] != nil {
-            members[peer]?.lastUse = now.monotonic
-            return
-        }
+        if noteUse(of: peer, now) { return }
         if members.count >= max(1, shared.configuration.membersPerNetwork) { evictMember() }
         var member = Member(now.monotonic)
         member.fingerprintWords = shared.identity(of: peer).map { Membership.fingerprintWords($0.fingerprint) }
         members[peer] = member
+    }
+
+    // Notes that a member is in use; false if there is no entry. Changing an entry in place allocates, and this is on the way of
+    // frames: the time may be a little old.
+    private mutating func noteUse(of peer: Address, _ now: Now) -> Bool {
+        guard let last = members[peer]?.lastUse else { return false }
+        if now.monotonic - last >= EthernetLimits.memberUseGrain { members[peer]?.lastUse = now.monotonic }
+        return true
     }
 
     private mutating func evictMember() {
@@ -301,8 +306,8 @@ struct VirtualNetwork: ~Copyable {
     mutating func pushCredentialsIfDue(
         to peer: Address, _ shared: inout EthernetShared, _ now: Now
     ) -> MonotonicInstant {
-        if let last = members[peer]?.noteUse(now.monotonic, showing: configSequence),
-            now.monotonic - last <= shared.configuration.credentialPush
+        if noteUse(of: peer, now), members[peer]?.pushedConfiguration == configSequence,
+            let last = members[peer]?.lastPush, now.monotonic - last <= shared.configuration.credentialPush
         {
             return last
         }
