@@ -25,6 +25,7 @@ enum Bench {
                         parts: parts.isEmpty ? NodeBench.Part.allCases : parts))
             case "online": report(try await NodeBench.online(times: rest.first.flatMap { Int($0) } ?? 20))
             case "connections": report(try await ScaleBench.connections(rest.first.flatMap { Int($0) } ?? 10_000))
+            case "peers": report(try PeersBench.run())
             case "relay": report(try await RelayBench.run(seconds: rest.first.flatMap(Double.init) ?? 2))
             case "allocations": report(try AllocationBench.run())
             case "soak": report(try await SoakBench.run(cycles: rest.first.flatMap { Int($0) } ?? 1000))
@@ -32,7 +33,7 @@ enum Bench {
             default:
                 print(
                     """
-                    usage: bench ciphers|stack|loop|mtu|roofline|kernel|identity|allocations
+                    usage: bench ciphers|stack|loop|mtu|roofline|kernel|identity|allocations|peers
                            bench online [TIMES]|soak [CYCLES]|connections [COUNT]|relay [SECONDS]
                            bench node [SECONDS [\(NodeBench.Part.allCases.map(\.rawValue).joined(separator: "|"))]...]
                     """)

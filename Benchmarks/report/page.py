@@ -27,7 +27,7 @@ td, th { border-bottom: 1px solid var(--line); padding: 4px 8px; text-align: rig
 td:first-child, th:first-child { text-align: left; } th { color: var(--faint); font-weight: 500; }
 .kept { color: var(--good); font-weight: 600; } .missed { color: var(--bad); font-weight: 700; }
 .key { display: inline-block; width: 11px; height: 11px; border-radius: 2px; margin: 0 5px 0 14px; }
-.heat td { text-align: center; border: 1px solid var(--back); }
+.heat td, .heat th { text-align: center; border: 1px solid var(--back); }
 """
 
 
@@ -163,8 +163,9 @@ def page(run, samples, checked, runs):
     keys = "".join('<span class="key" style="background: var(--%s)"></span>%s' % pair for pair in (
         ("ours", "this library"), ("library", "its C interface"), ("other", "others"), ("bound", "what bounds all")))
     kept = sum(promise["kept"] for promise in checked)
-    ratios = [(row.partition(".")[2].replace("_", " "), "ours", values)
-              for row, values in sorted(samples.items()) if row.startswith("ratio.")]
+    ratios = ["<tr><td>%s</td><td>%s</td><td>%s to %s</td></tr>" % (
+        escape(row.partition(".")[2].replace("_", " ")), number(statistics.median(values)), number(min(values)),
+        number(max(values))) for row, values in sorted(samples.items()) if row.startswith("ratio.")]
     return "".join([
         '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">',
         "<title>Benchmarks of swift-zerotier</title><style>%s</style>" % STYLE,
@@ -174,5 +175,6 @@ def page(run, samples, checked, runs):
         '<p class="faint">Bars end at the median; the thin line goes from the least to the most.%s</p>' % keys,
         "<h2>Promises: %d of %d kept</h2>" % (kept, len(checked)), promises(checked),
         "<h2>Numbers</h2>", sections(samples),
-        ratios and '<h2>Ratios of one run</h2><div class="card" style="max-width: 600px">%s</div>' % bars(ratios, "") or "",
+        ratios and '<h2>Ratios of one run</h2><div class="card"><table><tr><th>ratio</th><th>median</th><th>rounds</th>'
+        '</tr>%s</table></div>' % "".join(ratios) or "",
         wide_area(samples), history(runs), table(samples), "</html>"])

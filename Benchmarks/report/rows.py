@@ -72,9 +72,10 @@ SECTIONS = [
     ("Memory at rest", "Resident, of the whole process.", "kB", True, [
         ("ours.idle_rss_kb", "Swift program"), ("library.idle_rss_kb", "C program"), ("libzt.idle_rss_kb", "libzt 1.8.4"),
         ("ours.loaded_rss_kb", "Swift program, after load")]),
-    ("An idle connection", "Memory of each of 10,000.", "bytes", True, [
+    ("An idle connection, a silent peer", "Memory of each of 10,000 connections; of each peer that a root keeps.", "bytes", True, [
         ("scale.connection_client_bytes", "where it was opened"),
-        ("scale.connection_server_bytes", "where it was accepted")]),
+        ("scale.connection_server_bytes", "where it was accepted"),
+        ("scale.peer_bytes", "peer of a root")]),
     ("Wake-ups at rest", "A quiet node with one peer; with 10,000 connections.", "per second", True, [
         ("ours.idle_wakeups_per_s", "Swift program"), ("library.idle_wakeups_per_s", "C program"),
         ("scale.connections_idle_wakeups_per_s", "10,000 connections")]),
