@@ -34,6 +34,52 @@ enum PeersBench {
         ]
     }
 
+    /// The slabs between two nodes.
+    private struct Wire: ~Copyable {
+        private var batch = ReceiveBatch()
+        private var answers = TransmitBatch()
+        var out = TransmitBatch()
+        var replies = TransmitBatch()
+
+        /// Gives all that a node has to send to another, or what of it is for an endpoint, and the answers back.
+        mutating func pass(
+            from: inout Node, at source: SocketEndpoint, to: inout Node, at target: SocketEndpoint, _ now: Now
+        ) {
+            while true {
+                out.clear()
+                from.transmit(into: &out, now: now)
+                if out.isEmpty { return }
+                replies.clear()
+                Wire.give(out, from: source, to: &to, at: target, &batch, &replies, now)
+                giveReplies(from: target, to: &from, at: source, now)
+            }
+        }
+
+        /// Gives what lies in `replies`.
+        mutating func giveReplies(
+            from source: SocketEndpoint, to: inout Node, at target: SocketEndpoint, _ now: Now
+        ) {
+            answers.clear()
+            Wire.give(replies, from: source, to: &to, at: target, &batch, &answers, now)
+            replies.clear()
+        }
+
+        private static func give(
+            _ slab: borrowing TransmitBatch, from source: SocketEndpoint, to: inout Node, at target: SocketEndpoint,
+            _ batch: inout ReceiveBatch, _ replies: inout TransmitBatch, _ now: Now
+        ) {
+            for run in slab.runs.indices where slab.runs[run].path.remote == target {
+                slab.withRun(run) { run, bytes in
+                    batch.withStorage { $0.copy(from: bytes, sourceOffset: 0, count: bytes.byteCount, at: 0) }
+                    batch.setDatagrams(
+                        total: bytes.byteCount, segmentSize: run.stride,
+                        path: PhysicalPath(localSocket: 0, remote: source))
+                }
+                to.receive(&batch, replies: &replies, now: now)
+            }
+        }
+    }
+
     /// The root, and one other node at a time.
     private struct Meeting: ~Copyable {
         private var root: Node
@@ -42,9 +88,7 @@ enum PeersBench {
             monotonic: MonotonicInstant(nanoseconds: 1_000_000_000), unixMilliseconds: 1_790_000_000_000)
         private var random = RandomSource(seed: 3)
         private var number: UInt32 = 0
-        private var batch = ReceiveBatch()
-        private var out = TransmitBatch()
-        private var replies = TransmitBatch()
+        private var wire = Wire()
 
         init(_ identity: Identity, _ signer: SecretKeys) {
             planet = World(
@@ -67,40 +111,17 @@ enum PeersBench {
                 // Hellos of strangers are paced.
                 now = now.advanced(by: .milliseconds(20))
                 leaf.handleDeadlines(now: now)
-                pass(from: &leaf, at: endpoint, to: &root)
+                wire.pass(from: &leaf, at: endpoint, to: &root, at: rootEndpoint, now)
                 root.handleDeadlines(now: now)
-                validate()
-                pass(from: &root, at: rootEndpoint, to: &leaf, only: endpoint)
+                // The simulator's identities were validated when they were made.
+                while case .validate(_, let ticket)? = root.nextJob() {
+                    wire.replies.clear()
+                    root.complete(ticket, isValid: true, replies: &wire.replies, now: now)
+                    wire.giveReplies(from: rootEndpoint, to: &leaf, at: endpoint, now)
+                }
+                wire.pass(from: &root, at: rootEndpoint, to: &leaf, at: endpoint, now)
                 while leaf.nextEvent(now: now) != nil {}
                 while root.nextEvent(now: now) != nil {}
-            }
-        }
-
-        // The simulator's identities were validated when they were made.
-        private mutating func validate() {
-            while case .validate(_, let ticket)? = root.nextJob() {
-                replies.clear()
-                root.complete(ticket, isValid: true, replies: &replies, now: now)
-            }
-        }
-
-        private mutating func pass(
-            from: inout Node, at source: SocketEndpoint, to: inout Node, only target: SocketEndpoint? = nil
-        ) {
-            while true {
-                out.clear()
-                from.transmit(into: &out, now: now)
-                if out.isEmpty { return }
-                for run in out.runs.indices where target == nil || out.runs[run].path.remote == target {
-                    out.withRun(run) { run, bytes in
-                        batch.withStorage { $0.copy(from: bytes, sourceOffset: 0, count: bytes.byteCount, at: 0) }
-                        batch.setDatagrams(
-                            total: bytes.byteCount, segmentSize: run.stride,
-                            path: PhysicalPath(localSocket: 0, remote: source))
-                    }
-                    replies.clear()
-                    to.receive(&batch, replies: &replies, now: now)
-                }
             }
         }
 
@@ -111,8 +132,10 @@ enum PeersBench {
             while let next = root.nextDeadline(), next < end {
                 now = now.advanced(by: max(next - now.monotonic, .zero))
                 root.handleDeadlines(now: now)
-                out.clear()
-                root.transmit(into: &out, now: now)
+                repeat {
+                    wire.out.clear()
+                    root.transmit(into: &wire.out, now: now)
+                } while !wire.out.isEmpty
                 while root.nextEvent(now: now) != nil {}
                 count += 1
             }
