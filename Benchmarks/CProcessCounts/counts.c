@@ -8,6 +8,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stddef.h>
@@ -26,6 +27,15 @@ static _Atomic uint64_t allocations, sends, receives, waits, futexes;
 static __thread uint64_t own_allocations __attribute__((tls_model("initial-exec")));
 
 uint64_t cprocesscounts_thread_allocations(void) { return own_allocations; }
+
+uint64_t cprocesscounts_allocated_bytes(void) {
+#if defined(__GLIBC__) && (__GLIBC__ > 2 || __GLIBC_MINOR__ >= 33)
+    struct mallinfo2 info = mallinfo2();
+    return info.uordblks + info.hblkhd;
+#else
+    return 0;
+#endif
+}
 
 struct cprocesscounts cprocesscounts_now(void) {
     struct cprocesscounts counts = {

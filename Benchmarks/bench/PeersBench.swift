@@ -1,8 +1,10 @@
 // What a peer costs a root that keeps it: memory, and how often the root wakes by itself. Whole nodes in one thread, in virtual
 // time. The peers' identities are those of the simulator.
 
+import CProcessCounts
 import Foundation
 import NetPrimitives
+import ZeroTierCrypto
 import ZeroTierNode
 import ZeroTierPeers
 import ZeroTierWire
@@ -22,9 +24,9 @@ enum PeersBench {
         // The first hundred pay for tables.
         let head = identities.dropFirst().prefix(100)
         for identity in head { world.meet(identity) }
-        let (before, known) = (Int(mallinfo2().uordblks), world.peers)
+        let (before, known) = (Int(cprocesscounts_allocated_bytes()), world.peers)
         for identity in identities.dropFirst(1 + head.count) { world.meet(identity) }
-        let (after, all) = (Int(mallinfo2().uordblks), world.peers)
+        let (after, all) = (Int(cprocesscounts_allocated_bytes()), world.peers)
         guard all > known else { throw NodeBench.Failure(description: "the root keeps no peers") }
         let wakes = world.wakes(minutes: 2)
         return [

@@ -9,6 +9,9 @@
 // counted (sanitizers have allocators of their own).
 uint64_t cprocesscounts_thread_allocations(void);
 
+// Bytes that the allocator has handed out and not got back; 0 where it does not say.
+uint64_t cprocesscounts_allocated_bytes(void);
+
 // Counts of the whole process.
 struct cprocesscounts {
     uint64_t allocations;
