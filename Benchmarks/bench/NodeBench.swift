@@ -80,7 +80,7 @@ enum NodeBench {
     private static func measure(_ part: Part, _ node: Node, _ setting: Setting) async throws -> [String: Double] {
         let seconds = setting.seconds
         switch part {
-        // Not on a thread of the executor: the runtime looks at those that block once a second.
+        // Not on a thread of the executor: those are not for sleeping.
         case .idle: return try await onThread { idle() }
         case .pingpong:
             var result: [String: Double] = [:]
@@ -208,12 +208,11 @@ enum NodeBench {
         // What follows from the last packets ends first: acknowledgements, neighbours, addresses that are told.
         Thread.sleep(forTimeInterval: 10)
         let seconds = 20.0
-        let (wakes, processor) = (ProcessCosts.wakes(), ProcessCosts.processorSeconds())
+        let (wakes, processor) = (ProcessCosts.wakesOfNode(), ProcessCosts.processorSeconds())
         Thread.sleep(forTimeInterval: seconds)
         return [
             "ours.idle_rss_kb": ProcessCosts.residentKilobytes(),
-            // One is this thread's own sleep.
-            "ours.idle_wakeups_per_s": max(0, ProcessCosts.wakes() - wakes - 1) / seconds,
+            "ours.idle_wakeups_per_s": (ProcessCosts.wakesOfNode() - wakes) / seconds,
             "ours.idle_cpu_percent": (ProcessCosts.processorSeconds() - processor) / seconds * 100,
         ]
     }

@@ -57,8 +57,19 @@ struct ProcessCosts: Sendable {
         return (Double(usage.ru_nvcsw), value(usage.ru_utime) + value(usage.ru_stime))
     }
 
-    /// Voluntary context switches of this process.
-    static func wakes() -> Double { usage().wakes }
+    /// Voluntary context switches of the node's own threads, which are named zt-something. Foundation's watch over child processes
+    /// wakes a thread of the dispatch library once a second.
+    static func wakesOfNode() -> Double {
+        let folder = "/proc/self/task"
+        func text(_ name: String) -> String {
+            (try? String(contentsOfFile: "\(folder)/\(name)", encoding: .utf8)) ?? ""
+        }
+        let tasks = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+        return tasks.filter { text("\($0)/comm").hasPrefix("zt-") }.reduce(0) { sum, task in
+            let line = text("\(task)/status").split(separator: "\n").first { $0.hasPrefix("voluntary_ctxt_switches:") }
+            return sum + (line?.split(whereSeparator: { " \t".contains($0) }).last.flatMap { Double($0) } ?? 0)
+        }
+    }
 
     /// Processor time of this process.
     static func processorSeconds() -> Double { usage().seconds }

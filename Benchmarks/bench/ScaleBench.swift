@@ -22,6 +22,7 @@ enum ScaleBench {
             // Buffers are given back a second after the last byte.
             try await Task.sleep(for: .seconds(3))
             let after = (try ProcessCosts.now(node), try server.costs())
+            let wakes = ProcessCosts.wakesOfNode()
             try await Task.sleep(for: .seconds(10))
             let later = try ProcessCosts.now(node)
             let number = Double(max(1, count - 100))
@@ -30,8 +31,7 @@ enum ScaleBench {
                 "scale.connections": Double(sockets.count),
                 "scale.connection_client_bytes": bytes(after.0 - before.0),
                 "scale.connection_server_bytes": bytes(after.1 - before.1),
-                // Asking a child costs wake-ups; the process that asks sleeps itself.
-                "scale.connections_idle_wakeups_per_s": (later - after.0)[.wakes] / 10,
+                "scale.connections_idle_wakeups_per_s": (ProcessCosts.wakesOfNode() - wakes) / 10,
                 "scale.connections_idle_cpu_percent": (later - after.0)[.processorMicroseconds] / 10e6 * 100,
             ]
             guard server.release() == count else {
