@@ -73,6 +73,8 @@ package enum SocketOption: Hashable, Sendable, CaseIterable {
     case finWaitTimeout
     /// TCP_MAXSEG, bytes 88...32767.
     case maximumSegment
+    /// TCP_CONGESTION: the name of the congestion control, "bbr", "cubic" or "reno".
+    case congestionControl
 }
 
 /// The value of an option.
@@ -83,6 +85,8 @@ package enum SocketOptionValue: Hashable, Sendable {
     case duration(Duration?)
     /// SO_LINGER.
     case linger(Linger)
+    /// TCP_CONGESTION.
+    case name(String)
 }
 
 /// SO_LINGER.

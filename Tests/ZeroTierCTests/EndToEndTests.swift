@@ -231,6 +231,13 @@ extension SharedNodeTests {
             #expect(zts_setsockopt(client, 0xfff, 0x1006, &time, 16) == 0)
             #expect(zts_read(client, &got, 128) == -1 && zts_errno_location().pointee == 11)
             #expect(zts_setsockopt(client, 0xfff, 1, &waiting, 4) == -1 && zts_errno_location().pointee == 92)
+            // TCP_CONGESTION of the host: a name in 16 bytes.
+            #expect(zts_setsockopt(client, 6, 13, "cubic", 5) == 0)
+            var congestion = [UInt8](repeating: 0xEE, count: 20)
+            var congestionLength: UInt32 = 20
+            #expect(zts_getsockopt(client, 6, 13, &congestion, &congestionLength) == 0 && congestionLength == 16)
+            #expect(congestion == Array("cubic".utf8) + Array(repeating: 0, count: 11) + [0xEE, 0xEE, 0xEE, 0xEE])
+            #expect(zts_setsockopt(client, 6, 13, "vegas", 5) == -1 && zts_errno_location().pointee == 2)
         }
     }
 }

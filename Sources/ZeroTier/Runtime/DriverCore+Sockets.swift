@@ -99,6 +99,18 @@ extension DriverCore {
         }
     }
 
+    mutating func setCongestionControl(
+        _ id: SocketID, _ algorithm: Node.CongestionControl, now: Now
+    ) throws(ZeroTierError) {
+        do throws(StackError) {
+            var options = try node.stack.connectionOptions(id)
+            options.congestionControl = CongestionAlgorithm(algorithm)
+            try node.stack.setConnectionOptions(id, options, now: now)
+        } catch {
+            throw ZeroTierError(error)
+        }
+    }
+
     // MARK: Listeners
 
     mutating func listen(on local: SocketEndpoint, backlog: Int, now: Now) throws(ZeroTierError)
@@ -244,5 +256,16 @@ extension ZeroTierError {
             default: (.failed, "the call does not fit the socket: \(error)")
             }
         self.init(code, action.map { "cannot \($0): \(text)" } ?? text)
+    }
+}
+
+extension CongestionAlgorithm {
+    init(_ choice: Node.CongestionControl) {
+        self =
+            switch choice {
+            case .bbr: .bbr
+            case .cubic: .cubic
+            case .reno: .reno
+            }
     }
 }
