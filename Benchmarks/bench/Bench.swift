@@ -16,6 +16,7 @@ enum Bench {
             case "mtu": report(try MTUBench.run())
             case "roofline": report(try RooflineBench.run())
             case "kernel": report(try KernelBench.run())
+            case "wan": WideAreaTable.run(rest)
             case "identity": report(IdentityBench.run())
             case "node":
                 let parts = rest.dropFirst().compactMap(NodeBench.Part.init(rawValue:))
@@ -30,6 +31,7 @@ enum Bench {
                 print(
                     """
                     usage: bench ciphers|stack|loop|mtu|roofline|kernel|identity|online [TIMES]|soak [CYCLES]
+                           bench wan [SECONDS [SEEDS]]
                            bench node [SECONDS [idle] [pingpong] [stream1] [stream8] [connects] [library]]
                     """)
                 exit(2)
