@@ -176,6 +176,16 @@ private struct Rounds {
         #expect(path.state.window > 250_000)
     }
 
+    @Test func `on a path below a millisecond nothing is halved`() {
+        var path = Rounds()
+        path.roundTrip = 500_000
+        for _ in 0..<24_000 {
+            path.round()
+            if path.bbr.phase == .probeRoundTrip { break }
+        }
+        #expect(path.time > 12_000_000_000 && path.bbr.phase != .probeRoundTrip)
+    }
+
     @Test func `a mark ends startup and a probe, and bounds the short term while cruising`() {
         var path = Rounds()
         path.round()

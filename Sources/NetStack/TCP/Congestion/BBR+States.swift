@@ -171,7 +171,10 @@ extension BBR {
     // MARK: Probing the round trip
 
     mutating func checkRoundTripProbe(_ state: inout CongestionState, _ sample: RateSample, time: Int) {
-        if phase != .probeRoundTrip, isRoundTripExpired, !isIdleRestart {
+        // On a path that is not paced a quiet moment comes by itself, and to halve what is in flight would cost more than it
+        // tells.
+        let isShort = minimumRoundTrip < TCPLimits.pacingRoundTripNanoseconds
+        if phase != .probeRoundTrip, isRoundTripExpired, !isIdleRestart, !isShort {
             saveWindow(state)
             phase = .probeRoundTrip
             roundTripProbeEnd = nil
