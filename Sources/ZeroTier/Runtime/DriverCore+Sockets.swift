@@ -185,13 +185,22 @@ extension DriverCore {
     }
 
     mutating func datagramReceive(_ id: SocketID, now: Now) throws(ZeroTierError) -> Datagram? {
+        try takeDatagram { (stack) throws(StackError) in
+            var bytes = [UInt8](repeating: 0, count: try stack.nextDatagramLength(id))
+            let received = try bytes.withMutableBytes { (span) throws(StackError) in
+                try stack.receiveFrom(id, into: &span, now: now)
+            }
+            return Datagram(bytes: bytes, source: received.source)
+        }
+    }
+
+    /// Runs `receive` until it gives a datagram; nil if none has come.
+    mutating func takeDatagram<Taken>(
+        _ receive: (inout NetworkStack) throws(StackError) -> Taken
+    ) throws(ZeroTierError) -> Taken? {
         while true {
             do throws(StackError) {
-                var bytes = [UInt8](repeating: 0, count: try node.stack.nextDatagramLength(id))
-                let received = try bytes.withMutableBytes { (span) throws(StackError) in
-                    try node.stack.receiveFrom(id, into: &span, now: now)
-                }
-                return Datagram(bytes: bytes, source: received.source)
+                return try receive(&node.stack)
             } catch {
                 switch error {
                 case .wouldBlock: return nil
