@@ -29,7 +29,7 @@ enum NodeBench {
             let echo = try node.listen(port: echoPort, backlog: 64)
             let accepting = try node.listen(port: acceptPort, backlog: 1024)
             let datagrams = try node.datagramSocket(bind: SocketEndpoint(address, port: datagramPort))
-            Thread.detachNewThread { count(datagrams) }
+            Thread.detachNewThread { DatagramBench.read(datagrams) }
             Thread.detachNewThread {
                 while let socket = try? sink.acceptBlocking() { Thread.detachNewThread { drain(socket) } }
             }
@@ -63,20 +63,6 @@ enum NodeBench {
         while let count = try? buffer.withMutableBytes({ try socket.readBlocking(into: &$0) }), count > 0 {}
         try? socket.writeBlocking([1])
         socket.close()
-    }
-
-    // Counts datagrams; a short one asks how many there were.
-    private static func count(_ socket: DatagramSocket) {
-        var number: UInt64 = 0
-        while let datagram = try? socket.receiveBlocking() {
-            guard datagram.bytes.count == DatagramBench.question.count else {
-                number += 1
-                continue
-            }
-            try? socket.sendBlocking(
-                (0..<8).map { UInt8(truncatingIfNeeded: number >> (56 - 8 * $0)) }, to: datagram.source)
-            number = 0
-        }
     }
 
     private static func answer(_ socket: StreamSocket) {

@@ -27,6 +27,7 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/types.h>
+#include <time.h>
 #ifndef __cplusplus
 #include <stdbool.h>
 #endif
@@ -106,6 +107,9 @@ struct zts_msghdr {
     socklen_t msg_controllen;
     int msg_flags;
 };
+
+/* Strict C89 and C99 do not define it: of POSIX. */
+struct timespec;
 
 /* One message of a batch. Laid out as the host's struct mmsghdr. */
 struct zts_mmsghdr {

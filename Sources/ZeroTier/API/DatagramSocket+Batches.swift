@@ -8,7 +8,7 @@ extension DatagramSocket {
 
     /// Sends datagrams to one destination, in their order. Returns when all are in the send queue, and waits while that is
     /// full. Throws what the first one that cannot be sent fails with; those before it are sent, those behind it are not.
-    public func send(_ datagrams: [[UInt8]], to destination: SocketEndpoint) async throws(ZeroTierError) {
+    public func send(all datagrams: [[UInt8]], to destination: SocketEndpoint) async throws(ZeroTierError) {
         var sent = 0
         while sent < datagrams.count {
             let start = sent
@@ -20,7 +20,7 @@ extension DatagramSocket {
     }
 
     /// As above, each datagram to a destination of its own.
-    public func send(_ datagrams: [OutgoingDatagram]) async throws(ZeroTierError) {
+    public func send(all datagrams: [OutgoingDatagram]) async throws(ZeroTierError) {
         var sent = 0
         while sent < datagrams.count {
             let start = sent
@@ -45,15 +45,15 @@ extension DatagramSocket {
 
     // MARK: Threads
 
-    /// As `send(_:to:)`, for threads outside of Swift's concurrency: blocks the thread.
-    public func sendBlocking(_ datagrams: [[UInt8]], to destination: SocketEndpoint) throws(ZeroTierError) {
+    /// As `send(all:to:)`, for threads outside of Swift's concurrency: blocks the thread.
+    public func sendBlocking(all datagrams: [[UInt8]], to destination: SocketEndpoint) throws(ZeroTierError) {
         try sendBlocking(datagrams.count) { (core, start, now) throws(ZeroTierError) in
             try core.datagramsSend(id, datagrams, to: destination, from: start, now: now)
         }
     }
 
-    /// As `send(_:)`, for threads outside of Swift's concurrency: blocks the thread.
-    public func sendBlocking(_ datagrams: [OutgoingDatagram]) throws(ZeroTierError) {
+    /// As `send(all:)`, for threads outside of Swift's concurrency: blocks the thread.
+    public func sendBlocking(all datagrams: [OutgoingDatagram]) throws(ZeroTierError) {
         try sendBlocking(datagrams.count) { (core, start, now) throws(ZeroTierError) in
             try core.datagramsSend(id, datagrams, from: start, now: now)
         }
@@ -61,7 +61,7 @@ extension DatagramSocket {
 
     /// Sends a buffer as datagrams of `size` bytes each, the last of what is left, in their order and from the caller's
     /// memory straight into the send queue. Blocks the thread until all are in it. An empty buffer is no datagram. Throws
-    /// as `send(_:to:)`, and `invalidArgument` for a size below 1.
+    /// as `send(all:to:)`, and `invalidArgument` for a size below 1.
     public func sendBlocking(
         _ bytes: RawSpan, inDatagramsOf size: Int, to destination: SocketEndpoint
     ) throws(ZeroTierError) {
