@@ -914,8 +914,8 @@ ZTS_API ssize_t ZTCALL zts_bsd_recvfrom(
 ZTS_API ssize_t ZTCALL zts_bsd_recvmsg(int fd, struct zts_msghdr *msg, int flags);
 
 /**
- * Sends up to 1024 messages by one call, which is several times as fast as one by one: datagrams that fit into the send
- * queue go at once. They keep their order. Only msg_name, msg_namelen, msg_iov and msg_iovlen of each message are read; the
+ * Sends up to 1024 messages by one call: datagrams that fit into the send queue are put there together. They keep their
+ * order. Only msg_name, msg_namelen, msg_iov and msg_iovlen of each message are read; the
  * library writes msg_len, the number of bytes sent, of those that were sent and keeps no pointer after the call. A blocking
  * socket waits for room; the time-out of ZTS_SO_SNDTIMEO counts anew whenever there was some.
  * @param flags as of zts_bsd_sendmsg()
