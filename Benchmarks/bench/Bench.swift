@@ -16,6 +16,7 @@ enum Bench {
             case "mtu": report(try MTUBench.run())
             case "roofline": report(try RooflineBench.run())
             case "kernel": report(try KernelBench.run())
+            case "wan": WideAreaTable.run(rest)
             case "identity": report(IdentityBench.run())
             case "node":
                 let parts = rest.dropFirst().compactMap(NodeBench.Part.init(rawValue:))
@@ -35,6 +36,7 @@ enum Bench {
                     """
                     usage: bench ciphers|stack|loop|mtu|roofline|kernel|identity|allocations|peers
                            bench online [TIMES]|soak [CYCLES]|connections [COUNT]|relay [SECONDS]
+                           bench wan [SECONDS [SEEDS]]
                            bench node [SECONDS [\(NodeBench.Part.allCases.map(\.rawValue).joined(separator: "|"))]...]
                     """)
                 exit(2)

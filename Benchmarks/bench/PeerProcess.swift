@@ -102,7 +102,7 @@ enum PeerProcess {
         let tasks = try node.listen(port: Port.taskSink, backlog: 64)
         let holding = try node.listen(port: Port.hold, backlog: 4096)
         let datagrams = try node.datagramSocket(bind: SocketEndpoint(addresses[0], port: Port.datagrams))
-        Thread.detachNewThread { count(datagrams) }
+        Thread.detachNewThread { DatagramBench.read(datagrams) }
         Thread.detachNewThread {
             while let socket = try? sink.acceptBlocking() { Thread.detachNewThread { drain(socket) } }
         }
@@ -127,20 +127,6 @@ enum PeerProcess {
         while let count = try? buffer.withMutableBytes({ try socket.readBlocking(into: &$0) }), count > 0 {}
         try? socket.writeBlocking([1])
         socket.close()
-    }
-
-    // Counts datagrams; a short one asks how many there were.
-    private static func count(_ socket: DatagramSocket) {
-        var number: UInt64 = 0
-        while let datagram = try? socket.receiveBlocking() {
-            guard datagram.bytes.count == DatagramBench.question.count else {
-                number += 1
-                continue
-            }
-            try? socket.sendBlocking(
-                (0..<8).map { UInt8(truncatingIfNeeded: number >> (56 - 8 * $0)) }, to: datagram.source)
-            number = 0
-        }
     }
 
     private static func answer(_ socket: StreamSocket) {

@@ -222,9 +222,11 @@ extension NetworkStack {
                 bytes: packet, isLoopback: true))
     }
 
-    /// Takes the oldest datagram. What does not fit in `target` is lost, and `isTruncated` says so.
+    /// Takes the oldest datagram, to `offset` and at most `limit` bytes of it. What does not fit in `target` is lost, and
+    /// `isTruncated` says so.
     package mutating func receiveFrom(
-        _ id: SocketID, into target: inout MutableRawSpan, peek: Bool = false, now: Now
+        _ id: SocketID, into target: inout MutableRawSpan, at offset: Int = 0, upTo limit: Int = .max,
+        peek: Bool = false, now: Now
     ) throws(StackError) -> ReceivedDatagram {
         let slot = try datagramSlot(id)
         if let error = datagramSockets[slot].takeError() { throw error }
@@ -236,8 +238,8 @@ extension NetworkStack {
             }
             throw .wouldBlock
         }
-        let count = min(entry.length, target.byteCount)
-        datagramSockets[slot].received.read(entry, from: 0, count: count, into: &target, at: 0)
+        let count = min(entry.length, limit, target.byteCount - offset)
+        datagramSockets[slot].received.read(entry, from: 0, count: count, into: &target, at: offset)
         if !peek {
             datagramSockets[slot].received.removeFirst()
             receivedDatagramBytes -= DatagramQueue<InboundDatagram>.charge(entry.length)

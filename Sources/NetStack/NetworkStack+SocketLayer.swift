@@ -23,7 +23,7 @@ extension NetworkStack {
     package mutating func setListenerConnectionOptions(
         _ id: SocketID, _ options: ConnectionOptions
     ) throws(StackError) {
-        listeners[try listenerSlot(id)].listener.options = options
+        listeners[try listenerSlot(id)].listener.options = completed(options)
     }
 
     /// The peer of a connection, also when it has ended since.

@@ -81,7 +81,7 @@ extension NetworkStack {
         let slot = listeners.insert(
             ListenerSocket(
                 listener: Listener(
-                    backlog: clampedBacklog(backlog), options: connectionOptions), local: held.local,
+                    backlog: clampedBacklog(backlog), options: completed(connectionOptions)), local: held.local,
                 options: held.options, binding: -1, timer: timer))
         timers.setOwner(timer, .listener(slot))
         let id = SocketID(.listener, slot)
@@ -193,7 +193,7 @@ extension NetworkStack {
             local: local, remote: peer,
             maximumSegmentSize: max(1, route.mtu - (route.source.isIPv4 ? IPv4Header.size : IPv6Header.size) - 20),
             initialSequence: sequence, timestampOffset: sequences.timestampOffset(local: local, remote: peer),
-            options: connectionOptions)
+            options: completed(connectionOptions))
         let slot = insertStream(Connection(connecting: parameters, now: now), key, route, options)
         markReady(stream: slot)
         return SocketID(.stream, slot)
@@ -309,6 +309,14 @@ extension NetworkStack {
         streams[try streamSlot(id)].connection.state
     }
 
+    /// What the application left open, the stack decides.
+    func completed(_ options: ConnectionOptions) -> ConnectionOptions {
+        var options = options
+        options.congestionControl = options.congestionControl ?? configuration.congestionControl
+        options.requestsCongestionMarks = options.requestsCongestionMarks || configuration.requestsCongestionMarks
+        return options
+    }
+
     /// Options of a connection, or those that a listener gives its connections.
     package func connectionOptions(_ id: SocketID) throws(StackError) -> ConnectionOptions {
         if id.kind == .listener { return listeners[try listenerSlot(id)].listener.options }
@@ -320,7 +328,7 @@ extension NetworkStack {
         _ id: SocketID, _ options: ConnectionOptions, now: Now
     ) throws(StackError) {
         let slot = try streamSlot(id)
-        streams[slot].connection.setOptions(options, now: now)
+        streams[slot].connection.setOptions(completed(options), now: now)
         settle(slot, now)
     }
 

@@ -446,11 +446,12 @@ extension StreamSocket {
     /// Writes the IP header of a segment and gives its length.
     @inline(__always)
     func writeHeader(
-        into packet: inout MutableRawSpan, at offset: Int, payloadLength: Int, defaultHopLimit: UInt8
+        into packet: inout MutableRawSpan, at offset: Int, payloadLength: Int, isMarkable: Bool, defaultHopLimit: UInt8
     ) -> Int {
         writeIPHeader(
             into: &packet, at: offset, payloadLength: payloadLength, source: route.source, destination: key.remote,
-            hopLimit: options.hopLimit == 0 ? defaultHopLimit : options.hopLimit, trafficClass: options.trafficClass)
+            hopLimit: options.hopLimit == 0 ? defaultHopLimit : options.hopLimit,
+            trafficClass: options.trafficClass | (isMarkable ? 2 : 0))
         return headerLength
     }
 }

@@ -42,7 +42,8 @@ extension NetworkStack {
             guard streams.contains(slot) else { return 0 }
             let length = tcp.length(segment)
             let header = streams[slot].writeHeader(
-                into: &packet, at: offset, payloadLength: length, defaultHopLimit: configuration.defaultHopLimit)
+                into: &packet, at: offset, payloadLength: length, isMarkable: tcp.isMarkable,
+                defaultHopLimit: configuration.defaultHopLimit)
             return header + streams[slot].connection.write(tcp, segment: segment, into: &packet, at: offset + header)
         case .datagram:
             return writeDatagram(segment, into: &packet, at: offset)
@@ -62,7 +63,7 @@ extension NetworkStack {
         case .stream(let slot, let tcp):
             guard streams.contains(slot), limit >= streams[slot].headerLength + 20 else { return 0 }
             let header = streams[slot].writeHeader(
-                into: &packet, at: offset, payloadLength: tcp.length(0),
+                into: &packet, at: offset, payloadLength: tcp.length(0), isMarkable: tcp.isMarkable,
                 defaultHopLimit: configuration.defaultHopLimit)
             // Ports, flags and length are what a filter reads; options and checksum follow with the packet.
             let key = streams[slot].key

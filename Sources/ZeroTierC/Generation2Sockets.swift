@@ -9,13 +9,15 @@ import ZeroTierSockets
 
 private func int(_ result: Int) -> Int32 { Int32(clamping: result) }
 
-// Runs a call whose node must run before its arguments matter; `reason` is why they are not valid.
-private func checked(
-    _ fd: Int32, _ isValid: Bool, _ reason: @autoclosure () -> String, _ body: () -> Int
-) -> Int {
-    let isStarted = SocketPlace(fd)?.library.isStarted ?? LibraryNode.shared.isStarted
-    guard isStarted else { return Int(Generation.second.fail(.notRunning)) }
-    return isValid ? body() : Int(Generation.second.refuse(reason()))
+extension SocketCalls {
+    /// Runs a call of generation 2, whose node must run before its arguments matter; `reason` is why they are not valid.
+    static func checked(
+        _ fd: Int32, _ isValid: Bool, _ reason: @autoclosure () -> String, _ body: () -> Int
+    ) -> Int {
+        let isStarted = SocketPlace(fd)?.library.isStarted ?? LibraryNode.shared.isStarted
+        guard isStarted else { return Int(Generation.second.fail(.notRunning)) }
+        return isValid ? body() : Int(Generation.second.refuse(reason()))
+    }
 }
 
 // Why the address of a call is not valid.
@@ -35,7 +37,7 @@ public func zts_bsd_socket(_ family: Int32, _ type: Int32, _ protocol: Int32) ->
 @c @implementation
 public func zts_bsd_connect(_ fd: Int32, _ addr: UnsafePointer<zts_sockaddr>?, _ addrlen: zts_socklen_t) -> Int32 {
     unsafe int(
-        checked(fd, addr != nil && AddressMemory.isPlausible(addrlen), problem(addr)) {
+        SocketCalls.checked(fd, addr != nil && AddressMemory.isPlausible(addrlen), problem(addr)) {
             unsafe SocketCalls.connect(fd, addr!, addrlen, .second)
         })
 }
@@ -43,7 +45,7 @@ public func zts_bsd_connect(_ fd: Int32, _ addr: UnsafePointer<zts_sockaddr>?, _
 @c @implementation
 public func zts_bsd_bind(_ fd: Int32, _ addr: UnsafePointer<zts_sockaddr>?, _ addrlen: zts_socklen_t) -> Int32 {
     unsafe int(
-        checked(fd, addr != nil && AddressMemory.isPlausible(addrlen), problem(addr)) {
+        SocketCalls.checked(fd, addr != nil && AddressMemory.isPlausible(addrlen), problem(addr)) {
             unsafe SocketCalls.bind(fd, addr!, addrlen, .second)
         })
 }
@@ -79,7 +81,7 @@ public func zts_bsd_getsockname(
     _ fd: Int32, _ addr: UnsafeMutablePointer<zts_sockaddr>?, _ addrlen: UnsafeMutablePointer<zts_socklen_t>?
 ) -> Int32 {
     unsafe int(
-        checked(fd, addr != nil && addrlen != nil, noName) {
+        SocketCalls.checked(fd, addr != nil && addrlen != nil, noName) {
             unsafe SocketCalls.name(fd, addr, addrlen, .second) { (place) throws(SocketError) in
                 try place.layer.localEndpoint(place.descriptor)
             }
@@ -91,7 +93,7 @@ public func zts_bsd_getpeername(
     _ fd: Int32, _ addr: UnsafeMutablePointer<zts_sockaddr>?, _ addrlen: UnsafeMutablePointer<zts_socklen_t>?
 ) -> Int32 {
     unsafe int(
-        checked(fd, addr != nil && addrlen != nil, noName) {
+        SocketCalls.checked(fd, addr != nil && addrlen != nil, noName) {
             unsafe SocketCalls.name(fd, addr, addrlen, .second) { (place) throws(SocketError) in
                 try place.layer.remoteEndpoint(place.descriptor)
             }
@@ -124,14 +126,18 @@ public func zts_bsd_poll(_ fds: UnsafeMutablePointer<zts_pollfd>?, _ nfds: zts_n
 
 @c @implementation
 public func zts_bsd_ioctl(_ fd: Int32, _ request: UInt, _ argp: UnsafeMutableRawPointer?) -> Int32 {
-    unsafe int(checked(fd, argp != nil, "argp is NULL") { unsafe SocketCalls.request(fd, request, argp!, .second) })
+    unsafe int(
+        SocketCalls.checked(fd, argp != nil, "argp is NULL") { unsafe SocketCalls.request(fd, request, argp!, .second) }
+    )
 }
 
 // MARK: Data
 
 @c @implementation
 public func zts_bsd_send(_ fd: Int32, _ buf: UnsafeRawPointer?, _ len: Int, _ flags: Int32) -> Int {
-    unsafe checked(fd, buf != nil && len >= 0, noBuffer) { unsafe SocketCalls.send(fd, buf, len, flags, .second) }
+    unsafe SocketCalls.checked(fd, buf != nil && len >= 0, noBuffer) {
+        unsafe SocketCalls.send(fd, buf, len, flags, .second)
+    }
 }
 
 @c @implementation
@@ -139,7 +145,7 @@ public func zts_bsd_sendto(
     _ fd: Int32, _ buf: UnsafeRawPointer?, _ len: Int, _ flags: Int32, _ addr: UnsafePointer<zts_sockaddr>?,
     _ addrlen: zts_socklen_t
 ) -> Int {
-    unsafe checked(
+    unsafe SocketCalls.checked(
         fd, buf != nil && addr != nil && len >= 0 && AddressMemory.isPlausible(addrlen),
         buf == nil || len < 0 ? noBuffer : problem(addr)
     ) {
@@ -161,7 +167,7 @@ private func vectors(_ message: zts_msghdr) -> UnsafePointer<zts_iovec>? {
 
 @c @implementation
 public func zts_bsd_sendmsg(_ fd: Int32, _ msg: UnsafePointer<zts_msghdr>?, _ flags: Int32) -> Int {
-    unsafe checked(fd, msg != nil, noMessage) {
+    unsafe SocketCalls.checked(fd, msg != nil, noMessage) {
         SocketCalls.on(fd, .second) { (place) throws(SocketError) in
             let message = unsafe msg!.pointee
             if unsafe message.msg_iov == nil, unsafe message.msg_iovlen > 0 { throw SocketError(.badMemory, noMessage) }
@@ -173,7 +179,9 @@ public func zts_bsd_sendmsg(_ fd: Int32, _ msg: UnsafePointer<zts_msghdr>?, _ fl
 
 @c @implementation
 public func zts_bsd_recv(_ fd: Int32, _ buf: UnsafeMutableRawPointer?, _ len: Int, _ flags: Int32) -> Int {
-    unsafe checked(fd, buf != nil && len >= 0, noBuffer) { unsafe SocketCalls.receive(fd, buf, len, flags, .second) }
+    unsafe SocketCalls.checked(fd, buf != nil && len >= 0, noBuffer) {
+        unsafe SocketCalls.receive(fd, buf, len, flags, .second)
+    }
 }
 
 @c @implementation
@@ -181,14 +189,14 @@ public func zts_bsd_recvfrom(
     _ fd: Int32, _ buf: UnsafeMutableRawPointer?, _ len: Int, _ flags: Int32,
     _ addr: UnsafeMutablePointer<zts_sockaddr>?, _ addrlen: UnsafeMutablePointer<zts_socklen_t>?
 ) -> Int {
-    unsafe checked(fd, buf != nil && len >= 0, noBuffer) {
+    unsafe SocketCalls.checked(fd, buf != nil && len >= 0, noBuffer) {
         unsafe SocketCalls.receive(fd, buf, len, flags, .second, addr, addrlen)
     }
 }
 
 @c @implementation
 public func zts_bsd_recvmsg(_ fd: Int32, _ msg: UnsafeMutablePointer<zts_msghdr>?, _ flags: Int32) -> Int {
-    unsafe checked(fd, msg != nil, noMessage) {
+    unsafe SocketCalls.checked(fd, msg != nil, noMessage) {
         SocketCalls.on(fd, .second) { (place) throws(SocketError) in
             let message = unsafe msg!
             if unsafe message.pointee.msg_iov == nil, unsafe message.pointee.msg_iovlen > 0 {
@@ -216,7 +224,7 @@ public func zts_bsd_read(_ fd: Int32, _ buf: UnsafeMutableRawPointer?, _ len: In
 
 @c @implementation
 public func zts_bsd_readv(_ fd: Int32, _ iov: UnsafePointer<zts_iovec>?, _ iovcnt: Int32) -> Int {
-    unsafe checked(fd, iov != nil, "iov is NULL") {
+    unsafe SocketCalls.checked(fd, iov != nil, "iov is NULL") {
         SocketCalls.on(fd, .second) { (place) throws(SocketError) in
             unsafe try SocketCalls.receiveMessage(place, Int(iovcnt), 0, piece(iov)).count
         }
@@ -230,7 +238,7 @@ public func zts_bsd_write(_ fd: Int32, _ buf: UnsafeRawPointer?, _ len: Int) -> 
 
 @c @implementation
 public func zts_bsd_writev(_ fd: Int32, _ iov: UnsafePointer<zts_iovec>?, _ iovcnt: Int32) -> Int {
-    unsafe checked(fd, iov != nil, "iov is NULL") {
+    unsafe SocketCalls.checked(fd, iov != nil, "iov is NULL") {
         SocketCalls.on(fd, .second) { (place) throws(SocketError) in
             unsafe try SocketCalls.sendMessage(place, Int(iovcnt), 0, nil, 0, piece(iov))
         }

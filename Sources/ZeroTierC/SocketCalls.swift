@@ -192,6 +192,7 @@ enum SocketCalls {
         var result = MessageFlags(rawValue: flags & 0x1f)
         if flags & 0x40 != 0 { result.insert(.dontWait) }
         if flags & 0x4000 != 0 { result.insert(.noSignal) }
+        if flags & ZTS_MSG_WAITFORONE != 0 { result.insert(.waitForOne) }
         return result
     }
 
@@ -243,7 +244,7 @@ enum SocketCalls {
     static let largestPieces = 1024
 
     // The pieces' number and what each says of itself, before anything is made of them.
-    private static func check(_ count: Int, _ piece: Pieces) throws(SocketError) {
+    static func check(_ count: Int, _ piece: Pieces) throws(SocketError) {
         guard (0...largestPieces).contains(count) else {
             throw SocketError(.messageTooLong, "a call takes 0 to 1024 pieces")
         }
@@ -261,20 +262,22 @@ enum SocketCalls {
         }
     }
 
+    /// Where a message goes; nil is the connected peer.
+    static func destination(
+        _ address: UnsafeRawPointer?, _ length: UInt32
+    ) throws(SocketError) -> SocketEndpoint? {
+        guard let address = unsafe address, length > 0 else { return nil }
+        guard AddressMemory.isPlausible(length) else { throw SocketError(.invalid, AddressMemory.lengths) }
+        guard case .endpoint(let endpoint) = unsafe try AddressMemory.read(address, length: length) else { return nil }
+        return endpoint
+    }
+
     static func sendMessage(
         _ place: SocketPlace, _ count: Int, _ flags: Int32, _ address: UnsafeRawPointer?, _ addressLength: UInt32,
         _ piece: Pieces
     ) throws(SocketError) -> Int {
         unsafe try check(count, piece)
-        var destination: SocketEndpoint?
-        if let address = unsafe address, addressLength > 0 {
-            guard AddressMemory.isPlausible(addressLength) else {
-                throw SocketError(.invalid, AddressMemory.lengths)
-            }
-            if case .endpoint(let endpoint) = unsafe try AddressMemory.read(address, length: addressLength) {
-                destination = endpoint
-            }
-        }
+        let destination = unsafe try destination(address, addressLength)
         return try place.layer.sendMessage(
             place.descriptor, pieces: count, flags: SocketCalls.flags(flags), to: destination
         ) { index, use in

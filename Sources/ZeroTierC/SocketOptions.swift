@@ -53,7 +53,7 @@ enum OptionName: Equatable {
     private static let tcp: [Int32: SocketOption] = [
         1: .noDelay, 2: .keepAliveIdleMilliseconds, 3: .keepAliveIdle, 4: .keepAliveInterval, 5: .keepAliveCount,
         // The host's, where lwIP has nothing.
-        7: .synCount, 8: .finWaitTimeout, 18: .userTimeout,
+        7: .synCount, 8: .finWaitTimeout, 13: .congestionControl, 18: .userTimeout,
     ]
     private static let ipv4: [Int32: SocketOption] = [
         1: .typeOfService, 2: .timeToLive, 5: .multicastTimeToLive, 7: .multicastLoop,
@@ -68,6 +68,8 @@ enum OptionName: Equatable {
 extension SocketCalls {
     // The host's struct timeval on a 64-bit system: two longs.
     private static let timeSize: UInt32 = 16
+    // Linux's TCP_CA_NAME_MAX: a name with the zero at its end.
+    private static let nameSize = 16
 
     private static let unknown = "there is no option of this level and number"
     private static let tooShort = "optlen is smaller than the option's type"
@@ -134,6 +136,15 @@ extension SocketCalls {
             guard length >= 4 else { throw SocketError(.invalid, tooShort) }
             let milliseconds = unsafe value.loadUnaligned(as: Int32.self)
             return .duration(milliseconds <= 0 ? nil : .milliseconds(Int(milliseconds)))
+        case .congestionControl:
+            guard length >= 1 else { throw SocketError(.invalid, tooShort) }
+            var name: [UInt8] = []
+            for index in 0..<min(Int(length), nameSize - 1) {
+                let byte = unsafe value.load(fromByteOffset: index, as: UInt8.self)
+                if byte == 0 { break }
+                name.append(byte)
+            }
+            return .name(String(decoding: name, as: UTF8.self))
         case .multicastTimeToLive, .multicastLoop:
             // BSD has a byte for these.
             if length == 1 { return .integer(Int(unsafe value.load(as: UInt8.self))) }
@@ -162,6 +173,9 @@ extension SocketCalls {
             case .linger(let linger):
                 bytes =
                     SocketCalls.bytes(Int32(linger.isOn ? 1 : 0)) + SocketCalls.bytes(Int32(clamping: linger.seconds))
+            case .name(let name):
+                bytes = Array(name.utf8.prefix(nameSize - 1))
+                bytes += Array(repeating: 0, count: nameSize - bytes.count)
             case .duration(let duration):
                 let (seconds, attoseconds) = (duration ?? .zero).components
                 bytes =

@@ -22,20 +22,28 @@ extension BlockingSocket {
             (state, stack, watches, now) throws(SocketError) -> Int? in
             if let error = state.takePendingError() { throw error }
             let id = try datagram(&state, &stack, &watches)
-            var target: SocketEndpoint?
-            if let destination { target = try unwrapped(destination, state) }
-            do throws(StackError) {
-                try stack.sendTo(id, bytes, to: target, now: now)
-                state.wantsOutput = false
-                return bytes.byteCount
-            } catch {
-                if error == .wouldBlock {
-                    state.wantsOutput = true
-                    return nil
-                }
-                // An address of the other family, where the socket's bound address does not allow it.
-                throw error == .addressFamily && !isIPv4 ? SocketError(.networkUnreachable) : SocketError(error)
+            return try queueDatagram(id, bytes, to: destination, &state, &stack, now) ? bytes.byteCount : nil
+        }
+    }
+
+    /// Queues a datagram; false if there is no room, of which an event will tell.
+    func queueDatagram(
+        _ id: SocketID, _ bytes: RawSpan, to destination: SocketEndpoint?, _ state: inout State,
+        _ stack: inout NetworkStack, _ now: Now
+    ) throws(SocketError) -> Bool {
+        var target: SocketEndpoint?
+        if let destination { target = try unwrapped(destination, state) }
+        do throws(StackError) {
+            try stack.sendTo(id, bytes, to: target, now: now)
+            state.wantsOutput = false
+            return true
+        } catch {
+            if error == .wouldBlock {
+                state.wantsOutput = true
+                return false
             }
+            // An address of the other family, where the socket's bound address does not allow it.
+            throw error == .addressFamily && !isIPv4 ? SocketError(.networkUnreachable) : SocketError(error)
         }
     }
 
@@ -96,9 +104,7 @@ extension BlockingSocket {
     // The call ends early: others may send, and an error that it does not tell is kept for the next.
     private func endSendTurn(_ turn: UInt64, _ error: SocketError?) {
         let others = state.withLock { state in
-            if let error, ![.tryAgain, .badDescriptor, .networkDown].contains(error.number) {
-                state.pendingError = error
-            }
+            if let error { state.keepForNextCall(error) }
             guard turn != 0, state.sendTurn == turn else { return false }
             state.sendTurn = 0
             return true
@@ -118,33 +124,41 @@ extension BlockingSocket {
     // MARK: Receive
 
     func receive(
-        into target: inout MutableRawSpan, flags: MessageFlags
+        into target: inout MutableRawSpan, flags: MessageFlags, _ waiting: Waiting = .receive
     ) throws(SocketError) -> ReceivedMessage {
         if isStream {
             guard !flags.contains(.outOfBand) else { throw SocketError(.notSupported, "urgent data is in line") }
-            return ReceivedMessage(count: try receiveStream(into: &target, flags))
+            return ReceivedMessage(count: try receiveStream(into: &target, flags, waiting))
         }
-        return try perform(.receive, dontWait: flags.contains(.dontWait)) {
+        return try perform(waiting, dontWait: flags.contains(.dontWait)) {
             (state, stack, watches, now) throws(SocketError) -> ReceivedMessage? in
+            if let error = state.takePendingError() { throw error }
             let id = try datagram(&state, &stack, &watches)
-            let taken = try stackTry { () throws(StackError) in
-                try stack.receiveFrom(id, into: &target, peek: flags.contains(.peek), now: now)
-            }
-            guard let taken else {
-                if let error = state.takePendingError() { throw error }
-                return nil
-            }
-            return ReceivedMessage(
-                count: flags.contains(.wholeLength) ? taken.length : taken.count, source: wrapped(taken.source),
-                isTruncated: taken.isTruncated)
+            return try takeDatagram(id, into: &target, flags, &stack, now)
         }
     }
 
-    private func receiveStream(into target: inout MutableRawSpan, _ flags: MessageFlags) throws(SocketError) -> Int {
+    /// The oldest datagram; nil if none has come.
+    func takeDatagram(
+        _ id: SocketID, into target: inout MutableRawSpan, upTo limit: Int = .max, _ flags: MessageFlags,
+        _ stack: inout NetworkStack, _ now: Now
+    ) throws(SocketError) -> ReceivedMessage? {
+        let taken = try stackTry { () throws(StackError) in
+            try stack.receiveFrom(id, into: &target, upTo: limit, peek: flags.contains(.peek), now: now)
+        }
+        guard let taken else { return nil }
+        return ReceivedMessage(
+            count: flags.contains(.wholeLength) ? taken.length : taken.count, source: wrapped(taken.source),
+            isTruncated: taken.isTruncated)
+    }
+
+    private func receiveStream(
+        into target: inout MutableRawSpan, _ flags: MessageFlags, _ waiting: Waiting
+    ) throws(SocketError) -> Int {
         var taken = 0
         var turn: UInt64 = 0
         do throws(SocketError) {
-            return try perform(.receive, dontWait: flags.contains(.dontWait)) {
+            return try perform(waiting, dontWait: flags.contains(.dontWait)) {
                 (state, stack, watches, now) throws(SocketError) -> Int? in
                 guard let id = state.id, id.kind == .stream else { throw SocketError(.notConnected) }
                 if state.receiveTurn != 0, state.receiveTurn != turn { return nil }
@@ -200,9 +214,7 @@ extension BlockingSocket {
 
     private func endReceiveTurn(_ turn: UInt64, _ error: SocketError?) {
         let others = state.withLock { state in
-            if let error, ![.tryAgain, .badDescriptor, .networkDown].contains(error.number) {
-                state.pendingError = error
-            }
+            if let error { state.keepForNextCall(error) }
             guard turn != 0, state.receiveTurn == turn else { return false }
             state.receiveTurn = 0
             return true
@@ -281,9 +293,10 @@ extension BlockingSocket {
     }
 
     func receiveMessage(
-        pieces: Int, flags: MessageFlags, _ piece: (_ index: Int, _ use: (inout MutableRawSpan) -> Void) -> Void
+        pieces: Int, flags: MessageFlags, _ waiting: Waiting,
+        _ piece: (_ index: Int, _ use: (inout MutableRawSpan) -> Void) -> Void
     ) throws(SocketError) -> ReceivedMessage {
-        if !isStream || flags.contains(.peek) { return try receiveScattered(pieces, flags, piece) }
+        if !isStream || flags.contains(.peek) { return try receiveScattered(pieces, flags, waiting, piece) }
         var result = ReceivedMessage(count: 0)
         for index in 0..<pieces {
             var failure: SocketError?
@@ -293,7 +306,7 @@ extension BlockingSocket {
             piece(index) { target in
                 if target.byteCount == 0 { return }
                 do throws(SocketError) {
-                    let count = try receiveStream(into: &target, own)
+                    let count = try receiveStream(into: &target, own, waiting)
                     result.count += count
                     isFull = count == target.byteCount
                 } catch {
@@ -311,13 +324,14 @@ extension BlockingSocket {
     }
 
     private func receiveScattered(
-        _ pieces: Int, _ flags: MessageFlags, _ piece: (_ index: Int, _ use: (inout MutableRawSpan) -> Void) -> Void
+        _ pieces: Int, _ flags: MessageFlags, _ waiting: Waiting,
+        _ piece: (_ index: Int, _ use: (inout MutableRawSpan) -> Void) -> Void
     ) throws(SocketError) -> ReceivedMessage {
         var capacity = 0
         for index in 0..<pieces { piece(index) { capacity += $0.byteCount } }
         var bytes = [UInt8](repeating: 0, count: min(capacity, SocketLimits.scatterBytes))
         let result = try bytes.withMutableBytes { (span) throws(SocketError) in
-            try receive(into: &span, flags: flags)
+            try receive(into: &span, flags: flags, waiting)
         }
         var offset = 0
         let end = min(result.count, bytes.count)

@@ -43,6 +43,13 @@ extension BlockingSocket {
                 guard option == .linger else { throw SocketError(.invalid) }
                 state.linger = linger
                 state.options.resetsOnClose = linger.isOn && linger.seconds <= 0
+            case .name(let name):
+                guard option == .congestionControl else { throw SocketError(.invalid) }
+                guard let algorithm = CongestionAlgorithm(rawValue: name) else {
+                    let known = CongestionAlgorithm.allCases.map(\.rawValue).joined(separator: ", ")
+                    throw SocketError(.noSuchName, "there is no congestion control \"\(name)\", only \(known)")
+                }
+                state.connection.congestionControl = algorithm
             }
             return state.id
         }
@@ -54,7 +61,7 @@ extension BlockingSocket {
         switch option {
         case .error, .type, .acceptsConnections, .domain, .protocolNumber: throw SocketError(.noSuchOption)
         case .noDelay, .cork, .keepAliveIdle, .keepAliveIdleMilliseconds, .keepAliveInterval, .keepAliveCount,
-            .userTimeout, .synCount, .finWaitTimeout, .maximumSegment:
+            .userTimeout, .synCount, .finWaitTimeout, .maximumSegment, .congestionControl:
             guard isStream else { throw SocketError(.noSuchOption) }
         case .noChecksum: guard !isStream else { throw SocketError(.noSuchOption) }
         case .ipv6Only:
@@ -192,6 +199,9 @@ extension BlockingSocket {
         case .maximumSegment:
             guard isStream else { throw SocketError(.noSuchOption) }
             return .integer(try segmentSize())
+        case .congestionControl:
+            guard isStream else { throw SocketError(.noSuchOption) }
+            return .name(try congestionControl().rawValue)
         default:
             return try state.withLock { (state) throws(SocketError) in
                 if state.isClosed { throw .closed }
@@ -277,6 +287,17 @@ extension BlockingSocket {
             let error = try stackCall { () throws(StackError) in try stack.takeError(id) }
             return error.map { SocketErrno($0).rawValue } ?? 0
         }
+    }
+
+    // What was set; else the node's, or without a node what nodes have as a rule.
+    private func congestionControl() throws(SocketError) -> CongestionAlgorithm {
+        let set = try state.withLock { (state) throws(SocketError) in
+            if state.isClosed { throw .closed }
+            return state.connection.congestionControl
+        }
+        if let set { return set }
+        let ofNode = try? control { (_, stack, _, _) throws(SocketError) in stack.configuration.congestionControl }
+        return ofNode ?? .standard
     }
 
     private func segmentSize() throws(SocketError) -> Int {

@@ -57,6 +57,11 @@ final class BlockingSocket: Sendable {
             return nextTicket
         }
 
+        /// An error that a call meets after it has done a part is the next call's, unless that meets it anyway.
+        mutating func keepForNextCall(_ error: SocketError) {
+            if ![.tryAgain, .badDescriptor, .networkDown].contains(error.number) { pendingError = error }
+        }
+
         mutating func takePendingError() -> SocketError? {
             defer { pendingError = nil }
             return pendingError
@@ -66,6 +71,8 @@ final class BlockingSocket: Sendable {
     /// Which time-out ends a call that waits.
     enum Waiting {
         case receive
+        /// As `receive`, but not beyond an instant.
+        case receiveUntil(MonotonicInstant)
         case send
         case connect
         /// The call's own.
@@ -200,6 +207,7 @@ final class BlockingSocket: Sendable {
     ) -> MonotonicInstant? {
         switch waiting {
         case .receive: state.receiveTimeout.map { now + $0 }
+        case .receiveUntil(let instant): state.receiveTimeout.map { min(instant, now + $0) } ?? instant
         case .send: state.sendTimeout.map { now + $0 }
         case .connect:
             switch (state.sendTimeout, state.connectTimeout) {

@@ -9,6 +9,8 @@ package struct SocketErrno: RawRepresentable, Hashable, Sendable, CustomStringCo
 
     private init(_ rawValue: Int32) { self.rawValue = rawValue }
 
+    /// ENOENT: nothing of that name.
+    package static let noSuchName = SocketErrno(2)
     /// EBADF: no such descriptor, or it was closed while the call waited.
     package static let badDescriptor = SocketErrno(9)
     /// EAGAIN: the call would block, or its time-out is over.

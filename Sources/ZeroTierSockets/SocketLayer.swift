@@ -156,7 +156,24 @@ package final class SocketLayer: Sendable {
         _ descriptor: Int32, pieces: Int, flags: MessageFlags,
         _ piece: (_ index: Int, _ use: (inout MutableRawSpan) -> Void) -> Void
     ) throws(SocketError) -> ReceivedMessage {
-        try table.socket(descriptor).receiveMessage(pieces: pieces, flags: flags, piece)
+        try table.socket(descriptor).receiveMessage(pieces: pieces, flags: flags, .receive, piece)
+    }
+
+    /// Sends the messages of a batch in their order and gives how many, at most 1024: those before the first that failed, or
+    /// before the first that would have had to wait or had waited for too long. Fails if that is the first one.
+    package func sendBatch<Batch: OutgoingBatch>(
+        _ descriptor: Int32, _ batch: Batch, flags: MessageFlags
+    ) throws(SocketError) -> Int {
+        try table.socket(descriptor).sendBatch(batch, flags: flags)
+    }
+
+    /// Receives the messages of a batch and gives how many. Waits until the batch is full, with `waitForOne` until one has
+    /// come, not at all if the call does not block, and at most until `deadline`; nil is none. Fails if none has come. An
+    /// error after the first message is the next call's.
+    package func receiveBatch<Batch: IncomingBatch>(
+        _ descriptor: Int32, _ batch: Batch, flags: MessageFlags, until deadline: MonotonicInstant?
+    ) throws(SocketError) -> Int {
+        try table.socket(descriptor).receiveBatch(batch, flags: flags, until: deadline)
     }
 
     // MARK: Options

@@ -73,6 +73,8 @@ package enum SocketOption: Hashable, Sendable, CaseIterable {
     case finWaitTimeout
     /// TCP_MAXSEG, bytes 88...32767.
     case maximumSegment
+    /// TCP_CONGESTION: the name of the congestion control, "bbr", "cubic" or "reno".
+    case congestionControl
 }
 
 /// The value of an option.
@@ -83,6 +85,8 @@ package enum SocketOptionValue: Hashable, Sendable {
     case duration(Duration?)
     /// SO_LINGER.
     case linger(Linger)
+    /// TCP_CONGESTION.
+    case name(String)
 }
 
 /// SO_LINGER.
@@ -117,6 +121,8 @@ package struct MessageFlags: OptionSet, Hashable, Sendable {
     package static let noSignal = MessageFlags(rawValue: 0x20)
     /// MSG_TRUNC as an input flag: give a datagram's whole length, even if it was cut.
     package static let wholeLength = MessageFlags(rawValue: 0x40)
+    /// MSG_WAITFORONE: a batch waits for its first message only.
+    package static let waitForOne = MessageFlags(rawValue: 0x80)
 }
 
 /// Which directions `shutdown` ends. The raw values are SHUT_RD, SHUT_WR and SHUT_RDWR.
@@ -146,6 +152,8 @@ package enum SocketLimits {
     static let datagramBytes = 65_535
     /// The most that a call copies which receives into several pieces and cannot do so in place.
     static let scatterBytes = 1 << 20
+    /// Messages that one call sends at most, as UIO_MAXIOV.
+    static let batchMessages = 1024
     /// The pause between two attempts of a connect that tries again.
     static let connectRetry = Duration.milliseconds(250)
 }

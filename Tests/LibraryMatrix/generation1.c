@@ -209,6 +209,20 @@ static struct msghdr *message(void)
     return &message;
 }
 
+static struct zts_mmsghdr *batch(void)
+{
+    static struct zts_mmsghdr batch;
+    batch = (struct zts_mmsghdr) { .msg_hdr = *message() };
+    return &batch;
+}
+
+static struct timespec *time_limit(long seconds)
+{
+    static struct timespec limit;
+    limit = (struct timespec) { .tv_sec = seconds };
+    return &limit;
+}
+
 static void rows_of_the_service(void)
 {
     ROW_VOID(zts_set_network_caching, (true));
@@ -417,6 +431,16 @@ static void rows_of_sockets(void)
     ROW(zts_recvfrom, (NO_DESCRIPTOR, NULL, 1, 0, NULL, NULL), ALWAYS(ARGUMENT));
     ROW(zts_recvmsg, (NO_DESCRIPTOR, message(), 0), RUN(FAILS(ERRNO_EBADF)));
     ROW(zts_recvmsg, (kept, NULL, 0), RUN(FAILS(ERRNO_EFAULT)));
+    ROW(zts_sendmmsg, (NO_DESCRIPTOR, batch(), 1, 0), RUN(FAILS(ERRNO_EBADF)));
+    ROW(zts_sendmmsg, (kept, NULL, 1, 0), RUN(FAILS(ERRNO_EFAULT)));
+    SAYS(-1, "msgvec");
+    ROW(zts_sendmmsg, (kept, NULL, 0, 0), RUN(0));
+    ROW(zts_recvmmsg, (NO_DESCRIPTOR, batch(), 1, 0, NULL), RUN(FAILS(ERRNO_EBADF)));
+    ROW(zts_recvmmsg, (NO_DESCRIPTOR, NULL, 0, 0, NULL), RUN(FAILS(ERRNO_EBADF)));
+    ROW(zts_recvmmsg, (kept, NULL, 1, 0, NULL), RUN(FAILS(ERRNO_EFAULT)));
+    ROW(zts_recvmmsg, (kept, NULL, 0, 0, time_limit(0)), RUN(0));
+    ROW(zts_recvmmsg, (kept, batch(), 1, 0, time_limit(-1)), RUN(FAILS(ERRNO_EINVAL)));
+    SAYS(-1, "timeout");
     ROW(zts_read, (NO_DESCRIPTOR, text, 1), RUN(FAILS(ERRNO_EBADF)));
     ROW(zts_read, (NO_DESCRIPTOR, NULL, 1), ALWAYS(ARGUMENT));
     ROW(zts_read_offset, (NO_DESCRIPTOR, text, 1, 1), RUN(FAILS(ERRNO_EBADF)));

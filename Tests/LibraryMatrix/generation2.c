@@ -216,6 +216,20 @@ static struct zts_msghdr *message(void)
     return &message;
 }
 
+static struct zts_mmsghdr *batch(void)
+{
+    static struct zts_mmsghdr batch;
+    batch = (struct zts_mmsghdr) { .msg_hdr = *message() };
+    return &batch;
+}
+
+static struct zts_timespec *time_limit(long seconds)
+{
+    static struct zts_timespec limit;
+    limit = (struct zts_timespec) { .tv_sec = seconds };
+    return &limit;
+}
+
 static zts_ip_addr *server_ip(void)
 {
     static zts_ip_addr result;
@@ -480,6 +494,15 @@ static void rows_of_bsd_sockets(void)
     ROW(zts_bsd_recvfrom, (NO_DESCRIPTOR, NULL, 1, 0, NULL, NULL), RUN(ARGUMENT));
     ROW(zts_bsd_recvmsg, (NO_DESCRIPTOR, message(), 0), RUN(FAILS(ZTS_EBADF)));
     ROW(zts_bsd_recvmsg, (NO_DESCRIPTOR, NULL, 0), RUN(ARGUMENT));
+    ROW(zts_bsd_sendmmsg, (NO_DESCRIPTOR, batch(), 1, 0), RUN(FAILS(ZTS_EBADF)));
+    ROW(zts_bsd_sendmmsg, (NO_DESCRIPTOR, NULL, 1, 0), RUN(ARGUMENT));
+    SAYS(ARGUMENT, "msgvec");
+    ROW(zts_bsd_sendmmsg, (kept, NULL, 0, 0), RUN(0));
+    ROW(zts_bsd_recvmmsg, (NO_DESCRIPTOR, batch(), 1, 0, NULL), RUN(FAILS(ZTS_EBADF)));
+    ROW(zts_bsd_recvmmsg, (NO_DESCRIPTOR, NULL, 1, 0, NULL), RUN(ARGUMENT));
+    ROW(zts_bsd_recvmmsg, (kept, NULL, 0, 0, time_limit(0)), RUN(0));
+    ROW(zts_bsd_recvmmsg, (kept, batch(), 1, 0, time_limit(-1)), RUN(FAILS(ZTS_EINVAL)));
+    SAYS(-1, "timeout");
     ROW(zts_bsd_read, (NO_DESCRIPTOR, text, 1), RUN(FAILS(ZTS_EBADF)));
     ROW(zts_bsd_read, (NO_DESCRIPTOR, NULL, 1), RUN(ARGUMENT));
     ROW(zts_bsd_readv, (NO_DESCRIPTOR, piece(), 1), RUN(FAILS(ZTS_EBADF)));

@@ -37,6 +37,9 @@
 #define sendto zts_sendto
 #define recvmsg zts_recvmsg
 #define sendmsg zts_sendmsg
+#define recvmmsg zts_recvmmsg
+#define sendmmsg zts_sendmmsg
+#define mmsghdr zts_mmsghdr
 #define getsockname zts_getsockname
 #define getpeername zts_getpeername
 #define getsockopt zts_getsockopt
@@ -68,11 +71,13 @@
 #undef MSG_OOB
 #undef MSG_DONTWAIT
 #undef MSG_MORE
+#undef MSG_WAITFORONE
 #define MSG_PEEK ZTS_MSG_PEEK
 #define MSG_WAITALL ZTS_MSG_WAITALL
 #define MSG_OOB ZTS_MSG_OOB
 #define MSG_DONTWAIT ZTS_MSG_DONTWAIT
 #define MSG_MORE ZTS_MSG_MORE
+#define MSG_WAITFORONE ZTS_MSG_WAITFORONE
 
 #undef SOL_SOCKET
 #undef SO_REUSEADDR

@@ -202,6 +202,19 @@ CASE(range_of_hops)
     EQUAL(get(fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS), 64);
 }
 
+CASE(congestion_control_by_name)
+{
+    const int fd = tcp();
+    char name[20];
+    socklen_t length = sizeof name;
+    EQUAL(setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "reno", 4), 0);
+    EQUAL(getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, &length), 0);
+    EQUAL(length, 16);
+    EQUAL(strcmp(name, "reno"), 0);
+    FAILS(setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "none such", 9), ENOENT);
+    FAILS(setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "", 0), EINVAL);
+}
+
 CASE(range_of_user_timeout)
 {
     const int fd = tcp();

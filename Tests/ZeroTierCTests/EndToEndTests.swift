@@ -67,6 +67,7 @@ extension SharedNodeTests {
             }
             try checkQueries(instance)
             try await stream(instance)
+            try batches(instance)
             try await instanceLife(instance)
             #expect(zts_instance_free(instance) == 0)
             #expect(zts_instance_free(instance) == -2)
@@ -202,6 +203,67 @@ extension SharedNodeTests {
             #expect(zts_close(listener) == 0)
         }
 
+        // Datagrams by one call of generation 1, taken by one of generation 2, and back.
+        private func batches(_ instance: Int32) throws {
+            let server = zts_instance_socket(instance, 10, 2, 0)
+            #expect(asHost(address(4001)) { zts_bind(server, $0, 28) } == 0)
+            var storage = sockaddr_storage()
+            #expect(zts_instance_get_address(instance, Self.network, &storage, 10) == 0)
+            let remote = withUnsafeBytes(of: &storage) { address(4001, Array($0[8..<24])) }
+            let client = zts_socket(10, 2, 0)
+            #expect(asHost(remote) { zts_connect(client, $0, 28) } == 0)
+            let room = 64
+            let bytes = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: 4 * room)
+            let vectors = UnsafeMutableBufferPointer<iovec>.allocate(capacity: 4)
+            let first = UnsafeMutableBufferPointer<zts_mmsghdr>.allocate(capacity: 4)
+            let second = UnsafeMutableBufferPointer<zts18_mmsghdr>.allocate(capacity: 4)
+            let names = UnsafeMutableBufferPointer<zts_sockaddr_in6>.allocate(capacity: 4)
+            defer {
+                bytes.deallocate()
+                vectors.deallocate()
+                first.deallocate()
+                second.deallocate()
+                names.deallocate()
+            }
+            names.initialize(repeating: zts_sockaddr_in6())
+            for index in 0..<4 {
+                let text = [UInt8](repeating: UInt8(index), count: room)
+                _ = bytes[(index * room)..<((index + 1) * room)].update(fromContentsOf: text)
+                vectors[index] = iovec(iov_base: bytes.baseAddress! + index * room, iov_len: 10 + index)
+                first[index] = zts_mmsghdr()
+                first[index].msg_hdr.msg_iov = vectors.baseAddress! + index
+                first[index].msg_hdr.msg_iovlen = 1
+                second[index] = zts18_mmsghdr()
+                second[index].msg_hdr.msg_iov = vectors.baseAddress! + index
+                second[index].msg_hdr.msg_iovlen = 1
+                second[index].msg_hdr.msg_name = UnsafeMutableRawPointer(names.baseAddress! + index)
+                second[index].msg_hdr.msg_namelen = 28
+            }
+            #expect(zts_sendmmsg(client, first.baseAddress, 4, 0) == 4)
+            #expect(first.map(\.msg_len) == [10, 11, 12, 13])
+            for index in 0..<4 { vectors[index].iov_len = index == 2 ? 5 : room }
+            bytes.update(repeating: 0xee)
+            var limit = zts_timespec(tv_sec: 10, tv_nsec: 0)
+            #expect(zts_bsd_recvmmsg(server, second.baseAddress, 4, 0, &limit) == 4)
+            #expect(limit.tv_sec < 10 && limit.tv_sec >= 0)
+            #expect(second.map(\.msg_len) == [10, 11, 5, 13])
+            #expect(second.map(\.msg_hdr.msg_flags) == [0, 0, 4, 0])
+            for index in 0..<4 {
+                let taken = Int(second[index].msg_len)
+                #expect(bytes[(index * room)..<(index * room + taken)].allSatisfy { $0 == UInt8(index) })
+                #expect(bytes[index * room + taken] == 0xee)
+                #expect(names[index].sin6_family == 10 && second[index].msg_hdr.msg_namelen == 28)
+                vectors[index].iov_len = 7
+            }
+            #expect(zts_bsd_sendmmsg(server, second.baseAddress, 4, 0) == 4)
+            var time = timespec(tv_sec: 10, tv_nsec: 0)
+            #expect(zts_recvmmsg(client, first.baseAddress, 4, 0, &time) == 4)
+            #expect(first.map(\.msg_len) == [7, 7, 7, 7])
+            time = timespec(tv_sec: 0, tv_nsec: 1_000_000)
+            #expect(zts_recvmmsg(client, first.baseAddress, 4, 0, &time) == -1 && zts_errno_location().pointee == 11)
+            #expect(zts_close(client) == 0 && zts_close(server) == 0)
+        }
+
         private func echo(_ client: Int32, _ server: Int32) throws {
             #expect(zts_write(client, Array("Welcome to the machine".utf8), 22) == 22)
             var got = [UInt8](repeating: 0, count: 128)
@@ -231,6 +293,13 @@ extension SharedNodeTests {
             #expect(zts_setsockopt(client, 0xfff, 0x1006, &time, 16) == 0)
             #expect(zts_read(client, &got, 128) == -1 && zts_errno_location().pointee == 11)
             #expect(zts_setsockopt(client, 0xfff, 1, &waiting, 4) == -1 && zts_errno_location().pointee == 92)
+            // TCP_CONGESTION of the host: a name in 16 bytes.
+            #expect(zts_setsockopt(client, 6, 13, "cubic", 5) == 0)
+            var congestion = [UInt8](repeating: 0xEE, count: 20)
+            var congestionLength: UInt32 = 20
+            #expect(zts_getsockopt(client, 6, 13, &congestion, &congestionLength) == 0 && congestionLength == 16)
+            #expect(congestion == Array("cubic".utf8) + Array(repeating: 0, count: 11) + [0xEE, 0xEE, 0xEE, 0xEE])
+            #expect(zts_setsockopt(client, 6, 13, "vegas", 5) == -1 && zts_errno_location().pointee == 2)
         }
     }
 }

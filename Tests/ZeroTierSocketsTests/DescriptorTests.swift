@@ -58,6 +58,23 @@ import ZeroTierSockets
         #expect(!set[1024] && !set[-1] && set[64])
     }
 
+    @Test func `the congestion control is chosen by name`() throws {
+        let layer = SocketLayer()
+        let stream = try layer.stream()
+        #expect(try layer.option(stream, .congestionControl) == .name("bbr"))
+        for name in ["cubic", "reno", "bbr"] {
+            try layer.setOption(stream, .congestionControl, .name(name))
+            #expect(try layer.option(stream, .congestionControl) == .name(name))
+        }
+        #expect(errno { try layer.setOption(stream, .congestionControl, .name("vegas")) } == .noSuchName)
+        #expect(errno { try layer.setOption(stream, .congestionControl, .integer(1)) } == .invalid)
+        #expect(errno { try layer.setOption(stream, .noDelay, .name("bbr")) } == .invalid)
+        #expect(try layer.option(stream, .congestionControl) == .name("bbr"))
+        let udp = try layer.udp()
+        #expect(errno { try layer.setOption(udp, .congestionControl, .name("bbr")) } == .noSuchOption)
+        #expect(errno { _ = try layer.option(udp, .congestionControl) } == .noSuchOption)
+    }
+
     @Test func `every option has a default, and what is out of range is refused`() throws {
         let layer = SocketLayer()
         let stream = try layer.stream(10)

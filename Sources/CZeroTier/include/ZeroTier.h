@@ -27,6 +27,7 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/types.h>
+#include <time.h>
 #ifndef __cplusplus
 #include <stdbool.h>
 #endif
@@ -105,6 +106,15 @@ struct zts_msghdr {
     void *msg_control;
     socklen_t msg_controllen;
     int msg_flags;
+};
+
+/* Strict C89 and C99 do not define it: of POSIX. */
+struct timespec;
+
+/* One message of a batch. Laid out as the host's struct mmsghdr. */
+struct zts_mmsghdr {
+    struct msghdr msg_hdr;
+    unsigned int msg_len; /* bytes sent or received */
 };
 
 struct zts_linger {
@@ -483,6 +493,32 @@ ZT_SOCKET_API ssize_t ZTCALL zts_recv(int fd, void *buf, size_t len, int flags);
 ZT_SOCKET_API ssize_t ZTCALL zts_recvfrom(
     int fd, void *buf, size_t len, int flags, struct sockaddr *addr, socklen_t *addrlen);
 ZT_SOCKET_API ssize_t ZTCALL zts_recvmsg(int fd, struct msghdr *msg, int flags);
+
+/**
+ * Sends up to 1024 messages by one call: datagrams that fit into the send queue are put there together. They keep their
+ * order. Only msg_name, msg_namelen, msg_iov and msg_iovlen of each message are read; the
+ * library writes msg_len, the number of bytes sent, of those that were sent and keeps no pointer after the call. A blocking
+ * socket waits for room; the time-out of ZTS_SO_SNDTIMEO counts anew whenever there was some.
+ * @param flags as of zts_sendmsg()
+ * @return how many messages were sent; fewer than vlen if a later one failed or would have had to wait: call again with the
+ * rest to learn why. ZTS_ERR with zts_errno if the first one failed
+ */
+ZT_SOCKET_API int ZTCALL zts_sendmmsg(int fd, struct zts_mmsghdr *msgvec, unsigned int vlen, int flags);
+
+/**
+ * Receives up to vlen messages by one call. Each one's msg_hdr is as for zts_recvmsg(): the program owns the memory, and
+ * msg_namelen, which the call changes, has to be set before each call. msg_len is the number of bytes received.
+ * A blocking socket waits until all vlen have come.
+ * @param flags as of zts_recvmsg(); ZTS_MSG_WAITFORONE waits for the first message only and then takes what is there
+ * @param timeout how long the call lasts at most, at any moment of it (Linux looks only when a message comes); zero takes
+ * what is there; NULL is no limit beyond ZTS_SO_RCVTIMEO, which counts anew for each message. If something was received,
+ * what is left of the time is written there.
+ * @return how many messages were received. If none: ZTS_ERR with zts_errno, ZTS_EAGAIN when the time is over,
+ * ZTS_EINVAL for a timeout that cannot be. An error after the first message is the next call's.
+ */
+ZT_SOCKET_API int ZTCALL zts_recvmmsg(
+    int fd, struct zts_mmsghdr *msgvec, unsigned int vlen, int flags, struct timespec *timeout);
+
 ZT_SOCKET_API int ZTCALL zts_read(int fd, void *buf, size_t len);
 ZT_SOCKET_API int ZTCALL zts_write(int fd, const void *buf, size_t len);
 

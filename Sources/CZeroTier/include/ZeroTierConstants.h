@@ -177,6 +177,7 @@
 #define ZTS_MSG_OOB 0x04
 #define ZTS_MSG_DONTWAIT 0x08
 #define ZTS_MSG_MORE 0x10
+#define ZTS_MSG_WAITFORONE 0x10000 /* of the batch receive function: as on Linux */
 
 /* fcntl */
 #define ZTS_F_GETFL 3

@@ -278,6 +278,7 @@ ZTS_API int *ZTCALL zts_errno_location(void);
 #define ZTS_MSG_OOB 0x04
 #define ZTS_MSG_DONTWAIT 0x08
 #define ZTS_MSG_MORE 0x10
+#define ZTS_MSG_WAITFORONE 0x10000 /* of the batch receive function: as on Linux */
 
 /* Flags in zts_msghdr.msg_flags. */
 #define ZTS_MSG_TRUNC 0x04
@@ -848,6 +849,20 @@ typedef struct zts_timeval {
     long tv_usec;
 } zts_timeval;
 
+typedef struct zts_timespec {
+    long tv_sec;
+    long tv_nsec;
+} zts_timespec;
+
+#ifdef ZTS_BOTH_GENERATIONS
+#define zts_mmsghdr zts18_mmsghdr
+#endif
+/* One message of a batch. */
+struct zts_mmsghdr {
+    struct zts_msghdr msg_hdr;
+    unsigned int msg_len; /* bytes sent or received */
+};
+
 typedef struct zts_ip_mreq {
     struct zts_in_addr imr_multiaddr;
     struct zts_in_addr imr_interface;
@@ -897,11 +912,40 @@ ZTS_API ssize_t ZTCALL zts_bsd_recv(int fd, void *buf, size_t len, int flags);
 ZTS_API ssize_t ZTCALL zts_bsd_recvfrom(
     int fd, void *buf, size_t len, int flags, struct zts_sockaddr *addr, zts_socklen_t *addrlen);
 ZTS_API ssize_t ZTCALL zts_bsd_recvmsg(int fd, struct zts_msghdr *msg, int flags);
+
+/**
+ * Sends up to 1024 messages by one call: datagrams that fit into the send queue are put there together. They keep their
+ * order. Only msg_name, msg_namelen, msg_iov and msg_iovlen of each message are read; the
+ * library writes msg_len, the number of bytes sent, of those that were sent and keeps no pointer after the call. A blocking
+ * socket waits for room; the time-out of ZTS_SO_SNDTIMEO counts anew whenever there was some.
+ * @param flags as of zts_bsd_sendmsg()
+ * @return how many messages were sent; fewer than vlen if a later one failed or would have had to wait: call again with the
+ * rest to learn why. ZTS_ERR_SOCKET with zts_errno if the first one failed, ZTS_ERR_ARG for NULL
+ */
+ZTS_API int ZTCALL zts_bsd_sendmmsg(int fd, struct zts_mmsghdr *msgvec, unsigned int vlen, int flags);
+
+/**
+ * Receives up to vlen messages by one call. Each one's msg_hdr is as for zts_bsd_recvmsg(): the program owns the memory, and
+ * msg_namelen, which the call changes, has to be set before each call. msg_len is the number of bytes received.
+ * A blocking socket waits until all vlen have come.
+ * @param flags as of zts_bsd_recvmsg(); ZTS_MSG_WAITFORONE waits for the first message only and then takes what is there
+ * @param timeout how long the call lasts at most, at any moment of it (Linux looks only when a message comes); zero takes
+ * what is there; NULL is no limit beyond ZTS_SO_RCVTIMEO, which counts anew for each message. If something was received,
+ * what is left of the time is written there.
+ * @return how many messages were received. If none: ZTS_ERR_SOCKET with zts_errno, ZTS_EAGAIN when the time is over,
+ * ZTS_EINVAL for a timeout that cannot be, ZTS_ERR_ARG for NULL. An error after the first message is the next call's.
+ */
+ZTS_API int ZTCALL zts_bsd_recvmmsg(
+    int fd, struct zts_mmsghdr *msgvec, unsigned int vlen, int flags, struct zts_timespec *timeout);
+
 ZTS_API ssize_t ZTCALL zts_bsd_read(int fd, void *buf, size_t len);
 ZTS_API ssize_t ZTCALL zts_bsd_readv(int fd, const struct zts_iovec *iov, int iovcnt);
 ZTS_API ssize_t ZTCALL zts_bsd_write(int fd, const void *buf, size_t len);
 ZTS_API ssize_t ZTCALL zts_bsd_writev(int fd, const struct zts_iovec *iov, int iovcnt);
 ZTS_API int ZTCALL zts_bsd_shutdown(int fd, int how);
+#ifdef ZTS_BOTH_GENERATIONS
+#undef zts_mmsghdr
+#endif
 /** Looks a name up at the name servers, over the virtual networks. The result belongs to the calling thread until its next
  * call. */
 ZTS_API struct zts_hostent *ZTCALL zts_bsd_gethostbyname(const char *name);

@@ -29,6 +29,10 @@ package struct StackConfiguration: Sendable {
     package var reassemblyTimeout = Duration.seconds(30)
     /// Whether ICMP echo requests are answered.
     package var answersEcho = true
+    /// The congestion control of connections whose options name none.
+    package var congestionControl = CongestionAlgorithm.standard
+    /// Whether connections that are opened from here ask for congestion marks (RFC 3168).
+    package var requestsCongestionMarks = false
 
     /// The defaults.
     package init() {}

@@ -81,7 +81,9 @@ extension Connection {
         receiver.ring.read(receiver.ring.start, count: length, into: &target, at: offset)
         receiver.ring.discard(to: receiver.ring.start + length)
         if isSynchronized {
-            receiver.taken(length, roundTrip: sender.roundTrip.smoothed, time: now.nanoseconds)
+            receiver.taken(
+                length, roundTrip: sender.roundTrip.smoothed, minimumRoundTrip: sender.roundTrip.minimum,
+                time: now.nanoseconds)
         }
         return length
     }
@@ -155,6 +157,10 @@ extension Connection {
         }
         if new.receiveBufferMaximum != old.receiveBufferMaximum || new.autotune != old.autotune {
             receiver.setLimit(new.receiveBufferMaximum, isTuned: new.autotune)
+        }
+        if let algorithm = new.congestionControl, algorithm != old.congestionControl ?? .standard {
+            sender.congestion.change(
+                to: algorithm, roundTrip: sender.roundTrip.smoothed, seed: sender.firstSequence.value)
         }
         armKeepAlive(time: now.nanoseconds)
         updateTimers(time: now.nanoseconds)

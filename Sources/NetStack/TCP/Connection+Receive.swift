@@ -180,6 +180,7 @@ extension Connection {
             challenge(time: time)
             return .dropped(.badAcknowledgment)
         }
+        if header.flags.contains(.congestionEcho), state != .synReceived { sender.noteMark() }
         softError = nil
         if sender.isBlocked, sender.isWritable {
             sender.isBlocked = false
@@ -201,6 +202,7 @@ extension Connection {
         sender.windowAcknowledgment = 0
         if let sent = handshakeSentAt {
             sender.roundTrip.add(time - sent, time: time)
+            sender.congestion.begin(roundTrip: max(0, time - sent))
         } else {
             sender.roundTrip.initialTimeout = TCPLimits.repeatedSYNTimeoutNanoseconds
         }
@@ -290,6 +292,8 @@ extension Connection {
         negotiate(header.options, time: time)
         receiver.advertisedEdge = min(receiver.capacity, 65_535)
         if isAcknowledged {
+            // RFC 3168 6.1.1: ECE alone grants; both bits are an old host's reflection.
+            agreeOnMarks(requestedMarks && flags.contains(.congestionEcho) && !flags.contains(.windowReduced))
             establish(header, start: -1, time: time)
             receiver.isAcknowledgmentDue = true
         } else {
@@ -352,7 +356,8 @@ extension Connection {
             return
         }
         // What is in flight was too big: again in the new size, without blaming congestion (RFC 1191 6.4).
-        sender.scoreboard.markAllLost()
+        var report = LossReport(before: sender.rate.lost)
+        sender.scoreboard.markAllLost(report: &report)
         sender.armLossTimer(time: now.nanoseconds)
     }
 

@@ -7,7 +7,10 @@ extension Connection {
     /// When `handleDeadline` is to be called; nil: nothing runs.
     package var nextDeadline: MonotonicInstant? {
         var earliest = timers.next
-        if isSynchronized, let deadline = sender.timing.deadline { earliest = min(earliest, UInt64(max(0, deadline))) }
+        if isSynchronized {
+            if let deadline = sender.timing.deadline { earliest = min(earliest, UInt64(max(0, deadline))) }
+            if let deadline = sender.pacer.deadline { earliest = min(earliest, UInt64(max(0, deadline))) }
+        }
         return earliest == .max ? nil : MonotonicInstant(nanoseconds: earliest)
     }
 
@@ -27,6 +30,7 @@ extension Connection {
         if isSynchronized {
             let action = sender.handleLossDeadline(time: time, limits: retryLimits)
             if case .giveUp = action { end(softError ?? .timedOut) }
+            if let deadline = sender.pacer.deadline, deadline <= time { sender.pacer.stop() }
         }
         updateTimers(time: time)
     }

@@ -20,8 +20,9 @@ extension Connection {
         }
         if let burst = nextProbe(time: time) { return burst }
         if sender.outstanding > 0 || sender.unsent > 0 || sender.isFinishUnsent {
-            let piece = sender.nextPiece(
-                maximum: maximumSegments, isSmallAllowed: options.noDelay, time: time)
+            // CWR is for one segment: behind it in the same burst it would take back what marks it got itself.
+            let most = sender.isReductionDue ? 1 : maximumSegments
+            let piece = sender.nextPiece(maximum: most, isSmallAllowed: options.noDelay, time: time)
             if let piece { return burst(piece, time: time) }
             armCork(time: time)
         }
@@ -58,6 +59,14 @@ extension Connection {
         burst.isRetransmission = piece.isRetransmission
         if burst.payloadLength > 0, textEnd == sender.ring.end { burst.lastFlags.insert(.push) }
         if piece.end > textEnd { burst.lastFlags.insert(.finish) }
+        // RFC 3168 6.1.5: what is sent again cannot be marked.
+        if sender.usesMarks, !piece.isRetransmission, burst.payloadLength > 0 {
+            burst.isMarkable = true
+            if sender.isReductionDue {
+                burst.flags.insert(.windowReduced)
+                sender.isReductionDue = false
+            }
+        }
         burst.seal(pseudoHeaderSum)
         sender.timing.isCorked = options.cork
         if !piece.isRetransmission { receiver.noteAnswer(time: time) }
@@ -136,6 +145,9 @@ extension Connection {
             burst.acknowledgment = receiver.sequence(at: receiver.next)
             if echoesCongestion { burst.flags.insert(.congestionEcho) }
         }
+        // RFC 3168 6.1.1.1: something on the way may lose such a SYN, so a second one does not ask.
+        requestedMarks = state == .synSent && isFirst && options.requestsCongestionMarks
+        if requestedMarks { burst.flags.formUnion([.congestionEcho, .windowReduced]) }
         // The window of a SYN is not scaled.
         burst.window = UInt16(min(receiver.capacity, 65_535))
         burst.append(0x0204_0000 | UInt32(interfaceSegmentSize))

@@ -60,9 +60,11 @@ package struct Connection: ~Copyable {
     var keepAliveProbes = 0
     var lastChallengeAt: Int?
     var lastRepeatedAcknowledgmentAt: Int?
-    /// Congestion marks are echoed (RFC 3168 6.1.3): negotiated, and a mark not yet answered by CWR.
+    /// Congestion marks are echoed and answered (RFC 3168): negotiated; and a mark not yet answered by CWR.
     var echoesCongestion = false
     var isCongestionSeen = false
+    /// Our last SYN asked for congestion marks.
+    var requestedMarks = false
 
     /// Segments that are due besides data and ACKs.
     struct DueSegments: OptionSet, Sendable {
@@ -115,7 +117,7 @@ package struct Connection: ~Copyable {
         negotiate(options, time: now.nanoseconds)
         receiver.advertisedEdge = min(receiver.capacity, 65_535)
         handshakeSentAt = handshake.answeredAt.map { Int(truncatingIfNeeded: $0.nanoseconds) }
-        echoesCongestion = handshake.congestionEcho
+        agreeOnMarks(handshake.congestionEcho)
         armHandshakeTimer(time: now.nanoseconds)
     }
 
@@ -142,7 +144,14 @@ package struct Connection: ~Copyable {
             offersTimestamps = false
         }
         updateSegmentSize()
-        sender.congestion = CongestionControl(options.congestionControl, segmentSize: sender.segmentSize)
+        sender.congestion = CongestionControl(
+            options.congestionControl ?? .standard, segmentSize: sender.segmentSize, seed: sender.firstSequence.value)
+    }
+
+    /// Whether both ends answer congestion marks (RFC 3168).
+    mutating func agreeOnMarks(_ isAgreed: Bool) {
+        echoesCongestion = isAgreed
+        sender.usesMarks = isAgreed
     }
 
     mutating func updateSegmentSize() {

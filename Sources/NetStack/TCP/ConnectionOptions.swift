@@ -69,18 +69,25 @@ package struct ConnectionOptions: Sendable {
     package var receiveBufferMaximum = TCPLimits.receiveBufferMaximum
     /// Whether the buffers begin small and grow by need; false: they have their ceiling at once (SO_SNDBUF, SO_RCVBUF).
     package var autotune = true
-    /// Which controller governs the congestion window.
-    package var congestionControl = CongestionAlgorithm.cubic
+    /// Which controller governs the congestion window; nil: the stack's.
+    package var congestionControl: CongestionAlgorithm?
+    /// Whether our SYN asks for congestion marks (RFC 3168). A peer's SYN that asks for them is granted in any case.
+    package var requestsCongestionMarks = false
 
     package init() {}
 }
 
 /// The congestion controllers that can be chosen.
-package enum CongestionAlgorithm: Sendable, Hashable {
+package enum CongestionAlgorithm: String, Sendable, Hashable, CaseIterable {
     /// RFC 9438 with HyStart++ (RFC 9406).
     case cubic
     /// RFC 5681.
     case reno
+    /// draft-ietf-ccwg-bbr: BBR version 3.
+    case bbr
+
+    /// Decided by measurement: Docs/decisions/0006-congestion-control.md.
+    package static let standard = CongestionAlgorithm.bbr
 }
 
 /// What a connection is made from.

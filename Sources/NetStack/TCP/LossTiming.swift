@@ -96,7 +96,8 @@ extension Sender {
 
     private var probeTimeout: Int {
         guard let smoothed = roundTrip.smoothed else { return TCPLimits.initialTimeoutNanoseconds }
-        var timeout = 2 * smoothed + TCPLimits.clockResolutionNanoseconds
+        var timeout = max(
+            2 * smoothed + TCPLimits.clockResolutionNanoseconds, TCPLimits.minimumProbeTimeoutNanoseconds)
         if outstanding <= segmentSize { timeout += TCPLimits.worstDelayedAcknowledgmentNanoseconds }
         return timeout
     }

@@ -6,13 +6,12 @@ struct ReceiveRanges: Sendable {
     struct Range: Sendable, Equatable {
         var start: Int
         var end: Int
-        /// Grows with each change: SACK names the latest first.
-        var stamp: UInt32
     }
 
     // Empty and without storage while nothing is out of order.
     private(set) var ranges: [Range] = []
-    private var clock: UInt32 = 0
+    // Offsets that arrived last, the latest first: SACK names their ranges. -1: none.
+    private var recent = InlineArray<8, Int>(repeating: -1)
 
     var isEmpty: Bool { ranges.isEmpty }
     var count: Int { ranges.count }
@@ -31,17 +30,17 @@ struct ReceiveRanges: Sendable {
 
     /// Adds a range; false: there are too many and it touches none.
     mutating func insert(_ start: Int, _ end: Int) -> Bool {
-        clock &+= 1
         // The first range that ends at or after our start may touch us.
         let low = first(endingAfter: start - 1)
         var high = low
-        var merged = Range(start: start, end: end, stamp: clock)
+        var merged = Range(start: start, end: end)
         while high < ranges.count, ranges[high].start <= end {
             merged.start = min(merged.start, ranges[high].start)
             merged.end = max(merged.end, ranges[high].end)
             high += 1
         }
         if low == high, ranges.count >= TCPLimits.outOfOrderRanges { return false }
+        note(start, in: merged)
         if low == high {
             ranges.insert(merged, at: low)
         } else {
@@ -65,17 +64,31 @@ struct ReceiveRanges: Sendable {
 
     /// The ranges for SACK blocks, latest first, at most `limit`.
     func latest(_ limit: Int, _ body: (Range) -> Void) {
-        var below = UInt32.max
-        for _ in 0..<min(limit, ranges.count) {
-            var best: Range?
-            for range in ranges where range.stamp < below && range.stamp > (best?.stamp ?? 0) { best = range }
-            guard let found = best else { return }
-            body(found)
-            below = found.stamp
+        var given = 0
+        for place in 0..<8 where given < limit && recent[place] >= 0 {
+            let index = first(endingAfter: recent[place])
+            if index < ranges.count, ranges[index].start <= recent[place] {
+                body(ranges[index])
+                given += 1
+            }
         }
     }
 
-    mutating func removeAll() { ranges = [] }
+    // Puts an offset in front. What is remembered of the range that it made goes: one offset stands for each.
+    private mutating func note(_ offset: Int, in range: Range) {
+        var moved = offset
+        for place in 0..<8 {
+            let kept = recent[place]
+            recent[place] = moved
+            if kept < 0 || (kept >= range.start && kept < range.end) { return }
+            moved = kept
+        }
+    }
+
+    mutating func removeAll() {
+        ranges = []
+        recent = InlineArray(repeating: -1)
+    }
 
     private func first(endingAfter offset: Int) -> Int {
         var low = 0

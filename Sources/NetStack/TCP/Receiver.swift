@@ -53,7 +53,10 @@ struct Receiver: ~Copyable {
     /// A range that arrived twice, for the next ACK.
     private(set) var duplicate: (start: Int, end: Int)?
 
-    // Autotuning: what the application took since, in nanoseconds.
+    // Autotuning: how far, and the gap that the window was last widened for.
+    private var ceiling = TCPLimits.shortPathBuffer
+    private var widenedFor = -1
+    // What the application took since, in nanoseconds.
     private var tuneSince = 0
     private var taken = 0
     private var takenBefore = 0
@@ -107,9 +110,11 @@ struct Receiver: ~Copyable {
         recentTimestampAt = time
     }
 
-    /// RFC 7323 5.3: whether a timestamp says that the segment is from long ago.
+    /// RFC 7323 5.3: whether a timestamp says that the segment is from long ago. A little older is a segment that another
+    /// overtook: something sent again fills a gap and moves TS.Recent on, while segments sent just before it are late.
+    /// Refused, they would be lost indeed. Sequence numbers do not come round in so short a time.
     func isOutdated(timestamp: UInt32, time: Int) -> Bool {
-        isOlder(timestamp, than: recentTimestamp)
+        isOlder(timestamp, than: recentTimestamp &- TCPLimits.timestampTolerance)
             && time - recentTimestampAt < TCPLimits.timestampAgeNanoseconds
     }
 
@@ -149,7 +154,16 @@ struct Receiver: ~Copyable {
         // Refused ranges must not leave bytes that a later publication would take for data: they are rewritten then.
         guard ranges.insert(from, to) else { return false }
         if !isPlaced { ring.write(packet, from: offset + (from - start), count: to - from, at: from) }
+        widen(reached: to)
         return true
+    }
+
+    /// A gap keeps everything behind it from the application, so its reading says nothing of the need. A sender that fills
+    /// the window meanwhile gets twice of it, once per gap.
+    private mutating func widen(reached end: Int) {
+        guard isTuned, widenedFor != ring.end, advertisedEdge - end < capacity / 2 else { return }
+        widenedFor = ring.end
+        capacity = max(capacity, min(2 * capacity, capacityLimit, ceiling))
     }
 
     /// Whether the next `length` bytes fit and nothing is out of order or at its end.
@@ -268,7 +282,8 @@ struct Receiver: ~Copyable {
     // MARK: Application
 
     /// The application took bytes away: the window may open, the buffer may grow.
-    mutating func taken(_ count: Int, roundTrip: Int?, time: Int) {
+    /// `minimumRoundTrip`: `Int.max` if nothing was measured.
+    mutating func taken(_ count: Int, roundTrip: Int?, minimumRoundTrip: Int, time: Int) {
         // The round trip is what the peer makes of it: what was taken in it has no other bound.
         taken = min(taken + count, 2 * TCPLimits.bufferLimit)
         let trip = max(min(echoRoundTrip ?? .max, roundTrip ?? 100_000_000), 1)
@@ -281,7 +296,8 @@ struct Receiver: ~Copyable {
                     wanted += min(2 * wanted * (taken - takenBefore) / takenBefore, 4 * wanted)
                 }
                 takenBefore = max(taken, 1)
-                capacity = max(capacity, min(wanted, capacityLimit))
+                ceiling = TCPLimits.bufferCeiling(minimumRoundTrip: minimumRoundTrip)
+                capacity = max(capacity, min(wanted, capacityLimit, ceiling))
             }
             tuneSince = time
             taken = 0

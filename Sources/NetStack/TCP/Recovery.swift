@@ -29,6 +29,17 @@ struct Recovery: Sendable {
     private var priorThreshold = 0
     private var undoTimestamp: UInt32?
 
+    /// Forward RTO-recovery (RFC 5682 3, with SACK): was the time-out none? Only for connections without timestamps, which
+    /// say so at once.
+    enum Forward: Sendable {
+        case off
+        /// The first segment was sent again; nothing else until something is acknowledged.
+        case repeated
+        /// Something was: new data leave, and what is lost waits for what they bring.
+        case sendingNew
+    }
+    var forward = Forward.off
+
     // RACK.
     /// Departure, end and round trip of the segment that left last among the delivered.
     var rackSentAt = Int.min
@@ -60,6 +71,7 @@ struct Recovery: Sendable {
 
     mutating func end() {
         phase = .open
+        forward = .off
         duplicates = 0
         duplicateBytes = 0
         undoTimestamp = nil
@@ -88,6 +100,9 @@ struct Recovery: Sendable {
         if sentOut == 0 { allowed = max(allowed, segment) }
         return max(inFlight + max(0, allowed), segment)
     }
+
+    /// What to restore if data that was not sent again is acknowledged after a time-out.
+    var prior: (window: Int, threshold: Int) { (priorWindow, priorThreshold) }
 
     /// What to restore if an ACK shows that the retransmission was not needed (RFC 3522: the echo is older than it).
     func undo(echo: UInt32?) -> (window: Int, threshold: Int)? {
@@ -139,10 +154,19 @@ extension Sender {
         timing.reorderingDeadline = nil
         let window = reorderingWindow
         let wait = recovery.rackRoundTrip + window + (window > 0 ? TCPLimits.clockResolutionNanoseconds : 0)
-        let (lost, remaining) = scoreboard.detectLosses(
-            sentAt: recovery.rackSentAt, end: recovery.rackEnd, wait: wait, time: time)
+        var report = LossReport(before: rate.lost)
+        let remaining = scoreboard.detectLosses(
+            sentAt: recovery.rackSentAt, end: recovery.rackEnd, wait: wait, time: time, report: &report)
         if let remaining { timing.reorderingDeadline = time + max(remaining, 1) }
-        return lost
+        note(report, time: time)
+        return report.bytes
+    }
+
+    /// Something was marked lost.
+    mutating func note(_ report: LossReport, time: Int) {
+        guard report.bytes > 0 else { return }
+        rate.lose(report)
+        congestion.note(report, delivered: rate.delivered, time: time)
     }
 
     /// Something is lost: reduce once per window. `delivered`: bytes that the ACK at hand delivered.
@@ -151,12 +175,13 @@ extension Sender {
         let window = congestion.window
         let threshold = congestion.threshold
         let flight = max(outstanding - scoreboard.sackedBytes + delivered, 1)
-        congestion.reduce()
+        congestion.reduce(.loss, inFlight: inFlight)
         recovery.begin(
             .recovery, point: next, flight: flight, window: window, threshold: threshold,
             timestamp: clock?.stamp(time))
         timing.probeEnd = nil
         timing.isProbeDue = false
+        guard congestion.reducesProportionally else { return }
         congestion.window = recovery.proportionalWindow(
             delivered: delivered, inFlight: inFlight, threshold: congestion.threshold, segment: segmentSize,
             isSafe: false)
@@ -167,13 +192,39 @@ extension Sender {
         let isFirst = recovery.phase != .loss
         let window = congestion.window
         let threshold = congestion.threshold
-        if isFirst { congestion.reduce() }
+        if isFirst { congestion.reduce(.timeout, inFlight: inFlight) }
         recovery.duplicates = 0
         recovery.duplicateBytes = 0
-        scoreboard.markAllLost()
+        var report = LossReport(before: rate.lost)
+        scoreboard.markAllLost(report: &report)
+        note(report, time: time)
         recovery.begin(
             .loss, point: next, flight: outstanding, window: window, threshold: threshold,
             timestamp: clock?.stamp(time))
+        recovery.forward = isFirst && usesSack && clock == nil ? .repeated : .off
         congestion.collapse()
+    }
+
+    /// RFC 5682 3, after a time-out: true: nothing was lost, and what was before is restored.
+    mutating func recoverForward(_ sample: DeliverySample, advanced: Int) -> Bool {
+        guard recovery.forward != .off else { return false }
+        if sample.firstSingleEnd <= recovery.point {
+            // Step 3.b: something arrived that had left before the time-out, and only then.
+            let prior = recovery.prior
+            scoreboard.unmarkLost()
+            congestion.undo(window: prior.window, threshold: prior.threshold)
+            recovery.end()
+            return true
+        }
+        if recovery.forward == .sendingNew {
+            // Step 3.a: the new data arrived, and what was before did not.
+            recovery.forward = .off
+        } else if advanced > 0 {
+            // Step 2.b, unless there is nothing new to send: then the losses are repaired.
+            recovery.forward = unsent > 0 && windowEdge > next ? .sendingNew : .off
+        } else if sample.delivered > 0 {
+            recovery.forward = .off
+        }
+        return false
     }
 }

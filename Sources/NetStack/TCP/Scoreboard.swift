@@ -20,6 +20,11 @@ struct DeliverySample: Sendable {
     /// The same among those sent more than once, for which the sample may be ambiguous.
     var repeatedSentAt = Int.min
     var repeatedEnd = Int.min
+    /// The least end of what was sent only once.
+    private(set) var firstSingleEnd = Int.max
+    /// How what left latest of all had left, and its end.
+    private(set) var latest = Departure.none
+    private var latestEnd = Int.min
     /// Something sent once was delivered after data behind it.
     var isReordered = false
     /// The highest SACKed end before this ACK: its blocks come in any order.
@@ -29,6 +34,10 @@ struct DeliverySample: Sendable {
 
     mutating func note(_ record: Scoreboard.Record, to end: Int, isSack: Bool) {
         delivered += end - record.start
+        if latestEnd == .min || (record.sentAt, end) > (latest.sentAt, latestEnd) {
+            latest = record.departure
+            latestEnd = end
+        }
         if record.isRetransmitted {
             if !isSack { isRepeatAcknowledged = true }
             if (record.sentAt, end) > (repeatedSentAt, repeatedEnd) {
@@ -37,6 +46,7 @@ struct DeliverySample: Sendable {
             }
             return
         }
+        firstSingleEnd = min(firstSingleEnd, end)
         if isSack {
             oldestSackedAt = min(oldestSackedAt ?? .max, record.sentAt)
         } else {
@@ -56,8 +66,8 @@ struct Scoreboard: Sendable {
     struct Record: Sendable {
         var start: Int
         var end: Int
-        /// When it last left.
-        var sentAt: Int
+        /// When it last left, and what had been delivered until then.
+        var departure: Departure
         var isSacked = false
         /// Thought lost and not yet sent again: not in flight.
         var isLost = false
@@ -65,6 +75,7 @@ struct Scoreboard: Sendable {
         var isRetransmitted = false
 
         var length: Int { end - start }
+        var sentAt: Int { departure.sentAt }
     }
 
     // A ring: record i is at `(head + i) & (storage.count - 1)`.
@@ -77,6 +88,8 @@ struct Scoreboard: Sendable {
     private(set) var highestSacked = Int.min
     // No record that ends at or before this offset is lost.
     private var lostHint = Int.min
+    // The record that was taken last to be sent again.
+    private var lastTaken = 0
 
     private(set) subscript(index: Int) -> Record {
         get { storage[(head &+ index) & (storage.count &- 1)] }
@@ -84,14 +97,14 @@ struct Scoreboard: Sendable {
     }
 
     /// Books a burst that leaves now, right behind what is in flight.
-    mutating func append(start: Int, end: Int, sentAt: Int) {
+    mutating func append(start: Int, end: Int, departure: Departure) {
         if count >= TCPLimits.scoreboardRecords, !self[count - 1].isSacked, !self[count - 1].isLost {
             // Too many small records: the later time errs on the side of patience.
             self[count - 1].end = end
-            self[count - 1].sentAt = sentAt
+            self[count - 1].departure = departure
             return
         }
-        insert(Record(start: start, end: end, sentAt: sentAt), at: count)
+        insert(Record(start: start, end: end, departure: departure), at: count)
     }
 
     /// Forgets what is acknowledged up to an offset.
@@ -151,9 +164,10 @@ struct Scoreboard: Sendable {
     }
 
     /// RACK: marks as lost what left before the most recently delivered segment and had `wait` more time than a round
-    /// trip. Gives the bytes newly lost and how long until the next would be (RFC 8985 6.2 step 5).
-    mutating func detectLosses(sentAt: Int, end: Int, wait: Int, time: Int) -> (lost: Int, remaining: Int?) {
-        var lost = 0
+    /// trip. Gives how long until the next would be (RFC 8985 6.2 step 5).
+    mutating func detectLosses(
+        sentAt: Int, end: Int, wait: Int, time: Int, report: inout LossReport
+    ) -> Int? {
         var remaining: Int?
         var index = 0
         while index < count {
@@ -163,34 +177,37 @@ struct Scoreboard: Sendable {
             if !record.isSacked, !record.isLost, (record.sentAt, record.end) <= (sentAt, end) {
                 let left = record.sentAt + wait - time
                 if left <= 0 {
+                    report.note(record)
                     markLost(index)
-                    lost += record.length
                 } else {
                     remaining = max(remaining ?? 0, left)
                 }
             }
             index += 1
         }
-        return (lost, remaining)
+        return remaining
     }
 
     /// After a time-out: everything that is not SACKed is lost. If even the first byte is SACKed, the receiver has
     /// reneged and no SACK is believed.
-    mutating func markAllLost() {
+    mutating func markAllLost(report: inout LossReport) {
         if count > 0, self[0].isSacked {
             for index in 0..<count { self[index].isSacked = false }
             sackedBytes = 0
             highestSacked = Int.min
         }
-        for index in 0..<count where !self[index].isSacked && !self[index].isLost { markLost(index) }
+        for index in 0..<count where !self[index].isSacked && !self[index].isLost {
+            report.note(self[index])
+            markLost(index)
+        }
     }
 
     /// Without SACK: the first `length` bytes are lost, unless they are known to be already.
-    mutating func markFirstLost(_ length: Int) -> Int {
-        guard count > 0, !self[0].isLost, !self[0].isSacked, !self[0].isRetransmitted else { return 0 }
+    mutating func markFirstLost(_ length: Int, report: inout LossReport) {
+        guard count > 0, !self[0].isLost, !self[0].isSacked, !self[0].isRetransmitted else { return }
         if self[0].length > length { _ = split(0, at: self[0].start + length) }
+        report.note(self[0])
         markLost(0)
-        return self[0].length
     }
 
     /// What is marked lost and was not sent again yet counts as in flight again: the marks were wrong.
@@ -199,8 +216,11 @@ struct Scoreboard: Sendable {
         lostBytes = 0
     }
 
+    /// What was just taken leaves again. To be said after each `takeLost` and `takeLast`.
+    mutating func redepart(_ departure: Departure) { self[lastTaken].departure = departure }
+
     /// Takes up to `limit` bytes of the first lost data to be sent again now.
-    mutating func takeLost(limit: Int, time: Int) -> (start: Int, end: Int)? {
+    mutating func takeLost(limit: Int) -> (start: Int, end: Int)? {
         guard lostBytes > 0, limit > 0, count > 0 else { return nil }
         var index = lostHint <= self[0].start ? 0 : self.index(of: lostHint)
         while index < count, !self[index].isLost { index += 1 }
@@ -224,13 +244,13 @@ struct Scoreboard: Sendable {
         lostBytes -= self[index].length
         self[index].isLost = false
         self[index].isRetransmitted = true
-        self[index].sentAt = time
         lostHint = self[index].end
+        lastTaken = index
         return (self[index].start, self[index].end)
     }
 
     /// Takes the last up to `limit` bytes in flight to be sent again as a probe.
-    mutating func takeLast(limit: Int, time: Int) -> (start: Int, end: Int)? {
+    mutating func takeLast(limit: Int) -> (start: Int, end: Int)? {
         var index = count - 1
         while index >= 0, self[index].isSacked { index -= 1 }
         guard index >= 0 else { return nil }
@@ -241,7 +261,7 @@ struct Scoreboard: Sendable {
         if self[index].isLost { lostBytes -= self[index].length }
         self[index].isLost = false
         self[index].isRetransmitted = true
-        self[index].sentAt = time
+        lastTaken = index
         return (self[index].start, self[index].end)
     }
 
@@ -306,7 +326,7 @@ struct Scoreboard: Sendable {
         var larger: [Record] = []
         larger.reserveCapacity(size)
         for index in 0..<count { larger.append(self[index]) }
-        let empty = Record(start: 0, end: 0, sentAt: 0)
+        let empty = Record(start: 0, end: 0, departure: .none)
         while larger.count < size { larger.append(empty) }
         storage = larger
         head = 0

@@ -35,6 +35,7 @@ extension Sender {
             return acknowledged - ack.offset > max(largestWindow, 65_535) ? .tooOld : .old
         }
         timing.silentWindowProbes = 0
+        noteApplicationLimit()
         let before = acknowledged
         let isWindowMoved = updateWindow(ack)
         var sample = DeliverySample(highest: scoreboard.highestSacked)
@@ -47,12 +48,14 @@ extension Sender {
             timing.reorderingDeadline = nil
             finishProbe(ack, isDuplicateReported)
             grow(sample.delivered, time: time)
+            control(sample, time: time)
             armLossTimer(time: time)
             return .accepted
         }
         let isDuplicate = ack.offset == before && ack.isPure && !isWindowMoved && outstanding > 0
         recover(ack, sample, advanced: ack.offset - before, isDuplicate: isDuplicate, time: time)
         finishProbe(ack, isDuplicateReported)
+        control(sample, time: time)
         armLossTimer(time: time)
         return .accepted
     }
@@ -110,6 +113,9 @@ extension Sender {
 
     /// RFC 8985 6.2 step 4: reordering beyond what was allowed for; widen once per round trip.
     private mutating func noteDuplicate() {
+        // The first copy was not lost but late. Step 3 sees only segments that were sent once; where all that is late is
+        // sent again at once, there are none.
+        recovery.isReorderingSeen = true
         guard acknowledged >= recovery.duplicateRound else { return }
         recovery.duplicateRound = next
         recovery.reorderingMultiplier = min(recovery.reorderingMultiplier + 1, 64)
@@ -126,16 +132,24 @@ extension Sender {
             if elapsed >= 0, elapsed < 600_000 { roundTrip.add(elapsed * 1_000_000, time: time) }
         }
         if sample.newestSentAt != .min {
-            congestion.sample(time - sample.newestSentAt, acknowledged: self.acknowledged, next: next)
+            congestion.note(
+                roundTrip: time - sample.newestSentAt, acknowledged: self.acknowledged, next: next)
         }
     }
 
-    private mutating func grow(_ delivered: Int, time: Int) {
-        guard delivered > 0 else { return }
-        if isWindowLimited || (congestion.isSlowStart && congestion.window < 2 * mostInFlight) {
-            congestion.acknowledge(delivered, roundTrip: roundTrip.smoothed ?? 0, time: time)
-            tuneCapacity()
-        }
+    /// What the ACK says about the path goes to the congestion control.
+    private mutating func control(_ ack: DeliverySample, time: Int) {
+        guard ack.delivered > 0 else { return }
+        let minimum = roundTrip.minimum == .max ? 0 : roundTrip.minimum
+        var sample = rate.sample(ack, minimumRoundTrip: minimum, time: time)
+        sample.inFlight = inFlight
+        sample.smoothedRoundTrip = roundTrip.smoothed ?? 0
+        sample.isWindowLimited = isWindowLimited
+        sample.usesSack = usesSack
+        sample.isRecovering = recovery.phase == .recovery
+        congestion.update(sample, time: time)
+        if congestion.limitsItself { rate.limitByApplication(inFlight: inFlight) }
+        tuneCapacity()
         if acknowledged >= roundEnd {
             roundEnd = next
             mostInFlight = inFlight
@@ -143,10 +157,19 @@ extension Sender {
         }
     }
 
+    private mutating func grow(_ delivered: Int, time: Int) {
+        guard delivered > 0 else { return }
+        if isWindowLimited || (congestion.isSlowStart && congestion.window < 2 * mostInFlight) {
+            congestion.grow(by: delivered, roundTrip: roundTrip.smoothed ?? 0, time: time)
+        }
+    }
+
     private mutating func recover(
         _ ack: Acknowledgment, _ sample: DeliverySample, advanced: Int, isDuplicate: Bool, time: Int
     ) {
         if advanced > 0, let prior = recovery.undo(echo: ack.echo) {
+            // What was thought lost came late: from here on a gap is given time.
+            recovery.isReorderingSeen = true
             scoreboard.unmarkLost()
             congestion.undo(window: prior.window, threshold: prior.threshold)
             recovery.end()
@@ -154,7 +177,7 @@ extension Sender {
         updateRack(sample, echo: ack.echo, time: time)
         var delivered = sample.delivered
         var lost = detectLosses(time: time)
-        if !usesSack { lost += countDuplicate(isDuplicate, advanced: advanced, delivered: &delivered) }
+        if !usesSack { lost += countDuplicate(isDuplicate, advanced: advanced, delivered: &delivered, time: time) }
         switch recovery.phase {
         case .open:
             if scoreboard.lostBytes > 0 {
@@ -167,35 +190,39 @@ extension Sender {
             if acknowledged >= recovery.point {
                 congestion.finishRecovery()
                 recovery.end()
-            } else if delivered > 0 {
+            } else if delivered > 0, congestion.reducesProportionally {
                 congestion.window = recovery.proportionalWindow(
                     delivered: delivered, inFlight: inFlight, threshold: congestion.threshold,
                     segment: segmentSize, isSafe: advanced > 0 && lost == 0)
             }
         case .loss:
+            if recoverForward(sample, advanced: advanced) { return }
             if acknowledged >= recovery.point {
+                if !congestion.reducesProportionally { congestion.finishRecovery() }
                 recovery.end()
             } else if delivered > 0 {
-                congestion.acknowledge(delivered, roundTrip: roundTrip.smoothed ?? 0, time: time)
+                congestion.grow(by: delivered, roundTrip: roundTrip.smoothed ?? 0, time: time)
             }
         }
     }
 
     /// RFC 6582: without SACK, each duplicate ACK stands for one segment that arrived, and a partial ACK names the next
     /// loss. Gives the bytes newly lost.
-    private mutating func countDuplicate(_ isDuplicate: Bool, advanced: Int, delivered: inout Int) -> Int {
+    private mutating func countDuplicate(
+        _ isDuplicate: Bool, advanced: Int, delivered: inout Int, time: Int
+    ) -> Int {
         if isDuplicate, recovery.phase != .loss {
             recovery.duplicates += 1
             let room = max(0, outstanding - scoreboard.lostBytes - segmentSize)
             recovery.duplicateBytes = min(recovery.duplicateBytes + segmentSize, room)
             delivered += segmentSize
             guard recovery.duplicates == 3, recovery.phase == .open else { return 0 }
-            return scoreboard.markFirstLost(segmentSize)
+            return loseFirst(time: time)
         }
         guard advanced > 0 else { return 0 }
         if recovery.phase == .recovery, acknowledged < recovery.point {
             recovery.duplicateBytes = max(0, recovery.duplicateBytes - max(0, advanced - segmentSize))
-            return scoreboard.markFirstLost(segmentSize)
+            return loseFirst(time: time)
         }
         recovery.duplicates = 0
         recovery.duplicateBytes = 0
@@ -214,9 +241,16 @@ extension Sender {
             // Later data is acknowledged and no duplicate was reported: the probe repaired a loss.
             timing.probeEnd = nil
             if recovery.phase == .open {
-                congestion.reduce()
+                congestion.reduce(.loss, inFlight: inFlight)
                 congestion.finishRecovery()
             }
         }
+    }
+
+    private mutating func loseFirst(time: Int) -> Int {
+        var report = LossReport(before: rate.lost)
+        scoreboard.markFirstLost(segmentSize, report: &report)
+        note(report, time: time)
+        return report.bytes
     }
 }

@@ -42,6 +42,8 @@ struct Sender: ~Copyable {
     var roundTrip = RoundTrip()
     var congestion: CongestionControl
     var recovery = Recovery()
+    var rate = DeliveryRate()
+    var pacer = Pacer()
     var timing = LossTiming()
     var usesSack = false
     /// Makes timestamps; nil: not negotiated.
@@ -51,6 +53,13 @@ struct Sender: ~Copyable {
 
     /// Minshall: end of the last segment that was not full.
     var smallSegmentEnd = -1
+    /// The peer echoes congestion marks, and data leaves as such that can be marked (RFC 3168).
+    var usesMarks = false
+    /// An echoed mark was answered: the next new data says so (CWR).
+    var isReductionDue = false
+    /// SND.NXT when it was: what is echoed up to there is the same congestion.
+    private var markPoint = Int.min
+
     /// Whether the congestion window has held data back, or nearly, in this round trip.
     var isWindowLimited = false
     var mostInFlight = 0
@@ -65,7 +74,8 @@ struct Sender: ~Copyable {
         self.segmentSize = segmentSize
         fullSegmentSize = segmentSize
         capacityLimit = min(max(options.sendBufferMaximum, 2048), TCPLimits.bufferLimit)
-        congestion = CongestionControl(options.congestionControl, segmentSize: segmentSize)
+        congestion = CongestionControl(
+            options.congestionControl ?? .standard, segmentSize: segmentSize, seed: firstSequence.value)
         // On the loop-back one segment is as long as the usual buffer: a sender of small pieces would never have a full
         // one, and wait for each delayed ACK.
         let initial = max(TCPLimits.initialBuffer, 2 * congestion.window)
@@ -102,15 +112,28 @@ struct Sender: ~Copyable {
     /// Queues what fits and gives how much that was.
     mutating func queue(_ bytes: RawSpan, from offset: Int, count: Int) -> Int {
         let accepted = min(count, room)
+        noteApplicationLimit()
         if accepted > 0 { ring.append(bytes, from: offset, count: accepted) }
         if accepted < count { isBlocked = true }
         return accepted
     }
 
-    /// Lets the buffer grow with the congestion window: twice of it, so that a round trip is always queued.
+    /// Lets the buffer grow with the congestion window, so that a round trip is always queued.
     mutating func tuneCapacity() {
-        let wanted = min(2 * congestion.window, capacityLimit)
+        let ceiling = TCPLimits.bufferCeiling(minimumRoundTrip: roundTrip.minimum)
+        let wanted = min(congestion.bufferWanted, capacityLimit, ceiling)
         if wanted > capacity { capacity = wanted }
+    }
+
+    /// The peer echoes a congestion mark: reduce once per window (RFC 3168 6.1.2).
+    mutating func noteMark() {
+        guard usesMarks, acknowledged >= markPoint else { return }
+        markPoint = next
+        isReductionDue = true
+        // Recovery has reduced already.
+        guard recovery.phase == .open else { return }
+        congestion.reduce(.mark, inFlight: inFlight)
+        if congestion.reducesProportionally { congestion.finishRecovery() }
     }
 
     // MARK: What leaves
@@ -126,7 +149,10 @@ struct Sender: ~Copyable {
 
     /// Books the next piece of at most `maximum` segments.
     mutating func nextPiece(maximum: Int, isSmallAllowed: Bool, time: Int) -> Piece? {
+        pacer.stop()
         if let piece = nextRetransmission(maximum: maximum, time: time) { return piece }
+        // What is lost waits for its pace, and nothing overtakes it.
+        if pacer.deadline != nil { return nil }
         // An ACK may have come between the probe's deadline and here: then there is nothing to probe, but perhaps more to
         // send, and no timer would ask again.
         if timing.isProbeDue, let piece = probe(time: time) { return piece }
@@ -135,17 +161,19 @@ struct Sender: ~Copyable {
     }
 
     private mutating func nextRetransmission(maximum: Int, time: Int) -> Piece? {
-        guard scoreboard.lostBytes > 0 else { return nil }
+        guard scoreboard.lostBytes > 0, recovery.forward != .sendingNew else { return nil }
         let room = congestion.window - inFlight
         guard room >= min(segmentSize, scoreboard.lostBytes) || inFlight == 0 else {
             isWindowLimited = true
             return nil
         }
         let segments = min(maximum, max(1, room / segmentSize))
-        guard let lost = scoreboard.takeLost(limit: segments * segmentSize, time: time) else { return nil }
+        let limit = paced(min(segments * segmentSize, max(segmentSize, scoreboard.lostBytes)), time: time)
+        let flight = inFlight
+        guard limit > 0, let lost = scoreboard.takeLost(limit: limit) else { return nil }
+        redepart(lost.end - lost.start, inFlight: flight, time: time)
         blackHole.sendsAgain(from: lost.start, to: lost.end, time: time)
         recovery.sent(lost.end - lost.start)
-        noteSent(time)
         armLossTimer(time: time)
         return Piece(start: lost.start, end: lost.end, isRetransmission: true)
     }
@@ -163,11 +191,12 @@ struct Sender: ~Copyable {
             armLossTimer(time: time)
             return piece
         }
-        guard let last = scoreboard.takeLast(limit: segmentSize, time: time) else { return nil }
+        let flight = inFlight
+        guard let last = scoreboard.takeLast(limit: segmentSize) else { return nil }
+        redepart(last.end - last.start, inFlight: flight, time: time)
         timing.probeEnd = next
         timing.isProbeRepeated = true
         timing.roundBase = time
-        noteSent(time)
         armLossTimer(time: time)
         return Piece(start: last.start, end: last.end, isRetransmission: true)
     }
@@ -194,11 +223,24 @@ struct Sender: ~Copyable {
         if length < segmentSize || (isWholeTail && length % segmentSize != 0) {
             length = withoutSmallTail(length, isWholeTail, isSmallAllowed)
         }
-        guard length > 0, !isHeldBack(length, unsent, maximum) else {
+        if length > 0 { length = isHeldBack(length, unsent, maximum) ? 0 : paced(length, time: time) }
+        guard length > 0 else {
             armLossTimer(time: time)
             return nil
         }
         return take(length, time: time)
+    }
+
+    /// How much of what may leave does so now; 0: the pacer has set its deadline.
+    private mutating func paced(_ length: Int, time: Int) -> Int {
+        guard isPaced else { return length }
+        return min(length, pacer.allowance(length, rate: congestion.pacingRate, segment: segmentSize, time: time))
+    }
+
+    /// Not for the initial window, and not where the round trip is no longer than a burst: there the window is the pace.
+    var isPaced: Bool {
+        roundTrip.minimum >= TCPLimits.pacingRoundTripNanoseconds && roundTrip.minimum != .max
+            && congestion.pacingRate != .infinity && next >= congestion.initialWindow
     }
 
     /// Nagle after Minshall, and the sender's half of silly window avoidance (RFC 9293 3.8.6.2.1). Gives what may leave.
@@ -215,7 +257,11 @@ struct Sender: ~Copyable {
 
     /// Short bursts wait while more than a full one is in flight, because an ACK will come.
     private func isHeldBack(_ length: Int, _ unsent: Int, _ maximum: Int) -> Bool {
-        let full = min(maximum, max(2, congestion.window / (8 * segmentSize))) * segmentSize
+        var full = min(maximum, max(2, congestion.window / (8 * segmentSize))) * segmentSize
+        if isPaced {
+            let quantum = Pacer.quantum(rate: congestion.pacingRate, segment: segmentSize)
+            full = min(full, max(2 * segmentSize, quantum / 2))
+        }
         guard length < full, finishOffset == nil, recovery.phase == .open, inFlight > full else { return false }
         if length < unsent { return true }
         // Nothing more to send: the tail waits only where the wait is too short to notice.
@@ -230,18 +276,36 @@ struct Sender: ~Copyable {
         if let finishOffset, end == finishOffset { end += 1 }
         if outstanding == 0 { timing.roundBase = time }
         if length % segmentSize != 0 { smallSegmentEnd = end }
-        scoreboard.append(start: start, end: end, sentAt: time)
+        let departure = depart(end - start, inFlight: inFlight, time: time)
+        scoreboard.append(start: start, end: end, departure: departure)
         next = end
         timing.probeBase = time
         timing.isWindowForced = false
         recovery.sent(end - start)
         mostInFlight = max(mostInFlight, inFlight)
-        noteSent(time)
         armLossTimer(time: time)
         return Piece(start: start, end: end, isRetransmission: false)
     }
 
-    private mutating func noteSent(_ time: Int) { lastSentAt = time }
+    /// Something leaves: what its record is to remember. `inFlight`: without it.
+    private mutating func depart(_ bytes: Int, inFlight: Int, time: Int) -> Departure {
+        congestion.willSend(inFlight: inFlight, isApplicationLimited: rate.isApplicationLimited, time: time)
+        if isPaced { pacer.sent(bytes, rate: congestion.pacingRate, time: time) }
+        lastSentAt = time
+        return rate.depart(bytes: bytes, inFlight: inFlight, time: time)
+    }
+
+    private mutating func redepart(_ bytes: Int, inFlight: Int, time: Int) {
+        let departure = depart(bytes, inFlight: inFlight, time: time)
+        scoreboard.redepart(departure)
+    }
+
+    /// Call before anything is acknowledged or queued: there was nothing to send though there was room for it.
+    mutating func noteApplicationLimit() {
+        guard unsent == 0, scoreboard.lostBytes == 0 else { return }
+        let flight = inFlight
+        if flight < congestion.window { rate.limitByApplication(inFlight: flight) }
+    }
 
     private mutating func restartAfterIdle(time: Int) {
         let idle = time - lastSentAt

@@ -24,6 +24,8 @@ package struct TCPBurst: Sendable {
     package var headerLength: Int { 20 + 4 * optionCount }
     /// Whether payload is sent again.
     package var isRetransmission = false
+    /// Whether a queue may mark it in place of losing it: ECT(0) in its IP header (RFC 3168 5).
+    package var isMarkable = false
 
     /// Offset in the send stream of the first payload byte.
     var streamOffset = 0

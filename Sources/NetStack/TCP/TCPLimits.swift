@@ -13,16 +13,30 @@ package enum TCPLimits {
     /// Bytes of the timestamp option with its padding.
     package static let timestampOptionLength = 12
 
-    /// Default ceiling of the send buffer.
-    package static let sendBufferMaximum = 4 << 20
+    /// Default ceiling of the send buffer: 1 Gbit/s over 100 ms, and as much again and half while a loss is repaired and
+    /// nothing before it can be let go.
+    package static let sendBufferMaximum = 32 << 20
     /// Default ceiling of the receive buffer.
-    package static let receiveBufferMaximum = 4 << 20
+    package static let receiveBufferMaximum = 32 << 20
+    /// Buffers grow to this on any path.
+    package static let shortPathBuffer = 1 << 20
+    /// Above that they grow to what this many bytes a nanosecond make of the shortest round trip. A longer buffer carries
+    /// no more, and its bytes have left the processor's cache when they are read again.
+    package static let bufferBytesPerNanosecond = 3
     /// Where both buffers begin.
     package static let initialBuffer = 64 << 10
     /// Largest ceiling that can be configured.
     package static let bufferLimit = 64 << 20
-    /// Most out-of-order ranges kept; segments beyond are dropped (CVE-2018-5390).
-    package static let outOfOrderRanges = 64
+
+    /// How far a buffer may grow by itself on a path. Nanoseconds; `Int.max`: not measured yet.
+    package static func bufferCeiling(minimumRoundTrip: Int) -> Int {
+        guard minimumRoundTrip < bufferLimit / bufferBytesPerNanosecond else { return bufferLimit }
+        return max(shortPathBuffer, bufferBytesPerNanosecond * minimumRoundTrip)
+    }
+
+    /// Most out-of-order ranges kept; segments beyond are dropped (CVE-2018-5390). A queue that overflows at 1 Gbit/s over
+    /// 50 ms leaves some 800 holes in a round trip.
+    package static let outOfOrderRanges = 1024
     /// Most records of the retransmission scoreboard: beyond, SACK blocks that would split a record are ignored.
     package static let scoreboardRecords = 4096
     /// Most duplicate ACKs sent per receive batch.
@@ -30,6 +44,8 @@ package enum TCPLimits {
 
     /// Initial window in segments (RFC 6928).
     package static let initialWindowSegments = 10
+    /// On paths with a shorter round trip nothing is paced: a burst is as long as the round trip.
+    package static let pacingRoundTripNanoseconds = 1_000_000
     /// Retransmission time-out before the first round-trip sample (RFC 6298 2.1).
     package static let initialTimeoutNanoseconds = 1_000_000_000
     /// Retransmission time-out after the SYN had to be repeated and no timestamp helps (RFC 6298 5.7).
@@ -60,6 +76,9 @@ package enum TCPLimits {
 
     /// Delayed ACK.
     package static let delayedAcknowledgmentNanoseconds = 40_000_000
+    /// Least wait for a tail loss probe (as Linux): on a short path each pause of the application would end in a probe, and
+    /// the probe in a wake-up for nothing.
+    package static let minimumProbeTimeoutNanoseconds = 2_000_000
     /// The peer's worst delayed ACK, for tail loss probes (RFC 8985 7.2).
     package static let worstDelayedAcknowledgmentNanoseconds = 200_000_000
     /// Segments acknowledged without delay at the start of a connection.
@@ -68,6 +87,8 @@ package enum TCPLimits {
     package static let timeWaitNanoseconds = 60_000_000_000
     /// Least distance between challenge ACKs of one connection (RFC 5961 7).
     package static let challengeIntervalNanoseconds = 500_000_000
+    /// Ticks of the peer's timestamp clock, mostly milliseconds, that a segment may be older than TS.Recent.
+    package static let timestampTolerance: UInt32 = 16
     /// After this much silence a timestamp is no longer compared (RFC 7323 5.5: 24 days).
     package static let timestampAgeNanoseconds = 24 * 86_400 * 1_000_000_000
     /// Empty buffers that were idle for this long give their memory back.

@@ -17,6 +17,30 @@ public struct Datagram: Hashable, Sendable {
     }
 }
 
+/// A datagram with its destination, for sending many at once.
+public struct OutgoingDatagram: Hashable, Sendable {
+    /// The payload.
+    public var bytes: [UInt8]
+    /// Where it goes.
+    public var destination: SocketEndpoint
+
+    /// Makes a datagram.
+    public init(bytes: [UInt8], destination: SocketEndpoint) {
+        self.bytes = bytes
+        self.destination = destination
+    }
+}
+
+/// Where a received datagram lies in a buffer that holds many.
+public struct DatagramPlace: Hashable, Sendable {
+    /// The payload's bytes in the buffer.
+    public let range: Range<Int>
+    /// Who sent it.
+    public let source: SocketEndpoint
+    /// The datagram was longer than its place; the rest is lost.
+    public let isTruncated: Bool
+}
+
 /// A UDP socket of one address family. As a sequence it gives the datagrams that come, until it is closed. Datagrams that
 /// find its queue full are lost, as ever with UDP.
 public final class DatagramSocket: Sendable, AsyncSequence {

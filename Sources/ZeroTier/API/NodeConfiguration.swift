@@ -19,6 +19,16 @@ extension Node {
         public static func store(_ store: any StateStore) -> Storage { Storage(kind: .store(store)) }
     }
 
+    /// How TCP finds out how fast it may send.
+    public enum CongestionControl: String, Sendable, Hashable, CaseIterable {
+        /// BBR version 3: by a model of the path. The default.
+        case bbr
+        /// CUBIC (RFC 9438): until something is lost.
+        case cubic
+        /// Reno (RFC 5681): the oldest, for comparison.
+        case reno
+    }
+
     /// The settings of a node. The defaults make an ordinary node with a free port and no memory.
     public struct Configuration: Sendable {
         /// Where state is kept.
@@ -39,6 +49,11 @@ extension Node {
         public var protocolVersion = 12
         /// Whether the kernel's segmentation and receive offload are used where there are any.
         public var usesOffload = true
+        /// How its TCP connections find out how fast they may send, unless one says otherwise.
+        public var congestionControl = CongestionControl.bbr
+        /// Whether connections that it opens ask for congestion marks in place of losses (ECN, RFC 3168). Off by default,
+        /// as on most hosts, because some networks lose packets that ask; a peer that asks gets them.
+        public var requestsCongestionMarks = false
         /// Events that may wait for one consumer; beyond, the oldest are dropped.
         public var eventCapacity = 256
         /// Called with each event, in order, on a thread of the node. Must return soon.

@@ -88,6 +88,13 @@ public final class StreamSocket: Sendable, AsyncSequence {
         }
     }
 
+    /// How this connection finds out how fast it may send. At first as the node's configuration says.
+    public func setCongestionControl(_ choice: Node.CongestionControl) throws(ZeroTierError) {
+        try driver.call { [id] (core, now) throws(ZeroTierError) in
+            try core.setCongestionControl(id, choice, now: now)
+        }
+    }
+
     /// Takes the chunks one by one.
     public struct AsyncIterator: AsyncIteratorProtocol {
         let socket: StreamSocket

@@ -99,6 +99,18 @@ extension DriverCore {
         }
     }
 
+    mutating func setCongestionControl(
+        _ id: SocketID, _ algorithm: Node.CongestionControl, now: Now
+    ) throws(ZeroTierError) {
+        do throws(StackError) {
+            var options = try node.stack.connectionOptions(id)
+            options.congestionControl = CongestionAlgorithm(algorithm)
+            try node.stack.setConnectionOptions(id, options, now: now)
+        } catch {
+            throw ZeroTierError(error)
+        }
+    }
+
     // MARK: Listeners
 
     mutating func listen(on local: SocketEndpoint, backlog: Int, now: Now) throws(ZeroTierError)
@@ -173,13 +185,22 @@ extension DriverCore {
     }
 
     mutating func datagramReceive(_ id: SocketID, now: Now) throws(ZeroTierError) -> Datagram? {
+        try takeDatagram { (stack) throws(StackError) in
+            var bytes = [UInt8](repeating: 0, count: try stack.nextDatagramLength(id))
+            let received = try bytes.withMutableBytes { (span) throws(StackError) in
+                try stack.receiveFrom(id, into: &span, now: now)
+            }
+            return Datagram(bytes: bytes, source: received.source)
+        }
+    }
+
+    /// Runs `receive` until it gives a datagram; nil if none has come.
+    mutating func takeDatagram<Taken>(
+        _ receive: (inout NetworkStack) throws(StackError) -> Taken
+    ) throws(ZeroTierError) -> Taken? {
         while true {
             do throws(StackError) {
-                var bytes = [UInt8](repeating: 0, count: try node.stack.nextDatagramLength(id))
-                let received = try bytes.withMutableBytes { (span) throws(StackError) in
-                    try node.stack.receiveFrom(id, into: &span, now: now)
-                }
-                return Datagram(bytes: bytes, source: received.source)
+                return try receive(&node.stack)
             } catch {
                 switch error {
                 case .wouldBlock: return nil
@@ -244,5 +265,16 @@ extension ZeroTierError {
             default: (.failed, "the call does not fit the socket: \(error)")
             }
         self.init(code, action.map { "cannot \($0): \(text)" } ?? text)
+    }
+}
+
+extension CongestionAlgorithm {
+    init(_ choice: Node.CongestionControl) {
+        self =
+            switch choice {
+            case .bbr: .bbr
+            case .cubic: .cubic
+            case .reno: .reno
+            }
     }
 }

@@ -2,6 +2,7 @@
 
 import Glibc
 import NetPrimitives
+import NetStack
 import ZeroTierCrypto
 import ZeroTierNode
 import ZeroTierPeers
@@ -273,6 +274,8 @@ enum NodeStart {
         settings.peers.moons = moons
         settings.peers.allowLoopbackPaths = configuration.allowsLoopbackPaths
         settings.peers.directPathsEnabled = !configuration.isRelayOnly
+        settings.stack.congestionControl = CongestionAlgorithm(configuration.congestionControl)
+        settings.stack.requestsCongestionMarks = configuration.requestsCongestionMarks
         settings.peers.announcedProtocolVersion = UInt8(clamping: configuration.protocolVersion)
         return settings
     }

@@ -10,7 +10,7 @@ import Testing
         #expect(syn.count == 1)
         #expect(syn[0].flags == .synchronize && syn[0].sequence == -1)
         #expect(syn[0].options.maximumSegmentSize == 1460)
-        #expect(syn[0].options.sackPermitted && syn[0].options.windowScale == 7)
+        #expect(syn[0].options.sackPermitted && syn[0].options.windowScale == 10)
         #expect(syn[0].options.timestamp != nil)
         #expect(host.connection.takeEvents().isEmpty)
     }

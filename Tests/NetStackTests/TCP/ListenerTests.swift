@@ -53,7 +53,7 @@ private struct ListenerHost: ~Copyable {
         var host = ListenerHost()
         let synAck = try needed(host.open(1))
         #expect(synAck.flags == [.synchronize, .acknowledge] && synAck.acknowledgment.value == 1001)
-        #expect(synAck.maximumSegmentSize == 1460 && synAck.sackPermitted && synAck.windowScale == 7)
+        #expect(synAck.maximumSegmentSize == 1460 && synAck.sackPermitted && synAck.windowScale == 10)
         #expect(synAck.timestamp?.echo == 50)
         host.time += 25_000_000
         let bytes = host.segment(1, .acknowledge, 1001, synAck.sequence.value &+ 1, payload: [1, 2, 3])

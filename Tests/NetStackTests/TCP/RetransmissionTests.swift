@@ -4,8 +4,13 @@ import Testing
 @testable import NetStack
 
 @Suite struct RetransmissionTests {
-    private func sending(_ count: Int, options: [UInt8] = [2, 4, 0x05, 0xB4, 4, 2, 1, 3, 3, 7]) -> TestHost {
-        var host = TestHost.established(peerOptions: options)
+    private func sending(
+        _ count: Int, options: [UInt8] = [2, 4, 0x05, 0xB4, 4, 2, 1, 3, 3, 7],
+        algorithm: CongestionAlgorithm? = nil
+    ) -> TestHost {
+        var settings = ConnectionOptions()
+        settings.congestionControl = algorithm
+        var host = TestHost.established(options: settings, peerOptions: options)
         host.send(bytes(count))
         #expect(host.output().count == (count + 1459) / 1460)
         return host
@@ -55,7 +60,7 @@ import Testing
     }
 
     @Test func `a hole with three segments behind it is sent again at once, and only the hole`() {
-        var host = sending(8 * 1460)
+        var host = sending(8 * 1460, algorithm: .cubic)
         host.time += 10_000_000
         host.inject(.acknowledge, sequence: 0, acknowledgment: 0, options: host.sack((1460, 2920)))
         #expect(host.output().isEmpty)
@@ -121,6 +126,7 @@ import Testing
                 options: host.sack((9 * 1460, 10 * 1460), (5 * 1460, 8 * 1460), (1460, 4 * 1460)))
             again += host.output()
         }
+        again += host.advance(2_000_000)
         #expect(again.map(\.sequence) == [0, 4 * 1460, 8 * 1460])
     }
 
@@ -257,7 +263,7 @@ import Testing
     }
 
     @Test func `the window shrinks once per round trip of losses, not per loss`() {
-        var host = sending(10 * 1460)
+        var host = sending(10 * 1460, algorithm: .cubic)
         host.time += 10_000_000
         host.inject(.acknowledge, sequence: 0, acknowledgment: 0, options: host.sack((1460, 5 * 1460)))
         _ = host.output()

@@ -12,6 +12,13 @@ private struct NaiveBoard {
     var lost: Int { bytes.filter(\.lost).count }
 }
 
+/// A departure of which only the time matters.
+private func left(_ time: Int) -> Departure {
+    var departure = Departure.none
+    departure.sentAt = time
+    return departure
+}
+
 @Suite struct ScoreboardTests {
     private func check(_ board: Scoreboard, _ model: NaiveBoard) {
         #expect(board.sackedBytes == model.sacked)
@@ -41,7 +48,7 @@ private struct NaiveBoard {
                 switch random.next(below: 6) {
                 case 0, 1:
                     let length = 1 + random.next(below: 30)
-                    board.append(start: next, end: next + length, sentAt: time)
+                    board.append(start: next, end: next + length, departure: left(time))
                     model.bytes += Array(repeating: (false, false), count: length)
                 case 2:
                     let count = random.next(below: model.bytes.count + 1) / 3
@@ -64,7 +71,8 @@ private struct NaiveBoard {
                 case 4:
                     // Everything that left before a random moment, or then and not behind the given end, is lost.
                     let moment = random.next(below: time + 1)
-                    let lost = board.detectLosses(sentAt: moment, end: .max, wait: 0, time: time).lost
+                    var report = LossReport(before: 0)
+                    _ = board.detectLosses(sentAt: moment, end: .max, wait: 0, time: time, report: &report)
                     let before = model.lost
                     for index in 0..<board.count where !board[index].isSacked {
                         #expect(board[index].isLost || board[index].sentAt > moment)
@@ -74,11 +82,12 @@ private struct NaiveBoard {
                             model.bytes[offset - model.una].lost = true
                         }
                     }
-                    #expect(model.lost - before == lost)
+                    #expect(model.lost - before == report.bytes)
                 default:
                     let limit = 1 + random.next(below: 25)
                     let firstLost = model.bytes.firstIndex { $0.lost }
-                    let taken = board.takeLost(limit: limit, time: time)
+                    let taken = board.takeLost(limit: limit)
+                    if taken != nil { board.redepart(left(time)) }
                     #expect((taken == nil) == (firstLost == nil))
                     if let taken {
                         #expect(taken.end - taken.start <= limit)
@@ -90,9 +99,10 @@ private struct NaiveBoard {
                 }
                 check(board, model)
             }
-            board.markAllLost()
+            var report = LossReport(before: 0)
+            board.markAllLost(report: &report)
             var total = 0
-            while let taken = board.takeLost(limit: 10, time: time) { total += taken.end - taken.start }
+            while let taken = board.takeLost(limit: 10) { total += taken.end - taken.start }
             let isReneged = model.bytes.first?.sacked == true
             #expect(total == (isReneged ? model.bytes.count : model.bytes.count - model.sacked))
         }
@@ -100,7 +110,7 @@ private struct NaiveBoard {
 
     @Test func `hostile SACK blocks cannot grow the board without bound`() {
         var board = Scoreboard()
-        board.append(start: 0, end: 100_000, sentAt: 1)
+        board.append(start: 0, end: 100_000, departure: left(1))
         var sample = DeliverySample(highest: board.highestSacked)
         for start in stride(from: 1, to: 99_000, by: 2) {
             board.sack(start: start, end: start + 1, sample: &sample)
@@ -112,7 +122,7 @@ private struct NaiveBoard {
 
     @Test func `a window of bursts without loss is one record per burst`() {
         var board = Scoreboard()
-        for index in 0..<50 { board.append(start: index * 60_000, end: (index + 1) * 60_000, sentAt: index) }
+        for index in 0..<50 { board.append(start: index * 60_000, end: (index + 1) * 60_000, departure: left(index)) }
         #expect(board.count == 50)
         var sample = DeliverySample(highest: board.highestSacked)
         board.acknowledge(to: 30_000, sample: &sample)

@@ -14,6 +14,7 @@ struct SentSegment: CustomStringConvertible {
     var window: Int
     var options: SegmentOptions
     var isRetransmission = false
+    var isMarkable = false
 
     var description: String {
         "\(flags) seq \(sequence) len \(payload.count) ack \(acknowledgment) win \(window)"
@@ -180,7 +181,8 @@ struct TestHost: ~Copyable {
             flags: header.flags, sequence: header.sequence - (ourInitial + 1),
             acknowledgment: header.flags.contains(.acknowledge) ? header.acknowledgment - (peerInitial + 1) : 0,
             payload: Array(packet[header.payloadOffset..<header.payloadOffset + header.payloadLength]),
-            window: Int(header.window), options: header.options, isRetransmission: burst.isRetransmission)
+            window: Int(header.window), options: header.options, isRetransmission: burst.isRetransmission,
+            isMarkable: burst.isMarkable)
     }
 
     /// Moves time to the next deadline and acts on it; gives the nanoseconds that passed.

@@ -9,7 +9,7 @@ import Testing
         host.peerTimestamp = 100
         host.inject(.acknowledge, sequence: 0, payload: bytes(10))
         #expect(host.output().last?.options.timestamp?.echo == 100)
-        host.peerTimestamp = 99
+        host.peerTimestamp = 83
         let outcome = host.inject(.acknowledge, sequence: 10, payload: bytes(10))
         guard case .dropped(.oldTimestamp) = outcome else {
             Issue.record("taken")
@@ -17,6 +17,20 @@ import Testing
         }
         #expect(host.output().map(\.acknowledgment) == [10])
         #expect(host.connection.receiveAvailable == 10)
+    }
+
+    @Test func `what something sent again has overtaken is late, not old`() {
+        var host = TestHost.established(peerOptions: TestHost.timestampOptions)
+        host.peerTimestamp = 100
+        // The second segment arrives; the first is sent again and overtakes the third, which left 4 ms before.
+        host.inject(.acknowledge, sequence: 10, payload: bytes(10, from: 10))
+        _ = host.output()
+        host.peerTimestamp = 104
+        host.inject(.acknowledge, sequence: 0, payload: bytes(10))
+        _ = host.output()
+        host.peerTimestamp = 100
+        host.inject(.acknowledge, sequence: 20, payload: bytes(10, from: 20))
+        #expect(host.read() == bytes(30))
     }
 
     @Test func `timestamps wrap`() {

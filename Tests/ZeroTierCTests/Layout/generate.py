@@ -24,7 +24,7 @@ ENOTCONN 107 ETIMEDOUT 110 ECONNREFUSED 111 EHOSTUNREACH 113 EALREADY 114 EINPRO
 
 SOCKETS = """SOCK_STREAM 1 SOCK_DGRAM 2 SOCK_RAW 3 AF_UNSPEC 0 AF_INET 2 AF_INET6 10 PF_UNSPEC 0 PF_INET 2 PF_INET6 10
 IPPROTO_IP 0 IPPROTO_ICMP 1 IPPROTO_TCP 6 IPPROTO_UDP 17 IPPROTO_IPV6 41 IPPROTO_ICMPV6 58 IPPROTO_UDPLITE 136
-IPPROTO_RAW 255 MSG_PEEK 1 MSG_WAITALL 2 MSG_OOB 4 MSG_DONTWAIT 8 MSG_MORE 16 F_GETFL 3 F_SETFL 4 O_NONBLOCK 1
+IPPROTO_RAW 255 MSG_PEEK 1 MSG_WAITALL 2 MSG_OOB 4 MSG_DONTWAIT 8 MSG_MORE 16 MSG_WAITFORONE 0x10000 F_GETFL 3 F_SETFL 4 O_NONBLOCK 1
 O_NDELAY 1 SHUT_RD 0 SHUT_WR 1 SHUT_RDWR 2 SOL_SOCKET 0xfff SO_DEBUG 1 SO_ACCEPTCONN 2 SO_REUSEADDR 4 SO_KEEPALIVE 8
 SO_DONTROUTE 0x10 SO_BROADCAST 0x20 SO_USELOOPBACK 0x40 SO_LINGER 0x80 SO_DONTLINGER -129 SO_OOBINLINE 0x100
 SO_REUSEPORT 0x200 SO_SNDBUF 0x1001 SO_RCVBUF 0x1002 SO_SNDLOWAT 0x1003 SO_RCVLOWAT 0x1004 SO_SNDTIMEO 0x1005
@@ -95,6 +95,7 @@ zts_nfds_t: 4 4
 """
 
 STRUCTURES_1 = ADDRESSES + """
+struct zts_mmsghdr: 64 8; msg_hdr 0 msg_len 56
 struct zts_fd_set: 128 1; fd_bits 0
 struct zts_node_details: 48 8; address 0 clock 8 online 16 portMappingEnabled 17 multipathEnabled 18 primaryPort 20 planetWorldId 24 planetWorldTimestamp 32 versionMajor 40 versionMinor 41 versionRev 42
 struct zts_callback_msg: 64 8; eventCode 0 node 8 network 16 netif 24 route 32 path 40 peer 48 addr 56
@@ -119,6 +120,8 @@ COUNTERS = " ".join(
     for j, part in enumerate("tx rx drop err".split()))
 
 STRUCTURES_2 = ADDRESSES + """
+struct zts_mmsghdr: 56 8; msg_hdr 0 msg_len 48
+struct zts_timespec: 16 8; tv_sec 0 tv_nsec 8
 zts_socklen_t: 4 4
 zts_node_info_t: 24 8; node_id 0 port_primary 8 port_secondary 10 port_tertiary 12 ver_major 14 ver_minor 15 ver_rev 16
 zts_addr_info_t: 40 8; net_id 0 addr 8
