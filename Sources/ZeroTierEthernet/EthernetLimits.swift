@@ -23,8 +23,6 @@ package enum EthernetLimits {
     package static let revocationsPerMember = 256
     /// A member that was not used for this long is forgotten (its revocations are kept while they matter).
     package static let memberIdle: Duration = .milliseconds(3_600_000)
-    /// A member's last use is noted no more often than this.
-    package static let memberUseGrain = Duration.seconds(1)
     /// Identities kept for checking signatures.
     package static let identities = 512
     /// Identities asked for and not yet given.

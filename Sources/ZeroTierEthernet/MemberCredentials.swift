@@ -44,10 +44,6 @@ struct Member: Sendable {
     var pushedConfiguration: UInt64 = 0
     /// When we last told the member all our multicast groups.
     var lastAnnouncement: MonotonicInstant?
-    /// To within `EthernetLimits.memberUseGrain`.
-    var lastUse: MonotonicInstant
-
-    init(_ now: MonotonicInstant) { lastUse = now }
 
     // MARK: Gate
 

@@ -261,10 +261,10 @@ extension VirtualNetwork {
     private func announcedMembers(_ shared: EthernetShared, _ now: Now) -> [Address] {
         let targets = Set(announceTargets(shared))
         return members.keys.sorted().filter { peer in
-            guard !targets.contains(peer), peer != address, isAllowed(peer), let member = members[peer] else {
+            guard !targets.contains(peer), peer != address, isAllowed(peer), let use = memberUses[peer] else {
                 return false
             }
-            return now.monotonic - member.lastUse < ProtocolLimits.multicastLikeExpire
+            return now.monotonic - use < ProtocolLimits.multicastLikeExpire
         }
     }
 

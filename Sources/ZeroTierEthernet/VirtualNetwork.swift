@@ -50,6 +50,9 @@ struct VirtualNetwork: ~Copyable {
     private(set) var hasFlowCapabilities = false
 
     var members: [Address: Member] = [:]
+    /// When each of the members was last used. Apart from the rest, because it changes with every frame, and changing a large
+    /// entry of a dictionary in place allocates.
+    var memberUses: [Address: MonotonicInstant] = [:]
     var assembly = ConfigAssembly()
     var bridges = BridgeRoutes()
     /// Groups that the host asked for, sorted.
@@ -219,27 +222,32 @@ struct VirtualNetwork: ~Copyable {
     mutating func touch(_ peer: Address, _ shared: inout EthernetShared, _ now: Now) {
         if noteUse(of: peer, now) { return }
         if members.count >= max(1, shared.configuration.membersPerNetwork) { evictMember() }
-        var member = Member(now.monotonic)
+        var member = Member()
         member.fingerprintWords = shared.identity(of: peer).map { Membership.fingerprintWords($0.fingerprint) }
         members[peer] = member
+        memberUses[peer] = now.monotonic
     }
 
-    // Notes that a member is in use; false if there is no entry. Changing an entry in place allocates, and this is on the way of
-    // frames: the time may be a little old.
+    // Notes that a member is in use; false if there is no entry.
     private mutating func noteUse(of peer: Address, _ now: Now) -> Bool {
-        guard let last = members[peer]?.lastUse else { return false }
-        if now.monotonic - last >= EthernetLimits.memberUseGrain { members[peer]?.lastUse = now.monotonic }
+        guard memberUses[peer] != nil else { return false }
+        memberUses[peer] = now.monotonic
         return true
+    }
+
+    private mutating func removeMember(_ peer: Address) {
+        members[peer] = nil
+        memberUses[peer] = nil
     }
 
     private mutating func evictMember() {
         var oldest: (use: MonotonicInstant, address: Address)?
-        for (address, member) in members {
-            let candidate = (use: member.lastUse, address: address)
+        for (address, use) in memberUses {
+            let candidate = (use: use, address: address)
             if let best = oldest, (best.use, best.address) < (candidate.use, candidate.address) { continue }
             oldest = candidate
         }
-        if let oldest { members[oldest.address] = nil }
+        if let oldest { removeMember(oldest.address) }
     }
 
     mutating func noteIdentity(_ identity: Identity) {
@@ -252,7 +260,7 @@ struct VirtualNetwork: ~Copyable {
         if member.mustBeRemembered(config) {
             members[peer]?.forgetProofs()
         } else {
-            members[peer] = nil
+            removeMember(peer)
         }
         bridges.remove(peer)
     }
@@ -292,8 +300,8 @@ struct VirtualNetwork: ~Copyable {
         for peer in members.keys.sorted() {
             guard var member = members.removeValue(forKey: peer) else { continue }
             member.expire(config)
-            let isIdle = now.monotonic - member.lastUse > EthernetLimits.memberIdle
-            if !isIdle || member.mustBeRemembered(config) { members[peer] = member }
+            let isIdle = memberUses[peer].map { now.monotonic - $0 > EthernetLimits.memberIdle } ?? true
+            if !isIdle || member.mustBeRemembered(config) { members[peer] = member } else { memberUses[peer] = nil }
         }
         shared.invalidateFlows()
     }

@@ -169,7 +169,7 @@ import ZeroTierWire
     }
 
     @Test func `revocations of one member are bounded`() {
-        var member = Member(.zero)
+        var member = Member()
         func revocation(_ id: UInt32) -> Revocation {
             var made = Revocation(
                 id: 1, network: network, of: .tag, credentialID: 0, threshold: 5, target: Address(2), signedBy: me)
@@ -187,7 +187,7 @@ import ZeroTierWire
     }
 
     @Test func `credentials of one member are bounded`() {
-        var member = Member(.zero)
+        var member = Member()
         func add(_ id: UInt32) -> CredentialOutcome {
             member.add(
                 ZeroTierWire.Tag(network: network, timestamp: 5, id: id, value: 1, issuedTo: Address(2), signedBy: me)

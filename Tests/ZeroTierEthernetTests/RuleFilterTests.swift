@@ -84,7 +84,7 @@ func hex(_ text: String) throws -> [UInt8] { try #require(Hexadecimal.decode(tex
             let remote = item.inbound ? source : destination
             var member: Member?
             if item.haveMembership {
-                var made = Member(.zero)
+                var made = Member()
                 for tag in tags(item.remoteTags, of: remote) {
                     #expect(made.add(tag) { _ in controller } == .added)
                 }
@@ -177,7 +177,7 @@ func hex(_ text: String) throws -> [UInt8] { try #require(Hexadecimal.decode(tex
                 config: {
                     $0.flags = flags
                     $0.addresses = addresses
-                }, remote: Member(.zero)
+                }, remote: Member()
             ).result
         }
         #expect(result(claimed, NetworkConfig.neighbourEmulationFlag, [own]) == .accept)

@@ -72,7 +72,7 @@ extension VirtualNetwork {
         _ peer: Address, _ shared: inout EthernetShared, _ now: Now,
         _ change: (inout Member, (Address) -> Identity?) -> CredentialOutcome
     ) -> CredentialOutcome {
-        var member = members[peer] ?? Member(now.monotonic)
+        var member = members[peer] ?? Member()
         let outcome = change(&member) { shared.identity(of: $0) }
         guard outcome == .added else { return outcome }
         if members[peer] == nil { touch(peer, &shared, now) }
