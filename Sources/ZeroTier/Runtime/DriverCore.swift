@@ -100,7 +100,11 @@ struct DriverCore: ~Copyable {
 
     /// Sends one slab. True if there may be more to send at once. `isLast`: there is no later time to send at.
     mutating func transmit(now: Now, isLast: Bool = false) -> Bool {
-        guard blockedSocket == nil else { return false }
+        guard blockedSocket == nil else {
+            // What waits leaves when the kernel takes more, whatever the time is then.
+            hold.release()
+            return false
+        }
         if !isLast, node.stack.hasOnlyDatagrams,
             hold.holds(
                 sent: node.stack.statistics.udp.sent, queued: node.stack.queuedDatagrams, now: now.monotonic)
