@@ -36,8 +36,9 @@ struct ReceiveDutyTests {
     @Test(
         "No datagram waits for ever, no wake-up is lost and one thread at most receives",
         arguments: [
-            DutyWorld.Rules(threads: 1, calls: 2),
-            DutyWorld.Rules(threads: 2, calls: 1, mayCancel: true),
+            DutyWorld.Rules(threads: 1, calls: 2, mayCancel: true),
+            DutyWorld.Rules(threads: 2, calls: 1),
+            DutyWorld.Rules(threads: 2, calls: 1, mayHandOver: false, mayCancel: true),
             DutyWorld.Rules(threads: 2, calls: 1, mayBeginShift: false, mayCancel: true),
         ])
     func everyInterleaving(_ rules: DutyWorld.Rules) {
