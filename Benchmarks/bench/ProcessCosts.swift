@@ -57,8 +57,8 @@ struct ProcessCosts: Sendable {
         return (Double(usage.ru_nvcsw), value(usage.ru_utime) + value(usage.ru_stime))
     }
 
-    /// Voluntary context switches of the node's own threads, which are named zt-something. Foundation's watch over child processes
-    /// wakes a thread of the dispatch library once a second.
+    /// Voluntary context switches of the node's own threads, which are named zt-something. The program
+    /// that measures has others: a thread of the dispatch library woke about once a second, probably to watch child processes.
     static func wakesOfNode() -> Double {
         let folder = "/proc/self/task"
         func text(_ name: String) -> String {

@@ -97,7 +97,7 @@ package struct NetworkStack: ~Copyable {
     var readyDatagramSockets = 0
     /// Datagrams in the send queues of all UDP sockets.
     package internal(set) var queuedDatagrams = 0
-    /// A sender waits for room: what is queued is not to be held back.
+    /// A sender waits for room. Queued datagrams must leave at once.
     var hurriesDatagrams = false
     /// Charge of all datagrams in receive queues.
     var receivedDatagramBytes = 0

@@ -167,7 +167,7 @@ extension SocketCalls {
         }
     }
 
-    // Seconds: what is longer is for ever, and does not overflow the clock.
+    // In seconds. A longer limit means none: it would overflow the clock.
     private static let longestWait = 1_000_000_000
 }
 

@@ -205,7 +205,7 @@ extension Sender {
         congestion.collapse()
     }
 
-    /// RFC 5682 3, after a time-out: true: nothing was lost, and what was before is restored.
+    /// Whether a time-out was spurious (RFC 5682 section 3). If so, the window from before it is restored.
     mutating func recoverForward(_ sample: DeliverySample, advanced: Int) -> Bool {
         guard recovery.forward != .off else { return false }
         if sample.firstSingleEnd <= recovery.point {

@@ -14,7 +14,7 @@ package struct NodeLock<Value: ~Copyable>: ~Copyable, @unchecked Sendable {
     // The word has a cache line and its neighbour for itself: what spins on it does not disturb the value.
     private static var words: Int { 32 }
 
-    package init(_ initial: consuming Value) {
+    package init(_ initial: consuming sending Value) {
         unsafe word = .allocate(capacity: NodeLock.words)
         unsafe word.initialize(repeating: 0, count: NodeLock.words)
         unsafe value = .allocate(capacity: 1)
