@@ -13,7 +13,7 @@ enum Bench {
             case "ciphers": report(CipherBench.run())
             case "stack": report(StackBench.run())
             case "loop": report(LoopBench.run())
-            case "mtu": report(try MTUBench.run())
+            case "mtu": report(try MTUBench.run(rest.compactMap { Int($0) }))
             case "roofline": report(try RooflineBench.run())
             case "kernel": report(try KernelBench.run())
             case "wan": WideAreaTable.run(rest)
@@ -34,7 +34,7 @@ enum Bench {
             default:
                 print(
                     """
-                    usage: bench ciphers|stack|loop|mtu|roofline|kernel|identity|allocations|peers
+                    usage: bench ciphers|stack|loop|mtu [MTU]...|roofline|kernel|identity|allocations|peers
                            bench online [TIMES]|soak [CYCLES]|connections [COUNT]|relay [SECONDS]
                            bench wan [SECONDS [SEEDS]]
                            bench node [SECONDS [\(NodeBench.Part.allCases.map(\.rawValue).joined(separator: "|"))]...]
