@@ -82,6 +82,11 @@ int csystem_udp_open(const struct csystem_endpoint *local, int buffer_bytes, int
         from_sockaddr(&address, &bound);
         traits->port = bound.port;
     }
+    // Only where the address is not known already.
+    if (local->is_ipv4 ? local->low == 0 : local->high == 0 && local->low == 0)
+        traits->tells_local = local->is_ipv4
+            ? setsockopt(descriptor, IPPROTO_IP, IP_PKTINFO, &on, sizeof on) == 0
+            : setsockopt(descriptor, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof on) == 0;
     if (!plain) {
         int zero = 0;
         traits->can_segment = setsockopt(descriptor, IPPROTO_UDP, UDP_SEGMENT, &zero, sizeof zero) == 0;
@@ -90,44 +95,74 @@ int csystem_udp_open(const struct csystem_endpoint *local, int buffer_bytes, int
     return descriptor;
 }
 
-long csystem_udp_send(int descriptor, const struct csystem_endpoint *to, const void *bytes, size_t length,
-                      uint16_t segment, uint8_t ttl) {
+// Appends a control message to those of `message`, which has room for it.
+static void add_control(struct msghdr *message, int level, int type, const void *value, size_t length) {
+    struct cmsghdr *header = (struct cmsghdr *)((char *)message->msg_control + message->msg_controllen);
+    header->cmsg_level = level;
+    header->cmsg_type = type;
+    header->cmsg_len = CMSG_LEN(length);
+    memcpy(CMSG_DATA(header), value, length);
+    message->msg_controllen += CMSG_SPACE(length);
+}
+
+static void add_source(struct msghdr *message, const struct csystem_endpoint *from) {
+    struct sockaddr_storage address;
+    to_sockaddr(from, &address);
+    if (from->is_ipv4) {
+        struct in_pktinfo info = {.ipi_spec_dst = ((struct sockaddr_in *)&address)->sin_addr};
+        add_control(message, IPPROTO_IP, IP_PKTINFO, &info, sizeof info);
+    } else {
+        struct in6_pktinfo info = {.ipi6_addr = ((struct sockaddr_in6 *)&address)->sin6_addr};
+        add_control(message, IPPROTO_IPV6, IPV6_PKTINFO, &info, sizeof info);
+    }
+}
+
+long csystem_udp_send(int descriptor, const struct csystem_endpoint *to, const struct csystem_endpoint *from,
+                      const void *bytes, size_t length, uint16_t segment, uint8_t ttl) {
     struct sockaddr_storage address;
     struct iovec vector = {.iov_base = (void *)bytes, .iov_len = length};
     struct msghdr message = {.msg_name = &address, .msg_iov = &vector, .msg_iovlen = 1};
     message.msg_namelen = to_sockaddr(to, &address);
     union {
         struct cmsghdr align;
-        char bytes[CMSG_SPACE(sizeof(uint16_t)) + CMSG_SPACE(sizeof(int))];
+        char bytes[CMSG_SPACE(sizeof(uint16_t)) + CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(struct in6_pktinfo))];
     } control;
-    size_t used = 0;
-    if (segment != 0 || ttl != 0) {
+    if (segment != 0 || ttl != 0 || from != NULL) {
         memset(&control, 0, sizeof control);
         message.msg_control = control.bytes;
-        message.msg_controllen = sizeof control.bytes;
-        struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-        if (segment != 0) {
-            header->cmsg_level = IPPROTO_UDP;
-            header->cmsg_type = UDP_SEGMENT;
-            header->cmsg_len = CMSG_LEN(sizeof segment);
-            memcpy(CMSG_DATA(header), &segment, sizeof segment);
-            used += CMSG_SPACE(sizeof segment);
-            header = CMSG_NXTHDR(&message, header);
-        }
-        if (ttl != 0 && header != NULL) {
+        if (segment != 0) add_control(&message, IPPROTO_UDP, UDP_SEGMENT, &segment, sizeof segment);
+        if (ttl != 0) {
             int hops = ttl;
-            header->cmsg_level = to->is_ipv4 ? IPPROTO_IP : IPPROTO_IPV6;
-            header->cmsg_type = to->is_ipv4 ? IP_TTL : IPV6_HOPLIMIT;
-            header->cmsg_len = CMSG_LEN(sizeof hops);
-            memcpy(CMSG_DATA(header), &hops, sizeof hops);
-            used += CMSG_SPACE(sizeof hops);
+            add_control(&message, to->is_ipv4 ? IPPROTO_IP : IPPROTO_IPV6, to->is_ipv4 ? IP_TTL : IPV6_HOPLIMIT,
+                        &hops, sizeof hops);
         }
-        message.msg_controllen = used;
+        if (from != NULL) add_source(&message, from);
     }
     ssize_t sent;
     do sent = sendmsg(descriptor, &message, MSG_DONTWAIT);
     while (sent < 0 && errno == EINTR);
     return sent < 0 ? -errno : (long)sent;
+}
+
+// The address at which a message arrived, from its control message.
+static void note_local(const struct cmsghdr *header, struct csystem_received *received) {
+    struct sockaddr_storage address;
+    memset(&address, 0, sizeof address);
+    if (header->cmsg_level == IPPROTO_IP) {
+        struct in_pktinfo info;
+        memcpy(&info, CMSG_DATA(header), sizeof info);
+        struct sockaddr_in *v4 = (struct sockaddr_in *)&address;
+        v4->sin_family = AF_INET;
+        v4->sin_addr = info.ipi_spec_dst;
+    } else {
+        struct in6_pktinfo info;
+        memcpy(&info, CMSG_DATA(header), sizeof info);
+        struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&address;
+        v6->sin6_family = AF_INET6;
+        v6->sin6_addr = info.ipi6_addr;
+    }
+    from_sockaddr(&address, &received->local);
+    received->has_local = 1;
 }
 
 int csystem_udp_receive(int descriptor, void *const *buffers, size_t capacity, unsigned count,
@@ -137,7 +172,7 @@ int csystem_udp_receive(int descriptor, void *const *buffers, size_t capacity, u
     struct sockaddr_storage addresses[CSYSTEM_RECEIVE_MAXIMUM];
     union {
         struct cmsghdr align;
-        char bytes[CMSG_SPACE(sizeof(int)) * 2];
+        char bytes[CMSG_SPACE(sizeof(int)) * 2 + CMSG_SPACE(sizeof(struct in6_pktinfo))];
     } controls[CSYSTEM_RECEIVE_MAXIMUM];
     if (count > CSYSTEM_RECEIVE_MAXIMUM) count = CSYSTEM_RECEIVE_MAXIMUM;
     memset(messages, 0, sizeof messages[0] * count);
@@ -160,12 +195,16 @@ int csystem_udp_receive(int descriptor, void *const *buffers, size_t capacity, u
         from_sockaddr(&addresses[i], &received[i].from);
         received[i].length = messages[i].msg_len;
         received[i].segment = 0;
+        received[i].has_local = 0;
         received[i].truncated = (header->msg_flags & MSG_TRUNC) != 0;
         for (struct cmsghdr *c = CMSG_FIRSTHDR(header); c != NULL; c = CMSG_NXTHDR(header, c)) {
             if (c->cmsg_level == IPPROTO_UDP && c->cmsg_type == UDP_GRO) {
                 int segment = 0;
                 memcpy(&segment, CMSG_DATA(c), sizeof segment);
                 if (segment > 0) received[i].segment = (uint32_t)segment;
+            } else if ((c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO)
+                       || (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO)) {
+                note_local(c, &received[i]);
             }
         }
     }

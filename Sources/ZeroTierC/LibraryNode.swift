@@ -312,12 +312,12 @@ package final class LibraryNode: Sendable {
         configuration.allowsLoopbackPaths = LibraryNode.allowsLoopbackPaths
         if let planet = settings.planet { configuration.planet = try Planet(bytes: planet) }
         if !settings.refusedInterfaces.isEmpty {
-            configuration.bindAddresses = InterfaceWatcher.usable(
-                InterfaceWatcher.scan().filter { entry in
-                    !settings.refusedInterfaces.contains { entry.interface.hasPrefix($0) }
-                }, allowLoopback: LibraryNode.allowsLoopbackPaths, refusedPrefixes: [])
-            // No address would mean all of them, those of the refused interfaces first.
-            guard !configuration.bindAddresses.isEmpty else {
+            configuration.refusedInterfaces = settings.refusedInterfaces
+            let left = LocalNetwork(
+                InterfaceWatcher.scan(), allowLoopback: LibraryNode.allowsLoopbackPaths,
+                refusedInterfaces: settings.refusedInterfaces)
+            // A node without a way out would only seem to have started.
+            guard !left.usable.isEmpty else {
                 throw ZeroTierError(
                     .addressNotAvailable,
                     "no interface is left whose name does not begin with "

@@ -17,6 +17,7 @@ extension PeerEngine {
             case .stalled: retryStalled(now)
             case .online: checkOnline(now)
             case .seeds: serviceSeeds(now)
+            case .localNetwork: askAnew(now)
             }
         }
     }

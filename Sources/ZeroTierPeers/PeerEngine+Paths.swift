@@ -227,14 +227,45 @@ extension PeerEngine {
     }
 
     /// The network under us changed (interface up or down, sleep): everything is asked anew. `closedSockets` are gone, and
-    /// the paths with them.
+    /// the paths with them: their far ends are tried from what is left. A change that follows another one closely is acted upon
+    /// a little later, since questions of the first may have left by an address that is gone already.
     package mutating func localNetworkChanged(closedSockets: [Int32], now: Now) {
+        for id in topology.peers.ids { leaveSockets(closedSockets, id, now) }
+        let next = lastNetworkChange.map { $0 + ProtocolLimits.pathDoubtInterval } ?? now.monotonic
+        if next <= now.monotonic { askAnew(now) } else { timers.schedule(.localNetwork, at: next) }
+    }
+
+    /// Whether a peer has a path by one of these sockets.
+    package func hasPaths(from sockets: [Int32]) -> Bool {
+        !sockets.isEmpty
+            && topology.peers.ids.contains { id in
+                topology.peers[id].paths.contains { sockets.contains($0.physical.localSocket) }
+            }
+    }
+
+    private mutating func leaveSockets(_ closed: [Int32], _ id: PeerID, _ now: Now) {
+        guard topology.peers[id].paths.contains(where: { closed.contains($0.physical.localSocket) }) else { return }
+        for path in topology.peers[id].paths where closed.contains(path.physical.localSocket) {
+            let remote = path.physical.remote
+            topology.peers[id].probe(PhysicalPath(localSocket: PhysicalPath.anySocket, remote: remote), now.monotonic)
+        }
+        topology.peers[id].paths.removeAll { closed.contains($0.physical.localSocket) }
+        updateLink(id, now.monotonic)
+        wake(id, at: now.monotonic)
+    }
+
+    /// Asks every path for a sign of life, and every root that has none.
+    mutating func askAnew(_ now: Now) {
+        lastNetworkChange = now.monotonic
         for id in topology.peers.ids {
-            topology.peers[id].paths.removeAll { closedSockets.contains($0.physical.localSocket) }
             topology.peers[id].contactAttempts = 0
             topology.peers[id].contactDue = now.monotonic
             topology.peers[id].relayedDatagramSize.doubt()
-            for index in topology.peers[id].paths.indices { doubt(index, of: id, now) }
+            for index in topology.peers[id].paths.indices {
+                // What was found fine a moment ago was so by the old network.
+                topology.peers[id].paths[index].lastDoubtProbe = .zero
+                doubt(index, of: id, now)
+            }
             updateLink(id, now.monotonic)
             wake(id, at: now.monotonic)
         }

@@ -24,6 +24,8 @@ enum EngineTimer: Hashable, Sendable {
     case online
     /// Seeds of moons that are wanted.
     case seeds
+    /// The network under us changed twice in a moment.
+    case localNetwork
 }
 
 /// The VL1 machine of one node.
@@ -72,6 +74,8 @@ package struct PeerEngine: ~Copyable {
     /// Whether a root said that our address is another node's: told once.
     var hasCollision = false
     var localEndpoints: [SocketEndpoint] = []
+    /// When the network under us last changed.
+    var lastNetworkChange: MonotonicInstant?
     var forbiddenPrefixes: [IPPrefix] = []
 
     /// Makes the machine; contact with the roots is due at once. `identity` has its secret.

@@ -134,6 +134,37 @@ import ZeroTierWire
         #expect(!b.received.isEmpty)
     }
 
+    @Test func `a second change of the network within a moment of the first is asked about as well`() {
+        let star = Star(leaves: 2)
+        #expect(star.connect())
+        let (a, b) = (star.leaves[0], star.leaves[1])
+        star.hub.run(.seconds(3))
+        a.engine.localNetworkChanged(closedSockets: [], now: star.hub.now)
+        star.hub.settle(a)
+        star.hub.run(.milliseconds(100))
+        // The first question is answered; the second change makes the answer worthless.
+        star.hub.forgetLog()
+        a.engine.localNetworkChanged(closedSockets: [], now: star.hub.now)
+        star.hub.settle(a)
+        star.hub.run(.milliseconds(160))
+        let asked = Set(star.hub.log.filter { $0.from == a.sockets[0] }.map(\.to))
+        #expect(asked.isSuperset(of: [b.sockets[0], star.root.sockets[0]]))
+    }
+
+    @Test func `a path whose own address is gone is tried from what is left`() {
+        let star = Star(leaves: 2)
+        #expect(star.connect())
+        let (a, b) = (star.leaves[0], star.leaves[1])
+        star.hub.run(.seconds(3))
+        star.hub.forgetLog()
+        a.engine.localNetworkChanged(closedSockets: [0], now: star.hub.now)
+        #expect(!star.hub.isDirect(a, to: b))
+        star.hub.settle(a)
+        star.hub.run(.milliseconds(100))
+        #expect(star.hub.log.contains { $0.from == a.sockets[0] && $0.to == b.sockets[0] })
+        #expect(star.hub.isDirect(a, to: b))
+    }
+
     @Test func `a change of our own address voids the paths until they answer again`() {
         let star = Star(leaves: 2)
         #expect(star.connect())

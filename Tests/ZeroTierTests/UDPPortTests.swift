@@ -31,6 +31,37 @@ private struct Party: ~Copyable {
     }
 }
 
+/// A port on every address of this machine.
+private struct Everywhere: ~Copyable {
+    var port: UDPPort
+    var receiver = UDPReceiver()
+
+    init(_ mode: UDPMode) throws { port = try UDPPort(port: 0, mode: mode) }
+
+    // The paths of the IPv4 datagrams that come until `count` are here or some time has passed without any.
+    mutating func receive(_ count: Int, milliseconds: Int32 = 1000) -> [PhysicalPath] {
+        var result: [PhysicalPath] = []
+        guard let socket = port.sockets.first(where: { $0.local.address.isIPv4 }) else { return [] }
+        while result.count < count, csystem_wait_readable(socket.descriptor.number, milliseconds) == 1 {
+            _ = receiver.receive(from: socket) { batch, _ in result += batch.datagrams.map(\.path) }
+        }
+        return result
+    }
+}
+
+extension UDPPort {
+    fileprivate mutating func sendOne(_ bytes: [UInt8], to remote: SocketEndpoint) throws {
+        try sendOne(bytes, by: PhysicalPath(localSocket: 0, remote: remote))
+    }
+
+    fileprivate mutating func sendOne(_ bytes: [UInt8], by path: PhysicalPath) throws {
+        var batch = TransmitBatch()
+        #expect(batch.append(bytes.count, to: path) { $0.copy(from: bytes, at: 0) })
+        var cursor = Cursor()
+        #expect(send(batch, from: &cursor) == .sent)
+    }
+}
+
 private func pattern(_ number: Int, _ length: Int) -> [UInt8] {
     (0..<length).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ number &* 7) }
 }
@@ -151,6 +182,95 @@ extension DriverTests {
             #expect(port.sockets.indices.allSatisfy { port.sockets[$0].id == Int32($0) })
         }
 
+        @Test(arguments: [UDPMode.automatic, .plain])
+        func `an answer leaves from the address that was asked`(mode: UDPMode) throws {
+            var server = try Everywhere(mode)
+            var client = try Party(.automatic)
+            // 127.0.0.0/8 is this machine's; the kernel would answer from 127.0.0.1.
+            let asked = [2, 3, 2].map { IPAddress(v4: 0x7f00_0000 | $0) }
+            for (number, address) in asked.enumerated() {
+                try client.port.sendOne(pattern(number, 50), to: SocketEndpoint(address, port: server.port.port))
+            }
+            let arrived = server.receive(3)
+            #expect(arrived.map(\.remote) == Array(repeating: client.endpoint, count: 3))
+            #expect(arrived[0].localSocket == arrived[2].localSocket)
+            #expect(arrived[0].localSocket != arrived[1].localSocket)
+            for path in arrived { try server.port.sendOne([1, 2, 3], by: path) }
+            var from: [IPAddress] = []
+            while from.count < 3, csystem_wait_readable(client.port.sockets[0].descriptor.number, 1000) == 1 {
+                _ = client.receiver.receive(from: client.port.sockets[0]) { batch, _ in
+                    from += batch.datagrams.map(\.path.remote.address)
+                }
+            }
+            #expect(from.sorted() == asked.sorted())
+        }
+
+        @Test func `a run that is cut up by the kernel leaves from the address that was asked`() throws {
+            var server = try Everywhere(.automatic)
+            var client = try Party(.automatic)
+            let asked = IPAddress(v4: 0x7f00_0005)
+            try client.port.sendOne([1], to: SocketEndpoint(asked, port: server.port.port))
+            let path = try #require(server.receive(1).first)
+            var batch = TransmitBatch()
+            for number in 0..<20 {
+                #expect(batch.append(1000, to: path) { $0.copy(from: pattern(number, 1000), at: 0) })
+            }
+            var cursor = UDPPort.Cursor()
+            #expect(server.port.send(batch, from: &cursor) == .sent)
+            #expect(client.receive(20) == (0..<20).map { pattern($0, 1000) })
+        }
+
+        @Test func `from an address that is gone datagrams leave by the kernel's choice`() throws {
+            var server = try Everywhere(.automatic)
+            var client = try Party(.automatic)
+            let known = server.port.locals
+            let locals = try #require(known)
+            // TEST-NET-1: nobody has it.
+            guard case .number(let gone) = locals.meaning(of: IPAddress(v4: 0xc000_0201)) else {
+                Issue.record("an address without a number")
+                return
+            }
+            try server.port.sendOne([7], by: PhysicalPath(localSocket: gone, remote: client.endpoint))
+            #expect(client.receive(1) == [[7]])
+            #expect(server.port.statistics.sendFailures == 0)
+        }
+
+        @Test(arguments: [UDPMode.automatic, .plain])
+        func `what arrives at an interface that is not to be used is dropped and counted, and nothing leaves from it`(
+            mode: UDPMode
+        ) throws {
+            var server = try Everywhere(mode)
+            var client = try Party(.automatic)
+            let (refused, used) = (IPAddress(v4: 0x7f00_0002), IPAddress(v4: 0x7f00_0003))
+            server.port.locals?.refuse([refused])
+            server.port.sources = [used]
+            try client.port.sendOne([1], to: SocketEndpoint(used, port: server.port.port))
+            try client.port.sendOne([2], to: SocketEndpoint(refused, port: server.port.port))
+            #expect(server.receive(1).count == 1)
+            for _ in 0..<100 where server.port.refused == 0 { _ = server.receive(1, milliseconds: 10) }
+            #expect(server.port.refused == 1)
+            let anywhere = PhysicalPath(localSocket: PhysicalPath.anySocket, remote: client.endpoint)
+            try server.port.sendOne([3], by: anywhere)
+            #expect(client.receive(1) == [[3]])
+            server.port.sources = []
+            var batch = TransmitBatch()
+            #expect(batch.append(1, to: anywhere) { _ in })
+            var cursor = UDPPort.Cursor()
+            #expect(server.port.send(batch, from: &cursor) == .sent)
+            #expect(server.port.statistics.sendFailures == 1)
+        }
+
+        @Test func `addresses are numbered once, and not beyond the limit`() {
+            let locals = LocalAddresses()
+            let numbers = (0..<LocalAddresses.limit).map { locals.meaning(of: IPAddress(v4: 0x7f01_0000 | UInt32($0))) }
+            #expect(Set(numbers.map { "\($0)" }).count == LocalAddresses.limit)
+            #expect(locals.meaning(of: IPAddress(v4: 0x7f02_0000)) == .unnumbered)
+            #expect(locals.meaning(of: IPAddress(v4: 0x7f01_0000)) == .number(LocalAddresses.firstNumber))
+            #expect(locals.address(LocalAddresses.firstNumber + 1) == IPAddress(v4: 0x7f01_0001))
+            #expect(locals.address(LocalAddresses.firstNumber + Int32(LocalAddresses.limit)) == nil)
+            #expect(locals.numbers { $0 == IPAddress(v4: 0x7f01_0002) } == [LocalAddresses.firstNumber + 2])
+        }
+
         @Test func `a timer and an event wake the poller, and nothing else does`() throws {
             let poller = try Poller()
             let event = try WakeEvent()
@@ -190,12 +310,18 @@ extension DriverTests {
             ]
             let refused = [IPPrefix("192.168.7.0/24")!]
             #expect(
-                InterfaceWatcher.usable(all, allowLoopback: false, refusedPrefixes: refused).map(\.description)
+                LocalNetwork(all, allowLoopback: false, refusedPrefixes: refused).usable.map(\.description)
                     == ["10.1.2.3", "2001:db8::1"])
             #expect(
-                InterfaceWatcher.usable(all, allowLoopback: true, refusedPrefixes: refused).map(\.description)
+                LocalNetwork(all, allowLoopback: true, refusedPrefixes: refused).usable.map(\.description)
                     == ["127.0.0.1", "10.1.2.3", "2001:db8::1"])
             #expect(InterfaceWatcher.scan().contains { $0.isLoopback })
+            let chosen = LocalNetwork(all, allowLoopback: false, refusedInterfaces: ["eth0", "lo"])
+            #expect(chosen.usable.map(\.description) == ["192.168.7.1"])
+            #expect(chosen.refused.contains(IPAddress("10.1.2.3")!))
+            #expect(chosen.has(IPAddress("127.3.4.5")!))
+            #expect(!chosen.has(IPAddress("10.1.2.4")!))
+            #expect(LocalNetwork(all, allowLoopback: false, refusedInterfaces: ["wlan"]).hasRefusals)
         }
     }
 }

@@ -27,6 +27,7 @@ struct csystem_udp_traits {
     uint16_t port;             // The bound port.
     uint8_t can_segment;       // UDP_SEGMENT is known to this kernel.
     uint8_t coalesces;         // UDP_GRO is switched on.
+    uint8_t tells_local;       // Bound to every address, and each received message says at which it arrived.
 };
 
 // Opens a non-blocking UDP socket bound to `local` (address and port may be zero). With `plain`, offloads stay off.
@@ -34,10 +35,11 @@ struct csystem_udp_traits {
 int csystem_udp_open(const struct csystem_endpoint *local, int buffer_bytes, int plain,
                      struct csystem_udp_traits *traits);
 
-// Sends `length` bytes to `to`, cut by the kernel into datagrams of `segment` bytes if that is not 0. `ttl` 0 is the
-// socket's default. Returns the bytes sent.
-long csystem_udp_send(int socket, const struct csystem_endpoint *to, const void *bytes, size_t length,
-                      uint16_t segment, uint8_t ttl);
+// Sends `length` bytes to `to`, cut by the kernel into datagrams of `segment` bytes if that is not 0. `from`: the address
+// of this machine that they leave from (its port is the socket's), NULL for the kernel's choice. `ttl` 0 is the socket's
+// default. Returns the bytes sent.
+long csystem_udp_send(int socket, const struct csystem_endpoint *to, const struct csystem_endpoint *from,
+                      const void *bytes, size_t length, uint16_t segment, uint8_t ttl);
 
 // One received message.
 struct csystem_received {
@@ -45,6 +47,8 @@ struct csystem_received {
     uint32_t length;           // Bytes in the buffer.
     uint32_t segment;          // Length of each coalesced datagram but the last; 0: one datagram.
     uint8_t truncated;         // The message was longer than the buffer.
+    uint8_t has_local;         // `local` is set.
+    struct csystem_endpoint local; // The address of this machine at which it arrived; the port is 0.
 };
 
 // The most buffers that one receive call takes.

@@ -321,7 +321,7 @@ public final class Node: Sendable {
 extension Node {
     /// The addresses of this machine that peers would be told of.
     package static func usableAddresses(allowLoopback: Bool) -> [IPAddress] {
-        InterfaceWatcher.usable(InterfaceWatcher.scan(), allowLoopback: allowLoopback, refusedPrefixes: [])
+        LocalNetwork(InterfaceWatcher.scan(), allowLoopback: allowLoopback).usable
     }
 
     /// A UDP port that is free at this moment, for tools that must know it beforehand.

@@ -39,8 +39,13 @@ extension Node {
         public var moons: [Planet] = []
         /// The UDP port. 0: that of the last run if it is free, else a random one.
         public var port: UInt16 = 0
-        /// The addresses to use; empty for all.
+        /// The addresses to use; empty for all, also for those that this machine gets later. An answer leaves from the address
+        /// that was asked.
         public var bindAddresses: [IPAddress] = []
+        /// Interfaces not to use, by the beginning of their names (`docker` means `docker0` too): their addresses are not told to
+        /// peers, nothing leaves from them, and what arrives there is dropped; now and when the interface comes later. Has no
+        /// effect beside `bindAddresses`.
+        public var refusedInterfaces: [String] = []
         /// Whether peers on this machine may be reached by its loopback interface. For demonstrations and tests.
         public var allowsLoopbackPaths = false
         /// Whether everything goes through the roots, never directly.

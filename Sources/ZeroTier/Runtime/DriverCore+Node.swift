@@ -123,15 +123,22 @@ extension DriverCore {
     /// Prefixes of our own networks, through which no packet of VL1 may travel.
     mutating func virtualPrefixes() -> [IPPrefix] { node.forbiddenPrefixes }
 
-    mutating func setLocalAddresses(_ addresses: [IPAddress], now: Now) {
-        let endpoints = addresses.map { SocketEndpoint($0, port: port.port) }
-        guard endpoints != localEndpoints else { return }
+    mutating func setLocalNetwork(_ local: LocalNetwork, now: Now) {
+        port.locals?.refuse(local.refused)
+        port.sources = local.hasRefusals ? local.usable : nil
+        // Paths from an address that is gone are no good any more.
+        let gone = port.locals?.numbers(where: { !local.has($0) }) ?? []
+        let endpoints = local.usable.map { SocketEndpoint($0, port: port.port) }
+        let isChanged = endpoints != localEndpoints
         let isFirst = localEndpoints.isEmpty
-        localEndpoints = endpoints
-        node.setLocalEndpoints(endpoints)
-        // Paths that went over an address that is gone are no good any more.
-        if !isFirst { node.localNetworkChanged(closedSockets: [], now: now) }
-        outbox.append(.localAddressesChanged(endpoints))
+        if isChanged {
+            localEndpoints = endpoints
+            node.setLocalEndpoints(endpoints)
+        }
+        if isChanged && !isFirst || node.peers.hasPaths(from: gone) {
+            node.localNetworkChanged(closedSockets: gone, now: now)
+        }
+        if isChanged { outbox.append(.localAddressesChanged(endpoints)) }
     }
 
     // MARK: Shutdown

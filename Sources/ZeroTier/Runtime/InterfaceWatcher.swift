@@ -17,9 +17,6 @@ package struct InterfaceWatcher: Sendable {
     /// Readable after a change; nil where the system has no such thing.
     package let descriptor: Descriptor?
 
-    /// Names of interfaces whose addresses are not offered to peers: tunnels, ours among them, and the loopback.
-    private static let refusedNames = ["lo", "zt", "tun", "tap"]
-
     package init() {
         let number = csystem_interface_watch_open()
         descriptor = number >= 0 ? Descriptor(owning: number) : nil
@@ -52,25 +49,5 @@ package struct InterfaceWatcher: Sendable {
                     isLoopback: entry.is_loopback != 0, isTemporary: entry.is_temporary != 0)
             }
         }
-    }
-
-    /// The addresses that peers may be told: of real interfaces, lasting, and of a scope that is worth a try.
-    package static func usable(
-        _ addresses: [InterfaceAddress], allowLoopback: Bool, refusedPrefixes: [IPPrefix]
-    ) -> [IPAddress] {
-        var result: [IPAddress] = []
-        for entry in addresses {
-            let address = entry.prefix.address
-            if entry.isLoopback || address.isLoopback {
-                if allowLoopback, address.isLoopback { result.append(address) }
-                continue
-            }
-            guard !entry.isTemporary, !address.isLinkLocal, !address.isMulticast, !address.isUnspecified,
-                !refusedNames.contains(where: { entry.interface.hasPrefix($0) }),
-                !refusedPrefixes.contains(where: { $0.contains(address) }), !result.contains(address)
-            else { continue }
-            result.append(address)
-        }
-        return result
     }
 }

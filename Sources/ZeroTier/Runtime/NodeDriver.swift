@@ -54,6 +54,7 @@ final class NodeDriver: Sendable {
     struct Settings: Sendable {
         var allowLoopback = false
         var bindAddresses: [IPAddress] = []
+        var refusedInterfaces: [String] = []
         var log: (@Sendable (NodeEvent) -> Void)?
         /// Called as the last thing, when nothing is written any more.
         var onEnd: @Sendable () -> Void = {}
@@ -327,13 +328,16 @@ final class NodeDriver: Sendable {
     }
 
     private func rescanInterfaces() {
-        let addresses =
-            settings.bindAddresses.isEmpty
-            ? InterfaceWatcher.usable(
-                InterfaceWatcher.scan(), allowLoopback: settings.allowLoopback, refusedPrefixes: refusedPrefixes)
-            : settings.bindAddresses
+        let local: LocalNetwork
+        if settings.bindAddresses.isEmpty {
+            local = LocalNetwork(
+                InterfaceWatcher.scan(), allowLoopback: settings.allowLoopback,
+                refusedInterfaces: settings.refusedInterfaces, refusedPrefixes: refusedPrefixes)
+        } else {
+            local = LocalNetwork(bound: settings.bindAddresses)
+        }
         state.withLock { state in
-            if state.core != nil { state.core!.setLocalAddresses(addresses, now: SystemClock.now()) }
+            if state.core != nil { state.core!.setLocalNetwork(local, now: SystemClock.now()) }
         }
     }
 

@@ -80,6 +80,7 @@ enum NodeStart {
                 hub: EventHub(capacity: configuration.eventCapacity),
                 settings: NodeDriver.Settings(
                     allowLoopback: configuration.allowsLoopbackPaths, bindAddresses: configuration.bindAddresses,
+                    refusedInterfaces: configuration.refusedInterfaces,
                     log: configuration.log, onEnd: onEnd))
             try driver.start()
             return driver

@@ -28,8 +28,8 @@ package struct UDPStatistics: Sendable, Hashable {
     package var sendsBlocked: UInt64 = 0
 }
 
-/// Datagrams that were cut off on receipt. Counted by whichever thread receives, read by the holder of the node's lock.
-final class TruncationCount: Sendable {
+/// Datagrams that were dropped on receipt. Counted by whichever thread receives, read by the holder of the node's lock.
+final class DropCount: Sendable {
     private let count = Atomic<UInt64>(0)
 
     var value: UInt64 { count.load(ordering: .relaxed) }
@@ -49,16 +49,20 @@ package struct UDPPort: ~Copyable, Sendable {
         package internal(set) var segments: Bool
         /// Whether the kernel joins datagrams on receipt.
         package let coalesces: Bool
+        /// The numbers of the addresses at which datagrams arrive, if the socket is bound to every address.
+        let locals: LocalAddresses?
         /// Datagrams that were longer than a receive buffer.
-        let truncated = TruncationCount()
+        let truncated = DropCount()
+        /// Datagrams at an address that the node does not use.
+        let refused = DropCount()
     }
 
     /// How far a batch has been sent.
     package struct Cursor: Sendable, Equatable {
         package var run = 0
         var datagram = 0
-        // Index of the socket among those that the run goes out by.
-        var socket = 0
+        // Index of the door among those that the run goes out by.
+        var door = 0
 
         package init() {}
 
@@ -83,6 +87,10 @@ package struct UDPPort: ~Copyable, Sendable {
 
     package private(set) var sockets: [Socket] = []
     package private(set) var statistics = UDPStatistics()
+    /// The addresses at which datagrams arrived, if the port is bound to every address.
+    package let locals: LocalAddresses?
+    /// What goes out by every socket leaves from each of these; nil: from the one that the kernel chooses.
+    package var sources: [IPAddress]?
     // The path of the last run of which the kernel said that its datagrams are longer than the interface's MTU.
     private var tooLong: PhysicalPath?
     /// The port that all sockets share.
@@ -93,12 +101,14 @@ package struct UDPPort: ~Copyable, Sendable {
     package init(addresses: [IPAddress] = [], port wanted: UInt16, mode: UDPMode) throws(SystemError) {
         self.mode = mode
         let isWildcard = addresses.isEmpty
+        let locals = isWildcard ? LocalAddresses() : nil
+        self.locals = locals
         var port = wanted
         var firstError: SystemError?
         for address in isWildcard ? [.anyIPv4, .anyIPv6] : addresses {
             do {
                 let socket = try UDPPort.open(
-                    SocketEndpoint(address, port: port), id: Int32(sockets.count), mode: mode)
+                    SocketEndpoint(address, port: port), id: Int32(sockets.count), mode: mode, locals: locals)
                 port = socket.local.port
                 sockets.append(socket)
             } catch {
@@ -111,7 +121,9 @@ package struct UDPPort: ~Copyable, Sendable {
         self.port = port
     }
 
-    private static func open(_ local: SocketEndpoint, id: Int32, mode: UDPMode) throws(SystemError) -> Socket {
+    private static func open(
+        _ local: SocketEndpoint, id: Int32, mode: UDPMode, locals: LocalAddresses?
+    ) throws(SystemError) -> Socket {
         var traits = csystem_udp_traits()
         var endpoint = csystem_endpoint(local)
         // Sound: both structs live through the call.
@@ -119,7 +131,8 @@ package struct UDPPort: ~Copyable, Sendable {
         let number = try SystemError.check(result, "bind UDP \(local)")
         return Socket(
             id: id, descriptor: Descriptor(owning: number), local: SocketEndpoint(local.address, port: traits.port),
-            segments: traits.can_segment != 0, coalesces: traits.coalesces != 0)
+            segments: traits.can_segment != 0, coalesces: traits.coalesces != 0,
+            locals: traits.tells_local != 0 ? locals : nil)
     }
 
     /// The socket with a number.
@@ -127,6 +140,9 @@ package struct UDPPort: ~Copyable, Sendable {
 
     /// Datagrams that were longer than a receive buffer.
     package var truncated: UInt64 { sockets.reduce(0) { $0 &+ $1.truncated.value } }
+
+    /// Datagrams at addresses of interfaces that the node does not use.
+    package var refused: UInt64 { sockets.reduce(0) { $0 &+ $1.refused.value } }
 
     // MARK: Sending
 
@@ -142,41 +158,65 @@ package struct UDPPort: ~Copyable, Sendable {
         let runs = batch.runs.count
         while cursor.run < runs {
             let path = batch.runs[cursor.run].path
-            while let index = socketIndex(for: path, position: cursor.socket) {
-                if sendRun(batch, cursor: &cursor, socket: index) == false {
+            while let door = door(of: path, position: cursor.door) {
+                if sendRun(batch, cursor: &cursor, door) == false {
                     statistics.sendsBlocked &+= 1
-                    return .blocked(socket: sockets[index].id)
+                    return .blocked(socket: sockets[door.socket].id)
                 }
                 cursor.datagram = 0
-                cursor.socket += 1
+                cursor.door += 1
             }
-            if cursor.socket == 0 { statistics.sendFailures &+= UInt64(batch.runs[cursor.run].count) }
-            cursor.socket = 0
+            if cursor.door == 0 { statistics.sendFailures &+= UInt64(batch.runs[cursor.run].count) }
+            cursor.door = 0
             cursor.run += 1
         }
         return .sent
     }
 
-    // The position-th socket that a path goes out by: its own, or each of its family.
-    private func socketIndex(for path: PhysicalPath, position: Int) -> Int? {
+    // A way out of this machine.
+    private struct Door {
+        /// Index of the socket.
+        var socket: Int
+        /// The address to leave from, where the socket has several and it matters.
+        var source: IPAddress?
+    }
+
+    // The position-th door that a path goes out by: its own, or each of its family.
+    private func door(of path: PhysicalPath, position: Int) -> Door? {
         let isIPv4 = path.remote.address.isIPv4
-        if path.localSocket != PhysicalPath.anySocket {
-            guard position == 0 else { return nil }
-            let index = Int(path.localSocket)
-            return sockets.indices.contains(index) && sockets[index].local.address.isIPv4 == isIPv4 ? index : nil
+        if path.localSocket == PhysicalPath.anySocket { return anyDoor(isIPv4: isIPv4, position: position) }
+        guard position == 0 else { return nil }
+        if path.localSocket >= LocalAddresses.firstNumber {
+            guard let source = locals?.address(path.localSocket), source.isIPv4 == isIPv4,
+                let index = sockets.firstIndex(where: { $0.local.address.isIPv4 == isIPv4 })
+            else { return nil }
+            return Door(socket: index, source: source)
         }
+        let index = Int(path.localSocket)
+        guard sockets.indices.contains(index), sockets[index].local.address.isIPv4 == isIPv4 else { return nil }
+        return Door(socket: index)
+    }
+
+    private func anyDoor(isIPv4: Bool, position: Int) -> Door? {
         var left = position
+        if locals != nil, let sources {
+            guard let index = sockets.firstIndex(where: { $0.local.address.isIPv4 == isIPv4 }) else { return nil }
+            for source in sources where source.isIPv4 == isIPv4 {
+                if left == 0 { return Door(socket: index, source: source) }
+                left -= 1
+            }
+            return nil
+        }
         for index in sockets.indices where sockets[index].local.address.isIPv4 == isIPv4 {
-            if left == 0 { return index }
+            if left == 0 { return Door(socket: index) }
             left -= 1
         }
         return nil
     }
 
-    // Sends what is left of the cursor's run by one socket. False when its buffer is full.
-    private mutating func sendRun(
-        _ batch: borrowing TransmitBatch, cursor: inout Cursor, socket index: Int
-    ) -> Bool {
+    // Sends what is left of the cursor's run by one door. False when its socket's buffer is full.
+    private mutating func sendRun(_ batch: borrowing TransmitBatch, cursor: inout Cursor, _ door: Door) -> Bool {
+        let index = door.socket
         let number = sockets[index].descriptor.number
         let segments = sockets[index].segments
         var fallBack = false
@@ -187,10 +227,9 @@ package struct UDPPort: ~Copyable, Sendable {
             // Sound: all offsets lie within the run's bytes, whose length is (count - 1) * stride + lastLength.
             unsafe bytes.withUnsafeBytes { raw -> Bool in
                 guard let base = raw.baseAddress else { return true }
-                var to = csystem_endpoint(run.path.remote)
+                let out = Way(socket: number, to: run.path.remote, from: door.source, timeToLive: run.path.timeToLive)
                 if segments && run.count > 1 && position == 0 {
-                    let result = unsafe csystem_udp_send(
-                        number, &to, base, raw.count, UInt16(run.stride), run.path.timeToLive)
+                    let result = unsafe out.send(base, raw.count, segment: UInt16(run.stride))
                     if result >= 0 {
                         counts.note(datagrams: run.count, bytes: raw.count)
                         return true
@@ -208,8 +247,7 @@ package struct UDPPort: ~Copyable, Sendable {
                 }
                 while position < run.count {
                     let length = position == run.count - 1 ? run.lastLength : run.stride
-                    let result = unsafe csystem_udp_send(
-                        number, &to, base + position * run.stride, length, 0, run.path.timeToLive)
+                    let result = unsafe out.send(base + position * run.stride, length, segment: 0)
                     if result >= 0 {
                         counts.note(datagrams: 1, bytes: length)
                     } else if Int32(-result) == EAGAIN {
@@ -226,10 +264,38 @@ package struct UDPPort: ~Copyable, Sendable {
         cursor.datagram = position
         if fallBack { sockets[index].segments = false }
         if isTooLong {
-            tooLong = PhysicalPath(localSocket: sockets[index].id, remote: batch.runs[cursor.run].path.remote)
+            let path = batch.runs[cursor.run].path
+            let isOwn = path.localSocket != PhysicalPath.anySocket
+            tooLong = PhysicalPath(localSocket: isOwn ? path.localSocket : sockets[index].id, remote: path.remote)
         }
         statistics.add(counts)
         return done
+    }
+
+    // What all datagrams of a run have in common for the kernel.
+    private struct Way {
+        let socket: Int32
+        let to: csystem_endpoint
+        let from: csystem_endpoint?
+        let timeToLive: UInt8
+
+        init(socket: Int32, to: SocketEndpoint, from: IPAddress?, timeToLive: UInt8) {
+            self.socket = socket
+            self.to = csystem_endpoint(to)
+            self.from = from.map { csystem_endpoint(SocketEndpoint($0, port: 0)) }
+            self.timeToLive = timeToLive
+        }
+
+        // `bytes`: `count` bytes that live through the call. The bytes sent, or a negated errno.
+        @unsafe func send(_ bytes: UnsafeRawPointer, _ count: Int, segment: UInt16) -> Int {
+            var to = to
+            guard var from else { return unsafe csystem_udp_send(socket, &to, nil, bytes, count, segment, timeToLive) }
+            let result = unsafe csystem_udp_send(socket, &to, &from, bytes, count, segment, timeToLive)
+            // IPv6 and IPv4 say it differently.
+            guard [EINVAL, ENETUNREACH, EADDRNOTAVAIL].contains(Int32(clamping: -result)) else { return result }
+            // The address has just gone. The peer sees us move, which is better than silence until the node hears of it.
+            return unsafe csystem_udp_send(socket, &to, nil, bytes, count, segment, timeToLive)
+        }
     }
 }
 

@@ -21,6 +21,10 @@ package struct UDPReceiver: ~Copyable, @unchecked Sendable {
     private let coalescedPointers: [UnsafeMutableRawPointer?]
     private let scratch: UnsafeMutableRawPointer
     private let plainPointers: [UnsafeMutableRawPointer?]
+    // What the last address asked for means, and since when: all datagrams of a moment come to the same one.
+    private var lastLocal: (address: csystem_endpoint, generation: Int, meaning: LocalAddresses.Meaning)?
+    // By which local number each message of the last call came; nil: it is dropped.
+    private var numbers = [Int32?](repeating: nil, count: UDPReceiver.plainBuffers)
     private var received = [csystem_received](repeating: csystem_received(), count: UDPReceiver.plainBuffers)
 
     package init() {
@@ -69,15 +73,11 @@ package struct UDPReceiver: ~Copyable, @unchecked Sendable {
         let count = unsafe csystem_udp_receive(
             socket.descriptor.number, coalescedPointers, capacity, UInt32(UDPReceiver.coalescedBuffers), &received)
         guard count > 0 else { return .nothing }
-        let last = (0..<Int(count)).last { received[$0].truncated == 0 && received[$0].length > 0 }
+        let last = sort(Int(count), socket)
         for index in 0..<Int(count) {
+            guard let number = numbers[index] else { continue }
             let message = received[index]
-            if message.truncated != 0 {
-                socket.truncated.add()
-                continue
-            }
-            guard message.length > 0 else { continue }
-            let path = PhysicalPath(localSocket: socket.id, remote: message.from.endpoint)
+            let path = PhysicalPath(localSocket: number, remote: message.from.endpoint)
             batches[ids[index]].setDatagrams(
                 total: Int(message.length), segmentSize: Int(message.segment), path: path)
             body(&batches[ids[index]], index == last)
@@ -94,14 +94,11 @@ package struct UDPReceiver: ~Copyable, @unchecked Sendable {
             &received)
         guard count > 0 else { return .nothing }
         batches[ids[0]].clear()
+        _ = sort(Int(count), socket)
         for index in 0..<Int(count) {
+            guard let number = numbers[index] else { continue }
             let message = received[index]
-            if message.truncated != 0 {
-                socket.truncated.add()
-                continue
-            }
-            guard message.length > 0 else { continue }
-            let path = PhysicalPath(localSocket: socket.id, remote: message.from.endpoint)
+            let path = PhysicalPath(localSocket: number, remote: message.from.endpoint)
             if append(index, Int(message.length), path) { continue }
             body(&batches[ids[0]], false)
             batches[ids[0]].clear()
@@ -109,6 +106,42 @@ package struct UDPReceiver: ~Copyable, @unchecked Sendable {
         }
         if !batches[ids[0]].datagrams.isEmpty { body(&batches[ids[0]], true) }
         return Int(count) == UDPReceiver.plainBuffers ? .full : .some
+    }
+
+    // Says of each message by which number it came, or that it is dropped. The index of the last that is not.
+    private mutating func sort(_ count: Int, _ socket: UDPPort.Socket) -> Int? {
+        var last: Int?
+        for index in 0..<count {
+            numbers[index] = nil
+            if received[index].truncated != 0 {
+                socket.truncated.add()
+            } else if received[index].length > 0 {
+                numbers[index] = localNumber(of: received[index], socket)
+                if numbers[index] == nil { socket.refused.add() } else { last = index }
+            }
+        }
+        return last
+    }
+
+    // Where a datagram arrived, as a path names it. Nil: the node does not use that address.
+    private mutating func localNumber(of message: csystem_received, _ socket: UDPPort.Socket) -> Int32? {
+        guard message.has_local != 0, let locals = socket.locals else { return socket.id }
+        let local = message.local
+        let generation = locals.generation
+        let meaning: LocalAddresses.Meaning
+        if let last = lastLocal, last.generation == generation, last.address.low == local.low,
+            last.address.high == local.high, last.address.is_ipv4 == local.is_ipv4
+        {
+            meaning = last.meaning
+        } else {
+            meaning = locals.meaning(of: local.endpoint.address)
+            lastLocal = (local, generation, meaning)
+        }
+        switch meaning {
+        case .number(let number): return number
+        case .unnumbered: return socket.id
+        case .refused: return nil
+        }
     }
 
     private mutating func append(_ index: Int, _ length: Int, _ path: PhysicalPath) -> Bool {
