@@ -7,6 +7,7 @@
 #include <linux/futex.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -14,6 +15,15 @@
 #include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
+
+void csystem_yield(void) { sched_yield(); }
+
+int csystem_processors(void) {
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) == 0) return CPU_COUNT(&set);
+    long count = sysconf(_SC_NPROCESSORS_ONLN);
+    return count > 0 ? (int)count : 1;
+}
 
 int csystem_poller_open(void) {
     int poller = epoll_create1(EPOLL_CLOEXEC);

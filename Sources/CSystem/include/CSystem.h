@@ -68,6 +68,11 @@ struct csystem_ready {
     uint32_t events;
 };
 
+// Lets another thread have the processor if one waits for it.
+void csystem_yield(void);
+// The processors that this process may use.
+int csystem_processors(void);
+
 int csystem_poller_open(void);
 // Watches a descriptor for CSYSTEM_READABLE and CSYSTEM_WRITABLE (level-triggered); 0 keeps it registered and waits for
 // errors only.

@@ -2,6 +2,7 @@
 // a thread that waits for data itself. The latter saves waking one thread by another for every answer.
 // Read first: Docs/architecture.md, "Locks and wake-ups".
 
+import CSystem
 import NetPrimitives
 import Synchronization
 
@@ -54,6 +55,7 @@ struct ReceiveRole: ~Copyable, Sendable {
     private var busySocket: Int32?
     private var streak = 0
     private static let longestStreak = 16
+    private var eager = EagerWait(processors: Int(csystem_processors()))
 
     init(sockets: [UDPPort.Socket], leader: LeadingThread) throws(SystemError) {
         let poller = try Poller()
@@ -72,14 +74,35 @@ struct ReceiveRole: ~Copyable, Sendable {
         if case .nothing = receiver.receive(from: socket, body) {
             if busySocket == socket.id { busySocket = nil }
         } else {
-            busySocket = socket.id
+            noteFound(socket)
         }
+    }
+
+    private mutating func noteFound(_ socket: UDPPort.Socket) {
+        busySocket = socket.id
+        eager.found()
     }
 
     /// Lends what has come to the socket that last had something, without sleeping.
     mutating func poll(_ body: (inout ReceiveBatch, _ isLast: Bool) -> Void) {
         guard let socket = sockets.first(where: { $0.id == busySocket }) ?? sockets.first else { return }
-        receive(from: socket, body)
+        if case .nothing = receiver.receive(from: socket, body) { return }
+        noteFound(socket)
+    }
+
+    // As above, before a sleep.
+    private mutating func lookAgain(_ body: (inout ReceiveBatch, _ isLast: Bool) -> Void) {
+        guard let socket = sockets.first(where: { $0.id == busySocket }) else { return }
+        if case .nothing = receiver.receive(from: socket, body) {
+            guard eager.looksAgain(at: SystemClock.monotonic().nanoseconds) else {
+                busySocket = nil
+                return
+            }
+            csystem_yield()
+        } else {
+            streak += 1
+            noteFound(socket)
+        }
     }
 
     /// Sleeps until datagrams wait, the leading thread is woken or the deadline is over, and lends what came.
@@ -88,10 +111,7 @@ struct ReceiveRole: ~Copyable, Sendable {
     ) {
         // Under load more has come meanwhile: one system call less, and no sleep. The other sockets get their turn when
         // this one is empty.
-        if busySocket != nil, streak < ReceiveRole.longestStreak {
-            streak += 1
-            return poll(body)
-        }
+        if busySocket != nil, streak < ReceiveRole.longestStreak { return lookAgain(body) }
         streak = 0
         var milliseconds: Int32?
         if let deadline {
