@@ -102,6 +102,11 @@ extension NetworkStack {
         let remote = SocketEndpoint(info.source, port: header.sourcePort)
         // LAND: a SYN from ourselves to ourselves does not come from the link.
         guard local != remote || info.isLoopback else { return drop(.martian, \.tcp) }
+        // Asked first: an acknowledgment that cannot be taken now leaves the half-open connection as it is, to come again.
+        guard
+            header.flags.contains(.synchronize)
+                || streams.count < configuration.limits.streams && streamBytes < configuration.limits.streamBytes
+        else { return drop(.tooManySockets, \.tcp) }
         let size = segmentSize(on: info.interface, isIPv4: local.address.isIPv4)
         let outcome = listeners[slot].listener.receive(
             header, packet: packet, local: local, remote: remote, maximumSegmentSize: size, sequences: sequences,
@@ -113,6 +118,7 @@ extension NetworkStack {
             send(segment, answering: info, now: now)
         case .replyDue:
             markReady(listener: slot)
+        case .withdrawn: break
         case .established(let parameters, let handshake):
             establish(header, packet, info, key, slot, parameters, handshake, now)
         }
@@ -124,9 +130,6 @@ extension NetworkStack {
         _ header: SegmentHeader, _ packet: RawSpan, _ info: PacketInfo, _ key: FlowKey, _ listener: SlotID,
         _ parameters: ConnectionParameters, _ handshake: HandshakeResult, _ now: Now
     ) {
-        guard streams.count < configuration.limits.streams, streamBytes < configuration.limits.streamBytes else {
-            return drop(.tooManySockets, \.tcp)
-        }
         guard
             let route = try? route(
                 to: info.source, from: info.destination, on: replyInterface(info), now: now)
@@ -417,6 +420,7 @@ extension StackDropReason {
         switch reason {
         case .badChecksum: self = .checksum
         case .queueFull: self = .backlogFull
+        case .tooManyRanges: self = .queueFull
         default: self = .unacceptableSegment
         }
     }

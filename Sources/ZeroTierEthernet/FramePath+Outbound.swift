@@ -113,9 +113,9 @@ extension VirtualNetwork {
         }
         let isPure = hasFlowRules && hasFlowCapabilities
         let pushTime = shared.configuration.credentialPush
-        guard verdict.level != .drop else {
+        if let reason = verdict.level.reason(isInbound: false) {
             return BurstAnswer(
-                routing: .drop(.ruleOutbound), until: isPure ? now.monotonic + pushTime : nil, limit: limit)
+                routing: .drop(reason), until: isPure ? now.monotonic + pushTime : nil, limit: limit)
         }
         let pushed = pushCredentialsIfDue(to: peer, &shared, now)
         let route = FrameRoute(destination: peer, network: id, etherType: key.etherType)
@@ -129,6 +129,7 @@ extension VirtualNetwork {
         guard frame.payload.count <= config.mtu else { return .frameTooLong }
         let isBridged = frame.source != mac
         if isBridged, !isActiveBridge { return .notABridge }
+        guard !isUnreadable(frame) else { return .unreadableHeaders }
         if frame.destination.isMulticast { return sendToGroup(frame, config, isBridged, &shared, now) }
         if frame.destination == mac {
             shared.deliver(frame)
@@ -170,6 +171,12 @@ extension VirtualNetwork {
             origin: nil, to: group, sourceMAC: frame.source, etherType: frame.etherType, data: frame.payload, &shared,
             now)
         return nil
+    }
+
+    // Asked once, before the frame goes one of many ways.
+    private func isUnreadable(_ frame: LocalFrame) -> Bool {
+        let facts = outboundFacts(frame, to: Address(0))
+        return frame.payload.withBytes { facts.headerChain($0, at: 0) } == .unreadable
     }
 
     private mutating func sendToMember(

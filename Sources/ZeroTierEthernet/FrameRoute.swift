@@ -123,6 +123,8 @@ package enum EthernetDrop: Int, Hashable, Sendable, CaseIterable {
     case waitingQueueFull
     case waitingTimedOut
     case ruleInbound
+    /// Its IP headers lead nowhere that can be told, or hide the upper layer: in both directions.
+    case unreadableHeaders
     case ownSource
     case bridgingNotAllowed
     case notForUs

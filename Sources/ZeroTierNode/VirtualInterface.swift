@@ -86,11 +86,9 @@ extension Node {
         } else if let adopted = adoptInterface(network, snapshot, now) {
             current = adopted
         } else {
-            guard
-                let interface = stack.addInterface(
-                    mac: snapshot.mac,
-                    configuration: InterfaceConfiguration(mtu: evenMTU(snapshot.mtu)), now: now)
-            else {
+            var settings = InterfaceConfiguration(mtu: evenMTU(snapshot.mtu))
+            settings.judgesReassembled = true
+            guard let interface = stack.addInterface(mac: snapshot.mac, configuration: settings, now: now) else {
                 ethernet.setPortError(true, network: network)
                 return
             }

@@ -251,7 +251,7 @@ import ZeroTierWire
         let slot = try join()
         lan.push(lan.config(network, for: a.identity, by: controller) { $0.isPublic = true }, by: controller)
         for address in [0x21, 0x22, 0x23] as [UInt64] {
-            let frame = Frame(network: network, etherType: 0x0800, data: [1])
+            let frame = Frame(network: network, etherType: 0x88b5, data: [1])
             lan.deliver(Crossing(from: Address(address), to: a.address, verb: .frame, payload: frame.encoded))
         }
         #expect(a.members(of: slot).count == 3)

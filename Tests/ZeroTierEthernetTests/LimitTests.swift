@@ -120,7 +120,7 @@ import ZeroTierWire
             }, by: controller)
         lan.log.removeAll()
         station.sendFrame(
-            network: slot, source: id.mac(of: me.address), destination: .broadcast, etherType: 0x0800, payload: [1],
+            network: slot, source: id.mac(of: me.address), destination: .broadcast, etherType: 0x88b5, payload: [1],
             now: lan.now)
         lan.settle()
         let asked = lan.crossings(.multicastGather).map(\.to)

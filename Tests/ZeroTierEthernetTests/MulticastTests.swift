@@ -37,7 +37,7 @@ import ZeroTierWire
 
     private func send(_ payload: [UInt8], from member: (Station, SlotID)) -> EthernetDrop? {
         let reason = member.0.sendFrame(
-            network: member.1, source: network.mac(of: member.0.address), destination: group.mac, etherType: 0x86dd,
+            network: member.1, source: network.mac(of: member.0.address), destination: group.mac, etherType: 0x88b5,
             payload: payload, now: lan.now)
         lan.settle()
         return reason

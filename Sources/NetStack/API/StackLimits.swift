@@ -29,9 +29,11 @@ package struct StackLimits: Sendable {
     package var reassemblyBytes = 4 << 20
     /// Fragments of one datagram.
     package var fragmentsPerDatagram = 128
-    /// Unfinished datagrams of one source.
-    package var datagramsPerSource = 16
-    /// Unfinished datagrams of all sources.
+    /// Bytes of fragments held of one station: the frame's source, which it cannot forge, not the packet's.
+    package var reassemblyBytesPerStation = 1 << 20
+    /// Unfinished datagrams of one station.
+    package var datagramsPerStation = 64
+    /// Unfinished datagrams of all stations.
     package var reassemblies = 1_024
     /// Owned packets (ARP, NDP, ICMP, resets, echo) that wait for the link.
     package var controlPackets = 1_024
@@ -86,8 +88,7 @@ enum StackConstants {
     /// The largest UDP payload over IPv4 and IPv6.
     static let maximumPayload4 = 65_507
     static let maximumPayload6 = 65_527
-    /// Extension headers that a packet may have, and bytes of options in each.
-    static let maximumExtensionHeaders = 8
+    /// Bytes of options that an extension header may have.
     static let maximumOptionBytes = 256
     /// RFC 5227 ANNOUNCE_INTERVAL and DEFEND_INTERVAL.
     static let announcementInterval = Duration.seconds(2)

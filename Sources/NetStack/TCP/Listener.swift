@@ -20,6 +20,8 @@ package enum ListenerOutcome: Sendable {
     case reply(ReplySegment)
     /// A SYN-ACK is due: `nextReply`.
     case replyDue
+    /// The peer took its SYN back.
+    case withdrawn
     /// Make a `Connection(accepting:)`, feed it this same segment, then `enqueue` its name.
     case established(ConnectionParameters, HandshakeResult)
 }
@@ -87,8 +89,11 @@ package struct Listener: ~Copyable {
         let index = find(local, remote)
         let flags = header.flags
         if flags.contains(.reset) {
-            if let index, header.sequence == halfOpen[index].handshake.peerInitialSequence + 1 { remove(index) }
-            return .dropped(.closed)
+            guard let index, header.sequence == halfOpen[index].handshake.peerInitialSequence + 1 else {
+                return .dropped(.closed)
+            }
+            remove(index)
+            return .withdrawn
         }
         if flags.contains(.synchronize), !flags.contains(.acknowledge) {
             guard !flags.contains(.finish) else { return .dropped(.badFlags) }
