@@ -138,6 +138,7 @@ package enum EthernetDrop: Int, Hashable, Sendable, CaseIterable {
     case badConfiguration
     case duplicateChunk
     case outdatedConfiguration
+    case passedOnTooOften
     case unaskedAnswer
     case unexpectedVerb
 }

@@ -126,7 +126,11 @@ extension VirtualNetwork {
             case .needsIdentity(let signer): .needsIdentity(signer)
             }
         }
-        guard outcome == .added, new.isFastPropagated else { return outcome }
+        guard outcome == .added, new.isFastPropagated, source == id.controller || isAllowed(source) else {
+            return outcome
+        }
+        // Forgotten with its target, the revocation would be news again each time that somebody sends it.
+        guard passedPieces.note(ConfigAssembly.chunkID(new.signature), now.monotonic) else { return outcome }
         var credentials = NetworkCredentials()
         credentials.revocations = [new]
         let payload = credentials.encoded
