@@ -43,6 +43,8 @@ struct StackHarness: ~Copyable {
         configuration.limits.timeWaits = 4
         configuration.limits.neighbours = 12
         configuration.limits.incompleteNeighbours = 6
+        configuration.limits.incompleteNeighboursForOthers = 3
+        configuration.limits.answeredStations = 4
         configuration.limits.packetsPerNeighbour = 3
         configuration.limits.reassemblyBytes = 16_384
         configuration.limits.fragmentsPerDatagram = 8

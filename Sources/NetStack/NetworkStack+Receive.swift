@@ -17,6 +17,8 @@ struct PacketInfo {
     /// Sent to a group or broadcast, by IP address or by MAC.
     let isGroup: Bool
     let isLoopback: Bool
+    /// It came in fragments.
+    var isReassembled = false
 
     var payloadLength: Int { payloadEnd - payloadOffset }
 }
@@ -90,7 +92,7 @@ extension NetworkStack {
                 packet, on: interface, sourceMAC: sourceMAC, isGroupFrame: isGroupFrame, isLoopback: isLoopback,
                 wasReassembled: false, now: now)
         case EtherType.arp where !isLoopback:
-            receiveARP(packet, on: interface, now: now)
+            receiveARP(packet, on: interface, from: sourceMAC, now: now)
         default:
             drop(.unknownEtherType)
         }
@@ -223,7 +225,7 @@ extension NetworkStack {
             interface: id, sourceMAC: sourceMAC, source: header.source, destination: header.destination,
             protocolNumber: header.nextHeader, hopLimit: header.hopLimit, trafficClass: header.trafficClass,
             payloadOffset: IPv6Header.size, payloadEnd: end, isGroup: reception == .group || isGroupFrame,
-            isLoopback: isLoopback)
+            isLoopback: isLoopback, isReassembled: wasReassembled)
         let walk = IPv6Walk.walk(
             packet, end: end, isMulticast: header.destination.isMulticast, wasReassembled: wasReassembled)
         switch walk {

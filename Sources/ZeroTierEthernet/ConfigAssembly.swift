@@ -21,7 +21,7 @@ struct ConfigAssembly: Sendable {
     }
 
     /// A packet that is passed on if its update turns out to be news.
-    struct Piece: Sendable {
+    struct Piece: Hashable, Sendable {
         let signature: UInt64
         let payload: [UInt8]
         let source: Address
@@ -31,7 +31,7 @@ struct ConfigAssembly: Sendable {
     private var uses: UInt64 = 0
 
     /// What a piece did.
-    enum OnChunk: Sendable {
+    enum OnChunk: Hashable, Sendable {
         /// More are needed.
         case incomplete
         /// Every byte is here.
@@ -55,20 +55,24 @@ struct ConfigAssembly: Sendable {
         }
     }
 
-    /// Takes a piece whose signature was verified. `packet` is what carried it, if it is to be passed on, `source` who sent it.
+    /// A piece that is to be passed on if its update is news: the packet that carried it, and who sent that.
+    static func piece(_ placement: NetworkConfigChunk.Placement, _ payload: [UInt8], from source: Address) -> Piece {
+        Piece(signature: chunkID(placement.signature), payload: payload, source: source)
+    }
+
+    /// Takes a piece whose signature was verified; `passing`: it is to be passed on.
     mutating func add(
-        _ data: [UInt8], _ placement: NetworkConfigChunk.Placement, packet: [UInt8]? = nil, from source: Address
+        _ data: [UInt8], _ placement: NetworkConfigChunk.Placement, passing piece: Piece?
     ) -> OnChunk {
         uses += 1
         let position = slot(for: placement)
         guard !updates[position].isWhole, updates[position].total == Int(placement.totalLength),
             updates[position].chunks.count < ProtocolLimits.configurationChunks
         else { return .refused }
-        let signature = ConfigAssembly.chunkID(placement.signature)
-        guard updates[position].chunks.insert(signature).inserted else { return .incomplete }
-        if let packet {
-            updates[position].pieces.append(Piece(signature: signature, payload: packet, source: source))
+        guard updates[position].chunks.insert(ConfigAssembly.chunkID(placement.signature)).inserted else {
+            return .incomplete
         }
+        if let piece { updates[position].pieces.append(piece) }
         updates[position].lastUse = uses
         let start = Int(placement.offset)
         updates[position].bytes.replaceSubrange(start..<start + data.count, with: data)

@@ -138,6 +138,12 @@ extension VirtualNetwork {
             until = last + ProtocolLimits.multicastLikeAnnounce
         }
         if let reason = level.reason(isInbound: true) { return (.drop(reason, trusted: true), until) }
+        if let reason = refusal(
+            ofClaimIn: packet, at: start, length: length, etherType: etherType, from: source,
+            sourceMAC: facts.sourceMAC, shared)
+        {
+            return (.drop(reason, trusted: true), nil)
+        }
         let frame = AdmittedFrame(
             network: slot, source: facts.sourceMAC, destination: mac, etherType: etherType, offset: start,
             length: length)
@@ -190,6 +196,12 @@ extension VirtualNetwork {
             shared.sendReply(.extendedFrame, packetID, body.bytes, to: source)
         }
         if let reason = level.reason(isInbound: true) { return .drop(reason, trusted: true) }
+        if let reason = refusal(
+            ofClaimIn: packet, at: start, length: frame.data.count, etherType: frame.etherType, from: source,
+            sourceMAC: facts.sourceMAC, shared)
+        {
+            return .drop(reason, trusted: true)
+        }
         return .frame(
             AdmittedFrame(
                 network: slot, source: frame.source, destination: frame.destination, etherType: frame.etherType,
@@ -227,6 +239,12 @@ extension VirtualNetwork {
         let level = filterIncoming(facts, from: source, packet, at: start, &shared)
         answerImplicitGather(frame, source, packetID, &shared, now)
         if let reason = level.reason(isInbound: true) { return .drop(reason, trusted: true) }
+        if let reason = refusal(
+            ofClaimIn: packet, at: start, length: frame.data.count, etherType: frame.etherType, from: source,
+            sourceMAC: facts.sourceMAC, shared)
+        {
+            return .drop(reason, trusted: true)
+        }
         return .frame(
             AdmittedFrame(
                 network: slot, source: sourceMAC, destination: frame.group.mac, etherType: frame.etherType,

@@ -103,6 +103,12 @@ extension VirtualNetwork {
         guard key.source == mac, id.isMember(key.destination), key.destination != mac else {
             return BurstAnswer(routing: .control)
         }
+        // Perhaps one that is answered here.
+        if config?.emulatesNeighbours == true,
+            AddressResolution.isSolicitation(frame, at: offset, length: key.length, etherType: key.etherType)
+        {
+            return BurstAnswer(routing: .control)
+        }
         let peer = id.address(of: key.destination)
         let facts = FrameFacts(
             isInbound: false, source: address, destination: peer, sourceMAC: key.source,
@@ -133,6 +139,13 @@ extension VirtualNetwork {
         if frame.destination.isMulticast { return sendToGroup(frame, config, isBridged, &shared, now) }
         if frame.destination == mac {
             shared.deliver(frame)
+            return nil
+        }
+        if let answer = AddressResolution.advertisement(
+            for: frame.payload, etherType: frame.etherType, soliciting: frame.source, destination: frame.destination,
+            config: config, slot: slot, myself: address)
+        {
+            shared.deliver(answer)
             return nil
         }
         if id.isMember(frame.destination) { return sendToMember(frame, isBridged, &shared, now) }

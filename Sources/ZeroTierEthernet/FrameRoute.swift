@@ -125,6 +125,10 @@ package enum EthernetDrop: Int, Hashable, Sendable, CaseIterable {
     case ruleInbound
     /// Its IP headers lead nowhere that can be told, or hide the upper layer: in both directions.
     case unreadableHeaders
+    /// ARP or neighbour discovery that names another link-layer address than the frame's.
+    case forgedLinkAddress
+    /// It claims an address that is known to be another's.
+    case claimRefused
     case ownSource
     case bridgingNotAllowed
     case notForUs

@@ -445,19 +445,18 @@ struct RuleFilter {
             source = IPAddress(v4: uint32(12, frame))
         } else if isIPv6 {
             let isNeighbourMessage = facts.length >= 64 && byte(6, frame) == 58
-            if isNeighbourMessage, byte(40, frame) == 0x87 {
+            let isSolicitation = isNeighbourMessage && byte(40, frame) == 0x87
+            source = isNeighbourMessage && byte(40, frame) == 0x88 ? ipv6(48, frame) : ipv6(8, frame)
+            // A question that says nothing of its sender proves nothing wrong: releases let each solicitation count.
+            if isSolicitation, !facts.isInbound || (facts.length < 72 || source?.isUnspecified == true) {
                 result |= ipBit
-            } else if isNeighbourMessage, byte(40, frame) == 0x88 {
-                source = ipv6(48, frame)
-            } else {
-                source = ipv6(8, frame)
             }
         } else if facts.etherType == 0x0806, facts.length >= 28 {
             source = IPAddress(v4: uint32(14, frame))
         }
         if facts.isInbound {
             guard let remote else { return result }
-            if let source, remote.owns(source, config) || RuleFilter.isEmulated(source, config) { result |= ipBit }
+            if let source, remote.owns(source, config) || isImplied(source, config) { result |= ipBit }
             if remote.owns(facts.sourceMAC, config) { result |= macBit }
         } else {
             if let source, config.ownerships.contains(where: { $0.owns(source) }) { result |= ipBit }
@@ -466,19 +465,16 @@ struct RuleFilter {
         return result
     }
 
-    /// Whether an IPv6 source lies in a range whose neighbours are answered locally: it counts as authenticated for
-    /// every sender.
-    private static func isEmulated(_ source: IPAddress, _ config: borrowing NetworkConfig) -> Bool {
-        guard source.isIPv6, config.emulatesNeighbours else { return false }
+    /// Whether an IPv6 source can be nobody's but the sender's: it names the member, in a range whose neighbours are answered
+    /// locally, or it is the link-local address of the member's MAC. Releases let the whole range count for every sender.
+    private func isImplied(_ source: IPAddress, _ config: borrowing NetworkConfig) -> Bool {
+        guard source.isIPv6 else { return false }
         let network = config.network
-        let sixPlane = network.sixPlaneAddress(of: config.issuedTo)
-        let rfc4193 = network.rfc4193Address(of: config.issuedTo)
-        return config.addresses.contains { own in
-            (own.address == sixPlane
-                && IPPrefix(sixPlane, length: NetworkID.sixPlanePrefixLength).contains(source))
-                || (own.address == rfc4193
-                    && IPPrefix(rfc4193, length: NetworkID.rfc4193PrefixLength).contains(source))
+        if facts.sourceMAC == network.mac(of: facts.source), source == IPAddress.linkLocal(of: facts.sourceMAC) {
+            return true
         }
+        guard config.emulatesNeighbours else { return false }
+        return config.addresses.contains { network.member(of: source, under: $0) == facts.source }
     }
 
     // MARK: Tags

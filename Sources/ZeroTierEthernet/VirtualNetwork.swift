@@ -55,6 +55,7 @@ struct VirtualNetwork: ~Copyable {
     var memberUses: [Address: MonotonicInstant] = [:]
     var assembly = ConfigAssembly()
     var passedPieces = PassedPieces()
+    var addressOwners = AddressOwners()
     var bridges = BridgeRoutes()
     /// Groups that the host asked for, sorted.
     var subscriptions: [MulticastGroup] = []

@@ -19,6 +19,8 @@ package struct StackLimits: Sendable {
     package var neighbours = 4_096
     /// Neighbours whose address is being asked for.
     package var incompleteNeighbours = 1_024
+    /// Those that are asked for only because of what others sent: they take nothing from our own.
+    package var incompleteNeighboursForOthers = 256
     /// Packets that wait for one neighbour.
     package var packetsPerNeighbour = 64
     /// Bytes that wait for one neighbour.
@@ -64,6 +66,8 @@ package struct StackLimits: Sendable {
     package var acceptBacklog = 4_096
     /// Destinations whose ICMP errors are paced one by one.
     package var errorDestinations = 1_024
+    /// Stations whose answers (echo, errors, resets) are paced one by one.
+    package var answeredStations = 1_024
     /// Packets that one call of `nextBurst` moves over the loop-back before it returns.
     package var loopbackPacketsPerCall = 256
     /// Events that a peer can cause and that wait for the owner; further ones are dropped.
@@ -97,9 +101,13 @@ enum StackConstants {
     static let delayFirstProbe = Duration.seconds(5)
     /// How long a path MTU is believed (RFC 1191: 10 minutes).
     static let pathMTULifetime = Duration.seconds(600)
-    /// ICMP errors per second and at once (Linux `icmp_msgs_per_sec`, `icmp_msgs_burst`).
+    /// Echo replies, ICMP errors and resets to one station, per second and at once (Linux `icmp_msgs_per_sec`,
+    /// `icmp_msgs_burst`, which count all together).
     static let errorsPerSecond = 1_000
     static let errorBurst = 50
+    /// Those to all stations, per second. A station that had few in this slice of time still gets some beyond it.
+    static let errorsPerSecondToAll = 10_000
+    static let errorsBeyondAll = 4
     /// At most one ICMP error to one destination in this time.
     static let errorInterval = Duration.seconds(1)
     /// Overhead that is charged to a queue for each datagram or fragment.

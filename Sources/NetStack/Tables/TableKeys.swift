@@ -1,6 +1,6 @@
 // The keys of the stack's tables.
 
-import NetPrimitives
+package import NetPrimitives
 
 /// One flow as this stack sees it. The interface belongs to it: networks may use the same addresses.
 struct FlowKey: OpenTableKey {
@@ -86,11 +86,11 @@ struct ReassemblyKey: OpenTableKey {
 }
 
 /// A station on an interface's link.
-struct StationKey: OpenTableKey {
-    let interface: InterfaceID
-    let station: MACAddress
+package struct StationKey: OpenTableKey {
+    package let interface: InterfaceID
+    package let station: MACAddress
 
-    init(_ interface: InterfaceID, _ station: MACAddress) {
+    package init(_ interface: InterfaceID, _ station: MACAddress) {
         self.interface = interface
         self.station = station
     }

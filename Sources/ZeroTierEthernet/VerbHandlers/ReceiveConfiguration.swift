@@ -26,10 +26,10 @@ extension EthernetEngine {
                 return .parked
             case .valid: break
             }
-            let isPassedOn = networks[slot].passesOn(placement, from: source)
-            switch networks[slot].assembly.add(
-                chunk.data, placement, packet: isPassedOn ? payload : nil, from: source)
-            {
+            let piece =
+                networks[slot].passesOn(placement, from: source)
+                ? ConfigAssembly.piece(placement, payload, from: source) : nil
+            switch networks[slot].assembly.add(chunk.data, placement, passing: piece) {
             case .incomplete: return .done(trusted: false)
             case .refused: return .drop(.badConfiguration)
             case .whole(let whole, let parts):
