@@ -67,6 +67,32 @@ import ZeroTierWire
         return try MulticastGatherReply(decoding: body).result
     }
 
+    @Test func `a stranger that a root names as a subscriber gets neither frames nor credentials`() throws {
+        let private_ = { (config: inout NetworkConfig) in config.isPublic = false }
+        let a = try join(0x21, private_)
+        let b = try join(0x22, private_)
+        let stranger = lan.add(0x99_0000_0001)
+        b.0.subscribe(network: b.1, to: [group], now: lan.now)
+        lan.settle()
+        let record = MulticastLike.Record(network: network, group: group)
+        for subscriber in [b.0.address, stranger.address] {
+            _ = root.receive(
+                .multicastLike, MulticastLike([record]).encoded, from: subscriber, packetID: PacketID(1), now: lan.now)
+        }
+        lan.log = []
+        #expect(send([1, 2], from: a) == nil)
+        lan.advance(.seconds(2))
+        // The member shows its credentials when it is asked, and then gets the frame that waited.
+        #expect(b.0.frames.map(\.payload) == [[1, 2]])
+        let toStranger = Set(lan.log.filter { $0.from == a.0.address && $0.to == stranger.address }.map(\.verb))
+        #expect(toStranger.isSubset(of: [.error]))
+        #expect(lan.crossings(.multicastFrame, to: stranger.address).isEmpty)
+        #expect(lan.crossings(.networkCredentials, to: stranger.address).isEmpty)
+        // Further frames find a member that is known.
+        #expect(send([3], from: a) == nil)
+        #expect(b.0.frames.map(\.payload) == [[1, 2], [3]])
+    }
+
     @Test func `a root takes everyone's groups and tells everyone, but never the asker`() throws {
         for address in [0x21, 0x22, 0x23] as [UInt64] {
             #expect(like(1, from: Address(address)) == .done(trusted: false))

@@ -133,6 +133,9 @@ public struct NetworkStatus: Hashable, Sendable {
     public var isPrivate: Bool
     /// Whether broadcasts reach all members.
     public var isBroadcastEnabled: Bool
+    /// Name servers of the network, and the domain that they know; none unless `NetworkSettings.allowsDNS`.
+    public var nameServers: [IPAddress]
+    public var nameDomain: String
 }
 
 /// The answer to a `ping`.

@@ -60,7 +60,12 @@ extension EthernetEngine {
                 reason: .identity(signer), now)
         }
         if tally.isRejected { shared.count(.credentialInvalid) }
-        if !tally.changed.isEmpty { retryWaiting(of: tally.changed, now) }
+        if !tally.changed.isEmpty {
+            retryWaiting(of: tally.changed, now)
+            for slot in networks.ids {
+                for member in tally.changed.sorted() { networks[slot].flushPending(toMember: member, &shared, now) }
+            }
+        }
         if tally.isAccepted { return .done(trusted: true) }
         return tally.missing.isEmpty ? .done(trusted: false) : .parked
     }
