@@ -133,8 +133,9 @@ public struct NetworkStatus: Hashable, Sendable {
     public var isPrivate: Bool
     /// Whether broadcasts reach all members.
     public var isBroadcastEnabled: Bool
-    /// Name servers of the network, and the domain that they know; none unless `NetworkSettings.allowsDNS`.
+    /// Name servers of the network; none unless `NetworkSettings.allowsDNS`.
     public var nameServers: [IPAddress]
+    /// The domain that they know; empty as long as they are.
     public var nameDomain: String
 }
 
