@@ -330,7 +330,7 @@ struct NeighbourTests {
         let host = network.hosts[0]
         _ = try host.stack.tcpListen(on: endpoint("0.0.0.0", 80), backlog: 8, now: network.now)
         network.trace = []
-        // 1,200 SYNs, and pings, of invented neighbours.
+        // 1,200 SYNs of invented neighbours, to an open port and to a closed one.
         for number in UInt32(0)..<1_200 {
             let source = IPAddress(v4: 0x0a00_0014 + number % 230)
             var segment = ReplySegment(
