@@ -161,7 +161,8 @@ let package = Package(
         .testTarget(
             name: "SimulationTests", dependencies: ["NetworkSimulator", "ZeroTierWire", "NetPrimitives"],
             swiftSettings: testing),
-        .testTarget(name: "FuzzReplayTests", dependencies: ["FuzzBodies"], swiftSettings: testing),
+        .testTarget(
+            name: "FuzzReplayTests", dependencies: ["FuzzBodies", "NetStack", "NetPrimitives"], swiftSettings: testing),
         .testTarget(name: "RepositoryTests", swiftSettings: testing),
     ],
     cLanguageStandard: .c11

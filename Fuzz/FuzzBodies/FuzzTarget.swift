@@ -28,6 +28,7 @@ package struct FuzzTarget: Sendable {
         FuzzTarget("config", length: 2048, mutations: 1500, fuzzConfig),
         FuzzTarget("credentials", length: 1024, mutations: 1500, fuzzCredentials),
         FuzzTarget("rules", length: 512, mutations: 500, fuzzRules),
+        FuzzTarget("filter", length: 512, mutations: 600, fuzzFilter),
         FuzzTarget("lz4", length: 512, mutations: 1500, fuzzLZ4),
         FuzzTarget("text", length: 128, fuzzText),
         FuzzTarget("stack", length: 1024, mutations: 250, fuzzStack),

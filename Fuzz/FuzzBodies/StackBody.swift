@@ -6,8 +6,12 @@ import NetPrimitives
 import NetStack
 
 /// A stack against an input that speaks TCP well enough to get into every state.
-package func fuzzStack(_ bytes: [UInt8]) {
+package func fuzzStack(_ bytes: [UInt8]) { fuzzStack(bytes, inspect: nil) }
+
+/// The same; `inspect` sees the stack before each frame, and behind it.
+func fuzzStack(_ bytes: [UInt8], inspect: StackHarness.Inspection?) {
     var machine = StackMachine(seed: UInt64(bytes.first ?? 0) & 3)
+    machine.setInspection(inspect)
     var input = FuzzInput(Array(bytes.dropFirst()))
     var steps = 0
     while !input.isAtEnd, steps < 200 {
@@ -52,6 +56,8 @@ struct StackMachine: ~Copyable {
             sockets.append(id)
         }
     }
+
+    mutating func setInspection(_ inspect: StackHarness.Inspection?) { harness.inspect = inspect }
 
     mutating func step(_ input: inout FuzzInput) {
         let operation = input.uint8()

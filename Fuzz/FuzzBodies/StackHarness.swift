@@ -25,6 +25,9 @@ struct StackHarness: ~Copyable {
     var now = FuzzFixture.start
     /// What came out since the owner last looked; bounded by `drain`'s own bound.
     var outbox: [SentPacket] = []
+    /// Sees the stack before a frame (true) and behind it.
+    typealias Inspection = (borrowing NetworkStack, _ isBefore: Bool) -> Void
+    var inspect: Inspection?
     private var idlePolls = 0
 
     /// Bounds so small that an input of some hundred bytes reaches them.
@@ -40,10 +43,12 @@ struct StackHarness: ~Copyable {
         configuration.limits.timeWaits = 4
         configuration.limits.neighbours = 12
         configuration.limits.incompleteNeighbours = 6
+        configuration.limits.incompleteNeighboursForOthers = 3
+        configuration.limits.answeredStations = 4
         configuration.limits.packetsPerNeighbour = 3
         configuration.limits.reassemblyBytes = 16_384
         configuration.limits.fragmentsPerDatagram = 8
-        configuration.limits.datagramsPerSource = 4
+        configuration.limits.datagramsPerStation = 4
         configuration.limits.reassemblies = 8
         configuration.limits.controlPackets = 12
         configuration.limits.datagramReceiveBytes = 4096
@@ -84,10 +89,12 @@ struct StackHarness: ~Copyable {
         _ packet: [UInt8], etherType: UInt16, source: MACAddress = StackHarness.peerMAC,
         destination: MACAddress = StackHarness.mac
     ) {
+        inspect?(stack, true)
         packet.withBytes { bytes in
             stack.receive(
                 bytes, etherType: etherType, source: source, destination: destination, on: interface, now: now)
         }
+        inspect?(stack, false)
         stack.endBatch(now: now)
     }
 

@@ -63,8 +63,14 @@ struct IPReassembly: ~Copyable {
         var isPoisoned = false
     }
 
+    /// What the unfinished datagrams of one station hold.
+    struct Held: Sendable {
+        var datagrams = 0
+        var bytes = 0
+    }
+
     private var index: OpenTable<ReassemblyKey, SlotID>
-    private var perSource: OpenTable<ScopedAddress, Int>
+    private var perStation: OpenTable<StationKey, Held>
     var datagrams = SlotTable<Datagram>()
     // By age; all live equally long, so the first is the next to expire. Removed ones are passed over.
     private var order = RingQueue<SlotID>()
@@ -73,7 +79,7 @@ struct IPReassembly: ~Copyable {
 
     init(hashKey: SipHasher.Key) {
         index = OpenTable(hashKey: hashKey)
-        perSource = OpenTable(hashKey: hashKey)
+        perStation = OpenTable(hashKey: hashKey)
     }
 
     /// Datagrams that are unfinished.
@@ -116,6 +122,10 @@ struct IPReassembly: ~Copyable {
             poison(slot)
             return .dropped(.reassemblyFull)
         }
+        // A station gives way to itself, never to another that holds less.
+        guard held(by: input.key).bytes + cost <= limits.reassemblyBytesPerStation else {
+            return .dropped(.reassemblyFull)
+        }
         guard makeRoom(cost, keeping: slot, limits) else {
             remove(slot)
             return .dropped(.reassemblyFull)
@@ -130,8 +140,7 @@ struct IPReassembly: ~Copyable {
             poison(slot)
             return .dropped(.fragmentOverlap)
         }
-        datagrams[slot].charged += cost
-        bytesHeld += cost
+        charge(cost, to: slot)
         if input.offset == 0 { keepHeader(input, packet, slot) }
         guard let total = datagrams[slot].total, datagrams[slot].collected == total,
             let header = datagrams[slot].header
@@ -187,32 +196,68 @@ struct IPReassembly: ~Copyable {
         datagrams[slot].header = header
         datagrams[slot].quote = packet.copyBytes(0, min(packet.byteCount, 1_232))
         let cost = header.count + min(packet.byteCount, 1_232)
+        charge(cost, to: slot)
+    }
+
+    private mutating func charge(_ cost: Int, to slot: SlotID) {
         datagrams[slot].charged += cost
         bytesHeld += cost
+        note(datagrams[slot].key, datagrams: 0, bytes: cost)
+    }
+
+    private func held(by key: ReassemblyKey) -> Held { perStation[StationKey(key.interface, key.station)] ?? Held() }
+
+    private mutating func note(_ key: ReassemblyKey, datagrams: Int, bytes: Int) {
+        var held = held(by: key)
+        held.datagrams += datagrams
+        held.bytes += bytes
+        let station = StationKey(key.interface, key.station)
+        if held.datagrams > 0 { perStation.set(station, held) } else { perStation.remove(station) }
     }
 
     private mutating func open(_ key: ReassemblyKey, _ limits: StackLimits, _ deadline: MonotonicInstant) -> SlotID? {
-        let source = ScopedAddress(key.interface, key.source)
-        guard (perSource[source] ?? 0) < limits.datagramsPerSource else { return nil }
+        guard held(by: key).datagrams < limits.datagramsPerStation else { return nil }
         if datagrams.count >= limits.reassemblies {
-            skipRemoved()
-            if let oldest = order.popFirst() { remove(oldest) }
+            guard let victim = victim(sparing: nil, key) else { return nil }
+            remove(victim)
         }
-        perSource.set(source, (perSource[source] ?? 0) + 1)
         let slot = datagrams.insert(Datagram(key: key, deadline: deadline))
         bytesHeld += StackConstants.datagramOverhead
+        note(key, datagrams: 1, bytes: StackConstants.datagramOverhead)
         index.set(key, slot)
         order.append(slot)
+        // Those that were removed out of turn leave their places behind.
+        if order.count > 2 * max(16, datagrams.count) { compactOrder() }
         return slot
     }
 
-    // Drops the oldest datagrams, but not the one at hand, until there is room.
+    private mutating func compactOrder() {
+        var rest = RingQueue<SlotID>()
+        while let slot = order.popFirst() {
+            if datagrams.contains(slot) { rest.append(slot) }
+        }
+        order = rest
+    }
+
+    // The oldest datagram of the station that holds most bytes, if that holds more than the one that wants room; but not the
+    // one at hand.
+    private func victim(sparing kept: SlotID?, _ key: ReassemblyKey) -> SlotID? {
+        var best: (slot: SlotID, bytes: Int, deadline: MonotonicInstant)?
+        for slot in datagrams.ids where slot != kept {
+            let bytes = held(by: datagrams[slot].key).bytes
+            let deadline = datagrams[slot].deadline
+            if let known = best, (known.bytes, deadline) >= (bytes, known.deadline) { continue }
+            best = (slot, bytes, deadline)
+        }
+        guard let best, best.bytes >= held(by: key).bytes else { return nil }
+        return best.slot
+    }
+
+    // Drops datagrams, but not the one at hand, until there is room.
     private mutating func makeRoom(_ cost: Int, keeping slot: SlotID, _ limits: StackLimits) -> Bool {
         while bytesHeld + cost > limits.reassemblyBytes {
-            skipRemoved()
-            guard let oldest = order.first, oldest != slot else { return false }
-            _ = order.popFirst()
-            remove(oldest)
+            guard let victim = victim(sparing: slot, datagrams[slot].key) else { return false }
+            remove(victim)
         }
         return true
     }
@@ -248,6 +293,7 @@ struct IPReassembly: ~Copyable {
         let freed = datagrams[slot].charged - StackConstants.datagramOverhead
         bytesHeld -= freed
         datagrams[slot].charged -= freed
+        note(datagrams[slot].key, datagrams: 0, bytes: -freed)
         datagrams[slot].pieces = []
         datagrams[slot].header = nil
         datagrams[slot].quote = nil
@@ -258,9 +304,7 @@ struct IPReassembly: ~Copyable {
         guard let datagram = datagrams.remove(slot) else { return }
         bytesHeld -= datagram.charged
         index.remove(datagram.key)
-        let source = ScopedAddress(datagram.key.interface, datagram.key.source)
-        let left = (perSource[source] ?? 1) - 1
-        if left > 0 { perSource.set(source, left) } else { perSource.remove(source) }
+        note(datagram.key, datagrams: -1, bytes: -datagram.charged)
     }
 
     /// Gives up the next datagram whose time is over.

@@ -5,6 +5,8 @@
 //                                  v                        +-----------------------------------+              v
 //                               failed: removed, waiting packets dropped, waiting sockets told              removed
 //
+// Another station's claim puts a known entry into probe: the station known is asked, and the claimant is taken if it is silent.
+//
 // Reachable becomes stale by comparison of instants when the entry is used, so that an idle cache arms no timer.
 
 import NetPrimitives
@@ -40,6 +42,12 @@ struct Neighbour: Sendable {
     var state: State
     var mac: MACAddress
     var isRouter = false
+    /// Another station that says it has the address. The one known is asked first; this one is taken if that is silent.
+    var claimant: MACAddress?
+    /// Until then claims are not heard: the station known has answered one.
+    var settledUntil = MonotonicInstant.zero
+    /// Asked for only because of what others sent: counted apart from our own wishes.
+    var isForOthers = false
     var reachableUntil = MonotonicInstant.zero
     /// Used since the eviction hand passed.
     var isReferenced = true
@@ -61,7 +69,9 @@ struct NeighbourTable: ~Copyable {
     var entries = SlotTable<Neighbour>()
     /// Bytes that wait in all queues.
     var queuedBytes = 0
+    /// Entries that are asked for: by our own wish, and because of what others sent.
     var incompleteCount = 0
+    var incompleteForOthers = 0
     private var hand: UInt32 = 0
 
     init(hashKey: SipHasher.Key) {
@@ -74,7 +84,7 @@ struct NeighbourTable: ~Copyable {
 
     /// Adds an entry; the caller has made room.
     mutating func insert(_ neighbour: Neighbour) -> SlotID {
-        if !neighbour.hasMAC { incompleteCount += 1 }
+        if !neighbour.hasMAC { countIncomplete(neighbour.isForOthers, by: 1) }
         let key = neighbour.key
         let slot = entries.insert(neighbour)
         index.set(key, slot)
@@ -86,8 +96,13 @@ struct NeighbourTable: ~Copyable {
         guard let neighbour = entries.remove(slot) else { return nil }
         index.remove(neighbour.key)
         queuedBytes -= neighbour.queuedBytes
-        if !neighbour.hasMAC { incompleteCount -= 1 }
+        if !neighbour.hasMAC { countIncomplete(neighbour.isForOthers, by: -1) }
         return neighbour
+    }
+
+    /// Keeps count of entries that are asked for.
+    mutating func countIncomplete(_ isForOthers: Bool, by change: Int) {
+        if isForOthers { incompleteForOthers += change } else { incompleteCount += change }
     }
 
     /// An entry that may give way to a new one: known, nothing waits, not used since the hand last passed. nil: none.

@@ -5,7 +5,7 @@ import NetPrimitives
 extension NetworkStack {
     // MARK: ARP
 
-    mutating func receiveARP(_ packet: RawSpan, on id: InterfaceID, now: Now) {
+    mutating func receiveARP(_ packet: RawSpan, on id: InterfaceID, from station: MACAddress, now: Now) {
         statistics.arp.received &+= 1
         let message: ARPPacket
         do { message = try ARPPacket(parsing: packet) } catch { return drop(error, \.arp) }
@@ -30,28 +30,21 @@ extension NetworkStack {
             ARPPacket(
                 operation: ARPPacket.reply, senderMAC: interfaces[id.slot].mac, sender: message.target,
                 targetMAC: message.senderMAC, target: message.sender),
-            to: message.senderMAC, on: id)
+            to: station, on: id)
     }
 
-    // An existing entry follows any packet; a new one is made only for who asks for us (Linux `arp_accept` 0).
+    // An existing entry hears any packet; a new one is made only for who asks for us (Linux `arp_accept` 0).
     private mutating func learnARP(_ message: ARPPacket, isForUs: Bool, on id: InterfaceID, now: Now) {
         let key = ScopedAddress(id, message.sender)
         if let slot = neighbours.find(key) {
-            let isAnswer = isForUs && message.operation == ARPPacket.reply
-            let isKnown = neighbours.entries[slot].hasMAC && neighbours.entries[slot].mac == message.senderMAC
-            if isAnswer || !isKnown { learn(slot, mac: message.senderMAC, isSolicited: isAnswer, now: now) }
-        } else if isForUs, message.operation == ARPPacket.request, isOnLink(message.sender, id), makeNeighbourRoom() {
+            receiveClaim(
+                slot, mac: message.senderMAC, isAnswer: isForUs && message.operation == ARPPacket.reply, now: now)
+        } else if isForUs, message.operation == ARPPacket.request {
             insertUnasked(key, mac: message.senderMAC)
         }
     }
 
-    // Whom we did not ask for gives way first, so that inventing many displaces none in use.
-    private mutating func insertUnasked(_ key: ScopedAddress, mac: MACAddress) {
-        let slot = insertNeighbour(key, state: .stale, mac: mac)
-        neighbours.entries[slot].isReferenced = false
-    }
-
-    private func isOnLink(_ address: IPAddress, _ id: InterfaceID) -> Bool {
+    func isOnLink(_ address: IPAddress, _ id: InterfaceID) -> Bool {
         interfaces[id.slot].addresses.contains { $0.isUsable && $0.prefix.contains(address) }
             || routes.best(to: address, on: id) != nil
     }
@@ -189,10 +182,8 @@ extension NetworkStack {
             guard !address.isMulticast, address != .zero else { return drop(.neighbourDiscovery, \.icmp6) }
             let key = ScopedAddress(id, info.source)
             if let slot = neighbours.find(key) {
-                if !neighbours.entries[slot].hasMAC || neighbours.entries[slot].mac != address {
-                    learn(slot, mac: address, isSolicited: false, now: now)
-                }
-            } else if info.source.isLinkLocal || isOnLink(info.source, id), makeNeighbourRoom() {
+                receiveClaim(slot, mac: address, isAnswer: false, now: now)
+            } else {
                 insertUnasked(key, mac: address)
             }
         }
@@ -201,7 +192,7 @@ extension NetworkStack {
         sendNeighbourMessage(
             ICMPHeader(type: ICMPType.neighbourAdvertisement, code: 0, rest: flags),
             NeighbourMessage(target: message.target, linkAddress: mac), from: message.target, to: info.source,
-            mac: message.linkAddress ?? info.sourceMAC, on: id)
+            mac: info.sourceMAC, on: id)
     }
 
     mutating func receiveAdvertisement(_ packet: RawSpan, _ info: PacketInfo, rest: UInt32, now: Now) {
@@ -226,12 +217,13 @@ extension NetworkStack {
         if let address = message.linkAddress, address.isMulticast || address == .zero {
             return drop(.neighbourDiscovery, \.icmp6)
         }
-        apply(message, rest, isSolicited: isSolicited, to: slot, now: now)
+        apply(message, rest, from: info.sourceMAC, isSolicited: isSolicited, to: slot, now: now)
     }
 
     // RFC 4861 7.2.5.
     private mutating func apply(
-        _ message: NeighbourMessage, _ rest: UInt32, isSolicited: Bool, to slot: SlotID, now: Now
+        _ message: NeighbourMessage, _ rest: UInt32, from station: MACAddress, isSolicited: Bool, to slot: SlotID,
+        now: Now
     ) {
         let overrides = rest & NeighbourMessage.flagOverride != 0
         let wasRouter = neighbours.entries[slot].isRouter
@@ -240,11 +232,15 @@ extension NetworkStack {
             neighbours.entries[slot].isRouter = rest & NeighbourMessage.flagRouter != 0
             return learn(slot, mac: address, isSolicited: isSolicited, now: now)
         }
-        let differs = message.linkAddress.map { $0 != neighbours.entries[slot].mac } ?? false
-        if differs, !overrides {
+        let mac = message.linkAddress ?? station
+        guard mac == neighbours.entries[slot].mac else {
+            // RFC 4861 7.2.5 would have it stale without the flag, and replaced with it.
+            if overrides { return receiveClaim(slot, mac: mac, isAnswer: isSolicited, now: now) }
             if neighbours.entries[slot].state == .reachable { neighbours.entries[slot].state = .stale }
             return
         }
+        // What else it says of itself, only the station itself says.
+        guard station == mac else { return drop(.neighbourDiscovery) }
         let isRouter = rest & NeighbourMessage.flagRouter != 0
         neighbours.entries[slot].isRouter = isRouter
         if wasRouter, !isRouter {
@@ -253,8 +249,7 @@ extension NetworkStack {
                 like: StackRoute(IPPrefix(.anyIPv6, length: 0), interface: key.interface, gateway: key.address))
             routeGeneration += 1
         }
-        let mac = message.linkAddress ?? neighbours.entries[slot].mac
-        if isSolicited || differs { learn(slot, mac: mac, isSolicited: isSolicited, now: now) }
+        receiveClaim(slot, mac: mac, isAnswer: isSolicited, now: now)
     }
 
     // MARK: Routers

@@ -29,7 +29,7 @@ extension NetworkStack {
             rest: UInt32(identifier) << 16 | UInt32(sequence))
         sendICMP(
             header, payload, from: route.source, to: key.destination,
-            on: route.kind == .loopback ? nil : route.interface, hopLimit: hopLimit, now: now)
+            on: route.kind == .loopback ? nil : route.interface, hopLimit: hopLimit, .own, now: now)
     }
 
     mutating func receiveEchoReply(_ header: ICMPHeader, _ info: PacketInfo, length: Int, _ now: Now) {

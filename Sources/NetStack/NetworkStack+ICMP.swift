@@ -101,7 +101,7 @@ extension NetworkStack {
             // A packet that crossed a router has a lower hop limit (RFC 4861 7.1, 6.1.2).
             // Behind an extension header it would pass rules that look at what it claims (cf. RFC 6980).
             guard info.hopLimit == 255, header.code == 0, !info.isLoopback,
-                info.payloadOffset == IPv6Header.size
+                info.payloadOffset == IPv6Header.size, !info.isReassembled
             else {
                 return drop(.neighbourDiscovery, \.icmp6)
             }
@@ -126,12 +126,22 @@ extension NetworkStack {
         guard configuration.answersEcho, !info.isGroup, !info.source.isUnspecified else {
             return drop(.ignoredControl, info.source.isIPv4 ? \.icmp4 : \.icmp6)
         }
-        guard info.isLoopback || errorLimiter.allow(now: now.monotonic, random: &random) else {
+        guard mayAnswer(info, now) else {
             return drop(.rateLimited, info.source.isIPv4 ? \.icmp4 : \.icmp6)
         }
         let payload = packet.extracting((info.payloadOffset + ICMPHeader.size)..<info.payloadEnd)
         let reply = ICMPHeader(type: type, code: 0, rest: header.rest)
-        sendICMP(reply, payload, from: info.destination, to: info.source, on: replyInterface(info), now: now)
+        sendICMP(
+            reply, payload, from: info.destination, to: info.source, on: replyInterface(info),
+            .answer(info.sourceMAC), now: now)
+    }
+
+    /// Whether an answer (echo reply, reset) may go to the station that a packet came from.
+    mutating func mayAnswer(_ info: PacketInfo, _ now: Now) -> Bool {
+        info.isLoopback
+            || errorLimiter.allow(
+                StationKey(info.interface, info.sourceMAC), limits: configuration.limits, now: now.monotonic,
+                random: &random)
     }
 
     /// The interface by which an answer goes: the one that the packet came by.
@@ -139,7 +149,7 @@ extension NetworkStack {
 
     mutating func sendICMP(
         _ header: ICMPHeader, _ payload: RawSpan, from source: IPAddress, to destination: IPAddress,
-        on interface: InterfaceID?, hopLimit: UInt8? = nil, now: Now
+        on interface: InterfaceID?, hopLimit: UInt8? = nil, _ occasion: Occasion, now: Now
     ) {
         let number = source.isIPv4 ? IPProtocol.icmp4 : IPProtocol.icmp6
         guard let route = try? route(to: destination, from: source, on: interface, now: now) else {
@@ -150,7 +160,7 @@ extension NetworkStack {
         if source.isIPv4 { statistics.icmp4.sent &+= 1 } else { statistics.icmp6.sent &+= 1 }
         sendIP(
             message, protocolNumber: number, along: route, to: destination,
-            hopLimit: hopLimit ?? configuration.defaultHopLimit, now: now)
+            hopLimit: hopLimit ?? configuration.defaultHopLimit, occasion, now: now)
     }
 
     // MARK: Errors out
@@ -171,7 +181,7 @@ extension NetworkStack {
         if !info.isLoopback {
             guard
                 errorLimiter.allow(
-                    ScopedAddress(info.interface, info.source), limit: configuration.limits.errorDestinations,
+                    info.source, by: StationKey(info.interface, info.sourceMAC), limits: configuration.limits,
                     now: now.monotonic, random: &random)
             else { return drop(.rateLimited) }
         }
@@ -184,7 +194,8 @@ extension NetworkStack {
         }
         statistics.errorsSent &+= 1
         sendICMP(
-            header, packet.extracting(0..<quoted), from: source, to: info.source, on: replyInterface(info), now: now)
+            header, packet.extracting(0..<quoted), from: source, to: info.source, on: replyInterface(info),
+            .answer(info.sourceMAC), now: now)
     }
 
     // MARK: Errors in
@@ -193,9 +204,27 @@ extension NetworkStack {
         _ packet: RawSpan, _ info: PacketInfo, _ body: Int, _ kind: ICMPErrorKind, _ now: Now
     ) {
         guard !info.isGroup, let quote = QuotedPacket(parsing: packet.extracting(body..<info.payloadEnd)),
-            quote.source == info.destination
+            quote.source == info.destination, nextHop(to: quote, ifReportedBy: info, now) != nil
         else { return drop(.unmatchedError) }
         deliver(kind, quote, packet.extracting(body..<info.payloadEnd), info, now)
+    }
+
+    // The next hop to a packet's destination, if the report about it comes from that station: only who would have had the
+    // packet knows what became of it. Nil for anybody else's word.
+    private mutating func nextHop(
+        to quote: QuotedPacket, ifReportedBy info: PacketInfo, _ now: Now
+    ) -> IPAddress? {
+        guard let route = try? route(to: quote.destination, from: quote.source, on: replyInterface(info), now: now)
+        else { return nil }
+        switch route.kind {
+        case .loopback: return info.isLoopback ? route.nextHop : nil
+        case .group: return nil
+        case .unicast:
+            guard let slot = neighbours.find(ScopedAddress(route.interface, route.nextHop)),
+                neighbours.entries[slot].hasMAC, neighbours.entries[slot].mac == info.sourceMAC
+            else { return nil }
+            return route.nextHop
+        }
     }
 
     // Finds the socket that sent the quoted packet.
@@ -245,7 +274,9 @@ extension NetworkStack {
 
     private mutating func receiveTooBig(_ packet: RawSpan, _ info: PacketInfo, _ body: Int, mtu: Int, _ now: Now) {
         guard !info.isGroup, let quote = QuotedPacket(parsing: packet.extracting(body..<info.payloadEnd)),
-            quote.source == info.destination, interfaces.contains(info.interface.slot)
+            quote.source == info.destination, interfaces.contains(info.interface.slot),
+            // On the link nothing is smaller than the link: only a router reports a smaller path.
+            let hop = nextHop(to: quote, ifReportedBy: info, now), hop != quote.destination
         else { return drop(.unmatchedError) }
         let quoted = packet.extracting(body..<info.payloadEnd)
         let isIPv4 = quote.source.isIPv4

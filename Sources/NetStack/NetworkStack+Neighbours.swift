@@ -12,16 +12,31 @@ extension NetworkStack {
         case full
     }
 
-    /// The MAC of a neighbour, for a packet that is about to be sent; asks for it if it is not known.
-    mutating func resolve(_ key: ScopedAddress, _ now: Now) -> Resolution {
-        if let slot = neighbours.find(key) { return use(slot, now) }
-        guard neighbours.incompleteCount < configuration.limits.incompleteNeighbours, makeNeighbourRoom() else {
-            return .full
+    /// The MAC of a neighbour, for a packet that is about to be sent; asks for it if it is not known. `isForOthers`: what others
+    /// sent wants it, who may name as many neighbours as they like.
+    mutating func resolve(_ key: ScopedAddress, isForOthers: Bool, _ now: Now) -> Resolution {
+        let hasRoom =
+            isForOthers
+            ? neighbours.incompleteForOthers < configuration.limits.incompleteNeighboursForOthers
+            : neighbours.incompleteCount < configuration.limits.incompleteNeighbours
+        if let slot = neighbours.find(key) {
+            if !isForOthers, hasRoom, neighbours.entries[slot].isForOthers { makeOwn(slot) }
+            return use(slot, now)
         }
+        guard hasRoom, makeNeighbourRoom() else { return .full }
         let slot = insertNeighbour(
-            key, state: .incomplete(remaining: configuration.neighbourMulticastProbes), mac: .zero)
+            key, state: .incomplete(remaining: configuration.neighbourMulticastProbes), mac: .zero,
+            isForOthers: isForOthers)
         fireNeighbour(slot, now)
         return neighbours.entries.contains(slot) ? .pending(slot) : .full
+    }
+
+    // What others wanted is wanted by ourselves, too.
+    private mutating func makeOwn(_ slot: SlotID) {
+        neighbours.entries[slot].isForOthers = false
+        guard !neighbours.entries[slot].hasMAC else { return }
+        neighbours.countIncomplete(true, by: -1)
+        neighbours.countIncomplete(false, by: 1)
     }
 
     /// The MAC of a known entry, with the change of state that its use means.
@@ -43,9 +58,13 @@ extension NetworkStack {
         timers.set(neighbours.entries[slot].timer, now.monotonic + StackConstants.delayFirstProbe)
     }
 
-    mutating func insertNeighbour(_ key: ScopedAddress, state: Neighbour.State, mac: MACAddress) -> SlotID {
+    mutating func insertNeighbour(
+        _ key: ScopedAddress, state: Neighbour.State, mac: MACAddress, isForOthers: Bool = false
+    ) -> SlotID {
         let timer = timers.reserve()
-        let slot = neighbours.insert(Neighbour(key: key, state: state, mac: mac, timer: timer))
+        var neighbour = Neighbour(key: key, state: state, mac: mac, timer: timer)
+        neighbour.isForOthers = isForOthers
+        let slot = neighbours.insert(neighbour)
         timers.setOwner(timer, .neighbour(slot))
         return slot
     }
@@ -95,10 +114,51 @@ extension NetworkStack {
 
     // MARK: Learning
 
+    /// Somebody says that an address of the cache is at `mac`. `isAnswer`: in the form of an answer to us. Nobody is believed
+    /// who would take the place of a station that still answers.
+    mutating func receiveClaim(_ slot: SlotID, mac: MACAddress, isAnswer: Bool, now: Now) {
+        switch neighbours.entries[slot].state {
+        case .permanent: return
+        case .incomplete: return learn(slot, mac: mac, isSolicited: isAnswer, now: now)
+        case .reachable, .stale, .delay, .probe: break
+        }
+        guard neighbours.entries[slot].mac != mac else {
+            guard isAnswer else { return }
+            settleClaim(slot, now)
+            return learn(slot, mac: mac, isSolicited: true, now: now)
+        }
+        drop(.contestedNeighbour)
+        guard neighbours.entries[slot].claimant == nil, now.monotonic >= neighbours.entries[slot].settledUntil else {
+            return
+        }
+        neighbours.entries[slot].claimant = mac
+        neighbours.entries[slot].state = .probe(remaining: configuration.neighbourUnicastProbes)
+        fireNeighbour(slot, now)
+    }
+
+    // The station known has shown that it is there.
+    private mutating func settleClaim(_ slot: SlotID, _ now: Now) {
+        guard neighbours.entries[slot].claimant != nil else { return }
+        neighbours.entries[slot].claimant = nil
+        neighbours.entries[slot].settledUntil = now.monotonic + StackConstants.defendInterval
+    }
+
+    /// Adds a neighbour that nobody asked for, if it may be one. Such give way first, so that inventing many displaces none
+    /// in use.
+    mutating func insertUnasked(_ key: ScopedAddress, mac: MACAddress) {
+        guard neighbours.find(key) == nil, key.address.isLinkLocal || isOnLink(key.address, key.interface),
+            makeNeighbourRoom()
+        else { return }
+        let slot = insertNeighbour(key, state: .stale, mac: mac)
+        neighbours.entries[slot].isReferenced = false
+    }
+
     /// Takes a MAC into an entry and sends what waited for it.
     mutating func learn(_ slot: SlotID, mac: MACAddress, isSolicited: Bool, now: Now) {
         if neighbours.entries[slot].state == .permanent { return }
-        if !neighbours.entries[slot].hasMAC { neighbours.incompleteCount -= 1 }
+        if !neighbours.entries[slot].hasMAC {
+            neighbours.countIncomplete(neighbours.entries[slot].isForOthers, by: -1)
+        }
         neighbours.entries[slot].mac = mac
         if isSolicited {
             neighbours.entries[slot].state = .reachable
@@ -128,6 +188,7 @@ extension NetworkStack {
         case .reachable:
             neighbours.entries[slot].reachableUntil = now.monotonic + reachableTime
         case .stale, .delay, .probe:
+            settleClaim(slot, now)
             neighbours.entries[slot].state = .reachable
             neighbours.entries[slot].reachableUntil = now.monotonic + reachableTime
             timers.cancel(neighbours.entries[slot].timer)
@@ -149,7 +210,11 @@ extension NetworkStack {
             neighbours.entries[slot].state = .probe(remaining: configuration.neighbourUnicastProbes)
             fireNeighbour(slot, now)
         case .probe(let remaining):
-            guard remaining > 0 else { return failNeighbour(slot, now) }
+            guard remaining > 0 else {
+                guard let claimant = neighbours.entries[slot].claimant else { return failNeighbour(slot, now) }
+                neighbours.entries[slot].claimant = nil
+                return learn(slot, mac: claimant, isSolicited: false, now: now)
+            }
             neighbours.entries[slot].state = .probe(remaining: remaining - 1)
             solicit(neighbours.entries[slot].key, at: neighbours.entries[slot].mac, now)
             timers.set(timer, now.monotonic + configuration.neighbourRetransmission)

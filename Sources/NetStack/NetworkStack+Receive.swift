@@ -17,8 +17,22 @@ struct PacketInfo {
     /// Sent to a group or broadcast, by IP address or by MAC.
     let isGroup: Bool
     let isLoopback: Bool
+    /// It came in fragments.
+    var isReassembled = false
 
     var payloadLength: Int { payloadEnd - payloadOffset }
+}
+
+/// A datagram that was put together of fragments, all of one station. Its bytes begin with the IP header.
+package struct ReassembledDatagram: Sendable {
+    package let interface: InterfaceID
+    /// The frames' source.
+    package let source: MACAddress
+    /// The frame that completed it was to a group.
+    package let isGroupFrame: Bool
+    let isLoopback: Bool
+    package let etherType: UInt16
+    package let bytes: [UInt8]
 }
 
 extension NetworkStack {
@@ -78,7 +92,7 @@ extension NetworkStack {
                 packet, on: interface, sourceMAC: sourceMAC, isGroupFrame: isGroupFrame, isLoopback: isLoopback,
                 wasReassembled: false, now: now)
         case EtherType.arp where !isLoopback:
-            receiveARP(packet, on: interface, now: now)
+            receiveARP(packet, on: interface, from: sourceMAC, now: now)
         default:
             drop(.unknownEtherType)
         }
@@ -120,29 +134,21 @@ extension NetworkStack {
         let reception = reception(of: header.destination, on: id, isLoopback: isLoopback)
         guard reception != .foreign else { return drop(.notForUs, \.ipv4) }
         if header.isFragment {
-            // No sender cuts inside a TCP header but to hide its ports and flags from filters (RFC 1858, RFC 3128).
-            let first = 20
-            if header.protocolNumber == IPProtocol.tcp,
-                header.fragmentOffset == 0
-                    ? header.totalLength - header.headerLength < first : header.fragmentOffset < first
-            {
-                return drop(.fragmentMalformed, \.ipv4)
-            }
+            let chain = IPHeaderChain.ofIPv4(packet, at: 0, available: packet.byteCount, length: packet.byteCount)
+            guard chain != .unreadable else { return drop(.fragmentMalformed, \.ipv4) }
             let input = FragmentInput(
                 key: ReassemblyKey(
-                    source: header.source, destination: header.destination,
+                    station: sourceMAC, source: header.source, destination: header.destination,
                     identification: UInt32(header.identification), protocolNumber: header.protocolNumber,
                     interface: id),
                 offset: header.fragmentOffset, moreFragments: header.moreFragments,
                 payload: header.headerLength..<header.totalLength, headerLength: header.headerLength, nextHeader: 0,
                 nextHeaderPointer: 0)
             guard let whole = reassemble(input, packet, \.ipv4, now) else { return }
-            whole.withBytes {
-                receiveIPv4(
-                    $0, on: id, sourceMAC: sourceMAC, isGroupFrame: isGroupFrame, isLoopback: isLoopback,
-                    wasReassembled: true, now: now)
-            }
-            return
+            return judge(
+                ReassembledDatagram(
+                    interface: id, source: sourceMAC, isGroupFrame: isGroupFrame, isLoopback: isLoopback,
+                    etherType: EtherType.ipv4, bytes: whole), now)
         }
         let info = PacketInfo(
             interface: id, sourceMAC: sourceMAC, source: header.source, destination: header.destination,
@@ -188,7 +194,7 @@ extension NetworkStack {
             guard let quote = expired.firstFragment else { continue }
             let header = ICMPHeader(type: isIPv4 ? ICMPType.timeExceeded4 : ICMPType.timeExceeded6, code: 1)
             let info = PacketInfo(
-                interface: expired.key.interface, sourceMAC: .zero, source: expired.key.source,
+                interface: expired.key.interface, sourceMAC: expired.key.station, source: expired.key.source,
                 destination: expired.key.destination, protocolNumber: 0, hopLimit: 0, trafficClass: 0,
                 payloadOffset: 0, payloadEnd: quote.count, isGroup: expired.key.destination.isMulticast,
                 isLoopback: false)
@@ -219,7 +225,7 @@ extension NetworkStack {
             interface: id, sourceMAC: sourceMAC, source: header.source, destination: header.destination,
             protocolNumber: header.nextHeader, hopLimit: header.hopLimit, trafficClass: header.trafficClass,
             payloadOffset: IPv6Header.size, payloadEnd: end, isGroup: reception == .group || isGroupFrame,
-            isLoopback: isLoopback)
+            isLoopback: isLoopback, isReassembled: wasReassembled)
         let walk = IPv6Walk.walk(
             packet, end: end, isMulticast: header.destination.isMulticast, wasReassembled: wasReassembled)
         switch walk {
@@ -269,9 +275,9 @@ extension NetworkStack {
             return
         }
         // RFC 7112: the first fragment holds the whole chain of headers.
-        if fragment.offset == 0,
-            !IPv6Walk.reachesUpperLayer(packet, fragment.nextHeader, from: start, end: info.payloadEnd)
-        {
+        let length = packet.byteCount
+        let chain = IPHeaderChain.ofIPv6(packet, at: 0, available: length, length: length, isReassembled: false)
+        if chain == .unreadable {
             drop(.fragmentMalformed, \.ipv6)
             sendError(
                 ICMPHeader(type: ICMPType.parameterProblem6, code: 3), about: packet, info, now: now)
@@ -279,15 +285,49 @@ extension NetworkStack {
         }
         let input = FragmentInput(
             key: ReassemblyKey(
-                source: info.source, destination: info.destination, identification: fragment.identification,
+                station: info.sourceMAC, source: info.source, destination: info.destination,
+                identification: fragment.identification,
                 protocolNumber: 0, interface: info.interface),
             offset: fragment.offset, moreFragments: fragment.moreFragments, payload: start..<info.payloadEnd,
             headerLength: offset, nextHeader: fragment.nextHeader, nextHeaderPointer: pointer)
         guard let whole = reassemble(input, packet, \.ipv6, now) else { return }
-        whole.withBytes {
-            receiveIPv6(
-                $0, on: info.interface, sourceMAC: info.sourceMAC, isGroupFrame: isGroupFrame,
-                isLoopback: info.isLoopback, wasReassembled: true, now: now)
+        judge(
+            ReassembledDatagram(
+                interface: info.interface, source: info.sourceMAC, isGroupFrame: isGroupFrame,
+                isLoopback: info.isLoopback, etherType: EtherType.ipv6, bytes: whole), now)
+    }
+
+    // MARK: Reassembled datagrams
+
+    // Shows a datagram to the owner, if the owner wants it, or takes it.
+    private mutating func judge(_ datagram: ReassembledDatagram, _ now: Now) {
+        guard !datagram.isLoopback, interfaces[datagram.interface.slot].configuration.judgesReassembled else {
+            return receive(reassembled: datagram, now: now)
+        }
+        // The owner asks after every frame: there is one at most.
+        reassembled = datagram
+    }
+
+    /// The datagram that the last frame completed, for the owner to judge.
+    package mutating func nextReassembled() -> ReassembledDatagram? {
+        guard let datagram = reassembled else { return nil }
+        reassembled = nil
+        return datagram
+    }
+
+    /// Takes a datagram that came out of `nextReassembled` and may be delivered.
+    package mutating func receive(reassembled datagram: ReassembledDatagram, now: Now) {
+        guard interfaces.contains(datagram.interface.slot) else { return drop(.noInterface) }
+        datagram.bytes.withBytes {
+            if datagram.etherType == EtherType.ipv4 {
+                receiveIPv4(
+                    $0, on: datagram.interface, sourceMAC: datagram.source, isGroupFrame: datagram.isGroupFrame,
+                    isLoopback: datagram.isLoopback, wasReassembled: true, now: now)
+            } else {
+                receiveIPv6(
+                    $0, on: datagram.interface, sourceMAC: datagram.source, isGroupFrame: datagram.isGroupFrame,
+                    isLoopback: datagram.isLoopback, wasReassembled: true, now: now)
+            }
         }
     }
 }

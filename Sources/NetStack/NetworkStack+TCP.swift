@@ -88,9 +88,7 @@ extension NetworkStack {
 
     private mutating func refuse(_ header: SegmentHeader, _ info: PacketInfo, _ now: Now) {
         guard let reset = ReplySegment(resetting: header) else { return }
-        guard info.isLoopback || errorLimiter.allow(now: now.monotonic, random: &random) else {
-            return drop(.rateLimited, \.tcp)
-        }
+        guard mayAnswer(info, now) else { return drop(.rateLimited, \.tcp) }
         statistics.resetsSent &+= 1
         send(reset, answering: info, now: now)
     }
@@ -102,10 +100,16 @@ extension NetworkStack {
         let remote = SocketEndpoint(info.source, port: header.sourcePort)
         // LAND: a SYN from ourselves to ourselves does not come from the link.
         guard local != remote || info.isLoopback else { return drop(.martian, \.tcp) }
+        // Asked first: an acknowledgment that cannot be taken now leaves the half-open connection as it is, to come again.
+        guard
+            header.flags.contains(.synchronize)
+                || streams.count < configuration.limits.streams && streamBytes < configuration.limits.streamBytes
+        else { return drop(.tooManySockets, \.tcp) }
         let size = segmentSize(on: info.interface, isIPv4: local.address.isIPv4)
         let outcome = listeners[slot].listener.receive(
-            header, packet: packet, local: local, remote: remote, maximumSegmentSize: size, sequences: sequences,
-            now: now)
+            header, packet: packet, local: local, remote: remote,
+            station: info.isLoopback ? nil : StationKey(info.interface, info.sourceMAC), maximumSegmentSize: size,
+            sequences: sequences, now: now)
         switch outcome {
         case .dropped(let reason):
             drop(StackDropReason(reason), \.tcp)
@@ -113,6 +117,7 @@ extension NetworkStack {
             send(segment, answering: info, now: now)
         case .replyDue:
             markReady(listener: slot)
+        case .withdrawn: break
         case .established(let parameters, let handshake):
             establish(header, packet, info, key, slot, parameters, handshake, now)
         }
@@ -124,13 +129,14 @@ extension NetworkStack {
         _ header: SegmentHeader, _ packet: RawSpan, _ info: PacketInfo, _ key: FlowKey, _ listener: SlotID,
         _ parameters: ConnectionParameters, _ handshake: HandshakeResult, _ now: Now
     ) {
-        guard streams.count < configuration.limits.streams, streamBytes < configuration.limits.streamBytes else {
-            return drop(.tooManySockets, \.tcp)
-        }
         guard
             let route = try? route(
                 to: info.source, from: info.destination, on: replyInterface(info), now: now)
         else { return drop(.noRoute, \.tcp) }
+        // It has shown that it hears what is sent to that station.
+        if route.kind == .unicast {
+            insertUnasked(ScopedAddress(route.interface, route.nextHop), mac: info.sourceMAC)
+        }
         let options = listeners[listener].options
         let slot = insertStream(
             Connection(accepting: parameters, handshake: handshake, now: now), key, route, options)
@@ -149,12 +155,14 @@ extension NetworkStack {
     // MARK: Replies
 
     private mutating func send(_ segment: ReplySegment, answering info: PacketInfo, now: Now) {
-        send(segment, from: info.destination, to: info.source, on: replyInterface(info), now: now)
+        send(
+            segment, from: info.destination, to: info.source, on: replyInterface(info), at: info.sourceMAC, now: now)
     }
 
+    /// Sends an answer to the station that was heard.
     mutating func send(
         _ segment: ReplySegment, from source: IPAddress, to destination: IPAddress, on interface: InterfaceID?,
-        trafficClass: UInt8 = 0, now: Now
+        at station: MACAddress, trafficClass: UInt8 = 0, now: Now
     ) {
         guard let route = try? route(to: destination, from: source, on: interface, now: now), route.kind != .group
         else { return drop(.noRoute, \.tcp) }
@@ -170,7 +178,7 @@ extension NetworkStack {
                 into: &span, at: headerSize, pseudoHeaderSum: pseudoHeaderSum(source, destination))
         }
         if isIPv4 { statistics.ipv4.sent &+= 1 } else { statistics.ipv6.sent &+= 1 }
-        transmit(bytes, along: route, now: now)
+        transmit(bytes, along: route, .answer(station), now: now)
     }
 
     mutating func markReady(listener slot: SlotID) {
@@ -187,7 +195,8 @@ extension NetworkStack {
             guard let reply = listeners[slot].listener.nextReply(now: now) else { break }
             send(
                 reply.segment, from: reply.local.address, to: reply.remote.address,
-                on: listeners[slot].options.interface, trafficClass: trafficClass, now: now)
+                on: reply.station?.interface ?? listeners[slot].options.interface,
+                at: reply.station?.station ?? .zero, trafficClass: trafficClass, now: now)
         }
         timers.set(listeners[slot].timer, listeners[slot].listener.nextDeadline)
     }
@@ -242,7 +251,7 @@ extension NetworkStack {
             loseBurst(slot, now)
             return nil
         }
-        switch resolve(key, now) {
+        switch resolve(key, isForOthers: streams[slot].listener != nil, now) {
         case .known(let mac, let found):
             streams[slot].neighbour = found
             return (mac, found)
@@ -417,6 +426,7 @@ extension StackDropReason {
         switch reason {
         case .badChecksum: self = .checksum
         case .queueFull: self = .backlogFull
+        case .tooManyRanges: self = .queueFull
         default: self = .unacceptableSegment
         }
     }

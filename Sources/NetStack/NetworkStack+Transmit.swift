@@ -160,8 +160,16 @@ extension NetworkStack {
         controlQueue.append(packet)
     }
 
+    /// Why a packet leaves, which says how its neighbour is found.
+    enum Occasion {
+        /// Our own wish.
+        case own
+        /// It answers a frame of this station: it goes back there, and nobody is asked for anything.
+        case answer(MACAddress)
+    }
+
     /// Sends an IP packet along a route: to the link, to this stack, or into the queue of its neighbour.
-    mutating func transmit(_ bytes: [UInt8], along route: OutboundRoute, now: Now) {
+    mutating func transmit(_ bytes: [UInt8], along route: OutboundRoute, _ occasion: Occasion, now: Now) {
         let etherType = route.source.isIPv4 ? EtherType.ipv4 : EtherType.ipv6
         var packet = OwnedPacket(
             interface: route.interface, destination: .zero, etherType: etherType, bytes: bytes)
@@ -173,7 +181,11 @@ extension NetworkStack {
             packet.destination = route.nextHop.isMulticast ? route.nextHop.multicastMAC : .broadcast
             enqueue(packet)
         case .unicast:
-            switch resolve(ScopedAddress(route.interface, route.nextHop), now) {
+            if case .answer(let station) = occasion {
+                packet.destination = station
+                return enqueue(packet)
+            }
+            switch resolve(ScopedAddress(route.interface, route.nextHop), isForOthers: false, now) {
             case .known(let mac, _):
                 packet.destination = mac
                 enqueue(packet)
@@ -188,7 +200,7 @@ extension NetworkStack {
     /// Wraps a transport payload in IP and sends it, cut up if the path needs it.
     mutating func sendIP(
         _ payload: [UInt8], protocolNumber: UInt8, along route: OutboundRoute, to destination: IPAddress,
-        hopLimit: UInt8, trafficClass: UInt8 = 0, now: Now
+        hopLimit: UInt8, trafficClass: UInt8 = 0, _ occasion: Occasion, now: Now
     ) {
         let plan = FragmentPlan(
             payloadLength: payload.count, isIPv4: route.source.isIPv4, mtu: route.mtu, allowsFragments: true)
@@ -211,7 +223,7 @@ extension NetworkStack {
                 }
             }
             if route.source.isIPv4 { statistics.ipv4.sent &+= 1 } else { statistics.ipv6.sent &+= 1 }
-            transmit(bytes, along: route, now: now)
+            transmit(bytes, along: route, occasion, now: now)
         }
     }
 

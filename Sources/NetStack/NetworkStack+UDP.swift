@@ -130,7 +130,11 @@ extension NetworkStack {
             case .group:
                 destination = route.nextHop.isMulticast ? route.nextHop.multicastMAC : .broadcast
             case .unicast:
-                switch resolve(ScopedAddress(route.interface, route.nextHop), now) {
+                // Who is not connected answers whoever asked.
+                let isForOthers = datagramSockets[slot].remote == nil
+                switch resolve(
+                    ScopedAddress(route.interface, route.nextHop), isForOthers: isForOthers, now)
+                {
                 case .known(let mac, _): destination = mac
                 case .pending(let neighbour):
                     park(slot, plan, neighbour)

@@ -69,6 +69,8 @@ package struct NetworkStack: ~Copyable {
     var routeGeneration: UInt64 = 1
     var neighbours: NeighbourTable
     var reassembly: IPReassembly
+    /// Waits for the owner's word.
+    var reassembled: ReassembledDatagram?
     var pathMTUs: PathMTUTable
     var errorLimiter: ErrorLimiter
 

@@ -21,19 +21,27 @@ enum AddressResolution {
         return MulticastGroup(mac: .broadcast, distinguisher: target)
     }
 
+    /// Whether a frame is a neighbour solicitation, as far as its first bytes show. `frame` holds them from `offset` on.
+    static func isSolicitation(_ frame: RawSpan, at offset: Int, length: Int, etherType: UInt16) -> Bool {
+        etherType == ipv6EtherType && min(length, frame.byteCount - offset) >= 41
+            && frame.loadUInt8(at: offset + 6) == icmpv6 && frame.loadUInt8(at: offset + 40) == solicitation
+    }
+
     /// The answer to a neighbour solicitation for an address that names a member; nil if it does not.
     static func advertisement(
         for payload: [UInt8], etherType: UInt16, soliciting source: MACAddress, destination: MACAddress,
         config: NetworkConfig, slot: SlotID, myself: Address
     ) -> LocalFrame? {
-        guard config.emulatesNeighbours, destination.isMulticast, !destination.isBroadcast,
-            etherType == ipv6EtherType, payload.count >= 64, payload[6] == icmpv6, payload[40] == solicitation,
+        guard config.emulatesNeighbours, !destination.isBroadcast, etherType == ipv6EtherType, payload.count >= 64,
+            payload[6] == icmpv6, payload[40] == solicitation,
             let target = IPAddress(Array(payload[48..<64]))
         else { return nil }
         for own in config.addresses where own.address.isIPv6 {
             guard let peer = config.network.member(of: target, under: own) else { continue }
             guard peer.value != 0, peer != myself else { return nil }
             let mac = config.network.mac(of: peer)
+            // Whether it is still there is not asked of it either: the answer follows from the address.
+            guard destination.isMulticast || destination == mac else { return nil }
             return LocalFrame(
                 network: slot, source: mac, destination: source, etherType: ipv6EtherType,
                 payload: advertise(target, at: mac, to: own.address))

@@ -15,7 +15,16 @@ struct ConfigAssembly: Sendable {
         /// Given out: its bytes are gone, and a further piece, signed differently, has no place.
         var isWhole = false
         var chunks: Set<UInt64> = []
+        /// Packets that carried pieces which the controller wants passed on, and who sent each.
+        var pieces: [Piece] = []
         var lastUse: UInt64
+    }
+
+    /// A packet that is passed on if its update turns out to be news.
+    struct Piece: Hashable, Sendable {
+        let signature: UInt64
+        let payload: [UInt8]
+        let source: Address
     }
 
     private var updates: [Update] = []
@@ -26,13 +35,13 @@ struct ConfigAssembly: Sendable {
         /// More are needed.
         case incomplete
         /// Every byte is here.
-        case whole([UInt8])
+        case whole([UInt8], pieces: [Piece])
         /// Not one to keep: contradicts the others, or there are too many.
         case refused
     }
 
-    /// A piece is known by its signature.
-    private static func chunkID(_ signature: [UInt8]) -> UInt64 {
+    /// A piece, and whatever else the controller signed, is known by its signature.
+    static func chunkID(_ signature: [UInt8]) -> UInt64 {
         func word(_ start: Int) -> UInt64 {
             signature.dropFirst(start).prefix(8).reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
         }
@@ -46,8 +55,15 @@ struct ConfigAssembly: Sendable {
         }
     }
 
-    /// Takes a piece whose signature was verified.
-    mutating func add(_ data: [UInt8], _ placement: NetworkConfigChunk.Placement) -> OnChunk {
+    /// A piece that is to be passed on if its update is news: the packet that carried it, and who sent that.
+    static func piece(_ placement: NetworkConfigChunk.Placement, _ payload: [UInt8], from source: Address) -> Piece {
+        Piece(signature: chunkID(placement.signature), payload: payload, source: source)
+    }
+
+    /// Takes a piece whose signature was verified; `passing`: it is to be passed on.
+    mutating func add(
+        _ data: [UInt8], _ placement: NetworkConfigChunk.Placement, passing piece: Piece?
+    ) -> OnChunk {
         uses += 1
         let position = slot(for: placement)
         guard !updates[position].isWhole, updates[position].total == Int(placement.totalLength),
@@ -56,6 +72,7 @@ struct ConfigAssembly: Sendable {
         guard updates[position].chunks.insert(ConfigAssembly.chunkID(placement.signature)).inserted else {
             return .incomplete
         }
+        if let piece { updates[position].pieces.append(piece) }
         updates[position].lastUse = uses
         let start = Int(placement.offset)
         updates[position].bytes.replaceSubrange(start..<start + data.count, with: data)
@@ -63,9 +80,12 @@ struct ConfigAssembly: Sendable {
         guard updates[position].received == updates[position].total else {
             return updates[position].received > updates[position].total ? .refused : .incomplete
         }
-        defer { updates[position].bytes = [] }
+        defer {
+            updates[position].bytes = []
+            updates[position].pieces = []
+        }
         updates[position].isWhole = true
-        return .whole(updates[position].bytes)
+        return .whole(updates[position].bytes, pieces: updates[position].pieces)
     }
 
     private mutating func slot(for placement: NetworkConfigChunk.Placement) -> Int {
@@ -81,5 +101,33 @@ struct ConfigAssembly: Sendable {
         for index in updates.indices where updates[index].lastUse < updates[oldest].lastUse { oldest = index }
         updates[oldest] = update
         return oldest
+    }
+}
+
+/// Signed things that were passed on: each goes once. Bounded; what is too old is forgotten.
+struct PassedPieces: Sendable {
+    private var times: [UInt64: MonotonicInstant] = [:]
+    private var order = BoundedQueue<UInt64>(capacity: EthernetLimits.passedPieces)
+    private var budget = RateLimiter(
+        burst: EthernetLimits.passedUpdates, interval: EthernetLimits.passedUpdateInterval)
+
+    /// How many are remembered.
+    var count: Int { times.count }
+
+    /// Whether one more update may be passed on now.
+    mutating func allow(_ now: MonotonicInstant) -> Bool { budget.allow(now) }
+
+    /// Notes a piece; false if it was passed on before.
+    mutating func note(_ signature: UInt64, _ now: MonotonicInstant) -> Bool {
+        guard times.updateValue(now, forKey: signature) == nil else { return false }
+        if let oldest = order.append(signature) { times[oldest] = nil }
+        return true
+    }
+
+    mutating func expire(_ now: MonotonicInstant) {
+        while let oldest = order.first, let time = times[oldest], now - time > EthernetLimits.passedPieceLife {
+            _ = order.popFirst()
+            times[oldest] = nil
+        }
     }
 }

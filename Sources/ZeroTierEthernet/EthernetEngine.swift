@@ -169,7 +169,10 @@ package struct EthernetEngine: ~Copyable {
     package mutating func learn(_ identity: Identity, now: Now) {
         let controllers = Set(slots.keys.map(\.controller))
         guard shared.learn(identity, keeping: controllers) else { return }
-        for slot in networks.ids { networks[slot].noteIdentity(identity) }
+        for slot in networks.ids {
+            networks[slot].noteIdentity(identity)
+            networks[slot].flushPending(toMember: identity.address, &shared, now)
+        }
         retryWaiting(of: nil, identity: identity.address, now)
     }
 

@@ -43,6 +43,12 @@ package enum EthernetLimits {
     /// Entries of the tables that space out requests and answers.
     package static let gates = 4096
     package static let authorisations = 65_536
+    /// Pieces of configurations that were passed on to other members, per network: each goes once while it is remembered.
+    package static let passedPieces = 4096
+    package static let passedPieceLife: Duration = .milliseconds(7_200_000)
+    /// Updates of one network that are passed on at once, and the time in which one more may be.
+    static let passedUpdates = 8
+    static let passedUpdateInterval: Duration = .milliseconds(5000)
     /// The loop in which networks ask for configurations and announce groups.
     package static let loopInterval: Duration = .milliseconds(5000)
     package static let housekeeping: Duration = .milliseconds(30_000)

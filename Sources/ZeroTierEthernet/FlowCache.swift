@@ -20,7 +20,8 @@ struct FlowKey: Sendable {
     /// Ports, protocol, traffic class, TCP flags.
     private let transport: UInt64
 
-    /// Nil for a frame whose verdict may depend on more: not TCP or UDP, options, extension headers, too short.
+    /// Nil for a frame whose verdict may depend on more: not TCP or UDP, options, extension headers, a fragment,
+    /// too short.
     /// `frame` holds the first bytes of the payload, of `length` bytes in all, from `offset` on.
     @inline(__always)
     init?(
@@ -39,7 +40,10 @@ struct FlowKey: Sendable {
             address1 = frame.loadUInt64(at: offset + 16)
             address2 = frame.loadUInt64(at: offset + 24)
             address3 = frame.loadUInt64(at: offset + 32)
-        } else if etherType == 0x0800, available >= 28, frame.loadUInt8(at: offset) & 15 == 5 {
+        } else if etherType == 0x0800, available >= 28, frame.loadUInt8(at: offset) & 15 == 5,
+            // What a fragment has in the place of ports is no port.
+            frame.loadUInt16(at: offset + 6) & 0x3fff == 0
+        {
             headerLength = 20
             proto = frame.loadUInt8(at: offset + 9)
             trafficClass = UInt64(frame.loadUInt8(at: offset + 1))

@@ -36,6 +36,21 @@ extension EthernetEngine {
         return admission
     }
 
+    /// Whether a datagram may be delivered that the stack put together of fragments which `admit` let in. All of them came
+    /// from `source`; the last of them to `destination`.
+    package mutating func admitReassembled(
+        _ datagram: [UInt8], etherType: UInt16, source: MACAddress, destination: MACAddress, network slot: SlotID
+    ) -> Bool {
+        guard networks.contains(slot) else {
+            shared.count(.noSuchNetwork)
+            return false
+        }
+        guard let reason = networks[slot].refusal(ofReassembled: datagram, etherType, source, destination, &shared)
+        else { return true }
+        shared.count(reason)
+        return false
+    }
+
     /// The whole decision, without what is remembered of flows; fills it.
     @inline(never)
     mutating func admit(
@@ -122,11 +137,31 @@ extension VirtualNetwork {
         {
             until = last + ProtocolLimits.multicastLikeAnnounce
         }
-        guard level != .drop else { return (.drop(.ruleInbound, trusted: true), until) }
+        if let reason = level.reason(isInbound: true) { return (.drop(reason, trusted: true), until) }
+        if let reason = refusal(
+            ofClaimIn: packet, at: start, length: length, etherType: etherType, from: source,
+            sourceMAC: facts.sourceMAC, shared)
+        {
+            return (.drop(reason, trusted: true), nil)
+        }
         let frame = AdmittedFrame(
             network: slot, source: facts.sourceMAC, destination: mac, etherType: etherType, offset: start,
             length: length)
         return (.frame(frame), until)
+    }
+
+    /// Why a datagram that was put together may not be delivered.
+    mutating func refusal(
+        ofReassembled datagram: [UInt8], _ etherType: UInt16, _ source: MACAddress, _ destination: MACAddress,
+        _ shared: inout EthernetShared
+    ) -> EthernetDrop? {
+        // A station that is no member's stands behind a bridge.
+        let peer = bridges.bridge(to: source) ?? id.address(of: source)
+        guard isAllowed(peer) else { return .membershipMissing }
+        let facts = FrameFacts(
+            isInbound: true, source: peer, destination: address, sourceMAC: source,
+            destinationMAC: destination, etherType: etherType, length: datagram.count, isReassembled: true)
+        return decideReassembled(facts, from: peer, datagram, &shared.random)
     }
 
     mutating func admitExtended(
@@ -160,7 +195,13 @@ extension VirtualNetwork {
             body.networkID(id)
             shared.sendReply(.extendedFrame, packetID, body.bytes, to: source)
         }
-        guard level != .drop else { return .drop(.ruleInbound, trusted: true) }
+        if let reason = level.reason(isInbound: true) { return .drop(reason, trusted: true) }
+        if let reason = refusal(
+            ofClaimIn: packet, at: start, length: frame.data.count, etherType: frame.etherType, from: source,
+            sourceMAC: facts.sourceMAC, shared)
+        {
+            return .drop(reason, trusted: true)
+        }
         return .frame(
             AdmittedFrame(
                 network: slot, source: frame.source, destination: frame.destination, etherType: frame.etherType,
@@ -197,7 +238,13 @@ extension VirtualNetwork {
             destinationMAC: frame.group.mac, etherType: frame.etherType, length: frame.data.count)
         let level = filterIncoming(facts, from: source, packet, at: start, &shared)
         answerImplicitGather(frame, source, packetID, &shared, now)
-        guard level != .drop else { return .drop(.ruleInbound, trusted: true) }
+        if let reason = level.reason(isInbound: true) { return .drop(reason, trusted: true) }
+        if let reason = refusal(
+            ofClaimIn: packet, at: start, length: frame.data.count, etherType: frame.etherType, from: source,
+            sourceMAC: facts.sourceMAC, shared)
+        {
+            return .drop(reason, trusted: true)
+        }
         return .frame(
             AdmittedFrame(
                 network: slot, source: sourceMAC, destination: frame.group.mac, etherType: frame.etherType,

@@ -103,6 +103,12 @@ extension VirtualNetwork {
         guard key.source == mac, id.isMember(key.destination), key.destination != mac else {
             return BurstAnswer(routing: .control)
         }
+        // Perhaps one that is answered here.
+        if config?.emulatesNeighbours == true,
+            AddressResolution.isSolicitation(frame, at: offset, length: key.length, etherType: key.etherType)
+        {
+            return BurstAnswer(routing: .control)
+        }
         let peer = id.address(of: key.destination)
         let facts = FrameFacts(
             isInbound: false, source: address, destination: peer, sourceMAC: key.source,
@@ -113,9 +119,9 @@ extension VirtualNetwork {
         }
         let isPure = hasFlowRules && hasFlowCapabilities
         let pushTime = shared.configuration.credentialPush
-        guard verdict.level != .drop else {
+        if let reason = verdict.level.reason(isInbound: false) {
             return BurstAnswer(
-                routing: .drop(.ruleOutbound), until: isPure ? now.monotonic + pushTime : nil, limit: limit)
+                routing: .drop(reason), until: isPure ? now.monotonic + pushTime : nil, limit: limit)
         }
         let pushed = pushCredentialsIfDue(to: peer, &shared, now)
         let route = FrameRoute(destination: peer, network: id, etherType: key.etherType)
@@ -129,9 +135,17 @@ extension VirtualNetwork {
         guard frame.payload.count <= config.mtu else { return .frameTooLong }
         let isBridged = frame.source != mac
         if isBridged, !isActiveBridge { return .notABridge }
+        guard !isUnreadable(frame) else { return .unreadableHeaders }
         if frame.destination.isMulticast { return sendToGroup(frame, config, isBridged, &shared, now) }
         if frame.destination == mac {
             shared.deliver(frame)
+            return nil
+        }
+        if let answer = AddressResolution.advertisement(
+            for: frame.payload, etherType: frame.etherType, soliciting: frame.source, destination: frame.destination,
+            config: config, slot: slot, myself: address)
+        {
+            shared.deliver(answer)
             return nil
         }
         if id.isMember(frame.destination) { return sendToMember(frame, isBridged, &shared, now) }
@@ -170,6 +184,12 @@ extension VirtualNetwork {
             origin: nil, to: group, sourceMAC: frame.source, etherType: frame.etherType, data: frame.payload, &shared,
             now)
         return nil
+    }
+
+    // Asked once, before the frame goes one of many ways.
+    private func isUnreadable(_ frame: LocalFrame) -> Bool {
+        let facts = outboundFacts(frame, to: Address(0))
+        return frame.payload.withBytes { facts.headerChain($0, at: 0) } == .unreadable
     }
 
     private mutating func sendToMember(

@@ -123,6 +123,12 @@ package enum EthernetDrop: Int, Hashable, Sendable, CaseIterable {
     case waitingQueueFull
     case waitingTimedOut
     case ruleInbound
+    /// Its IP headers lead nowhere that can be told, or hide the upper layer: in both directions.
+    case unreadableHeaders
+    /// ARP or neighbour discovery that names another link-layer address than the frame's.
+    case forgedLinkAddress
+    /// It claims an address that is known to be another's.
+    case claimRefused
     case ownSource
     case bridgingNotAllowed
     case notForUs
@@ -136,6 +142,7 @@ package enum EthernetDrop: Int, Hashable, Sendable, CaseIterable {
     case badConfiguration
     case duplicateChunk
     case outdatedConfiguration
+    case passedOnTooOften
     case unaskedAnswer
     case unexpectedVerb
 }

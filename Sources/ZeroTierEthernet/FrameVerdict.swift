@@ -8,9 +8,20 @@ import ZeroTierWire
 struct FrameVerdict: Hashable, Sendable {
     enum Level: Hashable, Sendable {
         case drop
+        /// Dropped whatever the rules say: where its headers lead cannot be told.
+        case unreadable
         case accept
         /// Deliver whatever the MACs say.
         case superAccept
+
+        /// Why a frame dies; nil if it does not.
+        func reason(isInbound: Bool) -> EthernetDrop? {
+            switch self {
+            case .drop: isInbound ? .ruleInbound : .ruleOutbound
+            case .unreadable: .unreadableHeaders
+            case .accept, .superAccept: nil
+            }
+        }
     }
 
     var level: Level
@@ -21,6 +32,8 @@ struct FrameVerdict: Hashable, Sendable {
     var redirect: Address?
     /// More of the frame must be seen.
     var ranOut = false
+    /// The rules asked what only the whole datagram can answer.
+    var dependsOnWhole = false
 }
 
 extension VirtualNetwork {
@@ -29,6 +42,11 @@ extension VirtualNetwork {
         _ facts: FrameFacts, _ frame: RawSpan, at offset: Int, _ random: inout RandomSource
     ) -> FrameVerdict {
         guard isConfigured else { return FrameVerdict(level: .drop) }
+        switch facts.headerChain(frame, at: offset) {
+        case .unreadable?: return FrameVerdict(level: .unreadable)
+        case .ranOut?: return FrameVerdict(level: .drop, ranOut: true)
+        case .upper?, .laterFragment?, nil: break
+        }
         let remote = facts.destination.value == 0 ? nil : members[facts.destination]
         let base = RuleFilter.evaluate(
             baseTable, facts, frame: frame, at: offset, myself: address, config: active, remote: remote,
@@ -61,11 +79,24 @@ extension VirtualNetwork {
         _ facts: FrameFacts, from peer: Address, _ frame: RawSpan, at offset: Int, _ random: inout RandomSource
     ) -> FrameVerdict {
         guard isConfigured else { return FrameVerdict(level: .drop) }
+        let chain = facts.headerChain(frame, at: offset)
+        // Here the whole frame is at hand: what runs out has no end.
+        guard chain != .unreadable, chain != .ranOut else { return FrameVerdict(level: .unreadable) }
+        var verdict = decideReadable(facts, from: peer, frame, at: offset, &random)
+        // The whole datagram is judged once it is together.
+        if verdict.level == .drop, verdict.dependsOnWhole, chain == .laterFragment { verdict.level = .accept }
+        return verdict
+    }
+
+    private borrowing func decideReadable(
+        _ facts: FrameFacts, from peer: Address, _ frame: RawSpan, at offset: Int, _ random: inout RandomSource
+    ) -> FrameVerdict {
         let remote = members[peer]
         let base = RuleFilter.evaluate(
             baseTable, facts, frame: frame, at: offset, myself: address, config: active, remote: remote,
             random: &random)
         var verdict = FrameVerdict(level: .drop, copy: base.copy, ranOut: base.ranOut)
+        verdict.dependsOnWhole = base.dependsOnWhole
         switch base.result {
         case .drop: return verdict
         case .accept: verdict.level = .accept
@@ -80,6 +111,7 @@ extension VirtualNetwork {
                     remote.capabilityTables[index], facts, frame: frame, at: offset, myself: address, config: active,
                     remote: remote, random: &random)
                 verdict.ranOut = verdict.ranOut || theirs.ranOut
+                verdict.dependsOnWhole = verdict.dependsOnWhole || theirs.dependsOnWhole
                 guard theirs.result != .noMatch, theirs.result != .drop else { continue }
                 verdict.level = theirs.result == .superAccept ? .superAccept : .accept
                 verdict.capabilityCopy = theirs.copy
@@ -90,6 +122,15 @@ extension VirtualNetwork {
         return verdict
     }
 
+    /// Whether a datagram that was put together of fragments may be delivered. Observers have had its parts.
+    borrowing func decideReassembled(
+        _ facts: FrameFacts, from peer: Address, _ datagram: [UInt8], _ random: inout RandomSource
+    ) -> EthernetDrop? {
+        let verdict = datagram.withBytes { decideInbound(facts, from: peer, $0, at: 0, &random) }
+        if let reason = verdict.level.reason(isInbound: true) { return reason }
+        return verdict.redirect == nil ? nil : .ruleInbound
+    }
+
     // MARK: Effects
 
     /// Decides on a whole outbound frame, sends copies and redirections if `observed`, and says whether it may go on to
@@ -98,7 +139,7 @@ extension VirtualNetwork {
         _ facts: FrameFacts, _ data: [UInt8], observed: Bool, _ shared: inout EthernetShared
     ) -> Bool {
         let verdict = data.withBytes { decideOutbound(facts, $0, at: 0, &shared.random) }
-        guard verdict.level != .drop else { return false }
+        guard verdict.level.reason(isInbound: false) == nil else { return false }
         guard observed else { return true }
         send(verdict.capabilityCopy, .outboundTee, .outboundWatch, facts, data, &shared)
         send(verdict.copy, .outboundTee, .outboundWatch, facts, data, &shared)
@@ -113,7 +154,7 @@ extension VirtualNetwork {
         _ facts: FrameFacts, from peer: Address, _ frame: RawSpan, at offset: Int, _ shared: inout EthernetShared
     ) -> FrameVerdict.Level {
         let verdict = decideInbound(facts, from: peer, frame, at: offset, &shared.random)
-        guard verdict.level != .drop else { return .drop }
+        guard verdict.level.reason(isInbound: true) == nil else { return verdict.level }
         if verdict.copy == nil, verdict.capabilityCopy == nil, verdict.redirect == nil { return verdict.level }
         let data = frame.copyBytes(offset, facts.length)
         send(verdict.capabilityCopy, .inboundTee, .inboundWatch, facts, data, &shared)

@@ -189,6 +189,14 @@ struct Member: Sendable {
         ownerships.contains { isUsable($0, config) && $0.owns(address) }
     }
 
+    /// The IP addresses that usable certificates give the member.
+    func ownedAddresses(_ config: NetworkConfig) -> [IPAddress] {
+        guard !ownerships.isEmpty else { return [] }
+        return ownerships.filter { isUsable($0, config) }.flatMap { ownership in
+            ownership.things.compactMap { if case .ip(let address) = $0 { address } else { nil } }
+        }
+    }
+
     func owns(_ mac: MACAddress, _ config: NetworkConfig) -> Bool {
         ownerships.contains { isUsable($0, config) && $0.owns(mac) }
     }

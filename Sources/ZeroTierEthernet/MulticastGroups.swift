@@ -84,6 +84,11 @@ struct MulticastGroups: Sendable {
         lists[Key(network: network, group: group)]?.count ?? 0
     }
 
+    /// Whether a member is known of a group.
+    func contains(_ member: Address, in group: MulticastGroup, of network: NetworkID) -> Bool {
+        index[RecordKey(key: Key(network: network, group: group), member: member)] != nil
+    }
+
     // MARK: Changes
 
     /// Adds a member to a group, or makes its record new again.

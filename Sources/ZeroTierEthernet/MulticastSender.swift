@@ -93,6 +93,12 @@ extension VirtualNetwork {
             isInbound: false, source: address, destination: target, sourceMAC: copy.sourceMAC,
             destinationMAC: copy.group.mac, etherType: copy.etherType, length: copy.data.count)
         guard filterOutgoing(facts, copy.data, observed: false, &shared) else { return false }
+        // That a root names a node as a subscriber makes it no member. It is asked for its credentials, and gets neither frame
+        // nor ours before it shows them; the frame waits.
+        guard isAllowed(target) || activeBridges.contains(target) else {
+            askForCredentials(target, &shared, now)
+            return false
+        }
         pushCredentialsIfDue(to: target, &shared, now)
         shared.send(.multicastFrame, copy.payload, to: target, compress: config.compresses)
         return true
@@ -123,6 +129,23 @@ extension VirtualNetwork {
             if let oldest { senders[oldest.group] = nil }
         }
         return MulticastSender(lastGather: nil, lastUse: now.monotonic)
+    }
+
+    private func askForCredentials(_ target: Address, _ shared: inout EthernetShared, _ now: Now) {
+        if lacksIdentity(of: target) { return shared.want(target) }
+        guard
+            shared.pass(.credentialRequest(target, id), EthernetLimits.credentialRequestInterval, now)
+        else { return }
+        // About no packet in particular: who is asked looks at the network alone.
+        shared.sendError(.multicastFrame, PacketID(0), .needMembershipCertificate(id), to: target)
+    }
+
+    /// Sends what waits for its groups to a subscriber that proved to be a member.
+    mutating func flushPending(toMember member: Address, _ shared: inout EthernetShared, _ now: Now) {
+        guard isAllowed(member) else { return }
+        for group in senders.keys.sorted() where shared.groups.contains(member, in: group, of: id) {
+            flushPending(group, to: [member], &shared, now)
+        }
     }
 
     /// Sends what waits for a group to subscribers that became known.

@@ -20,6 +20,24 @@ struct FrameFacts: Hashable, Sendable {
     var vlanID: UInt16 = 0
     /// Bytes of the Ethernet payload; there may be fewer in the span.
     var length: Int
+    /// The payload is a datagram that was put together of fragments, each of which was judged before.
+    var isReassembled = false
+}
+
+extension FrameFacts {
+    /// Where the headers of the frame's packet lead; nil if it is no IP packet. `frame` holds the payload, or its first
+    /// bytes, from `offset` on.
+    func headerChain(_ frame: RawSpan, at offset: Int) -> IPHeaderChain? {
+        let available = min(max(0, frame.byteCount - offset), length)
+        switch etherType {
+        case 0x0800:
+            return .ofIPv4(frame, at: offset, available: available, length: length)
+        case 0x86dd:
+            return .ofIPv6(
+                frame, at: offset, available: available, length: length, isReassembled: isReassembled)
+        default: return nil
+        }
+    }
 }
 
 /// The result of one table.
@@ -47,6 +65,8 @@ struct RuleVerdict: Hashable, Sendable {
     var priority: UInt8?
     /// The verdict needed bytes beyond those that were given.
     var ranOut = false
+    /// A later fragment was asked what only the whole datagram can answer.
+    var dependsOnWhole = false
 }
 
 /// A rule as the evaluator reads it: plain numbers, nothing to count references of.
@@ -82,6 +102,9 @@ struct RuleFilter {
     private var superAccept = false
     private var skipsDrop = false
     private var ranOut = false
+    private var dependsOnWhole = false
+    /// Where the headers lead; nil for what is no IP packet.
+    private let chain: IPHeaderChain?
 
     /// Evaluates `rules`. `remote` is what the other member proved; nil if there is none. `frame` holds the payload, or
     /// its first bytes, from `offset` on.
@@ -89,11 +112,14 @@ struct RuleFilter {
         _ rules: [RuleStep], _ facts: FrameFacts, frame: RawSpan, at offset: Int, myself: Address,
         config: borrowing NetworkConfig, remote: Member?, random: inout RandomSource
     ) -> RuleVerdict {
-        var filter = RuleFilter(facts: facts, myself: myself, offset: offset, available: frame.byteCount - offset)
+        var filter = RuleFilter(
+            facts: facts, myself: myself, offset: offset, available: frame.byteCount - offset,
+            chain: facts.headerChain(frame, at: offset))
         return filter.run(rules, frame, config, remote, &random)
     }
 
-    private init(facts: FrameFacts, myself: Address, offset: Int, available: Int) {
+    private init(facts: FrameFacts, myself: Address, offset: Int, available: Int, chain: IPHeaderChain?) {
+        self.chain = chain
         self.facts = facts
         self.myself = myself
         self.offset = offset
@@ -112,6 +138,7 @@ struct RuleFilter {
                     if let result = act(rule.kind, &verdict) {
                         verdict.result = result
                         verdict.ranOut = ranOut
+                        verdict.dependsOnWhole = dependsOnWhole
                         return verdict
                     }
                 } else {
@@ -130,6 +157,7 @@ struct RuleFilter {
             isSet = rule.isAlternative ? isSet || holds : isSet && holds
         }
         verdict.ranOut = ranOut
+        verdict.dependsOnWhole = dependsOnWhole
         return verdict
     }
 
@@ -228,23 +256,26 @@ struct RuleFilter {
 
     private mutating func ipv4HeaderLength(_ frame: RawSpan) -> Int { 4 * Int(byte(0, frame) & 15) }
 
+    // A part of a datagram has neither ports nor flags.
+    private mutating func isLaterFragment() -> Bool {
+        guard chain == .laterFragment else { return false }
+        dependsOnWhole = true
+        return true
+    }
+
     /// The upper-layer protocol of an IPv6 packet and where it begins; nil if there is none within the frame.
-    private mutating func walkIPv6(_ frame: RawSpan) -> (proto: UInt8, position: Int)? {
-        guard isIPv6 else { return nil }
-        var position = 40
-        var proto = byte(6, frame)
-        while proto == 0 || proto == 43 || proto == 60 || proto == 135 {
-            guard position + 8 <= facts.length else { return nil }
-            proto = byte(position, frame)
-            position += Int(byte(position + 1, frame)) * 8 + 8
-            guard position <= facts.length else { return nil }
+    private mutating func upperIPv6() -> (proto: UInt8, position: Int)? {
+        guard isIPv6, let chain else { return nil }
+        switch chain {
+        case .upper(let number, let position): return (number, position)
+        case .laterFragment:
+            dependsOnWhole = true
+            return (44, facts.length)
+        case .ranOut:
+            ranOut = true
+            return nil
+        case .unreadable: return nil
         }
-        // A first fragment shows the upper layer's header; the stack takes one that is alone, too.
-        if proto == 44, position + 8 <= facts.length, uint16(position + 2, frame) & 0xfff8 == 0 {
-            proto = byte(position, frame)
-            position += 8
-        }
-        return (proto, position)
     }
 
     // MARK: Matches
@@ -274,7 +305,9 @@ struct RuleFilter {
         case .characteristics(let mask):
             return .plain(characteristics(frame, config, remote) & mask != 0)
         case .frameSize(let from, let to):
-            return .plain(facts.length >= Int(from) && facts.length <= Int(to))
+            // No frame that carried a part of a datagram was longer than the network allows.
+            let length = facts.isReassembled ? min(facts.length, config.mtu) : facts.length
+            return .plain(length >= Int(from) && length <= Int(to))
         case .random(let probability): return .plain(random.nextUInt32() <= probability)
         case .integerRange(let start, let end, let index, let format):
             return matchInteger(start, end, Int(index), format, frame)
@@ -312,7 +345,7 @@ struct RuleFilter {
 
     private mutating func matchProtocol(_ number: UInt8, _ frame: RawSpan) -> Answer {
         if isIPv4 { return .plain(byte(9, frame) == number) }
-        guard let (proto, _) = walkIPv6(frame) else { return .never }
+        guard let (proto, _) = upperIPv6() else { return .never }
         return .plain(proto == number)
     }
 
@@ -320,8 +353,8 @@ struct RuleFilter {
         let position: Int
         if isIPv4 {
             position = ipv4HeaderLength(frame)
-            guard byte(9, frame) == 1, facts.length >= position + 2 else { return .never }
-        } else if let walk = walkIPv6(frame), walk.proto == 58, facts.length >= walk.position + 2 {
+            guard !isLaterFragment(), byte(9, frame) == 1, facts.length >= position + 2 else { return .never }
+        } else if let walk = upperIPv6(), walk.proto == 58, facts.length >= walk.position + 2 {
             position = walk.position
         } else {
             return .never
@@ -339,11 +372,13 @@ struct RuleFilter {
     private mutating func matchPorts(_ within: Int, _ from: UInt16, _ to: UInt16, _ frame: RawSpan) -> Answer {
         if isIPv4 {
             let position = ipv4HeaderLength(frame)
-            guard RuleFilter.hasPorts(byte(9, frame)), facts.length > position + 4 else { return .plain(false) }
+            guard !isLaterFragment(), RuleFilter.hasPorts(byte(9, frame)), facts.length > position + 4 else {
+                return .plain(false)
+            }
             let port = uint16(position + within, frame)
             return .plain(port >= from && port <= to)
         }
-        guard let (proto, position) = walkIPv6(frame) else { return .never }
+        guard let (proto, position) = upperIPv6() else { return .never }
         guard RuleFilter.hasPorts(proto), facts.length > position + 4 else { return .plain(false) }
         let port = uint16(position + within, frame)
         // Port 0 never matches on IPv6: so do real nodes.
@@ -356,6 +391,7 @@ struct RuleFilter {
         let bits = Int(format & 63) + 1
         let bytes = (bits + 7) / 8
         let isLittleEndian = format & 0x80 != 0
+        _ = isLaterFragment()
         var value: UInt64 = 0
         if isLittleEndian {
             if index + bytes <= facts.length {
@@ -384,8 +420,10 @@ struct RuleFilter {
         result |= ownershipCharacteristics(frame, config, remote)
         if isIPv4 {
             let position = ipv4HeaderLength(frame)
-            if byte(9, frame) == 6, facts.length > position + 13 { result |= tcpFlags(position, frame) }
-        } else if let walk = walkIPv6(frame), walk.proto == 6, facts.length > walk.position + 14 {
+            if !isLaterFragment(), byte(9, frame) == 6, facts.length > position + 13 {
+                result |= tcpFlags(position, frame)
+            }
+        } else if let walk = upperIPv6(), walk.proto == 6, facts.length > walk.position + 14 {
             result |= tcpFlags(walk.position, frame)
         }
         return result
@@ -407,19 +445,18 @@ struct RuleFilter {
             source = IPAddress(v4: uint32(12, frame))
         } else if isIPv6 {
             let isNeighbourMessage = facts.length >= 64 && byte(6, frame) == 58
-            if isNeighbourMessage, byte(40, frame) == 0x87 {
+            let isSolicitation = isNeighbourMessage && byte(40, frame) == 0x87
+            source = isNeighbourMessage && byte(40, frame) == 0x88 ? ipv6(48, frame) : ipv6(8, frame)
+            // A question that says nothing of its sender proves nothing wrong: releases let each solicitation count.
+            if isSolicitation, !facts.isInbound || (facts.length < 72 || source?.isUnspecified == true) {
                 result |= ipBit
-            } else if isNeighbourMessage, byte(40, frame) == 0x88 {
-                source = ipv6(48, frame)
-            } else {
-                source = ipv6(8, frame)
             }
         } else if facts.etherType == 0x0806, facts.length >= 28 {
             source = IPAddress(v4: uint32(14, frame))
         }
         if facts.isInbound {
             guard let remote else { return result }
-            if let source, remote.owns(source, config) || RuleFilter.isEmulated(source, config) { result |= ipBit }
+            if let source, remote.owns(source, config) || isImplied(source, config) { result |= ipBit }
             if remote.owns(facts.sourceMAC, config) { result |= macBit }
         } else {
             if let source, config.ownerships.contains(where: { $0.owns(source) }) { result |= ipBit }
@@ -428,19 +465,16 @@ struct RuleFilter {
         return result
     }
 
-    /// Whether an IPv6 source lies in a range whose neighbours are answered locally: it counts as authenticated for
-    /// every sender.
-    private static func isEmulated(_ source: IPAddress, _ config: borrowing NetworkConfig) -> Bool {
-        guard source.isIPv6, config.emulatesNeighbours else { return false }
+    /// Whether an IPv6 source can be nobody's but the sender's: it names the member, in a range whose neighbours are answered
+    /// locally, or it is the link-local address of the member's MAC. Releases let the whole range count for every sender.
+    private func isImplied(_ source: IPAddress, _ config: borrowing NetworkConfig) -> Bool {
+        guard source.isIPv6 else { return false }
         let network = config.network
-        let sixPlane = network.sixPlaneAddress(of: config.issuedTo)
-        let rfc4193 = network.rfc4193Address(of: config.issuedTo)
-        return config.addresses.contains { own in
-            (own.address == sixPlane
-                && IPPrefix(sixPlane, length: NetworkID.sixPlanePrefixLength).contains(source))
-                || (own.address == rfc4193
-                    && IPPrefix(rfc4193, length: NetworkID.rfc4193PrefixLength).contains(source))
+        if facts.sourceMAC == network.mac(of: facts.source), source == IPAddress.linkLocal(of: facts.sourceMAC) {
+            return true
         }
+        guard config.emulatesNeighbours else { return false }
+        return config.addresses.contains { network.member(of: source, under: $0) == facts.source }
     }
 
     // MARK: Tags

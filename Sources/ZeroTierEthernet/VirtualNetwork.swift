@@ -54,6 +54,8 @@ struct VirtualNetwork: ~Copyable {
     /// entry of a dictionary in place allocates.
     var memberUses: [Address: MonotonicInstant] = [:]
     var assembly = ConfigAssembly()
+    var passedPieces = PassedPieces()
+    var addressOwners = AddressOwners()
     var bridges = BridgeRoutes()
     /// Groups that the host asked for, sorted.
     var subscriptions: [MulticastGroup] = []
@@ -173,10 +175,11 @@ struct VirtualNetwork: ~Copyable {
         return true
     }
 
-    /// Whether a configuration is older than the one in force by more than credentials may differ.
-    func isOutdated(_ new: NetworkConfig) -> Bool {
+    /// Whether a configuration is older than the one in force: by more than credentials may differ, if the controller itself
+    /// sent it; at all, if another did, who may have kept it.
+    func isOutdated(_ new: NetworkConfig, from source: Address) -> Bool {
         guard let config, configTime != nil, config.timestamp > new.timestamp else { return false }
-        return config.timestamp - new.timestamp > max(config.credentialWindow, 1)
+        return source != id.controller || config.timestamp - new.timestamp > max(config.credentialWindow, 1)
     }
 
     private mutating func derive(_ config: NetworkConfig) {
@@ -296,6 +299,7 @@ struct VirtualNetwork: ~Copyable {
     mutating func expire(_ shared: inout EthernetShared, _ now: Now) {
         bridgedGroups = bridgedGroups.filter { $0.value > now.monotonic }
         expireSenders(now)
+        passedPieces.expire(now.monotonic)
         guard let config else { return }
         for peer in members.keys.sorted() {
             guard var member = members.removeValue(forKey: peer) else { continue }

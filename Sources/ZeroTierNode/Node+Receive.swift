@@ -48,6 +48,7 @@ extension Node {
                 stack.receive(
                     bytes.extracting(frame.offset..<frame.offset + frame.length), etherType: frame.etherType,
                     source: frame.source, destination: frame.destination, on: entry.interface, now: now)
+                judgeReassembled(frame.network, to: frame.destination, now)
             }
             if admission.isTrusted { peers.noteTrust(packet, now: now) }
         case .multicastLike, .multicastGather, .networkCredentials, .networkConfigRequest, .networkConfig:
@@ -60,5 +61,16 @@ extension Node {
             // The transport's own; it hands none of them out.
             break
         }
+    }
+
+    /// Asks the rules about the datagram that the last frame completed, if it completed one: its fragments hid from them what
+    /// the whole shows.
+    @inline(__always)
+    mutating func judgeReassembled(_ network: SlotID, to destination: MACAddress, _ now: Now) {
+        guard let datagram = stack.nextReassembled() else { return }
+        let isAllowed = ethernet.admitReassembled(
+            datagram.bytes, etherType: datagram.etherType, source: datagram.source, destination: destination,
+            network: network)
+        if isAllowed { stack.receive(reassembled: datagram, now: now) }
     }
 }

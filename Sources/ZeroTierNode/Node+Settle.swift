@@ -44,6 +44,7 @@ extension Node {
                 bytes, etherType: frame.etherType, source: frame.source, destination: frame.destination,
                 on: entry.interface, now: now)
         }
+        judgeReassembled(frame.network, to: frame.destination, now)
         stack.endBatch(now: now)
     }
 

@@ -23,6 +23,8 @@ package struct Node: ~Copyable {
     package var stack: NetworkStack
 
     var interfaces = VirtualInterfaces()
+    /// Settings of joined networks that are not the defaults.
+    var settings: [NetworkID: NetworkSettings] = [:]
     /// Interfaces of a stack that was taken over, until their networks have a configuration again.
     var keptInterfaces: [ConfiguredInterface] = []
     var events = BoundedQueue<NodeEvent>(capacity: NodeLimits.events)
@@ -82,12 +84,34 @@ package struct Node: ~Copyable {
 
     // MARK: Networks
 
-    /// Joins a network. `saved` is the stored configuration, if there is one. False when too many networks are joined.
-    package mutating func join(_ id: NetworkID, saved: [UInt8]? = nil, now: Now) -> Bool {
+    /// Joins a network. `saved` is the stored configuration, if there is one, `settings` are those stored. False when too many
+    /// networks are joined.
+    package mutating func join(
+        _ id: NetworkID, saved: [UInt8]? = nil, settings stored: NetworkSettings = NetworkSettings(), now: Now
+    ) -> Bool {
+        let isNew = ethernet.slot(of: id) == nil
         guard ethernet.join(id, savedConfiguration: saved, now: now) != nil else { return false }
+        if isNew, stored != NetworkSettings() { settings[id] = stored }
         settle(now: now)
         return true
     }
+
+    /// Changes what the controller of a joined network may set, at once. False if it is not joined.
+    package mutating func setSettings(_ new: NetworkSettings, of id: NetworkID, now: Now) -> Bool {
+        guard let slot = ethernet.slot(of: id) else { return false }
+        guard new != settings(of: id) else { return true }
+        settings[id] = new
+        emit(.store(.networkSettings(id), new.encoded))
+        if ethernet.configuration(of: slot) != nil {
+            applyConfiguration(of: slot, now: now)
+            emit(.networkChanged(id))
+        }
+        settle(now: now)
+        return true
+    }
+
+    /// What the controller of a network may set.
+    package func settings(of id: NetworkID) -> NetworkSettings { settings[id] ?? NetworkSettings() }
 
     /// Leaves a network; its sockets end with `networkDown`. False if it was not joined.
     package mutating func leave(_ id: NetworkID, now: Now) -> Bool {
@@ -95,19 +119,20 @@ package struct Node: ~Copyable {
         if let entry = interfaces.of(network: slot) { removeInterface(of: entry, now: now) }
         removeKeptInterface(of: id, now: now)
         ethernet.leave(id)
+        if settings.removeValue(forKey: id) != nil { emit(.delete(.networkSettings(id))) }
         emit(.networkLeft(id))
         settle(now: now)
         return true
     }
 
-    /// The joined networks, by ascending ID.
+    /// The joined networks, by ascending ID, with what is in force of their addresses, routes and name servers.
     package var networks: [NetworkSnapshot] {
-        ethernet.joined.compactMap { ethernet.snapshot(of: $0) }.sorted { $0.id < $1.id }
+        ethernet.joined.compactMap { ethernet.snapshot(of: $0).map { inForce($0) } }.sorted { $0.id < $1.id }
     }
 
     /// One joined network.
     package func network(_ id: NetworkID) -> NetworkSnapshot? {
-        ethernet.slot(of: id).flatMap { ethernet.snapshot(of: $0) }
+        ethernet.slot(of: id).flatMap { ethernet.snapshot(of: $0).map { inForce($0) } }
     }
 
     /// The stack's interface for a joined network; nil until it has a configuration.

@@ -55,4 +55,6 @@ package enum StateObject: Hashable, Sendable {
     case peer(Address)
     /// A joined network's configuration: upstream `networks.d/<id>.conf`.
     case network(NetworkID)
+    /// What its owner lets its controller set: upstream `networks.d/<id>.local.conf`.
+    case networkSettings(NetworkID)
 }

@@ -86,11 +86,9 @@ extension Node {
         } else if let adopted = adoptInterface(network, snapshot, now) {
             current = adopted
         } else {
-            guard
-                let interface = stack.addInterface(
-                    mac: snapshot.mac,
-                    configuration: InterfaceConfiguration(mtu: evenMTU(snapshot.mtu)), now: now)
-            else {
+            var settings = InterfaceConfiguration(mtu: evenMTU(snapshot.mtu))
+            settings.judgesReassembled = true
+            guard let interface = stack.addInterface(mac: snapshot.mac, configuration: settings, now: now) else {
                 ethernet.setPortError(true, network: network)
                 return
             }
@@ -99,14 +97,16 @@ extension Node {
                     network: network, networkID: snapshot.id, interface: interface, mac: snapshot.mac))
         }
         let interface = current.entry.interface
-        for old in current.addresses where !snapshot.addresses.contains(old) {
+        let allowed = inForce(snapshot)
+        let addresses = allowed.addresses
+        for old in current.addresses where !addresses.contains(old) {
             stack.removeAddress(old.address, from: interface, now: now)
         }
-        for new in snapshot.addresses where !current.addresses.contains(new) {
+        for new in addresses where !current.addresses.contains(new) {
             _ = stack.addAddress(new, to: interface, isAssigned: true, now: now)
         }
-        current.addresses = snapshot.addresses
-        let routes = snapshot.routes.map { route in
+        current.addresses = addresses
+        let routes = allowed.routes.map { route in
             StackRoute(route.target, interface: interface, gateway: route.via, metric: Int(route.metric))
         }
         if routes != current.routes {
@@ -116,6 +116,28 @@ extension Node {
         }
         interfaces.set(current)
         noteInterfaces()
+    }
+
+    /// A network as far as its settings let its controller have its way.
+    func inForce(_ snapshot: NetworkSnapshot) -> NetworkSnapshot {
+        let settings = settings(of: snapshot.id)
+        var result = snapshot
+        result.addresses.removeAll { !settings.allows($0) }
+        result.routes.removeAll { !settings.allows($0.target) || leadsAway($0.target, from: snapshot.slot, settings) }
+        if !settings.allowsDNS { result.dns = NetworkDNS() }
+        return result
+    }
+
+    // Whether a route would take a part of another network's addresses: its controller has no say about them, unless this
+    // network's settings name the range.
+    private func leadsAway(_ target: IPPrefix, from network: SlotID, _ settings: NetworkSettings) -> Bool {
+        guard !settings.names(target) else { return false }
+        return interfaces.all.contains { other in
+            other.entry.network != network
+                && other.addresses.contains {
+                    $0.length > 0 && $0.length < target.length && $0.contains(target.address)
+                }
+        }
     }
 
     // The interface that the network had in an earlier node, if it is still the same one.

@@ -10,7 +10,7 @@ import Testing
         .deletingLastPathComponent().appendingPathComponent("Fuzz/Corpus")
 
     /// The saved inputs of a target, by name of file.
-    private static func corpus(_ target: FuzzTarget) -> [[UInt8]] {
+    static func corpus(_ target: FuzzTarget) -> [[UInt8]] {
         let files =
             (try? FileManager.default.contentsOfDirectory(atPath: folder.appendingPathComponent(target.name).path))
             ?? []

@@ -230,25 +230,153 @@ struct NeighbourTests {
         #expect(host.stack.neighbour(address("10.0.0.2"), on: host.interface) == fixed)
     }
 
-    @Test func `an advertisement without override does not replace a reachable MAC, one with it does`() throws {
+    private static let thief = MACAddress(0x0200_0000_0044)
+
+    /// Claims of an address by another station, in every form.
+    private func claims(_ target: String, to host: StackHost, _ network: TestNetwork) -> [TestFrame] {
+        let thief = Self.thief
+        if address(target).isIPv4 {
+            return [ARPPacket.request, ARPPacket.reply].flatMap { operation in
+                ["10.0.0.1", target].map { asked in
+                    let packet = ARPPacket(
+                        operation: operation, senderMAC: thief, sender: address(target), targetMAC: host.mac,
+                        target: address(asked))
+                    return TestFrame(
+                        source: thief, destination: host.mac, etherType: EtherType.arp, bytes: packet.bytes)
+                }
+            }
+        }
+        let advertisements = [
+            NeighbourMessage.flagOverride, NeighbourMessage.flagOverride | NeighbourMessage.flagSolicited,
+        ].map { flags in
+            discovery(
+                ICMPHeader(type: 136, code: 0, rest: flags),
+                NeighbourMessage(target: address(target), linkAddress: thief).payload(linkOption: 2),
+                address(target), address("fd00::1"))
+        }
+        let solicitation = discovery(
+            ICMPHeader(type: 135, code: 0),
+            NeighbourMessage(target: address("fd00::1"), linkAddress: thief).payload(linkOption: 1), address(target),
+            address("fd00::1"))
+        return (advertisements + [solicitation]).map {
+            TestFrame(source: thief, destination: host.mac, etherType: EtherType.ipv6, bytes: $0)
+        }
+    }
+
+    @Test(arguments: ["10.0.0.2", "fd00::2"], [0, 40])
+    func `no claim replaces a neighbour that answers, new or stale`(_ target: String, _ age: Int) throws {
+        for index in 0..<4 {
+            let network = try TestNetwork.pair()
+            let host = network.hosts[0]
+            try host.sendEcho(to: address(target), now: network.now)
+            network.run(for: .milliseconds(50) + .seconds(age))
+            let forms = claims(target, to: host, network)
+            guard index < forms.count else { continue }
+            for _ in 0..<200 { host.feed(forms[index], now: network.now) }
+            #expect(host.stack.neighbour(address(target), on: host.interface) == network.hosts[1].mac, "form \(index)")
+            network.trace = []
+            network.run(for: .seconds(5))
+            #expect(host.stack.neighbour(address(target), on: host.interface) == network.hosts[1].mac, "form \(index)")
+            #expect(host.stack.statistics.dropped(.contestedNeighbour) == 200)
+            // 200 claims, one question.
+            let questions = network.trace.filter { $0.source == host.mac && $0.destination == network.hosts[1].mac }
+            #expect(questions.count <= 2)
+            // And packets still go where they went.
+            try host.sendEcho(to: address(target), sequence: 2, now: network.now)
+            network.run(for: .milliseconds(50))
+            #expect(host.echoReplies.count == 2)
+        }
+    }
+
+    @Test(arguments: ["10.0.0.2", "fd00::2"])
+    func `a claim is believed once the station known is silent`(_ target: String) throws {
+        let network = try TestNetwork.pair()
+        let host = network.hosts[0]
+        try host.sendEcho(to: address(target), now: network.now)
+        network.run(for: .milliseconds(50))
+        let old = network.hosts[1].mac
+        network.model.filter = { $0.source == old }
+        host.feed(try #require(claims(target, to: host, network).first), now: network.now)
+        network.run(for: .milliseconds(2_900))
+        #expect(host.stack.neighbour(address(target), on: host.interface) == old)
+        network.run(for: .milliseconds(200))
+        #expect(host.stack.neighbour(address(target), on: host.interface) == Self.thief)
+    }
+
+    @Test func `an advertisement without override replaces nothing, nor makes a router of a stranger's word`() throws {
         let network = try TestNetwork.pair()
         let host = network.hosts[0]
         try host.sendEcho(to: address("fd00::2"), now: network.now)
         network.run(for: .milliseconds(50))
-        let other = MACAddress(0x0200_0000_0044)
-        func feed(_ flags: UInt32) {
+        func feed(_ flags: UInt32, _ link: MACAddress?) {
             let source = address("fd00::2")
-            let message = NeighbourMessage(target: source, linkAddress: other).payload(linkOption: 2)
+            let message = NeighbourMessage(target: source, linkAddress: link).payload(linkOption: 2)
             let bytes = discovery(
                 ICMPHeader(type: 136, code: 0, rest: flags), message, source, address("fd00::1"))
             host.feed(
-                TestFrame(source: other, destination: host.mac, etherType: EtherType.ipv6, bytes: bytes),
+                TestFrame(source: Self.thief, destination: host.mac, etherType: EtherType.ipv6, bytes: bytes),
                 now: network.now)
         }
-        feed(0)
+        feed(0, Self.thief)
+        feed(NeighbourMessage.flagRouter, nil)
+        feed(NeighbourMessage.flagRouter, network.hosts[1].mac)
         #expect(host.stack.neighbour(address("fd00::2"), on: host.interface) == network.hosts[1].mac)
-        feed(NeighbourMessage.flagOverride)
-        #expect(host.stack.neighbour(address("fd00::2"), on: host.interface) == other)
+        let slot = try needed(host.stack.neighbours.find(ScopedAddress(host.interface, address("fd00::2"))))
+        #expect(!host.stack.neighbours.entries[slot].isRouter)
+    }
+
+    @Test func `answers go to the station that asked, and ask nobody`() throws {
+        let network = try TestNetwork.pair()
+        let host = network.hosts[0]
+        _ = try host.stack.tcpListen(on: endpoint("0.0.0.0", 80), backlog: 8, now: network.now)
+        network.trace = []
+        // 1,200 SYNs of invented neighbours, to an open port and to a closed one.
+        for number in UInt32(0)..<1_200 {
+            let source = IPAddress(v4: 0x0a00_0014 + number % 230)
+            var segment = ReplySegment(
+                sourcePort: UInt16(2_000 + number), destinationPort: number % 2 == 0 ? 80 : 81,
+                sequence: SequenceNumber(5), acknowledgment: SequenceNumber(0), flags: .synchronize)
+            segment.maximumSegmentSize = 1_460
+            let bytes = makeBytes(20 + segment.length) {
+                writeIPHeader(
+                    into: &$0, at: 0, payloadLength: segment.length, source: source, destination: address("10.0.0.1"),
+                    hopLimit: 64, trafficClass: 0)
+                _ = segment.write(
+                    into: &$0, at: 20, pseudoHeaderSum: pseudoHeaderSum(source, address("10.0.0.1")))
+            }
+            host.feed(
+                TestFrame(source: Self.thief, destination: host.mac, etherType: EtherType.ipv4, bytes: bytes),
+                now: network.now)
+            for frame in host.takeFrames(now: network.now) {
+                #expect(frame.etherType == EtherType.ipv4 && frame.destination == Self.thief)
+            }
+        }
+        #expect(host.stack.neighbourCount == 0 && host.stack.statistics.arp.sent == 2)
+        try host.sendEcho(to: address("10.0.0.2"), now: network.now)
+        network.run(for: .milliseconds(50))
+        #expect(host.echoReplies.count == 1)
+    }
+
+    @Test func `neighbours that others want take nothing from those that we want`() throws {
+        var configuration = StackConfiguration()
+        configuration.limits.incompleteNeighboursForOthers = 16
+        configuration.limits.incompleteNeighbours = 16
+        let network = try TestNetwork.pair(configuration: configuration)
+        let host = network.hosts[0]
+        let socket = try host.stack.udpOpen(isIPv4: true)
+        for number in 20..<200 {
+            try host.sendTo(socket, [1], to: endpoint("10.0.0.\(number)", 9), now: network.now)
+            _ = host.takeFrames(now: network.now)
+        }
+        #expect(host.stack.neighbours.incompleteForOthers == 16 && host.stack.neighbours.incompleteCount == 0)
+        #expect(host.stack.statistics.dropped(.neighbourTableFull) == 164)
+        let listener = try network.hosts[1].stack.tcpListen(on: endpoint("::", 80), backlog: 1, now: network.now)
+        let client = try host.stack.tcpConnect(to: endpoint("10.0.0.2", 80), now: network.now)
+        network.run(for: .milliseconds(50))
+        #expect(try network.hosts[1].stack.accept(listener, now: network.now) != nil)
+        #expect(host.saw(client, .connected))
+        network.run(for: .seconds(10))
+        #expect(host.stack.neighbours.incompleteForOthers == 0)
     }
 
     /// A neighbour discovery packet as it is on the wire.
@@ -387,7 +515,7 @@ struct NeighbourTests {
     @Test func `the neighbour table is bounded and forgets who is not used`() throws {
         var configuration = StackConfiguration()
         configuration.limits.neighbours = 16
-        configuration.limits.incompleteNeighbours = 8
+        configuration.limits.incompleteNeighboursForOthers = 8
         let network = try TestNetwork.pair(configuration: configuration)
         let host = network.hosts[0]
         for number in UInt64(10)..<200 {

@@ -69,10 +69,11 @@ struct ReassemblyTests {
             try host.stack.udpBind(socket, to: endpoint("::", 7_000))
         }
 
-        func feed(_ bytes: [UInt8]) {
+        func feed(_ bytes: [UInt8], from station: Int? = nil) {
             host.feed(
                 TestFrame(
-                    source: network.hosts[0].mac, destination: host.mac,
+                    source: station.map { MACAddress(0x0200_0000_1000 + UInt64($0)) } ?? network.hosts[0].mac,
+                    destination: host.mac,
                     etherType: bytes[0] >> 4 == 4 ? EtherType.ipv4 : EtherType.ipv6, bytes: bytes),
                 now: network.now)
         }
@@ -195,10 +196,10 @@ struct ReassemblyTests {
         #expect(!bench.network.trace.contains { $0.bytes.count > 100 })
     }
 
-    @Test func `fragments, datagrams per source, datagrams and bytes are bounded`() throws {
+    @Test func `fragments, datagrams per station, datagrams and bytes are bounded`() throws {
         var configuration = StackConfiguration()
         configuration.limits.fragmentsPerDatagram = 8
-        configuration.limits.datagramsPerSource = 4
+        configuration.limits.datagramsPerStation = 4
         configuration.limits.reassemblies = 10
         configuration.limits.reassemblyBytes = 20_000
         let bench = try Bench(configuration: configuration)
@@ -211,14 +212,44 @@ struct ReassemblyTests {
         #expect(bench.host.stack.reassembly.count == 4)
         #expect(bench.host.stack.statistics.dropped(.reassemblyFull) == 7)
         for host in 10..<60 {
-            bench.feed(fragment(whole, 0..<1_000, more: true, source: "10.0.0.\(host)"))
+            bench.feed(fragment(whole, 0..<1_000, more: true, source: "10.0.0.\(host)"), from: host)
             #expect(bench.host.stack.reassembly.count <= 10)
             #expect(bench.host.stack.reassembly.bytesHeld <= 22_300)
         }
         // And the stack still reassembles.
-        bench.feed(fragment(whole, 0..<1_000, more: true, identification: 99, source: "10.0.0.99"))
-        bench.feed(fragment(whole, 1_000..<2_008, more: false, identification: 99, source: "10.0.0.99"))
+        bench.feed(fragment(whole, 0..<1_000, more: true, identification: 99, source: "10.0.0.99"), from: 99)
+        bench.feed(fragment(whole, 1_000..<2_008, more: false, identification: 99, source: "10.0.0.99"), from: 99)
         #expect(bench.host.stack.statistics.reassembled == 1)
+    }
+
+    @Test(arguments: [true, false])
+    func `what one station leaves unfinished displaces no datagram of another`(_ isIPv4: Bool) throws {
+        let bench = try Bench()
+        let whole = segment(2_000, isIPv4: isIPv4)
+        bench.feed(fragment(whole, 0..<1_000, more: true, isIPv4: isIPv4))
+        // Sources are invented: the station is not.
+        for number in 0..<1_100 {
+            let source = isIPv4 ? "10.1.\(number / 250).\(1 + number % 250)" : "fd00::1:\(number)"
+            for start in [0, 1_000] {
+                bench.feed(
+                    fragment(
+                        whole, start..<start + 1_000, more: true, identification: UInt32(number), isIPv4: isIPv4,
+                        source: source), from: 66)
+            }
+        }
+        #expect(bench.host.stack.reassembly.count == 1 + bench.host.stack.configuration.limits.datagramsPerStation)
+        bench.feed(fragment(whole, 1_000..<2_008, more: false, isIPv4: isIPv4))
+        #expect(bench.host.stack.statistics.reassembled == 1 && bench.received?.count == 2_000)
+    }
+
+    @Test func `nobody adds to a datagram of another station`() throws {
+        let bench = try Bench()
+        let whole = segment(2_000, isIPv4: true)
+        bench.feed(fragment(whole, 0..<1_000, more: true))
+        bench.feed(fragment([UInt8](repeating: 0, count: 2_008), 1_000..<2_008, more: false), from: 66)
+        #expect(bench.host.stack.statistics.reassembled == 0)
+        bench.feed(fragment(whole, 1_000..<2_008, more: false))
+        #expect(bench.host.stack.statistics.reassembled == 1 && bench.received?.count == 2_000)
     }
 
     @Test func `reassembly agrees with a naive model on random pieces`() throws {
@@ -239,7 +270,8 @@ struct ReassemblyTests {
                 guard start < end else { continue }
                 let isLast = end == total
                 let key = ReassemblyKey(
-                    source: first, destination: second, identification: round, protocolNumber: 17,
+                    station: MACAddress(2), source: first, destination: second, identification: round,
+                    protocolNumber: 17,
                     interface: InterfaceID(SlotID(index: 1, generation: 1)))
                 let packet = [UInt8](repeating: 0, count: 20) + whole[start..<end]
                 let input = FragmentInput(

@@ -142,9 +142,24 @@ struct RoutingTests {
         }
     }
 
-    @Test(arguments: ["10.0.0.2", "fd00::2"])
-    func `a connection survives a path that takes less than the interface`(_ target: String) throws {
+    /// The pair, where the second also has addresses that the first reaches by way of it alone.
+    private func routedPair() throws -> TestNetwork {
         let network = try TestNetwork.pair()
+        let (a, b) = (network.hosts[0], network.hosts[1])
+        for (far, gateway) in [("10.9.0.2/32", "10.0.0.2"), ("fd09::2/128", "fd00::2")] {
+            let prefix = try #require(IPPrefix(far))
+            let isAdded = b.stack.addAddress(prefix, to: b.interface, now: network.now)
+            let isRouted = a.stack.addRoute(StackRoute(prefix, interface: a.interface, gateway: address(gateway)))
+            #expect(isAdded && isRouted)
+        }
+        network.run(for: .seconds(5))
+        network.trace = []
+        return network
+    }
+
+    @Test(arguments: ["10.9.0.2", "fd09::2"])
+    func `a connection survives a path that takes less than the interface`(_ target: String) throws {
+        let network = try routedPair()
         let (a, b) = (network.hosts[0], network.hosts[1])
         let isIPv4 = address(target).isIPv4
         let limit = 1_400
@@ -177,10 +192,10 @@ struct RoutingTests {
     }
 
     @Test func `a packet too big that is about nothing of ours, or makes no sense, is not believed`() throws {
-        let network = try TestNetwork.pair()
+        let network = try routedPair()
         let (a, b) = (network.hosts[0], network.hosts[1])
         let listener = try b.stack.tcpListen(on: endpoint("::", 80), backlog: 1, now: network.now)
-        let client = try a.stack.tcpConnect(to: endpoint("10.0.0.2", 80), now: network.now)
+        let client = try a.stack.tcpConnect(to: endpoint("10.9.0.2", 80), now: network.now)
         network.run(for: .milliseconds(50))
         _ = try b.stack.accept(listener, now: network.now)
         _ = try a.send(client, pattern(100), now: network.now)
@@ -201,7 +216,54 @@ struct RoutingTests {
         #expect(a.stack.statistics.pathMTUChanges == 0)
         // Below the floor the floor is believed.
         feed(tooBig(packet, mtu: 0))
-        #expect(try a.stack.route(to: address("10.0.0.2"), from: nil, on: nil, now: network.now).mtu == 552)
+        #expect(try a.stack.route(to: address("10.9.0.2"), from: nil, on: nil, now: network.now).mtu == 552)
+    }
+
+    @Test(arguments: ["10.0.0.2", "fd00::2"])
+    func `on the link nobody makes a path smaller, nor a connection end, by naming what we sent`(_ target: String)
+        throws
+    {
+        let network = try TestNetwork.pair()
+        let (a, b) = (network.hosts[0], network.hosts[1])
+        let isIPv4 = address(target).isIPv4
+        let socket = try a.stack.udpOpen(isIPv4: isIPv4)
+        try a.stack.udpBind(socket, to: SocketEndpoint(isIPv4 ? .anyIPv4 : .anyIPv6, port: 9_000))
+        try a.stack.udpConnect(socket, to: endpoint(target, 53), now: network.now)
+        let sink = try b.stack.udpOpen(isIPv4: isIPv4)
+        try b.stack.udpBind(sink, to: SocketEndpoint(isIPv4 ? .anyIPv4 : .anyIPv6, port: 53))
+        try a.sendTo(socket, pattern(900), now: network.now)
+        network.run(for: .milliseconds(50))
+        let packet = try #require(network.trace.last { $0.source == a.mac && $0.bytes.count > 900 }).bytes
+        func feed(_ bytes: [UInt8], from station: MACAddress) {
+            a.feed(
+                TestFrame(
+                    source: station, destination: a.mac, etherType: isIPv4 ? EtherType.ipv4 : EtherType.ipv6,
+                    bytes: bytes), now: network.now)
+        }
+        let stranger = MACAddress(0x0200_0000_0066)
+        for station in [stranger, b.mac] { feed(tooBig(packet, mtu: 1_300), from: station) }
+        #expect(a.stack.pathMTUs.isEmpty)
+        // Port unreachable: from a stranger it is nobody's word, from the neighbour itself it counts.
+        var refused = tooBig(packet, mtu: 0)
+        let offset = isIPv4 ? 20 : 40
+        let isForSocket = { try a.stack.takeError(socket) }
+        refused[offset] = isIPv4 ? 3 : 1
+        refused[offset + 1] = isIPv4 ? 3 : 4
+        refused[offset + 2] = 0
+        refused[offset + 3] = 0
+        let sum = refused.withBytes { span in
+            let part = Checksum.sum(span, from: offset, count: span.byteCount - offset)
+            guard !isIPv4 else { return part }
+            let pseudo = pseudoHeaderSum(address(target), address("fd00::1"), 58, length: span.byteCount - offset)
+            return Checksum.combine(pseudo, part)
+        }
+        let field = Checksum.finish(sum)
+        refused[offset + 2] = UInt8(field >> 8)
+        refused[offset + 3] = UInt8(field & 0xff)
+        feed(refused, from: stranger)
+        #expect(try isForSocket() == nil)
+        feed(refused, from: b.mac)
+        #expect(try isForSocket() == .refused)
     }
 
     @Test func `connections follow the interface's MTU`() throws {

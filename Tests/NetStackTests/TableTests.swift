@@ -260,22 +260,49 @@ struct TableTests {
         #expect(table.count == 8)
     }
 
-    @Test func `errors keep their pace: about a thousand a second, one to a destination`() {
+    @Test func `answers keep their pace: about a thousand a second to a station, one error to a destination`() {
         var limiter = ErrorLimiter(hashKey: SipHasher.Key(1, 2))
         var random = RandomSource(seed: 8)
-        var count = 0
+        let limits = StackLimits()
+        let id = InterfaceID(SlotID(index: 1, generation: 1))
+        let (greedy, modest) = (StationKey(id, MACAddress(6)), StationKey(id, MACAddress(8)))
+        var counts = [0, 0]
         for step in 0..<20_000 {
             let now = MonotonicInstant(nanoseconds: UInt64(step) * 100_000)
-            if limiter.allow(now: now, random: &random) { count += 1 }
+            if limiter.allow(greedy, limits: limits, now: now, random: &random) { counts[0] += 1 }
+            if step % 200 == 199, limiter.allow(modest, limits: limits, now: now, random: &random) { counts[1] += 1 }
         }
         // Two seconds.
-        #expect(count > 1_600 && count <= 2_000)
-        let id = InterfaceID(SlotID(index: 1, generation: 1))
-        let target = ScopedAddress(id, address("10.0.0.1"))
+        #expect(counts[0] > 1_600 && counts[0] <= 2_000)
+        #expect(counts[1] == 100, "what one station is sent took from another")
+        let target = address("10.0.0.1")
         let start = MonotonicInstant(nanoseconds: 60_000_000_000)
-        #expect(limiter.allow(target, limit: 4, now: start, random: &random) == true)
-        #expect(limiter.allow(target, limit: 4, now: start + .milliseconds(999), random: &random) == false)
-        #expect(limiter.allow(target, limit: 4, now: start + .seconds(1), random: &random) == true)
+        func allow(_ station: StationKey, _ after: Duration) -> Bool {
+            limiter.allow(target, by: station, limits: limits, now: start + after, random: &random)
+        }
+        #expect(allow(greedy, .zero))
+        #expect(!allow(greedy, .milliseconds(999)))
+        // Whoever forges an address spends his own errors, not those of its owner.
+        #expect(allow(modest, .milliseconds(999)))
+        #expect(allow(greedy, .seconds(1)))
+    }
+
+    @Test func `stations whose answers are paced are bounded, and many of them leave some to each`() {
+        var limiter = ErrorLimiter(hashKey: SipHasher.Key(1, 2))
+        var random = RandomSource(seed: 9)
+        let limits = StackLimits()
+        let id = InterfaceID(SlotID(index: 1, generation: 1))
+        let now = MonotonicInstant(nanoseconds: 5_000_000_000)
+        var allowed = 0
+        for number in UInt64(1)...3_000 {
+            for _ in 0..<60
+            where limiter.allow(
+                StationKey(id, MACAddress(number * 2)), limits: limits, now: now, random: &random)
+            { allowed += 1 }
+        }
+        #expect(limiter.stationCount == limits.answeredStations)
+        #expect(allowed < StackConstants.errorsPerSecondToAll / 20 + 3_000 * StackConstants.errorsBeyondAll)
+        #expect(limiter.allow(StationKey(id, MACAddress(9_998)), limits: limits, now: now, random: &random))
     }
 
     @Test func `a path MTU table and hash with another key order nothing differently`() {

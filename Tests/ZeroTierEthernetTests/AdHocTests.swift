@@ -136,7 +136,7 @@ import ZeroTierWire
         #expect(
             a.sendFrame(
                 network: slotA, source: network.mac(of: a.address), destination: network.mac(of: b.address),
-                etherType: 0x0800, payload: [UInt8](repeating: 0x45, count: 40), now: lan.now) == .ruleOutbound)
+                etherType: 0x88b5, payload: [UInt8](repeating: 0x45, count: 40), now: lan.now) == .ruleOutbound)
         _ = slotB
     }
 
@@ -217,7 +217,7 @@ import ZeroTierWire
         // Other broadcasts are off on ad-hoc networks.
         #expect(
             a.sendFrame(
-                network: slotA, source: network.mac(of: a.address), destination: .broadcast, etherType: 0x0800,
+                network: slotA, source: network.mac(of: a.address), destination: .broadcast, etherType: 0x88b5,
                 payload: [UInt8](repeating: 0x45, count: 30), now: lan.now) == .broadcastDisabled)
     }
 
@@ -232,7 +232,7 @@ import ZeroTierWire
 
     @Test func `frames for networks not joined, too long or malformed are dropped and counted`() throws {
         let (network, slotA, _) = try join("ff0a000000000001")
-        let stranger = Frame(network: NetworkID(7), etherType: 0x0800, data: [1, 2, 3])
+        let stranger = Frame(network: NetworkID(7), etherType: 0x88b5, data: [1, 2, 3])
         _ = lan.deliver(Crossing(from: a.address, to: b.address, verb: .frame, payload: stranger.encoded))
         #expect(b.drops(.networkNotJoined) == 1)
         _ = lan.deliver(Crossing(from: a.address, to: b.address, verb: .frame, payload: [1, 2, 3]))
@@ -241,19 +241,19 @@ import ZeroTierWire
         func send(_ payload: [UInt8]) -> EthernetDrop? {
             a.sendFrame(
                 network: slotA, source: network.mac(of: a.address), destination: network.mac(of: b.address),
-                etherType: 0x0800, payload: payload, now: lan.now)
+                etherType: 0x88b5, payload: payload, now: lan.now)
         }
         #expect(send(long) == .frameTooLong)
         #expect(send(Array(long.dropLast())) == nil)
         #expect(
             a.sendFrame(
-                network: slotA, source: MACAddress(2), destination: network.mac(of: b.address), etherType: 0x0800,
+                network: slotA, source: MACAddress(2), destination: network.mac(of: b.address), etherType: 0x88b5,
                 payload: [1], now: lan.now) == .notABridge)
         // An empty frame is a keepalive: nothing to deliver, but it proves membership.
         let admission = lan.deliver(
             Crossing(
                 from: a.address, to: b.address, verb: .frame,
-                payload: Frame(network: network, etherType: 0x0800, data: []).encoded))
+                payload: Frame(network: network, etherType: 0x88b5, data: []).encoded))
         guard case .done(trusted: true)? = admission else {
             Issue.record("not a keepalive")
             return
@@ -265,7 +265,7 @@ import ZeroTierWire
         let mac = network.mac(of: a.address)
         #expect(
             a.sendFrame(
-                network: slotA, source: mac, destination: mac, etherType: 0x0800, payload: [9], now: lan.now) == nil)
+                network: slotA, source: mac, destination: mac, etherType: 0x88b5, payload: [9], now: lan.now) == nil)
         lan.settle()
         #expect(a.frames.map(\.payload) == [[9]])
     }

@@ -28,7 +28,7 @@ import ZeroTierWire
 
     private func send(
         from member: (Station, SlotID), source: MACAddress? = nil, to destination: MACAddress, _ payload: [UInt8],
-        etherType: UInt16 = 0x0800
+        etherType: UInt16 = 0x88b5
     ) -> EthernetDrop? {
         let reason = member.0.sendFrame(
             network: member.1, source: source ?? network.mac(of: member.0.address), destination: destination,
@@ -139,7 +139,7 @@ import ZeroTierWire
     private func observed(_ rule: Rule.Kind) throws -> (
         a: (Station, SlotID), b: (Station, SlotID), c: (Station, SlotID)
     ) {
-        let rules = [Rule(.etherType(0x0800)), Rule(rule), Rule(.accept)]
+        let rules = [Rule(.etherType(0x88b5)), Rule(rule), Rule(.accept)]
         let a = try join(0x21) { $0.rules = rules }
         let b = try join(0x22) { $0.rules = rules }
         let c = try join(0x55) { $0.rules = rules }
@@ -150,7 +150,7 @@ import ZeroTierWire
         let (a, b, c) = try observed(.tee(observer, flags: 0, length: 2))
         let key = FrameKey(
             network: a.1, source: network.mac(of: a.0.address), destination: network.mac(of: b.0.address),
-            etherType: 0x0800, length: 4)
+            etherType: 0x88b5, length: 4)
         guard case .control = a.0.route(key, frame: [1, 2, 3, 4], now: lan.now) else {
             Issue.record("copies cannot be made on the fast path")
             return

@@ -251,19 +251,97 @@ import ZeroTierWire
         let slot = try join()
         lan.push(lan.config(network, for: a.identity, by: controller) { $0.isPublic = true }, by: controller)
         for address in [0x21, 0x22, 0x23] as [UInt64] {
-            let frame = Frame(network: network, etherType: 0x0800, data: [1])
+            let frame = Frame(network: network, etherType: 0x88b5, data: [1])
             lan.deliver(Crossing(from: Address(address), to: a.address, verb: .frame, payload: frame.encoded))
         }
         #expect(a.members(of: slot).count == 3)
-        let config = lan.config(network, for: a.identity, by: controller, timestamp: 7)
-        let chunk = NetworkConfigChunk.chunks(
-            of: config.encoded, network: network, updateID: 8, flags: NetworkConfigChunk.fastPropagateFlag,
-            signedBy: controller)[0]
-        _ = receive(chunk, from: Address(0x22))
+        let config = lan.config(
+            network, for: a.identity, by: controller, timestamp: UInt64(lan.now.unixMilliseconds) + 5000
+        ) { $0.isPublic = true }
+        let chunks = fastPieces(of: config, updateID: 8)
+        for chunk in chunks { _ = receive(chunk, from: Address(0x22)) }
         lan.settle()
         let passed = lan.crossings(.networkConfig, from: a.address)
-        #expect(passed.map(\.to) == [Address(0x21), Address(0x23)])
-        #expect(passed.allSatisfy { $0.payload == chunk.encoded })
+        #expect(passed.map(\.to) == chunks.flatMap { _ in [Address(0x21), Address(0x23)] })
+        #expect(Set(passed.map(\.payload)) == Set(chunks.map(\.encoded)))
+        // The same again is no news, nor is what is older, nor anything from a stranger to a private network.
+        for chunk in chunks { _ = receive(chunk, from: Address(0x23)) }
+        let old = lan.config(network, for: a.identity, by: controller, timestamp: 7) { $0.isPublic = true }
+        for chunk in fastPieces(of: old, updateID: 9) { _ = receive(chunk, from: Address(0x23)) }
+        lan.settle()
+        #expect(lan.crossings(.networkConfig, from: a.address).count == passed.count)
+    }
+
+    private func fastPieces(of config: NetworkConfig, updateID: UInt64) -> [NetworkConfigChunk] {
+        NetworkConfigChunk.chunks(
+            of: config.encoded, network: network, updateID: updateID, flags: NetworkConfigChunk.fastPropagateFlag,
+            signedBy: controller)
+    }
+
+    @Test func `old pieces that a stranger sends into four members do not circulate`() throws {
+        let members = try (0..<4).map { number in
+            let station = lan.add(0x50 + UInt64(number))
+            _ = try #require(station.join(network, now: lan.now))
+            return station
+        }
+        lan.settle()
+        for member in members {
+            lan.push(lan.config(network, for: member.identity, by: controller), by: controller)
+        }
+        // All know each other.
+        for member in members {
+            for other in members where other !== member {
+                var credentials = NetworkCredentials()
+                credentials.memberships = [
+                    try #require(lan.config(network, for: other.identity, by: controller).membership)
+                ]
+                _ = member.receive(
+                    .networkCredentials, credentials.encoded, from: other.address, packetID: PacketID(1), now: lan.now)
+            }
+        }
+        lan.settle()
+        lan.log = []
+        var pieces: [NetworkConfigChunk] = []
+        for (index, member) in members.enumerated() {
+            let old = lan.config(network, for: member.identity, by: controller, timestamp: 1000 + UInt64(index)) {
+                $0.name = String(repeating: "x", count: 100)
+            }
+            pieces += fastPieces(of: old, updateID: 100 + UInt64(index))
+        }
+        for member in members {
+            for piece in pieces {
+                lan.deliver(
+                    Crossing(
+                        from: Address(0x99), to: member.address, verb: .networkConfig, payload: piece.encoded))
+            }
+        }
+        lan.advance(.seconds(3))
+        #expect(lan.crossings(.networkConfig).isEmpty)
+        // What is news, from the controller itself, goes round once and stops, many pieces or few.
+        let news = lan.config(
+            network, for: members[0].identity, by: controller, timestamp: UInt64(lan.now.unixMilliseconds) + 9000)
+        let fresh = fastPieces(of: news, updateID: 500)
+        for piece in fresh {
+            lan.deliver(
+                Crossing(
+                    from: controller.address, to: members[0].address, verb: .networkConfig, payload: piece.encoded))
+        }
+        lan.advance(.seconds(3))
+        let crossed = lan.crossings(.networkConfig).filter { $0.from != controller.address }
+        #expect(!crossed.isEmpty && crossed.count <= fresh.count * 4 * 3)
+    }
+
+    @Test func `updates that are passed on have a budget, and pieces are remembered within a bound`() {
+        var passed = PassedPieces()
+        let now = lan.now.monotonic
+        let allowed = (0..<100).filter { _ in passed.allow(now) }.count
+        #expect(allowed == EthernetLimits.passedUpdates)
+        func note(_ number: UInt64) -> Bool { passed.note(number, now) }
+        for number in 0..<UInt64(EthernetLimits.passedPieces + 10) { #expect(note(number)) }
+        #expect(passed.count == EthernetLimits.passedPieces)
+        #expect(!note(4000) && note(3))
+        passed.expire(now + EthernetLimits.passedPieceLife + .milliseconds(1))
+        #expect(passed.count == 0)
     }
 
     @Test func `a node without a controller says so`() throws {

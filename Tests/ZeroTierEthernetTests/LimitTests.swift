@@ -69,15 +69,15 @@ import ZeroTierWire
         var assembly = ConfigAssembly()
         func add(_ updateID: UInt64, _ offset: Int) throws -> ConfigAssembly.OnChunk {
             let chunk = piece(updateID, at: offset, of: 2, data: [UInt8(updateID)])
-            return assembly.add(chunk.data, try #require(chunk.placement))
+            return assembly.add(chunk.data, try #require(chunk.placement), passing: nil)
         }
         #expect(ProtocolLimits.configurationAssemblies == 3)
         for updateID: UInt64 in 1...4 { #expect(try add(updateID, 0) == .incomplete) }
         // 1 gave way to 4; coming again it takes the place of 2.
-        #expect(try add(3, 1) == .whole([3, 3]))
+        #expect(try add(3, 1) == .whole([3, 3], pieces: []))
         #expect(try add(1, 1) == .incomplete)
-        #expect(try add(4, 1) == .whole([4, 4]))
-        #expect(try add(1, 0) == .whole([1, 1]))
+        #expect(try add(4, 1) == .whole([4, 4], pieces: []))
+        #expect(try add(1, 0) == .whole([1, 1], pieces: []))
         #expect(try add(2, 1) == .incomplete)
         #expect(try add(3, 0) == .incomplete)
     }
@@ -120,7 +120,7 @@ import ZeroTierWire
             }, by: controller)
         lan.log.removeAll()
         station.sendFrame(
-            network: slot, source: id.mac(of: me.address), destination: .broadcast, etherType: 0x0800, payload: [1],
+            network: slot, source: id.mac(of: me.address), destination: .broadcast, etherType: 0x88b5, payload: [1],
             now: lan.now)
         lan.settle()
         let asked = lan.crossings(.multicastGather).map(\.to)

@@ -30,7 +30,7 @@ import ZeroTierWire
         lan.push(lan.config(network, for: b.identity, by: controller, change), by: controller)
     }
 
-    private func send(_ payload: [UInt8], from station: Station? = nil, etherType: UInt16 = 0x0800) -> EthernetDrop? {
+    private func send(_ payload: [UInt8], from station: Station? = nil, etherType: UInt16 = 0x88b5) -> EthernetDrop? {
         let source = station ?? a
         let destination = source === a ? b : a
         return source.sendFrame(
@@ -127,7 +127,7 @@ import ZeroTierWire
         configure()
         a.sendFrame(
             network: slotA, source: network.mac(of: a.address), destination: network.mac(of: c.address),
-            etherType: 0x0800, payload: [7], now: lan.now)
+            etherType: 0x88b5, payload: [7], now: lan.now)
         lan.settle()
         #expect(c.frames.isEmpty && c.events.contains(.wantsIdentity(controller.address)))
         c.learn(controller.withoutSecret, now: lan.now)
@@ -143,7 +143,7 @@ import ZeroTierWire
     @Test func `an outsider, and one who shows another's membership, stays out`() throws {
         configure()
         let eve = lan.makeIdentity(0x77_0000_0001)
-        let frame = Frame(network: network, etherType: 0x0800, data: [6, 6, 6]).encoded
+        let frame = Frame(network: network, etherType: 0x88b5, data: [6, 6, 6]).encoded
         lan.deliver(Crossing(from: eve.address, to: b.address, verb: .frame, payload: frame))
         let stolen = try #require(a.configuration(of: slotA)?.membership)
         var forged = stolen
@@ -210,7 +210,7 @@ import ZeroTierWire
         for station in [a, b] {
             c.sendFrame(
                 network: slotC, source: network.mac(of: c.address), destination: network.mac(of: station.address),
-                etherType: 0x0800, payload: [1], now: lan.now)
+                etherType: 0x88b5, payload: [1], now: lan.now)
         }
         lan.settle()
         lan.advance(.seconds(2))
@@ -320,7 +320,7 @@ import ZeroTierWire
                         $0.capabilities = [
                             Capability(
                                 network: network, timestamp: issued, id: 3,
-                                rules: [Rule(.etherType(0x0800)), Rule(.accept)], issuedTo: member.address,
+                                rules: [Rule(.etherType(0x88b5)), Rule(.accept)], issuedTo: member.address,
                                 signedBy: controller)
                         ]
                     }
@@ -332,7 +332,7 @@ import ZeroTierWire
         lan.settle()
         #expect(b.frames.map(\.payload) == [[1]])
         #expect(send([2], from: b) == .ruleOutbound)
-        let frame = Frame(network: network, etherType: 0x0800, data: [3])
+        let frame = Frame(network: network, etherType: 0x88b5, data: [3])
         lan.deliver(Crossing(from: b.address, to: a.address, verb: .frame, payload: frame.encoded))
         lan.advance(.seconds(3))
         #expect(a.frames.isEmpty)
@@ -343,7 +343,7 @@ import ZeroTierWire
     @Test func `packets that wait are bounded, per sender and in all`() {
         configure()
         func deliver(from address: UInt64) {
-            let frame = Frame(network: network, etherType: 0x0800, data: [1])
+            let frame = Frame(network: network, etherType: 0x88b5, data: [1])
             lan.deliver(Crossing(from: Address(address), to: b.address, verb: .frame, payload: frame.encoded))
         }
         for _ in 0..<EthernetLimits.waitingPacketsPerPeer { deliver(from: 0x21) }
@@ -363,7 +363,7 @@ import ZeroTierWire
         lan.settle()
         lan.push(lan.config(network, for: small.identity, by: controller) { $0.isPublic = true }, by: controller)
         for address in [0x21, 0x22, 0x23, 0x21, 0x24] as [UInt64] {
-            let frame = Frame(network: network, etherType: 0x0800, data: [1])
+            let frame = Frame(network: network, etherType: 0x88b5, data: [1])
             lan.deliver(Crossing(from: Address(address), to: small.address, verb: .frame, payload: frame.encoded))
             lan.advance(.milliseconds(10))
         }
@@ -380,13 +380,13 @@ import ZeroTierWire
         for number in 1...3 as ClosedRange<UInt64> {
             small.sendFrame(
                 network: slot, source: network.mac(of: small.address), destination: network.mac(of: Address(number)),
-                etherType: 0x0800, payload: [1], now: lan.now)
+                etherType: 0x88b5, payload: [1], now: lan.now)
         }
         #expect(small.drops(.packetQueueFull) == 1 && small.packetCount == 2)
         for _ in 0..<2 {
             let mac = network.mac(of: small.address)
             small.sendFrame(
-                network: slot, source: mac, destination: mac, etherType: 0x0800, payload: [1], now: lan.now)
+                network: slot, source: mac, destination: mac, etherType: 0x88b5, payload: [1], now: lan.now)
         }
         #expect(small.drops(.localQueueFull) == 1)
     }

@@ -37,7 +37,7 @@ import ZeroTierWire
 
     private func send(_ payload: [UInt8], from member: (Station, SlotID)) -> EthernetDrop? {
         let reason = member.0.sendFrame(
-            network: member.1, source: network.mac(of: member.0.address), destination: group.mac, etherType: 0x86dd,
+            network: member.1, source: network.mac(of: member.0.address), destination: group.mac, etherType: 0x88b5,
             payload: payload, now: lan.now)
         lan.settle()
         return reason
@@ -65,6 +65,32 @@ import ZeroTierWire
         let (header, body) = try OKHeader.split(packet.payload)
         #expect(header.inReplyTo == .multicastGather && header.packetID == PacketID(4))
         return try MulticastGatherReply(decoding: body).result
+    }
+
+    @Test func `a stranger that a root names as a subscriber gets neither frames nor credentials`() throws {
+        let private_ = { (config: inout NetworkConfig) in config.isPublic = false }
+        let a = try join(0x21, private_)
+        let b = try join(0x22, private_)
+        let stranger = lan.add(0x99_0000_0001)
+        b.0.subscribe(network: b.1, to: [group], now: lan.now)
+        lan.settle()
+        let record = MulticastLike.Record(network: network, group: group)
+        for subscriber in [b.0.address, stranger.address] {
+            _ = root.receive(
+                .multicastLike, MulticastLike([record]).encoded, from: subscriber, packetID: PacketID(1), now: lan.now)
+        }
+        lan.log = []
+        #expect(send([1, 2], from: a) == nil)
+        lan.advance(.seconds(2))
+        // The member shows its credentials when it is asked, and then gets the frame that waited.
+        #expect(b.0.frames.map(\.payload) == [[1, 2]])
+        let toStranger = Set(lan.log.filter { $0.from == a.0.address && $0.to == stranger.address }.map(\.verb))
+        #expect(toStranger.isSubset(of: [.error]))
+        #expect(lan.crossings(.multicastFrame, to: stranger.address).isEmpty)
+        #expect(lan.crossings(.networkCredentials, to: stranger.address).isEmpty)
+        // Further frames find a member that is known.
+        #expect(send([3], from: a) == nil)
+        #expect(b.0.frames.map(\.payload) == [[1, 2], [3]])
     }
 
     @Test func `a root takes everyone's groups and tells everyone, but never the asker`() throws {

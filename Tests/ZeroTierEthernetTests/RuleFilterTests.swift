@@ -163,14 +163,15 @@ func hex(_ text: String) throws -> [UInt8] { try #require(Hexadecimal.decode(tex
         #expect((120...280).contains(share(.max / 2)))
     }
 
-    @Test func `sources of emulated ranges count as authenticated, whoever sends them`() throws {
+    @Test func `sources that name their member count as authenticated for that member alone`() throws {
         let network = RuleFilterTests.network
         let authenticated = [Rule(.characteristics(1 << 60)), Rule(.accept), Rule(.drop)]
         func packet(from source: IPAddress) -> [UInt8] {
             [0x60, 0, 0, 0, 0, 0, 59, 64] + source.bytes + network.sixPlaneAddress(of: RuleFilterTests.myself).bytes
         }
         let own = IPPrefix(network.sixPlaneAddress(of: RuleFilterTests.myself), length: 40)
-        let claimed = network.sixPlaneAddress(of: Address(0x33_3333_3333))
+        let claimed = network.sixPlaneAddress(of: RuleFilterTests.other)
+        let stolen = network.sixPlaneAddress(of: Address(0x33_3333_3333))
         func result(_ source: IPAddress, _ flags: UInt64, _ addresses: [IPPrefix]) -> RuleVerdict.Result {
             evaluate(
                 authenticated, frame: packet(from: source), etherType: 0x86dd, isInbound: true,
@@ -181,12 +182,15 @@ func hex(_ text: String) throws -> [UInt8] { try #require(Hexadecimal.decode(tex
             ).result
         }
         #expect(result(claimed, NetworkConfig.neighbourEmulationFlag, [own]) == .accept)
+        #expect(result(stolen, NetworkConfig.neighbourEmulationFlag, [own]) == .drop)
         #expect(result(claimed, 0, [own]) == .drop)
         #expect(result(claimed, NetworkConfig.neighbourEmulationFlag, []) == .drop)
         #expect(result(try #require(IPAddress("fd00::1")), NetworkConfig.neighbourEmulationFlag, [own]) == .drop)
         let plan = IPPrefix(network.rfc4193Address(of: RuleFilterTests.myself), length: 88)
-        let other = network.rfc4193Address(of: Address(0x33_3333_3333))
+        let other = network.rfc4193Address(of: RuleFilterTests.other)
         #expect(result(other, NetworkConfig.neighbourEmulationFlag, [plan]) == .accept)
+        let another = network.rfc4193Address(of: Address(0x33_3333_3333))
+        #expect(result(another, NetworkConfig.neighbourEmulationFlag, [plan]) == .drop)
     }
 
     @Test func `a match that looks beyond the bytes at hand says so`() {

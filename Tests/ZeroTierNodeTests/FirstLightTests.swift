@@ -103,6 +103,38 @@ import ZeroTierWire
         _ = try transfer(lab, to: address, size: 50_000)
     }
 
+    @Test(arguments: [true, false])
+    func `a datagram in pieces arrives between nodes, judged as a whole`(_ isIPv4: Bool) throws {
+        let lab = Lab(nodes: 2)
+        let network = isIPv4 ? NetworkID(0xff1c_0000_0000_0001) : anyPort
+        online(lab, network)
+        lab.run(for: .seconds(1))
+        let address = try #require(lab.address(2, on: network, ipv4: isIPv4))
+        let sent = RandomSourceBytes.make(9_000)
+        let receiver = try lab.act(2) { node, now in
+            let id = try node.stack.udpOpen(isIPv4: isIPv4)
+            try node.stack.udpBind(id, to: SocketEndpoint(isIPv4 ? .anyIPv4 : .anyIPv6, port: 7))
+            return id
+        }
+        try lab.act(1) { node, now in
+            let id = try node.stack.udpOpen(isIPv4: isIPv4)
+            try sent.withBytes {
+                try node.stack.sendTo(id, $0, to: SocketEndpoint(address, port: 7), now: now)
+            }
+        }
+        var received: [UInt8] = []
+        lab.run(for: .seconds(5)) {
+            var buffer = [UInt8](repeating: 0, count: 10_000)
+            let datagram = try? lab.act(2) { node, now in
+                try buffer.withMutableBytes { try node.stack.receiveFrom(receiver, into: &$0, peek: false, now: now) }
+            }
+            if let datagram { received = Array(buffer[..<datagram.count]) }
+            return !received.isEmpty
+        }
+        #expect(received == sent)
+        #expect(lab.hosts[2].node.statistics.stack.reassembled == 1)
+    }
+
     @Test func `an echo request is answered on both families`() throws {
         let lab = Lab(nodes: 2)
         let network = NetworkID(0xff1c_0000_0000_0001)

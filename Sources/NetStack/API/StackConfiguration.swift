@@ -46,6 +46,9 @@ package struct InterfaceConfiguration: Sendable, Hashable {
     package var acceptsRouterAdvertisements = false
     /// Whether a link-local address is made from the MAC (RFC 4291, modified EUI-64).
     package var makesLinkLocalAddress = true
+    /// Whether the owner judges datagrams that were put together of fragments, as it judged the frames: they come out of
+    /// `nextReassembled` and go on by `receive(reassembled:)`. Else they go on at once.
+    package var judgesReassembled = false
 
     /// The defaults for an MTU.
     package init(mtu: Int) { self.mtu = mtu }

@@ -19,6 +19,8 @@ package struct StackLimits: Sendable {
     package var neighbours = 4_096
     /// Neighbours whose address is being asked for.
     package var incompleteNeighbours = 1_024
+    /// Those that are asked for only because of what others sent: they take nothing from our own.
+    package var incompleteNeighboursForOthers = 256
     /// Packets that wait for one neighbour.
     package var packetsPerNeighbour = 64
     /// Bytes that wait for one neighbour.
@@ -29,9 +31,11 @@ package struct StackLimits: Sendable {
     package var reassemblyBytes = 4 << 20
     /// Fragments of one datagram.
     package var fragmentsPerDatagram = 128
-    /// Unfinished datagrams of one source.
-    package var datagramsPerSource = 16
-    /// Unfinished datagrams of all sources.
+    /// Bytes of fragments held of one station: the frame's source, which it cannot forge, not the packet's.
+    package var reassemblyBytesPerStation = 1 << 20
+    /// Unfinished datagrams of one station.
+    package var datagramsPerStation = 64
+    /// Unfinished datagrams of all stations.
     package var reassemblies = 1_024
     /// Owned packets (ARP, NDP, ICMP, resets, echo) that wait for the link.
     package var controlPackets = 1_024
@@ -62,6 +66,8 @@ package struct StackLimits: Sendable {
     package var acceptBacklog = 4_096
     /// Destinations whose ICMP errors are paced one by one.
     package var errorDestinations = 1_024
+    /// Stations whose answers (echo, errors, resets) are paced one by one.
+    package var answeredStations = 1_024
     /// Packets that one call of `nextBurst` moves over the loop-back before it returns.
     package var loopbackPacketsPerCall = 256
     /// Events that a peer can cause and that wait for the owner; further ones are dropped.
@@ -86,8 +92,7 @@ enum StackConstants {
     /// The largest UDP payload over IPv4 and IPv6.
     static let maximumPayload4 = 65_507
     static let maximumPayload6 = 65_527
-    /// Extension headers that a packet may have, and bytes of options in each.
-    static let maximumExtensionHeaders = 8
+    /// Bytes of options that an extension header may have.
     static let maximumOptionBytes = 256
     /// RFC 5227 ANNOUNCE_INTERVAL and DEFEND_INTERVAL.
     static let announcementInterval = Duration.seconds(2)
@@ -96,9 +101,13 @@ enum StackConstants {
     static let delayFirstProbe = Duration.seconds(5)
     /// How long a path MTU is believed (RFC 1191: 10 minutes).
     static let pathMTULifetime = Duration.seconds(600)
-    /// ICMP errors per second and at once (Linux `icmp_msgs_per_sec`, `icmp_msgs_burst`).
+    /// Echo replies, ICMP errors and resets to one station, per second and at once (Linux `icmp_msgs_per_sec`,
+    /// `icmp_msgs_burst`, which count all together).
     static let errorsPerSecond = 1_000
     static let errorBurst = 50
+    /// Those to all stations, per second. A station that had few in this slice of time still gets some beyond it.
+    static let errorsPerSecondToAll = 10_000
+    static let errorsBeyondAll = 4
     /// At most one ICMP error to one destination in this time.
     static let errorInterval = Duration.seconds(1)
     /// Overhead that is charged to a queue for each datagram or fragment.

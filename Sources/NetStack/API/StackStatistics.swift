@@ -54,6 +54,8 @@ package enum StackDropReason: Int, Sendable, CaseIterable {
     case controlQueueFull
     /// Waited for a neighbour that did not answer, or was pushed out of its queue.
     case neighbourUnresolved
+    /// Another station than the one known says that it has an address.
+    case contestedNeighbour
     /// The neighbour table is full.
     case neighbourTableFull
     /// The stack's bound on sockets was reached.

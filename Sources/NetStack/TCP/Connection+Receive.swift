@@ -31,7 +31,10 @@ extension Connection {
         } else if !header.isChecksumValid(in: packet, pseudoHeaderSum: pseudoHeaderSum) {
             return .dropped(.badChecksum)
         }
+        // A segment that is refused changes nothing: whoever knows the ports can guess a sequence number, and none of what
+        // follows may be his to move. It only may cause an answer.
         if let drop = check(header, start: start, time: time) { return drop }
+        if let refusal = checkAcknowledgment(header, time: time) { return refusal }
         lastHeardAt = time
         keepAliveProbes = 0
         if receiver.usesTimestamps, let timestamp = header.options.timestamp {
@@ -138,11 +141,12 @@ extension Connection {
         } else if header.payloadLength > 0 {
             receiver.noteRepeated(start: start, end: start + header.payloadLength)
             // The ACK that the peer waits for was lost. It answers this copy, so it echoes this copy's time, or the peer
-            // would take its own time-out for a round trip.
+            // would take its own time-out for a round trip. TS.Recent stays: the copy proves nothing.
             if receiver.usesTimestamps, let timestamp = header.options.timestamp,
-                receiver.next - start <= receiver.capacity, start < receiver.next
+                receiver.next - start <= receiver.capacity, start < receiver.next,
+                sender.mayAcknowledge(sender.offset(of: header.acknowledgment))
             {
-                receiver.note(timestamp: timestamp.value, start: start, time: time)
+                receiver.noteRepeated(timestamp: timestamp.value)
             }
         }
         receiver.isAcknowledgmentDue = true
@@ -156,30 +160,28 @@ extension Connection {
 
     // MARK: ACK
 
+    /// Whether the acknowledgment is for something that was sent, and lately (RFC 9293 3.10.7.4 fifth, RFC 5961 5); nil: go on.
+    private mutating func checkAcknowledgment(_ header: SegmentHeader, time: Int) -> SegmentOutcome? {
+        let offset = sender.offset(of: header.acknowledgment)
+        if state == .synReceived {
+            guard offset != 0 else { return nil }
+            // RFC 9293 3.10.7.4, first check of SYN-RECEIVED.
+            return ReplySegment(resetting: header).map { .reply($0) } ?? .dropped(.badAcknowledgment)
+        }
+        if sender.mayAcknowledge(offset) { return nil }
+        challenge(time: time)
+        return .dropped(.badAcknowledgment)
+    }
+
     /// nil: go on with the text.
     private mutating func acknowledge(_ header: SegmentHeader, start: Int, time: Int) -> SegmentOutcome? {
         let offset = sender.offset(of: header.acknowledgment)
-        if state == .synReceived {
-            guard offset == 0 else {
-                // RFC 9293 3.10.7.4, first check of SYN-RECEIVED.
-                return ReplySegment(resetting: header).map { .reply($0) } ?? .dropped(.badAcknowledgment)
-            }
-            establish(header, start: start, time: time)
-        }
+        if state == .synReceived { establish(header, start: start, time: time) }
         let isPure = header.sequenceLength == 0
         let ack = Acknowledgment(
             offset: offset, window: Int(header.window) << Int(peerScale), sequence: start, isPure: isPure,
             echo: sender.clock == nil ? nil : header.options.timestamp?.echo, sackBlocks: header.options.sackBlocks)
-        switch sender.receive(ack, time: time) {
-        case .accepted: break
-        case .old: return nil
-        case .tooNew:
-            challenge(time: time)
-            return .dropped(.badAcknowledgment)
-        case .tooOld:
-            challenge(time: time)
-            return .dropped(.badAcknowledgment)
-        }
+        guard sender.receive(ack, time: time) else { return nil }
         if header.flags.contains(.congestionEcho), state != .synReceived { sender.noteMark() }
         softError = nil
         if sender.isBlocked, sender.isWritable {

@@ -112,7 +112,7 @@ extension Connection {
         if isCongestionSeen { burst.flags.insert(.congestionEcho) }
         if let clock = sender.clock {
             burst.append(
-                SegmentOptions.Timestamp(value: clock.stamp(time), echo: receiver.recentTimestamp))
+                SegmentOptions.Timestamp(value: clock.stamp(time), echo: receiver.timestampEcho))
         }
         return burst
     }

@@ -10,6 +10,8 @@ package import NetPrimitives
 package struct ListenerReply: Sendable {
     package var local: SocketEndpoint
     package var remote: SocketEndpoint
+    /// Where the SYN came from on the link; nil over the loop-back.
+    package var station: StationKey?
     package var segment: ReplySegment
 }
 
@@ -20,6 +22,8 @@ package enum ListenerOutcome: Sendable {
     case reply(ReplySegment)
     /// A SYN-ACK is due: `nextReply`.
     case replyDue
+    /// The peer took its SYN back.
+    case withdrawn
     /// Make a `Connection(accepting:)`, feed it this same segment, then `enqueue` its name.
     case established(ConnectionParameters, HandshakeResult)
 }
@@ -41,6 +45,7 @@ package struct Listener: ~Copyable {
     private struct HalfOpen {
         var local: SocketEndpoint
         var remote: SocketEndpoint
+        var station: StationKey?
         var handshake: HandshakeResult
         var initialSequence: SequenceNumber
         var timestampOffset: UInt32
@@ -76,9 +81,9 @@ package struct Listener: ~Copyable {
 
     // MARK: Network
 
-    /// Takes a segment for which there is no connection. `maximumSegmentSize` by the interface, before options.
+    /// Takes a segment for which there is no connection, from a station of the link. `maximumSegmentSize` by the interface, before options.
     package mutating func receive(
-        _ header: SegmentHeader, packet: RawSpan, local: SocketEndpoint, remote: SocketEndpoint,
+        _ header: SegmentHeader, packet: RawSpan, local: SocketEndpoint, remote: SocketEndpoint, station: StationKey?,
         maximumSegmentSize: Int, sequences: InitialSequence, now: Now
     ) -> ListenerOutcome {
         let sum = pseudoHeaderSum(local.address, remote.address)
@@ -87,8 +92,11 @@ package struct Listener: ~Copyable {
         let index = find(local, remote)
         let flags = header.flags
         if flags.contains(.reset) {
-            if let index, header.sequence == halfOpen[index].handshake.peerInitialSequence + 1 { remove(index) }
-            return .dropped(.closed)
+            guard let index, header.sequence == halfOpen[index].handshake.peerInitialSequence + 1 else {
+                return .dropped(.closed)
+            }
+            remove(index)
+            return .withdrawn
         }
         if flags.contains(.synchronize), !flags.contains(.acknowledge) {
             guard !flags.contains(.finish) else { return .dropped(.badFlags) }
@@ -97,7 +105,7 @@ package struct Listener: ~Copyable {
                 return .replyDue
             }
             let size = ownSegmentSize(maximumSegmentSize)
-            return receiveSyn(header, local, remote, size, sequences, time)
+            return receiveSyn(header, local, remote, station, size, sequences, time)
         }
         guard flags.contains(.acknowledge) else { return .dropped(.badFlags) }
         guard !flags.contains(.synchronize) else { return reset(header) }
@@ -115,8 +123,8 @@ package struct Listener: ~Copyable {
     }
 
     private mutating func receiveSyn(
-        _ header: SegmentHeader, _ local: SocketEndpoint, _ remote: SocketEndpoint, _ size: Int,
-        _ sequences: InitialSequence, _ time: Int
+        _ header: SegmentHeader, _ local: SocketEndpoint, _ remote: SocketEndpoint, _ station: StationKey?,
+        _ size: Int, _ sequences: InitialSequence, _ time: Int
     ) -> ListenerOutcome {
         guard !isFull else { return .dropped(.queueFull) }
         let handshake = negotiated(header, remote)
@@ -133,7 +141,7 @@ package struct Listener: ~Copyable {
         }
         halfOpen.append(
             HalfOpen(
-                local: local, remote: remote, handshake: handshake,
+                local: local, remote: remote, station: station, handshake: handshake,
                 initialSequence: sequences.sequence(local: local, remote: remote, time: time),
                 timestampOffset: offset, maximumSegmentSize: size,
                 deadline: time + TCPLimits.initialTimeoutNanoseconds))
@@ -208,7 +216,7 @@ package struct Listener: ~Copyable {
             reply.timestamp = SegmentOptions.Timestamp(
                 value: TimestampClock(offset: entry.timestampOffset).stamp(time), echo: timestamp)
         }
-        return ListenerReply(local: entry.local, remote: entry.remote, segment: reply)
+        return ListenerReply(local: entry.local, remote: entry.remote, station: entry.station, segment: reply)
     }
 
     private func synAck(

@@ -33,6 +33,10 @@ struct Receiver: ~Copyable {
     var recentTimestampAt = 0
     var usesTimestamps = false
     var usesSack = false
+    /// Of a copy of what was received: the ACK that answers it echoes this once, in place of TS.Recent.
+    private(set) var repeatedTimestamp: UInt32?
+    /// What the next ACK echoes.
+    var timestampEcho: UInt32 { repeatedTimestamp ?? recentTimestamp }
 
     /// Largest payload seen: what the peer's full segments are.
     private var segmentSize = TCPLimits.defaultSegmentSizeIPv4
@@ -61,7 +65,7 @@ struct Receiver: ~Copyable {
     private var taken = 0
     private var takenBefore = 0
     /// Round trip as the receiver sees it, by echoed timestamps.
-    private var echoRoundTrip: Int?
+    private(set) var echoRoundTrip: Int?
 
     init(options: ConnectionOptions) {
         capacityLimit = min(max(options.receiveBufferMaximum, 2048), TCPLimits.bufferLimit)
@@ -242,6 +246,7 @@ struct Receiver: ~Copyable {
         }
         unacknowledged = 0
         lastAcknowledged = next
+        repeatedTimestamp = nil
         if withRanges || (ranges.isEmpty && duplicate == nil) {
             isAcknowledgmentDue = false
             duplicatesDue = 0
@@ -328,5 +333,10 @@ extension Receiver {
     /// A segment outside the window repeats what was received: the next ACK reports it.
     mutating func noteRepeated(start: Int, end: Int) {
         if start < end, end <= next { duplicate = (start, end) }
+    }
+
+    /// The time of such a segment, if it is no older than what came before.
+    mutating func noteRepeated(timestamp: UInt32) {
+        if !isOlder(timestamp, than: timestampEcho) { repeatedTimestamp = timestamp }
     }
 }

@@ -18,22 +18,14 @@ struct Acknowledgment: Sendable {
 }
 
 extension Sender {
-    /// What an ACK was.
-    enum Verdict: Sendable {
-        case accepted
-        /// Older than what is acknowledged, harmless.
-        case old
-        /// For what was never sent.
-        case tooNew
-        /// Older than any window (RFC 5961 5).
-        case tooOld
+    /// Whether an ACK is for something that was sent, and not older than any window (RFC 5961 5).
+    func mayAcknowledge(_ offset: Int) -> Bool {
+        offset <= next && acknowledged - offset <= max(largestWindow, 65_535)
     }
 
-    mutating func receive(_ ack: Acknowledgment, time: Int) -> Verdict {
-        guard ack.offset <= next else { return .tooNew }
-        guard ack.offset >= acknowledged else {
-            return acknowledged - ack.offset > max(largestWindow, 65_535) ? .tooOld : .old
-        }
+    /// Takes an ACK that `mayAcknowledge` allowed. False: it is older than what is acknowledged, and says nothing.
+    mutating func receive(_ ack: Acknowledgment, time: Int) -> Bool {
+        guard ack.offset >= acknowledged else { return false }
         timing.silentWindowProbes = 0
         noteApplicationLimit()
         let before = acknowledged
@@ -50,14 +42,14 @@ extension Sender {
             grow(sample.delivered, time: time)
             control(sample, time: time)
             armLossTimer(time: time)
-            return .accepted
+            return true
         }
         let isDuplicate = ack.offset == before && ack.isPure && !isWindowMoved && outstanding > 0
         recover(ack, sample, advanced: ack.offset - before, isDuplicate: isDuplicate, time: time)
         finishProbe(ack, isDuplicateReported)
         control(sample, time: time)
         armLossTimer(time: time)
-        return .accepted
+        return true
     }
 
     /// RFC 9293 3.10.7.4: a window is taken from the newest segment only.

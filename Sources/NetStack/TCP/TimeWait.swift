@@ -54,7 +54,12 @@ package struct TimeWait: Sendable {
             isNewer = receiveNext < header.sequence
         }
         if header.flags.contains(.synchronize), !header.flags.contains(.acknowledge), isNewer { return .reopen }
-        if header.flags.contains(.finish) { since = time }
+        // The peer's FIN again: our last ACK was lost. Anything else is not its, and prolongs nothing.
+        if header.flags.contains([.finish, .acknowledge]), header.sequence + header.sequenceLength == receiveNext,
+            header.acknowledgment == sendNext
+        {
+            since = time
+        }
         // Answer what takes sequence space; the rest at most twice a second.
         guard header.sequenceLength > 0 || time - lastReply >= TCPLimits.challengeIntervalNanoseconds else {
             return .ignore

@@ -1,6 +1,6 @@
 // The keys of the stack's tables.
 
-import NetPrimitives
+package import NetPrimitives
 
 /// One flow as this stack sees it. The interface belongs to it: networks may use the same addresses.
 struct FlowKey: OpenTableKey {
@@ -64,8 +64,10 @@ struct PortKey: OpenTableKey {
     func mix(into hasher: inout SipHasher) { hasher.combine(UInt64(value)) }
 }
 
-/// What the fragments of one datagram have in common (RFC 791, RFC 8200 4.5).
+/// What the fragments of one datagram have in common (RFC 791, RFC 8200 4.5); and the station that they came from, so that
+/// nobody can add to a datagram of another.
 struct ReassemblyKey: OpenTableKey {
+    let station: MACAddress
     let source: IPAddress
     let destination: IPAddress
     let identification: UInt32
@@ -79,7 +81,23 @@ struct ReassemblyKey: OpenTableKey {
         hasher.combine(destination.high)
         hasher.combine(destination.low)
         hasher.combine(UInt64(identification) << 16 | UInt64(protocolNumber) << 1 | (source.isIPv4 ? 1 : 0))
-        hasher.combine(UInt64(interface.slot.index))
+        hasher.combine(UInt64(interface.slot.index) << 48 | station.bits)
+    }
+}
+
+/// A station on an interface's link.
+package struct StationKey: OpenTableKey {
+    package let interface: InterfaceID
+    package let station: MACAddress
+
+    package init(_ interface: InterfaceID, _ station: MACAddress) {
+        self.interface = interface
+        self.station = station
+    }
+
+    @inline(__always)
+    func mix(into hasher: inout SipHasher) {
+        hasher.combine(UInt64(interface.slot.index) << 48 | station.bits)
     }
 }
 

@@ -107,50 +107,34 @@ enum IPv6Walk: Equatable {
 
 extension IPv6Walk {
     /// Walks from the fixed header to the upper layer. `end` is the end of the packet in the span, which begins with
-    /// the IPv6 header. Every step advances by at least eight bytes and at most eight headers are taken.
+    /// the IPv6 header. The steps are those of the rule filter; what the headers ask of a host is looked at here.
     static func walk(_ span: RawSpan, end: Int, isMulticast: Bool, wasReassembled: Bool) -> IPv6Walk {
-        var next = span.loadUInt8(at: 6)
-        var pointer = 6
-        var offset = IPv6Header.size
-        for index in 0...StackConstants.maximumExtensionHeaders {
-            switch next {
-            case IPProtocol.noNext:
-                return .nothing
-            case IPProtocol.fragment:
-                guard offset + IPv6Header.fragmentSize <= end else { return .drop(.truncated) }
-                let fragment = IPv6Fragment(span, at: offset)
-                if fragment.offset == 0, !fragment.moreFragments {
-                    // RFC 6946: an atomic fragment is a whole datagram.
-                    next = fragment.nextHeader
-                    pointer = offset
-                    offset += IPv6Header.fragmentSize
-                    continue
-                }
-                // Fragments inside a reassembled datagram are never honest.
-                if wasReassembled { return .drop(.extensionHeader) }
-                return .fragment(fragment, offset: offset, pointer: pointer)
-            case IPProtocol.hopByHop, IPProtocol.destinationOptions, IPProtocol.routing:
-                // RFC 8200 4.1: hop-by-hop options come first or not at all.
-                if next == IPProtocol.hopByHop, index != 0 { return .problem(code: 1, pointer: pointer, always: false) }
-                guard offset + 8 <= end else { return .drop(.truncated) }
-                let length = (Int(span.loadUInt8(at: offset + 1)) + 1) * 8
-                guard offset + length <= end else { return .drop(.truncated) }
-                if next == IPProtocol.routing {
-                    // Segments left: we are no router for anybody (type 0 is RFC 5095).
-                    if span.loadUInt8(at: offset + 3) != 0 {
-                        return .problem(code: 0, pointer: offset + 2, always: false)
-                    }
-                } else if let verdict = options(span, from: offset, length: length, isMulticast: isMulticast) {
+        var walk = IPv6HeaderWalk(span, at: 0, isReassembled: wasReassembled)
+        while true {
+            switch walk.step(span, at: 0, end: end) {
+            case .options(let offset, let length):
+                if let verdict = options(span, from: offset, length: length, isMulticast: isMulticast) {
                     return verdict
                 }
-                pointer = offset
-                next = span.loadUInt8(at: offset)
-                offset += length
-            default:
-                return .upper(protocolNumber: next, offset: offset, pointer: pointer)
+            case .routing(let offset, _):
+                // Segments left: we are no router for anybody (type 0 is RFC 5095).
+                if span.loadUInt8(at: offset + 3) != 0 {
+                    return .problem(code: 0, pointer: offset + 2, always: false)
+                }
+            case .atomicFragment: continue
+            case .fragment(let offset, let pointer):
+                return .fragment(IPv6Fragment(span, at: offset), offset: offset, pointer: pointer)
+            // No home agent and no mobile node: a protocol that is not served.
+            case .mobility(let offset, let pointer):
+                return .upper(protocolNumber: IPProtocol.mobility, offset: offset, pointer: pointer)
+            case .upper(let number, let offset, let pointer):
+                return .upper(protocolNumber: number, offset: offset, pointer: pointer)
+            case .nothing: return .nothing
+            case .truncated: return .drop(.truncated)
+            case .misplaced(let pointer): return .problem(code: 1, pointer: pointer, always: false)
+            case .excessive: return .drop(.extensionHeader)
             }
         }
-        return .drop(.extensionHeader)
     }
 
     // Walks the options of one header; nil when all may be skipped.
@@ -182,28 +166,5 @@ extension IPv6Walk {
             offset = next
         }
         return nil
-    }
-}
-
-extension IPv6Walk {
-    /// Whether the chain behind the fragment header of a first fragment ends inside it, with the upper layer's first
-    /// bytes.
-    static func reachesUpperLayer(_ span: RawSpan, _ nextHeader: UInt8, from start: Int, end: Int) -> Bool {
-        var next = nextHeader
-        var offset = start
-        for _ in 0...StackConstants.maximumExtensionHeaders {
-            switch next {
-            case IPProtocol.noNext: return true
-            case IPProtocol.hopByHop, IPProtocol.destinationOptions, IPProtocol.routing:
-                guard offset + 8 <= end else { return false }
-                next = span.loadUInt8(at: offset)
-                offset += (Int(span.loadUInt8(at: offset + 1)) + 1) * 8
-                guard offset <= end else { return false }
-            case IPProtocol.tcp: return end - offset >= 20
-            case IPProtocol.udp, IPProtocol.icmp6: return end - offset >= 8
-            default: return offset < end
-            }
-        }
-        return false
     }
 }

@@ -24,6 +24,7 @@ enum IPProtocol {
     static let icmp6: UInt8 = 58
     static let noNext: UInt8 = 59
     static let destinationOptions: UInt8 = 60
+    static let mobility: UInt8 = 135
 }
 
 // A header parser says why it refuses; the reason is counted.

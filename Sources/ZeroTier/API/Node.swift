@@ -87,12 +87,12 @@ public final class Node: Sendable {
     // MARK: Networks
 
     /// Joins a network and waits until it can be used. Throws why it cannot after the time given; the node then stays
-    /// joined and goes on trying, until `leave`.
+    /// joined and goes on trying, until `leave`. `settings`: what its controller may set; nil leaves them as they are stored.
     @discardableResult
     public func join(
-        _ network: NetworkID, timeout: Duration = .seconds(60)
+        _ network: NetworkID, settings: NetworkSettings? = nil, timeout: Duration = .seconds(60)
     ) async throws(ZeroTierError) -> NetworkStatus {
-        try startJoining(network)
+        try startJoining(network, settings: settings)
         let deadline = SystemClock.monotonic() + timeout
         do throws(ZeroTierError) {
             return try await driver.wait(for: .node, until: deadline, orThrow: .internalTimeout) {
@@ -108,8 +108,22 @@ public final class Node: Sendable {
 
     /// Joins a network and returns at once; `events` and `networks` tell how far it comes. Joining again does nothing. Throws
     /// `invalidArgument` for an ID that no network can have.
-    public func startJoining(_ network: NetworkID) throws(ZeroTierError) {
-        try driver.call { (core, now) throws(ZeroTierError) in try core.join(network, now: now) }
+    public func startJoining(
+        _ network: NetworkID, settings: NetworkSettings? = nil
+    ) throws(ZeroTierError) {
+        try driver.call { (core, now) throws(ZeroTierError) in
+            try core.join(network, settings: settings, now: now)
+        }
+    }
+
+    /// What the controller of a joined network may set on this node.
+    public func settings(of network: NetworkID) throws(ZeroTierError) -> NetworkSettings {
+        try driver.call { (core, _) throws(ZeroTierError) in try core.settings(of: network) }
+    }
+
+    /// Changes what the controller of a joined network may set: addresses and routes come and go at once. Kept until `leave`.
+    public func setSettings(_ settings: NetworkSettings, of network: NetworkID) throws(ZeroTierError) {
+        try driver.call { (core, now) throws(ZeroTierError) in try core.setSettings(settings, of: network, now: now) }
     }
 
     /// Leaves a network: its addresses are gone, its sockets fail. Leaving one that was not joined does nothing.

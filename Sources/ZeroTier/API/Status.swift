@@ -133,6 +133,10 @@ public struct NetworkStatus: Hashable, Sendable {
     public var isPrivate: Bool
     /// Whether broadcasts reach all members.
     public var isBroadcastEnabled: Bool
+    /// Name servers of the network; none unless `NetworkSettings.allowsDNS`.
+    public var nameServers: [IPAddress]
+    /// The domain that they know; empty as long as they are.
+    public var nameDomain: String
 }
 
 /// The answer to a `ping`.

@@ -21,11 +21,29 @@ extension DriverCore {
         }
     }
 
-    mutating func join(_ network: NetworkID, now: Now) throws(ZeroTierError) {
+    mutating func join(
+        _ network: NetworkID, settings: NetworkSettings? = nil, now: Now
+    ) throws(ZeroTierError) {
         if let reason = network.whyImpossible { throw ZeroTierError(.invalidArgument, reason) }
         guard node.join(network.wire, now: now) else {
             throw ZeroTierError(.limitReached, "too many networks are joined")
         }
+        if let settings { try setSettings(settings, of: network, now: now) }
+    }
+
+    mutating func setSettings(
+        _ settings: NetworkSettings, of network: NetworkID, now: Now
+    ) throws(ZeroTierError) {
+        guard node.setSettings(settings.wire, of: network.wire, now: now) else {
+            throw ZeroTierError(.notJoined, "network \(network) is not joined")
+        }
+    }
+
+    func settings(of network: NetworkID) throws(ZeroTierError) -> NetworkSettings {
+        guard node.network(network.wire) != nil else {
+            throw ZeroTierError(.notJoined, "network \(network) is not joined")
+        }
+        return NetworkSettings(node.settings(of: network.wire))
     }
 
     mutating func leave(_ network: NetworkID, now: Now) {
@@ -265,6 +283,7 @@ extension StateObject {
         case .moon(let id): "\(StateName.moonFolder)/\(hexadecimal(id, digits: 16)).moon"
         case .peer(let address): "\(StateName.peerFolder)/\(address).peer"
         case .network(let id): "\(StateName.networkFolder)/\(id).conf"
+        case .networkSettings(let id): StateName.settings(of: id)
         }
     }
 
@@ -281,7 +300,8 @@ extension NetworkStatus {
             id: NetworkID(snapshot.id), name: snapshot.name, state: State(snapshot.status), mac: snapshot.mac,
             mtu: snapshot.mtu, addresses: snapshot.addresses,
             routes: snapshot.routes.map { Route(target: $0.target, via: $0.via) }, isPrivate: snapshot.isPrivate,
-            isBroadcastEnabled: snapshot.broadcastEnabled)
+            isBroadcastEnabled: snapshot.broadcastEnabled, nameServers: snapshot.dns.servers,
+            nameDomain: snapshot.dns.domain)
     }
 }
 

@@ -47,7 +47,12 @@ enum NodeStart {
                 identity: identity, configuration: settings(configuration, planet, try moons(configuration, store)),
                 random: random.fork(), keeping: kept.stack, now: now)
             for record in peers(store) { _ = node.importPeer(record, now: now) }
-            for (id, bytes) in try networks(store) { _ = node.join(id, saved: bytes, now: now) }
+            for (id, bytes) in try networks(store) {
+                let settings = try store.read(StateName.settings(of: id)).map {
+                    ZeroTierWire.NetworkSettings(decoding: $0)
+                }
+                _ = node.join(id, saved: bytes, settings: settings ?? ZeroTierWire.NetworkSettings(), now: now)
+            }
             try store.write(StateName.port, Array(String(number).utf8), isSecret: false)
             let driver = try start(node, watches, port, store, configuration, onEnd)
             return Parts(driver: driver, identity: Identity(identity.withoutSecret), port: number)

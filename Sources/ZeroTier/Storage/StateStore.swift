@@ -7,6 +7,7 @@
 // moons.d/<16 hex>.moon      a moon, binary
 // peers.d/<10 hex>.peer      a peer and where it was last, binary
 // networks.d/<16 hex>.conf   a network's configuration, mode 0600; its presence means "joined"
+// networks.d/<16 hex>.local.conf   what the network's controller may set, text
 // port                       the UDP port of the last run, decimal text
 
 /// Keeps a node's state. Calls come from any thread, never two at a time for one name.
@@ -33,4 +34,6 @@ package enum StateName {
     package static let peerFolder = "peers.d"
     package static let networkFolder = "networks.d"
     package static let lock = "node.lock"
+
+    static func settings(of network: ZeroTierWire.NetworkID) -> String { "\(networkFolder)/\(network).local.conf" }
 }

@@ -12,6 +12,7 @@ extension EthernetEngine {
         guard !chunk.network.isAdHoc else { return .drop(.notFromController) }
         let bytes: [UInt8]
         let updateID: UInt64
+        var pieces: [ConfigAssembly.Piece] = []
         if let placement = chunk.placement {
             updateID = placement.updateID
             guard !networks[slot].assembly.isDuplicate(placement) else { return .drop(.duplicateChunk) }
@@ -25,13 +26,15 @@ extension EthernetEngine {
                 return .parked
             case .valid: break
             }
-            if placement.flags & NetworkConfigChunk.fastPropagateFlag != 0 {
-                networks[slot].propagate(payload, from: source, &shared)
-            }
-            switch networks[slot].assembly.add(chunk.data, placement) {
+            let piece =
+                networks[slot].passesOn(placement, from: source)
+                ? ConfigAssembly.piece(placement, payload, from: source) : nil
+            switch networks[slot].assembly.add(chunk.data, placement, passing: piece) {
             case .incomplete: return .done(trusted: false)
             case .refused: return .drop(.badConfiguration)
-            case .whole(let whole): bytes = whole
+            case .whole(let whole, let parts):
+                bytes = whole
+                pieces = parts
             }
         } else {
             guard source == chunk.network.controller else { return .drop(.notFromController) }
@@ -39,8 +42,9 @@ extension EthernetEngine {
             updateID = packetID.value
         }
         guard let config = try? NetworkConfig(decoding: bytes) else { return .drop(.badConfiguration) }
+        networks[slot].passOn(pieces, of: config, &shared, now)
         // Whoever recorded a push can send it again. What we ask for is taken as it comes: a controller's clock may go back.
-        if !isReply, networks[slot].isOutdated(config) { return .drop(.outdatedConfiguration) }
+        if !isReply, networks[slot].isOutdated(config, from: source) { return .drop(.outdatedConfiguration) }
         guard
             networks[slot].apply(config, origin: .controller, &shared, now)
         else { return .drop(.badConfiguration) }
@@ -124,10 +128,24 @@ extension EthernetEngine {
 }
 
 extension VirtualNetwork {
-    /// Passes a piece on to all members known, if its controller wants that.
-    func propagate(_ payload: [UInt8], from source: Address, _ shared: inout EthernetShared) {
-        for peer in members.keys.sorted() where peer != source && peer != id.controller {
-            shared.send(.networkConfig, payload, to: peer)
+    /// Whether the controller wants a piece passed on, and it came from the controller or a member: not from just anybody.
+    func passesOn(_ placement: NetworkConfigChunk.Placement, from source: Address) -> Bool {
+        placement.flags & NetworkConfigChunk.fastPropagateFlag != 0
+            && (source == id.controller || members[source] != nil && isAllowed(source))
+    }
+
+    /// Passes the pieces of an update on to all members known, if it is newer than what is in force: only the whole shows
+    /// that. Each piece goes once, and not many updates in a short time.
+    mutating func passOn(
+        _ pieces: [ConfigAssembly.Piece], of update: NetworkConfig, _ shared: inout EthernetShared, _ now: Now
+    ) {
+        guard !pieces.isEmpty, let config, update.network == id, update.timestamp > config.timestamp else { return }
+        guard passedPieces.allow(now.monotonic) else { return shared.count(.passedOnTooOften) }
+        let peers = members.keys.sorted()
+        for piece in pieces where passedPieces.note(piece.signature, now.monotonic) {
+            for peer in peers where peer != piece.source && peer != id.controller {
+                shared.send(.networkConfig, piece.payload, to: peer)
+            }
         }
     }
 

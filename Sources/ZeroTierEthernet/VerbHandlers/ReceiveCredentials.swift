@@ -60,7 +60,12 @@ extension EthernetEngine {
                 reason: .identity(signer), now)
         }
         if tally.isRejected { shared.count(.credentialInvalid) }
-        if !tally.changed.isEmpty { retryWaiting(of: tally.changed, now) }
+        if !tally.changed.isEmpty {
+            retryWaiting(of: tally.changed, now)
+            for slot in networks.ids {
+                for member in tally.changed.sorted() { networks[slot].flushPending(toMember: member, &shared, now) }
+            }
+        }
         if tally.isAccepted { return .done(trusted: true) }
         return tally.missing.isEmpty ? .done(trusted: false) : .parked
     }
@@ -126,7 +131,11 @@ extension VirtualNetwork {
             case .needsIdentity(let signer): .needsIdentity(signer)
             }
         }
-        guard outcome == .added, new.isFastPropagated else { return outcome }
+        guard outcome == .added, new.isFastPropagated, source == id.controller || isAllowed(source) else {
+            return outcome
+        }
+        // Forgotten with its target, the revocation would be news again each time that somebody sends it.
+        guard passedPieces.note(ConfigAssembly.chunkID(new.signature), now.monotonic) else { return outcome }
         var credentials = NetworkCredentials()
         credentials.revocations = [new]
         let payload = credentials.encoded

@@ -36,8 +36,8 @@ private struct ListenerHost: ~Copyable {
             return .dropped(.badFlags)
         }
         return listener.receive(
-            header, packet: bytes.span.bytes, local: local, remote: remote(client), maximumSegmentSize: 1460,
-            sequences: sequences, now: now)
+            header, packet: bytes.span.bytes, local: local, remote: remote(client), station: nil,
+            maximumSegmentSize: 1460, sequences: sequences, now: now)
     }
 
     /// Opens a client as far as the SYN-ACK; gives its sequence number.

@@ -124,7 +124,12 @@ struct TestHost: ~Copyable {
         guard let header = SegmentHeader(parsing: segment.span.bytes, at: 0, length: segment.count) else {
             return .dropped(.badFlags)
         }
+        let before = fingerprint(connection)
         let outcome = connection.receive(header, packet: segment.span.bytes, congestionMarked: marked, now: now)
+        if outcome.isRefusal {
+            let after = fingerprint(connection)
+            #expect(before == after, "a refused segment changed the connection")
+        }
         if endsBatch { connection.endBatch(now: now) }
         return outcome
     }

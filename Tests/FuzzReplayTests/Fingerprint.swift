@@ -1,0 +1,1 @@
+../NetStackTests/TCP/Fingerprint.swift
