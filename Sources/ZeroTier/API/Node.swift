@@ -129,6 +129,11 @@ public final class Node: Sendable {
         try driver.call { (core, _) throws(ZeroTierError) in core.networks() }
     }
 
+    /// The planet in force; nil if there is none. Of a root by itself, the one that other nodes need.
+    public func planet() throws(ZeroTierError) -> Planet? {
+        try driver.call { (core, _) throws(ZeroTierError) in core.planet }
+    }
+
     /// The peers at this moment.
     public func peers() throws(ZeroTierError) -> [PeerStatus] {
         try driver.call { (core, now) throws(ZeroTierError) in core.peers(now: now) }
