@@ -39,7 +39,7 @@ public final class Node: Sendable {
         try await offActor { () throws(ZeroTierError) in try Node(configuration) }
     }
 
-    /// As `start`, blocking: up to a second or two when a new identity has to be made.
+    /// As `start`, blocking: some tenths of a second when a new identity has to be made, `Identity.generate`.
     public convenience init(_ configuration: Configuration) throws(ZeroTierError) {
         let parts = try NodeStart.run(configuration)
         self.init(driver: parts.driver, identity: parts.identity, port: parts.port)
