@@ -18,7 +18,9 @@ STRESS_SECONDS ?= 10
 STRESS_PAIRS ?= 5000
 
 .DEFAULT_GOAL := help
-.PHONY: help requirements demo test check format interop conformance matrix small-paths simulate simulations bench bench-short soak stress sanitize fuzz clean host host_release host_debug library-test list install update patch
+# Every name that is followed by a colon below.
+TARGETS := $(shell sed -nE 's/^([a-z][a-z_ -]*):.*/\1/p' $(MAKEFILE_LIST))
+.PHONY: $(TARGETS)
 
 help: ## list the commands
 	@grep -hE '^[a-z_-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -102,16 +104,22 @@ fuzz: requirements ## libFuzzer on TARGET for SECONDS_EACH seconds (SECONDS=… 
 # The names of the original's make file, for the C library.
 host: host_release host_debug ## the C library for this machine, release and debug: lib/, include/, bin/
 
-host_release: requirements ## the C library, optimised and stripped
+all: host ## all that this machine can build: the C library, the command, the Swift library and every tool. Linux only
+	$(SWIFT) build --build-tests
+
+host_release: program ## the C library, optimised and stripped, and the command
 	Tools/build-libzt release
+
+program: requirements ## the command zerotier for machines without Swift: bin/, with its manual page and completion: share/
+	Tools/build-program
 
 host_debug: requirements ## the C library with debug symbols
 	Tools/build-libzt debug
 
-list: ## the build targets of the C library
-	@echo host host_release host_debug install clean
+list: ## the names of all targets, one a line
+	@printf '%s\n' $(sort $(TARGETS))
 
-install: ## installs the C library below PREFIX (/usr/local); build it first
+install: ## installs the C library and the command below PREFIX (/usr/local); make host_release first
 	Tools/install-libzt $(or $(PREFIX),/usr/local)
 
 # Build scripts of the original call these first; here there is nothing to fetch and nothing to patch.
@@ -119,4 +127,4 @@ update patch:
 	@:
 
 clean: ## remove what was built
-	rm -rf .build .build-* lib bin include
+	rm -rf .build .build-* lib bin include share ZeroTier.h ZeroTierSockets.h

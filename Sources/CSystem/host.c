@@ -15,6 +15,7 @@
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -155,7 +156,10 @@ int csystem_local_connect(const char *path) {
     if (result < 0) return result;
     int descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (descriptor < 0) return -errno;
-    if (connect(descriptor, (struct sockaddr *)&address, sizeof address) != 0) {
+    // Whoever listens may hang: then neither its queue nor its buffer takes more.
+    struct timeval patience = {.tv_sec = 5};
+    if (setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience) != 0
+        || connect(descriptor, (struct sockaddr *)&address, sizeof address) != 0) {
         int error = errno;
         close(descriptor);
         return -error;

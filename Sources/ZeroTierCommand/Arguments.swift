@@ -31,6 +31,14 @@ enum Parse {
         return endpoint
     }
 
+    /// A moon's or a node's number.
+    static func hexadecimal(_ text: String) throws -> UInt64 {
+        guard !text.hasPrefix("+"), let value = UInt64(text, radix: 16), value != 0 else {
+            throw Malformed(description: "a moon's or a node's number is of hexadecimal digits, and not 0")
+        }
+        return value
+    }
+
     /// One port, or the first and last of a range.
     static func ports(_ text: String) throws -> ClosedRange<UInt16> {
         let parts = text.split(separator: "-", omittingEmptySubsequences: false).map { UInt16($0) }

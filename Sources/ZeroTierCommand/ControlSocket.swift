@@ -49,6 +49,8 @@ struct ControlServer: Sendable {
             }
             try node.leave(network)
             return Report(text: "left \(network)", json: .object([("left", .text(network))])).rendered(asJSON: asJSON)
+        case "info", "listpeers", "listnetworks", "listmoons", "get", "orbit", "deorbit":
+            return try OriginalVerb.answer(words, asJSON: asJSON, node)
         case "ping": return Report.echo(try await ping(words, node)).rendered(asJSON: asJSON)
         default: throw ZeroTierError(.invalidArgument, "unknown request \(request)")
         }
@@ -65,7 +67,7 @@ struct ControlServer: Sendable {
         return try await node.ping(address, sequence: sequence, timeout: .seconds(seconds))
     }
 
-    private static func parse(_ text: String) throws(ZeroTierError) -> NetworkID {
+    static func parse(_ text: String) throws(ZeroTierError) -> NetworkID {
         guard let network = NetworkID(text) else {
             throw ZeroTierError(.invalidArgument, "a network ID has exactly 16 hexadecimal digits, not \(text)")
         }
@@ -77,12 +79,16 @@ struct ControlServer: Sendable {
 enum ControlClient {
     /// The code of "no node runs".
     static let notRunning = "notRunning"
+    /// How long an answer may take that a node has at hand.
+    static let patience: Duration = .seconds(5)
 
     /// Sends a request and returns the answer's text. Throws what the node says against it, or why it cannot be asked.
-    static func ask(home: String, _ request: String) throws(Failure) -> String {
+    static func ask(
+        home: String, _ request: String, patience: Duration = ControlClient.patience
+    ) throws(Failure) -> String {
         let answer: String
         do throws(ZeroTierError) {
-            answer = try LocalListener.ask(path: ControlServer.path(home), request)
+            answer = try LocalListener.ask(path: ControlServer.path(home), request, patience: patience)
         } catch {
             throw failure(error, home)
         }
@@ -103,11 +109,25 @@ enum ControlClient {
         }
     }
 
+    private static func advice(_ home: String) -> String {
+        guard home == (try? Home.standard()) else { return "start one with `zerotier run --home \(home)`" }
+        let start = "start one with `zerotier run`, or name the state directory of one that runs by --home"
+        guard let root = try? Home.standardOfRoot(), root != home, Files.exists(ControlServer.path(root)) else {
+            return start
+        }
+        return start + ", as of the root in \(root)"
+    }
+
     private static func failure(_ error: ZeroTierError, _ home: String) -> Failure {
         switch error.systemError {
         // No socket, or one that a node left when it was killed.
         case ENOENT, ECONNREFUSED, ENOTDIR:
-            Failure(notRunning, "no node runs in \(home): start one with `zerotier run --home \(home)`")
+            Failure(notRunning, "no node runs in \(home): " + advice(home))
+        case ETIMEDOUT:
+            Failure(
+                "noAnswer",
+                "the node in \(home) runs and does not answer: it is stopped or hangs. Continue or end its process, which "
+                    + "`fuser \(home)/\(ControlServer.fileName)` names")
         case EACCES, EPERM:
             Failure(
                 "notAccessible",

@@ -128,7 +128,7 @@ private final class DemoTour: Sendable {
             "root",
             [
                 "root", "--home", "\(directory)/root", "--udp-port", String(port), "--endpoint", "127.0.0.1/\(port)",
-                "--loopback-paths", "--end-with-input",
+                "--loopback-paths", "--end-with-input", "--plain-log",
             ] + extra)
         _ = try await root.line(containing: "state in")
         let common =

@@ -45,7 +45,7 @@ struct EchoCommand: AsyncParsableCommand {
         @Option(help: "End after so many connections, or datagrams with --udp; 0 for never.")
         var count = 0
 
-        @OptionGroup var report: ReportOptions
+        @OptionGroup var log: LogOptions
 
         func validate() throws {
             try Limits.check(count, 0...Limits.requests.upperBound, "--count")
@@ -53,24 +53,24 @@ struct EchoCommand: AsyncParsableCommand {
         }
 
         func run() async throws {
-            try await withSession(state, options, service, report) { node in
+            try await withSession(state, options, service, log) { node in
                 if service.udp { return try await serveDatagrams(node) }
                 if let connect {
                     let socket = try await node.connect(
                         to: SocketEndpoint(connect, port: service.port), timeout: .seconds(service.timeout))
-                    report.log(try await serve(socket))
+                    log.log(try await serve(socket))
                     return
                 }
                 let listener = try node.listen(port: service.port)
-                report.log(.listening(service.port, "TCP"))
+                log.log(.listening(service.port, "TCP"))
                 try await withThrowingDiscardingTaskGroup { group in
                     var accepted = 0
                     for try await socket in listener {
                         group.addTask {
                             do {
-                                report.log(try await serve(socket))
+                                log.log(try await serve(socket))
                             } catch {
-                                report.log(.failure(error))
+                                log.log(.failure(error))
                             }
                         }
                         accepted += 1
@@ -81,7 +81,7 @@ struct EchoCommand: AsyncParsableCommand {
         }
 
         private func serve(_ socket: StreamSocket) async throws -> Report {
-            report.log(.connected(socket.remoteEndpoint))
+            log.log(.connected(socket.remoteEndpoint))
             defer { socket.close() }
             if service.discard { return try await Transfer.receiveAndConfirm(socket).report("received") }
             return try await Transfer.echo(socket).report("echoed")
@@ -90,7 +90,7 @@ struct EchoCommand: AsyncParsableCommand {
         private func serveDatagrams(_ node: Node) async throws {
             // It takes IPv4 too.
             let socket = try node.datagramSocket(bind: SocketEndpoint(.anyIPv6, port: service.port))
-            report.log(.listening(service.port, "UDP"))
+            log.log(.listening(service.port, "UDP"))
             var served = 0
             for try await datagram in socket {
                 do throws(ZeroTierError) {
@@ -125,7 +125,7 @@ struct EchoCommand: AsyncParsableCommand {
         @Option(help: "Datagrams to send with --udp.")
         var count = 10
 
-        @OptionGroup var report: ReportOptions
+        @OptionGroup var log: LogOptions
 
         func validate() throws {
             guard listen != (to != nil) else { throw ValidationError("give either --to ADDRESS or --listen") }
@@ -140,17 +140,17 @@ struct EchoCommand: AsyncParsableCommand {
         private var timeout: Duration { .seconds(service.timeout) }
 
         func run() async throws {
-            try await withSession(state, options, service, report) { node in
+            try await withSession(state, options, service, log) { node in
                 if service.udp { return try await sendDatagrams(node, size ?? 1000) }
                 let socket = try await open(node)
-                report.log(.connected(socket.remoteEndpoint))
+                log.log(.connected(socket.remoteEndpoint))
                 let size = size ?? 1_000_000
                 let result =
                     service.discard
                     ? try await Transfer.sendAndConfirm(size, to: socket, patience: timeout)
                     : try await Transfer.sendAndCompare(size, over: socket, patience: timeout)
                 socket.close()
-                try report.show(result.report(service.discard ? "sent" : "echoed"))
+                try log.show(result.report(service.discard ? "sent" : "echoed"))
             }
         }
 
@@ -159,7 +159,7 @@ struct EchoCommand: AsyncParsableCommand {
                 return try await node.connect(to: SocketEndpoint(to, port: service.port), timeout: timeout)
             }
             let listener = try node.listen(port: service.port)
-            report.log(.listening(service.port, "TCP"))
+            log.log(.listening(service.port, "TCP"))
             return try await listener.accept(timeout: timeout)
         }
 
@@ -170,7 +170,7 @@ struct EchoCommand: AsyncParsableCommand {
             let start = ContinuousClock.now
             for number in 0..<count { try await ask(socket, service, number, size) }
             let duration = ContinuousClock.now - start
-            try report.show(
+            try log.show(
                 Report(
                     text: "\(count) of \(count) datagrams of \(size) bytes came back in \(duration.inMilliseconds)",
                     json: .object([
@@ -224,16 +224,16 @@ struct EchoCommand: AsyncParsableCommand {
 
 /// Starts a node, joins the network, runs the body and shuts the node down, whatever happens.
 private func withSession(
-    _ state: StateOptions, _ options: NodeOptions, _ service: EchoCommand.ServiceOptions, _ report: ReportOptions,
+    _ state: StateOptions, _ options: NodeOptions, _ service: EchoCommand.ServiceOptions, _ log: LogOptions,
     _ body: (Node) async throws -> Void
 ) async throws {
     var configuration = try options.configuration(state.storage)
-    configuration.log = { event in report.log(.event(event)) }
+    configuration.log = { event in log.log(.event(event)) }
     let node = try await Node.start(configuration)
-    report.log(.started(node))
+    log.log(.started(node))
     do {
         let network = try await node.join(service.network, timeout: .seconds(service.timeout))
-        report.log(.joined(network))
+        log.log(.joined(network))
         try await body(node)
         // What was written last is still on its way.
         await node.drain(timeout: .seconds(5))
@@ -255,7 +255,7 @@ extension Report {
 
     static func joined(_ network: NetworkStatus) -> Report {
         Report(
-            text: Report.networks([network]).text,
+            text: "joined \(network.id): \(network.addresses.map(\.description).joined(separator: " "))",
             json: .object([("event", .string("joined")), ("network", Report.network(network))]))
     }
 
@@ -276,6 +276,6 @@ extension Report {
     static func failure(_ error: any Error) -> Report {
         Report(
             text: "failed: \(error)",
-            json: .object([("event", .string("failed")), ("message", .string("\(error)"))]))
+            json: .object([("event", .string("failed")), ("message", .string("\(error)"))]), level: .warning)
     }
 }

@@ -63,7 +63,7 @@ extension ZeroTierCommand {
     }
 
     // The options may be what is wrong, so they are not asked.
-    private static var wantsJSON: Bool { CommandLine.arguments.contains("--json") }
+    private static var wantsJSON: Bool { !CommandLine.arguments.allSatisfy { $0 != "--json" && $0 != "-j" } }
 
     private static func tell(_ failure: Failure) {
         let object = JSON.object([("error", .string(failure.message)), ("code", .string(failure.code))])

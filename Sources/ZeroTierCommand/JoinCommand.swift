@@ -16,6 +16,6 @@ struct JoinCommand: AsyncParsableCommand {
     @OptionGroup var report: ReportOptions
 
     func run() async throws {
-        try Output.write(ControlClient.ask(home: home.home, "join \(network)" + (report.json ? " json" : "")))
+        try Output.write(ControlClient.ask(home: home.path(), "join \(network)" + (report.json ? " json" : "")))
     }
 }

@@ -15,6 +15,6 @@ struct LeaveCommand: AsyncParsableCommand {
     @OptionGroup var report: ReportOptions
 
     func run() async throws {
-        try Output.write(ControlClient.ask(home: home.home, "leave \(network)" + (report.json ? " json" : "")))
+        try Output.write(ControlClient.ask(home: home.path(), "leave \(network)" + (report.json ? " json" : "")))
     }
 }

@@ -14,7 +14,7 @@ struct NetworkCommand: AsyncParsableCommand {
                 An ad-hoc network has no controller and nobody has to be let in: all that it allows is in its ID. Who \
                 knows the ID is in, so encrypt and authenticate above it as on any open network.
 
-                --ports: IPv6, and TCP connections to these ports only. --ipv4: everything, with IPv4 addresses \
+                --ports: IPv6, and TCP connections to these ports only; UDP and everything else pass on all ports. --ipv4: everything, with IPv4 addresses \
                 N.x.y.z/8 that follow from the nodes' addresses.
                 """)
 

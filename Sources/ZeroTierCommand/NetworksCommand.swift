@@ -10,6 +10,6 @@ struct NetworksCommand: AsyncParsableCommand {
     @OptionGroup var report: ReportOptions
 
     func run() async throws {
-        try Output.write(ControlClient.ask(home: home.home, "networks" + (report.json ? " json" : "")))
+        try Output.write(ControlClient.ask(home: home.path(), "networks" + (report.json ? " json" : "")))
     }
 }

@@ -26,6 +26,8 @@ struct NodeOptions: ParsableArguments {
     @Flag(help: "One system call per datagram, as on systems without segmentation offload.")
     var plainUDP = false
 
+    @OptionGroup var relay: RelayOptions
+
     func validate() throws { try Limits.check(protocolVersion, 11...12, "--protocol") }
 
     func configuration(_ storage: Node.Storage) throws -> Node.Configuration {
@@ -37,6 +39,7 @@ struct NodeOptions: ParsableArguments {
         configuration.isRelayOnly = relayOnly
         configuration.protocolVersion = protocolVersion
         configuration.usesOffload = !plainUDP
+        configuration.relayedBytesPerSecond = relay.relayLimit
         return configuration
     }
 
@@ -50,8 +53,23 @@ struct NodeOptions: ParsableArguments {
         if relayOnly { names.append("--relay-only") }
         if protocolVersion != 12 { names.append("--protocol") }
         if plainUDP { names.append("--plain-udp") }
-        return names
+        return names + relay.given
     }
+}
+
+/// How much a node passes on for others.
+struct RelayOptions: ParsableArguments {
+    private static let standard = Node.Configuration().relayedBytesPerSecond
+
+    @Option(
+        help: ArgumentHelp(
+            "Bytes a second that are relayed for one source, as a root or for members of its networks.",
+            valueName: "bytes"))
+    var relayLimit = RelayOptions.standard
+
+    func validate() throws { try Limits.check(relayLimit, Node.Configuration.relayLimits, "--relay-limit") }
+
+    var given: [String] { relayLimit == RelayOptions.standard ? [] : ["--relay-limit"] }
 }
 
 /// The state directory of a node that may do without.
@@ -62,15 +80,25 @@ struct StateOptions: ParsableArguments {
     var storage: Node.Storage { home.map { .directory($0) } ?? .memory }
 }
 
-/// Which running node is spoken to.
+/// Which running node is spoken to, or where the one that is started keeps its state.
 struct HomeOptions: ParsableArguments {
-    @Option(help: "State directory of the running node.")
-    var home: String
+    @Option(
+        name: [.long, .customShort("D", allowingJoined: true)],
+        help: ArgumentHelp(
+            "State directory of the node. Default: $ZEROTIER_HOME, or else /var/lib/zerotier for the superuser and "
+                + "~/.local/state/zerotier for others.", valueName: "directory"))
+    var home: String?
+
+    func path() throws(Failure) -> String {
+        if let home { return home }
+        return try Home.standard()
+    }
 }
 
 /// How a report is shown.
 struct ReportOptions: ParsableArguments {
     @Flag(
+        name: [.long, .customShort("j")],
         help: """
             Report as JSON, one value a line. An error is one too, on the standard error: an object with "error" and \
             "code".
@@ -79,7 +107,18 @@ struct ReportOptions: ParsableArguments {
 
     /// Shows a result. Throws if that is not possible.
     func show(_ report: Report) throws { try Output.write(report.rendered(asJSON: json)) }
+}
+
+/// How what happens meanwhile is told.
+struct LogOptions: ParsableArguments {
+    @OptionGroup var report: ReportOptions
+
+    @Flag(help: "Lines of the log without time and level.")
+    var plainLog = false
 
     /// Shows what happened meanwhile, if that is possible.
-    func log(_ report: Report) { Output.log(report.rendered(asJSON: json)) }
+    func log(_ report: Report) { Output.log(LogLine.render(report, asJSON: self.report.json, isPlain: plainLog)) }
+
+    /// Shows a result. Throws if that is not possible.
+    func show(_ report: Report) throws { try self.report.show(report) }
 }

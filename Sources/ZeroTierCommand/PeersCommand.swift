@@ -11,6 +11,6 @@ struct PeersCommand: AsyncParsableCommand {
     @OptionGroup var report: ReportOptions
 
     func run() async throws {
-        try Output.write(ControlClient.ask(home: home.home, "peers" + (report.json ? " json" : "")))
+        try Output.write(ControlClient.ask(home: home.path(), "peers" + (report.json ? " json" : "")))
     }
 }

@@ -7,8 +7,9 @@ struct PingCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "ping", abstract: "Send echo requests over a virtual network.",
         discussion:
-            "If a node runs in --home, it pings. Otherwise a node is started for it, which needs --network; the other "
-            + "options of a node are for that one.")
+            "If a node runs in --home, it pings; without --home and --network, the one that `zerotier run` started. "
+            + "Otherwise a node is started for it, which needs --network; the other options of a node are for that one."
+    )
 
     @Argument(help: "The address to ping.", transform: Parse.address)
     var address: IPAddress
@@ -33,7 +34,8 @@ struct PingCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        if let home = state.home, try ControlClient.isRunning(home: home) {
+        let running = try state.home ?? (network == nil ? Home.standard() : nil)
+        if let home = running, try ControlClient.isRunning(home: home) {
             let given = (network == nil ? [] : ["--network"]) + options.given
             guard given.isEmpty else {
                 throw Failure(
@@ -45,7 +47,9 @@ struct PingCommand: AsyncParsableCommand {
                 let request = "ping \(address) \(sequence) \(timeout)" + (report.json ? " json" : "")
                 let answer: String
                 do throws(Failure) {
-                    answer = try ControlClient.ask(home: home, request)
+                    // It answers when the time is over, if not before.
+                    answer = try ControlClient.ask(
+                        home: home, request, patience: .seconds(timeout) + ControlClient.patience)
                 } catch {
                     // Without a node there is nothing more to ask.
                     guard try ControlClient.isRunning(home: home) else { throw error }
@@ -56,7 +60,10 @@ struct PingCommand: AsyncParsableCommand {
                 return true
             }
         }
-        guard let network else { throw Failure("usage", "no node runs, so --network is needed to start one") }
+        guard let network else {
+            throw Failure(
+                "usage", "no node runs in \(try state.home ?? Home.standard()), so --network is needed to start one")
+        }
         let node = try await Node.start(try options.configuration(state.storage))
         let result = await Result {
             try await node.join(network, timeout: .seconds(60))

@@ -6,6 +6,8 @@ import ZeroTier
 struct Report: Sendable {
     let text: String
     let json: JSON
+    /// How grave it is, in a log.
+    var level = LogLevel.info
 
     func rendered(asJSON: Bool) -> String { asJSON ? json.text : text }
 }
@@ -15,7 +17,7 @@ extension Report {
         var lines = [
             "node \(status.id), \(status.isOnline ? "online" : "offline"), UDP port \(status.port)"
                 + (status.isRoot ? ", root" : ""),
-            "peers: \(status.peerCount)",
+            "version: \(libraryVersionText)", "peers: \(status.peerCount)",
         ]
         if !status.localEndpoints.isEmpty {
             lines.append("local: " + status.localEndpoints.map(\.description).joined(separator: " "))
@@ -26,6 +28,7 @@ extension Report {
         // One member at a time: the compiler takes minutes for the whole as one expression.
         var members: [(String, JSON)] = []
         members.append(("address", .text(status.id)))
+        members.append(("version", .string(libraryVersionText)))
         members.append(("online", .bool(status.isOnline)))
         members.append(("port", .integer(Int64(status.port))))
         members.append(("root", .bool(status.isRoot)))
@@ -50,16 +53,18 @@ extension Report {
     private static func count(_ value: UInt64) -> JSON { .integer(Int64(clamping: value)) }
 
     static func peers(_ peers: [PeerStatus]) -> Report {
-        let lines = peers.map { peer in
+        let rows = peers.map { peer in
             let path = peer.paths.first { $0.isPreferred }
             // A root is never behind another: without a path it is not reached at all.
             let reach = peer.isDirect ? "direct" : peer.role == .leaf ? "relayed" : "unreachable"
-            return "\(peer.id) \(peer.role.rawValue) \(reach)"
-                + " \(peer.version ?? "-") \(peer.latency?.inMilliseconds ?? "-")"
-                + " \(path?.endpoint.description ?? "-")"
+            return [
+                peer.id.description, peer.role.rawValue, reach, peer.version ?? "-",
+                peer.latency?.inMilliseconds ?? "-", path?.endpoint.description ?? "-",
+            ]
         }
         return Report(
-            text: lines.isEmpty ? "no peers" : lines.joined(separator: "\n"),
+            text: rows.isEmpty
+                ? "no peers" : table(["PEER", "ROLE", "REACHED", "VERSION", "LATENCY", "ENDPOINT"], rows),
             json: .array(
                 peers.map { peer in
                     .object([
@@ -82,17 +87,33 @@ extension Report {
     }
 
     static func networks(_ networks: [NetworkStatus]) -> Report {
-        let lines = networks.map { network in
-            "\(network.id) \(network.name.isEmpty ? "-" : printable(network.name)) \(network.state.rawValue) \(network.mac)"
-                + " mtu \(network.mtu) \(network.addresses.map(\.description).joined(separator: " "))"
+        let rows = networks.map { network in
+            [
+                network.id.description, network.name.isEmpty ? "-" : printable(network.name), network.state.rawValue,
+                network.mac.description, String(network.mtu),
+                network.addresses.isEmpty ? "-" : network.addresses.map(\.description).joined(separator: " "),
+            ]
         }
         return Report(
-            text: lines.isEmpty ? "no networks" : lines.joined(separator: "\n"),
+            text: rows.isEmpty
+                ? "no networks" : table(["NETWORK", "NAME", "STATE", "MAC", "MTU", "ADDRESSES"], rows),
             json: .array(networks.map { network($0) }))
     }
 
+    /// Columns under their headers, two spaces apart; the last one is as long as it is.
+    static func table(_ headers: [String], _ rows: [[String]]) -> String {
+        let all = [headers] + rows
+        let widths = headers.indices.map { column in all.map { $0[column].count }.max() ?? 0 }
+        return all.map { row in
+            row.indices.map { column in
+                let padding = column == row.count - 1 ? 0 : widths[column] + 2 - row[column].count
+                return row[column] + String(repeating: " ", count: padding)
+            }.joined()
+        }.joined(separator: "\n")
+    }
+
     // A controller's words: one line, and nothing that a terminal would obey.
-    private static func printable(_ text: String) -> String {
+    static func printable(_ text: String) -> String {
         String(
             String.UnicodeScalarView(
                 text.unicodeScalars.map { scalar in
@@ -120,9 +141,17 @@ extension Report {
         ])
     }
 
+    private static func level(of event: NodeEvent) -> LogLevel {
+        switch event {
+        case .offline, .networkFailed, .addressConflict, .missed: .warning
+        case .identityCollision, .storageFailed: .error
+        default: .info
+        }
+    }
+
     static func event(_ event: NodeEvent) -> Report {
         func report(_ name: String, _ text: String, _ members: [(String, JSON)] = []) -> Report {
-            Report(text: text, json: .object([("event", .string(name))] + members))
+            Report(text: text, json: .object([("event", .string(name))] + members), level: level(of: event))
         }
         switch event {
         case .online: return report("online", "online")

@@ -1,7 +1,6 @@
 // zerotier root: a root of one's own, with its planet.
 
 import ArgumentParser
-import Foundation
 import ZeroTier
 
 struct RootCommand: AsyncParsableCommand {
@@ -12,14 +11,20 @@ struct RootCommand: AsyncParsableCommand {
             file to every node that is to use this root: `zerotier run --planet FILE`.
             """)
 
-    @Option(help: "State directory; made if there is none.")
-    var home: String
+    @Option(
+        help: ArgumentHelp(
+            "State directory; made if there is none. Default: $ZEROTIER_HOME, or else /var/lib/zerotier-root for the "
+                + "superuser and ~/.local/state/zerotier-root for others.", valueName: "directory"))
+    var home: String?
 
-    @Option(help: "UDP port.")
-    var udpPort: UInt16 = 9993
+    @Option(help: "UDP port. Default: that of the last run, or else 9993.")
+    var udpPort: UInt16?
 
     @Option(
-        help: "Where nodes reach this root; may be repeated. Default: the addresses of this machine.",
+        help: """
+            Where nodes reach this root; may be repeated. Default: what the stored planet says, or else the addresses of \
+            this machine.
+            """,
         transform: Parse.endpoint)
     var endpoint: [SocketEndpoint] = []
 
@@ -35,123 +40,92 @@ struct RootCommand: AsyncParsableCommand {
     // For the demo, whose processes are not to outlive it, however it ends.
     @Flag(help: .private) var endWithInput = false
 
-    @OptionGroup var report: ReportOptions
+    @OptionGroup var relay: RelayOptions
+    @OptionGroup var log: LogOptions
+
+    private static let standardPort: UInt16 = 9993
 
     func validate() throws {
-        try Limits.check(Int(udpPort), Limits.ports, "--udp-port")
+        if let udpPort { try Limits.check(Int(udpPort), Limits.ports, "--udp-port") }
         guard endpoint.count <= 32 else { throw ValidationError("a root has at most 32 endpoints") }
         guard Set(endpoint).count == endpoint.count else { throw ValidationError("an --endpoint is given twice") }
     }
 
     func run() async throws {
         if endWithInput { endWithStandardInput() }
+        let home = try self.home ?? Home.standardOfRoot()
         let store = try lockHome(home)
+        // What cannot be read is told by the start.
+        let earlier = try? store.read(RootCommand.planetFile).map { (bytes) throws(ZeroTierError) in
+            try Planet(bytes: bytes)
+        }
         var configuration = Node.Configuration(storage: .store(store))
-        configuration.planet = try RootState(store: store).planet(try endpoints())
-        configuration.port = udpPort
+        configuration.root = Node.Root(endpoints: endpoint)
+        configuration.port = try udpPort ?? lastPort(store, earlier) ?? RootCommand.standardPort
         configuration.bindAddresses = bind
         configuration.allowsLoopbackPaths = loopbackPaths
         configuration.usesOffload = !plainUDP
-        let file = store.location(of: RootState.planetFile)
-        report.log(
-            Report(
-                text: "planet in \(file)", json: .object([("event", .string("planet")), ("file", .string(file))])))
-        try await serve(configuration, home: home, join: [], report: report)
+        configuration.relayedBytesPerSecond = relay.relayLimit
+        try await serve(configuration, home: home, join: [], log: log) { node in
+            guard let planet = try node.planet() else { return }
+            log.log(.rootPlanet(planet, earlier: earlier, file: store.location(of: RootCommand.planetFile)))
+            for doubt in doubts(planet, node.port) { log.log(doubt) }
+        }
     }
 
-    private func endpoints() throws(Failure) -> [SocketEndpoint] {
-        if !endpoint.isEmpty { return endpoint }
-        let addresses = bind.isEmpty ? Node.usableAddresses(allowLoopback: loopbackPaths) : bind
-        guard !addresses.isEmpty else {
-            throw Failure("noAddress", "this machine has no address that nodes could reach: give --endpoint")
+    private static let planetFile = "planet"
+
+    // Only of a root: a planet that another command left has nothing to do with its port.
+    private func lastPort(_ store: DirectoryStore, _ earlier: Planet?) throws(ZeroTierError) -> UInt16? {
+        guard earlier != nil, let bytes = try store.read("port") else { return nil }
+        return UInt16(String(decoding: bytes, as: UTF8.self))
+    }
+
+    // What may be right, behind a router that forwards a port, and is a mistake otherwise.
+    private func doubts(_ planet: Planet, _ port: UInt16) -> [Report] {
+        let endpoints = planet.roots.flatMap(\.endpoints)
+        var doubts: [Report] = []
+        if !endpoints.contains(where: { $0.port == port }) {
+            doubts.append(
+                .doubt("no endpoint of the planet has port \(port), on which this root listens"))
         }
-        return addresses.prefix(32).map { SocketEndpoint($0, port: udpPort) }
+        let own = Set(Node.usableAddresses(allowLoopback: true) + bind)
+        if !endpoints.contains(where: { own.contains($0.address) }) {
+            doubts.append(.doubt("no endpoint of the planet has an address of this machine"))
+        }
+        return doubts
     }
 }
 
-/// The files of a root in its state directory, which the caller holds. What is damaged is left as it is.
-private struct RootState {
-    static let planetFile = "planet"
-    private static let identityFile = "identity.secret"
-    private static let keyFile = "planet.key"
-
-    let store: DirectoryStore
-
-    /// The stored planet if it names this root with these endpoints, else a new version of it.
-    func planet(_ endpoints: [SocketEndpoint]) throws -> Planet {
-        let identity = try identity()
-        let roots = [Planet.Root(identity: try Identity(text: identity.publicText), endpoints: endpoints)]
-        let file = store.location(of: RootState.planetFile)
-        guard let bytes = try store.read(RootState.planetFile) else {
-            return try write(UInt64.random(in: 1...UInt64.max), roots, key: key() ?? makeKey())
+extension Report {
+    /// What the planet of a root says, and whether that is another thing than it said before.
+    fileprivate static func rootPlanet(_ planet: Planet, earlier: Planet?, file: String) -> Report {
+        func list(_ planet: Planet?) -> String {
+            (planet?.roots.flatMap(\.endpoints) ?? []).map(\.description).joined(separator: " ")
         }
-        let stored = try parse(RootState.planetFile, bytes) { (bytes) throws(ZeroTierError) in
-            try Planet(bytes: bytes)
-        }
-        if stored.roots == roots { return stored }
-        guard stored.roots.count == 1, stored.roots[0].identity == roots[0].identity else {
-            throw Failure(
-                "invalidWorld",
-                "\(file) names other roots than this one alone; it was left as it is. For one root of several use "
-                    + "`zerotier run --home \(store.path) --planet FILE`, for a root of its own another --home.")
-        }
-        guard let key = try key(), try stored.isSigned(with: key) else {
-            throw Failure(
-                "invalidWorld",
-                "\(file) has other endpoints, and \(store.location(of: RootState.keyFile)), which could sign a new version, "
-                    + "is missing or another one; both were left as they are.")
-        }
-        return try write(stored.id, roots, key: key)
-    }
-
-    private func write(_ id: UInt64, _ roots: [Planet.Root], key: Planet.SigningKey) throws -> Planet {
-        let planet = try Planet(id: id, roots: roots, key: key)
-        try store.write(RootState.planetFile, planet.bytes, isSecret: false)
-        return planet
-    }
-
-    private func identity() throws -> Identity {
-        guard let bytes = try store.read(RootState.identityFile) else {
-            let identity = Identity.generate()
-            try store.write(RootState.identityFile, Array((identity.secretText ?? "").utf8), isSecret: true)
-            return identity
-        }
-        return try parse(RootState.identityFile, bytes) { (bytes) throws(ZeroTierError) in
-            let identity = try Identity(text: String(decoding: bytes, as: UTF8.self))
-            guard identity.hasSecret, identity.isValid else {
-                throw ZeroTierError(.invalidIdentity, "this identity has no secret, or its address or secret is wrong")
+        let change: (name: String, text: String, level: LogLevel) =
+            switch earlier {
+            case planet: ("kept", "as before", .info)
+            case nil: ("made", "new", .info)
+            default:
+                (
+                    "signed",
+                    "a new version: before, nodes reached this root at \(list(earlier)). Those that still do learn it from "
+                        + "this root, the others need the file", .warning
+                )
             }
-            return identity
-        }
+        return Report(
+            text: "planet in \(file): \(list(planet)) (\(change.text))",
+            json: .object([
+                ("event", .string("planet")), ("file", .string(file)), ("change", .string(change.name)),
+                ("endpoints", .array(planet.roots.flatMap(\.endpoints).map { .text($0) })),
+                ("earlierEndpoints", .array((earlier?.roots ?? []).flatMap(\.endpoints).map { .text($0) })),
+            ]), level: change.level)
     }
 
-    private func key() throws -> Planet.SigningKey? {
-        guard let bytes = try store.read(RootState.keyFile) else { return nil }
-        return try parse(RootState.keyFile, bytes) { (bytes) throws(ZeroTierError) in
-            try Planet.SigningKey(bytes: bytes)
-        }
-    }
-
-    private func makeKey() throws -> Planet.SigningKey {
-        let key = Planet.SigningKey()
-        try store.write(RootState.keyFile, key.bytes, isSecret: true)
-        return key
-    }
-
-    private func parse<Value>(
-        _ name: String, _ bytes: [UInt8], _ body: ([UInt8]) throws(ZeroTierError) -> Value
-    ) throws(Failure) -> Value {
-        do throws(Failure) {
-            return try Files.parse(store.location(of: name), bytes, body)
-        } catch {
-            throw Failure(error.code, error.message + "; the file was left as it is: restore or remove it")
-        }
-    }
-}
-
-extension Planet {
-    /// Whether this key signed it: signatures have no randomness, so the same contents give the same bytes.
-    func isSigned(with key: SigningKey) throws(ZeroTierError) -> Bool {
-        try Planet(id: id, timestampMilliseconds: timestampMilliseconds, roots: roots, key: key) == self
+    fileprivate static func doubt(_ text: String) -> Report {
+        Report(
+            text: "\(text): right behind a router that forwards to it, otherwise give --endpoint",
+            json: .object([("event", .string("doubt")), ("message", .string(text))]), level: .warning)
     }
 }

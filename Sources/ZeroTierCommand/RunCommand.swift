@@ -10,19 +10,18 @@ struct RunCommand: AsyncParsableCommand {
         commandName: "run", abstract: "Run a node until it is interrupted.",
         discussion: "`status`, `peers`, `networks`, `join`, `leave` and `ping` speak to it by its state directory.")
 
-    @Option(help: "State directory; made if there is none.")
-    var home: String
-
+    @OptionGroup var state: HomeOptions
     @OptionGroup var options: NodeOptions
 
     @Option(help: "Network to join; may be repeated.", transform: Parse.network)
     var join: [NetworkID] = []
 
-    @OptionGroup var report: ReportOptions
+    @OptionGroup var log: LogOptions
 
     func run() async throws {
+        let home = try state.path()
         let store = try lockHome(home)
-        try await serve(try options.configuration(.store(store)), home: home, join: join, report: report)
+        try await serve(try options.configuration(.store(store)), home: home, join: join, log: log)
     }
 }
 
@@ -32,17 +31,21 @@ func lockHome(_ home: String) throws(ZeroTierError) -> DirectoryStore {
     return try DirectoryStore(path: home)
 }
 
-/// Runs a node until SIGINT or SIGTERM, or until its identity turns out to be unusable. The caller holds the directory.
-func serve(_ configuration: Node.Configuration, home: String, join: [NetworkID], report: ReportOptions) async throws {
+/// Runs a node until SIGINT, SIGTERM or SIGHUP, or until its identity turns out to be unusable. The caller holds the
+/// directory. `started` is called before anything else is said of the node.
+func serve(
+    _ configuration: Node.Configuration, home: String, join: [NetworkID], log: LogOptions,
+    started: (Node) throws -> Void = { _ in }
+) async throws {
     var configuration = configuration
     // Made before the node: no event is too early.
     let (end, ending) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingOldest(1))
     configuration.log = { event in
-        report.log(.event(event))
+        log.log(.event(event))
         if event == .identityCollision || event == .stopped { ending.yield() }
     }
     // Before anything is said: who reads that the node runs may end it at once.
-    let signals = await watchSignals([SIGINT, SIGTERM]) { _ in ending.yield() }
+    let signals = await watchSignals([SIGINT, SIGTERM] + (isIgnored(SIGHUP) ? [] : [SIGHUP])) { _ in ending.yield() }
     defer { for source in signals { source.cancel() } }
     // Before the node sends anything: without it nobody could speak to the node.
     let control = try ControlServer(home: home)
@@ -50,7 +53,8 @@ func serve(_ configuration: Node.Configuration, home: String, join: [NetworkID],
     let node = try await Node.start(configuration)
     let result = await Result {
         try control.start(node)
-        report.log(
+        try started(node)
+        log.log(
             Report(
                 text: "node \(node.id) on UDP port \(node.port), state in \(home)",
                 json: .object([
@@ -63,6 +67,15 @@ func serve(_ configuration: Node.Configuration, home: String, join: [NetworkID],
     control.stop()
     await node.shutdown()
     try result.get()
+}
+
+// Whoever started this program, as nohup(1), may not want it to end with the terminal.
+private func isIgnored(_ number: Int32) -> Bool {
+    var action = sigaction()
+    // Sound: the call fills the structure; the handler is only compared.
+    guard unsafe sigaction(number, nil, &action) == 0 else { return false }
+    let handler = unsafe unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self)
+    return unsafe handler == unsafeBitCast(SIG_IGN, to: Int.self)
 }
 
 /// Calls `body` at signals, which do nothing else from now on.

@@ -9,6 +9,6 @@ struct StatusCommand: AsyncParsableCommand {
     @OptionGroup var report: ReportOptions
 
     func run() async throws {
-        try Output.write(ControlClient.ask(home: home.home, "status" + (report.json ? " json" : "")))
+        try Output.write(ControlClient.ask(home: home.path(), "status" + (report.json ? " json" : "")))
     }
 }

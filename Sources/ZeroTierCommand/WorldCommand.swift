@@ -46,16 +46,16 @@ struct WorldCommand: AsyncParsableCommand {
                 roots.append(next)
             }
             let stored = Files.exists(key) ? try Files.signingKey(key) : nil
-            if Files.exists(output), !Files.isStream(output) { try checkReplaceable(stored) }
+            let earlier = Files.exists(output) && !Files.isStream(output) ? try replaceable(stored) : nil
             let signer = stored ?? Planet.SigningKey()
-            let planet = try Planet(id: id, roots: roots, key: signer)
+            let planet = try Planet(id: id, after: earlier, roots: roots, key: signer)
             if stored == nil { try Files.writeSecret(key, signer.bytes) }
             try Files.replace(output, planet.bytes)
             try report.show(.planet(planet))
         }
 
         // A file that could not be made again is not lost by a slip.
-        private func checkReplaceable(_ key: Planet.SigningKey?) throws(Failure) {
+        private func replaceable(_ key: Planet.SigningKey?) throws(Failure) -> Planet {
             let earlier: Planet
             do throws(Failure) {
                 earlier = try Files.planet(output)
@@ -68,6 +68,7 @@ struct WorldCommand: AsyncParsableCommand {
                     "file",
                     "\(output) is planet \(earlier.id) of another key, or not \(id): remove it or choose another name")
             }
+            return earlier
         }
     }
 

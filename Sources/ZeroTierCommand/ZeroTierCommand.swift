@@ -11,20 +11,26 @@ struct ZeroTierCommand: AsyncParsableCommand {
         discussion: """
             Start with `zerotier demo`: it needs neither the Internet nor privileges.
 
-            A node of your own: `zerotier run --home DIR` in one terminal, `zerotier join --home DIR NETWORK` in another. \
-            A network without a controller: `zerotier network adhoc --ports 7-9` shows its ID.
+            A node of your own: `zerotier run` in one terminal, `zerotier join NETWORK` in another; with --home DIR for more \
+            than one. A network without a controller: `zerotier network adhoc --ports 7-9` shows its ID.
+
+            The verbs and switches of zerotier-cli are understood, too: info, listpeers, listnetworks, listmoons, get, \
+            orbit, deorbit and -j, -D.
             """,
-        version: "\(libraryVersion.major).\(libraryVersion.minor).\(libraryVersion.revision)",
+        version: libraryVersionText,
         subcommands: [
             DemoCommand.self, RunCommand.self, RootCommand.self, JoinCommand.self, LeaveCommand.self, PingCommand.self,
             EchoCommand.self, StatusCommand.self, PeersCommand.self, NetworksCommand.self, NetworkCommand.self,
-            IdentityCommand.self, WorldCommand.self, DemoPartyCommand.self,
+            IdentityCommand.self, WorldCommand.self, DemoPartyCommand.self, InfoVerb.self, ListPeersVerb.self,
+            ListNetworksVerb.self, ListMoonsVerb.self, GetVerb.self, OrbitVerb.self, DeorbitVerb.self, SetVerb.self,
+            DumpVerb.self, BondVerb.self,
         ])
 
     static func main() async {
         Output.prepare()
         do {
-            var command = try await asyncParseAsRoot()
+            var command = try await asyncParseAsRoot(
+                try OriginalSwitches.arrange(Array(CommandLine.arguments.dropFirst())))
             if var command = command as? any AsyncParsableCommand {
                 try await command.run()
             } else {

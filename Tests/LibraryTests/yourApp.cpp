@@ -1,4 +1,4 @@
-// Starts and stops the service: `yourApp <state directory>`. First generation.
+// Starts and stops the service: `yourApp [<state directory>]`. First generation.
 #include <atomic>
 #include <cinttypes>
 #include <cstdio>
@@ -17,9 +17,9 @@ static void onEvent(struct zts_callback_msg *message)
 
 int main(int argc, char **argv)
 {
-    if (argc != 2) return 2;
+    if (argc > 2) return 2;
     if (zts_socket(ZTS_AF_INET, ZTS_SOCK_STREAM, 0) != ZTS_ERR_SERVICE) return 3;
-    if (zts_start(argv[1], onEvent, 0) != ZTS_ERR_OK) return 4;
+    if (zts_start(argc == 2 ? argv[1] : "configPath", onEvent, 0) != ZTS_ERR_OK) return 4;
     while (!isUp || zts_get_node_id() >> 40) usleep(10000);
     const uint64_t node = zts_get_node_id();
     const int fd = zts_socket(ZTS_AF_INET, ZTS_SOCK_STREAM, 0);

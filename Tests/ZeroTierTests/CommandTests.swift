@@ -200,6 +200,11 @@ struct RootProgram {
         let shown = try Command.json(try Command.run("world", "show", "\(directory.path)/planet", "--json").output)
         #expect(((shown as? [String: Any])?["roots"] as? [Any])?.count == 1)
         #expect(FileSystem.mode(of: "\(directory.path)/key") == 0o600)
+        // A version that is newer than the one before, even if the clock is behind.
+        let key = try Planet.SigningKey(bytes: try #require(try FileSystem.read("\(directory.path)/key")))
+        let ahead = try Planet(id: 1, timestampMilliseconds: 1 << 60, roots: first.roots, key: key)
+        try Data(ahead.bytes).write(to: URL(fileURLWithPath: "\(directory.path)/planet"))
+        #expect(ahead.world.canBeReplaced(by: try make("192.0.2.9/9993").world))
     }
 
     @Test func `tools say so when no node runs`() throws {

@@ -327,7 +327,7 @@ ZT_SOCKET_API int ZTCALL zts_get_6plane_addr(
 ZT_SOCKET_API int ZTCALL zts_get_rfc4193_addr(
     struct sockaddr_storage *addr, const uint64_t nwid, const uint64_t nodeId);
 
-/** The ID of the ad-hoc network that needs no controller and lets these ports through. */
+/** The ID of the ad-hoc network that needs no controller: IPv6, and TCP connections to these ports only. UDP passes on all. */
 ZT_SOCKET_API uint64_t ZTCALL zts_generate_adhoc_nwid_from_range(
     uint16_t startPortOfRange, uint16_t endPortOfRange);
 

@@ -728,7 +728,7 @@ ZTS_API int ZTCALL zts_net_get_name(uint64_t net_id, char *dst, unsigned int len
 ZTS_API int ZTCALL zts_net_get_status(uint64_t net_id);
 /** A zts_net_info_type_t. */
 ZTS_API int ZTCALL zts_net_get_type(uint64_t net_id);
-/** The ID of the ad-hoc network that needs no controller and lets these ports through. */
+/** The ID of the ad-hoc network that needs no controller: IPv6, and TCP connections to these ports only. UDP passes on all. */
 ZTS_API uint64_t ZTCALL zts_net_compute_adhoc_id(uint16_t start_port, uint16_t end_port);
 
 /** 1 if the network has a route of the family (ZTS_AF_*), else 0. */

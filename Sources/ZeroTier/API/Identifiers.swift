@@ -37,7 +37,9 @@ public struct NetworkID: Hashable, Comparable, Sendable, LosslessStringConvertib
         self.init(value)
     }
 
-    /// The ad-hoc network that needs no controller and lets TCP and UDP through on a range of ports.
+    /// The ad-hoc network that needs no controller and lets TCP connections be opened to a range of ports only. The range
+    /// is for TCP alone: UDP is let through on all ports, and so is everything else of IPv6. IPv4 is not. Whoever knows the ID
+    /// is in.
     public static func adHoc(ports: ClosedRange<UInt16>) -> NetworkID {
         NetworkID(0xff << 56 | UInt64(ports.lowerBound) << 40 | UInt64(ports.upperBound) << 24)
     }

@@ -18,7 +18,8 @@ public struct Identity: Hashable, Sendable, CustomStringConvertible {
         self.wire = wire
     }
 
-    /// A new identity. Takes a quarter of a second on average, and a second at times.
+    /// A new identity. The work is a search: on one core of a machine of 2024 it takes 0.06 seconds (median), one time in a
+    /// hundred more than 0.17, and several times that on small machines.
     public static func generate() -> Identity {
         var random = RandomSource(seed: SystemRandom.bytes(32))
         return Identity(ZeroTierWire.Identity.generate(using: &random))
@@ -38,6 +39,11 @@ public struct Identity: Hashable, Sendable, CustomStringConvertible {
     public var secretText: String? { hasSecret ? wire.text(includeSecret: true) : nil }
     /// The address.
     public var description: String { id.description }
+}
+
+extension Identity: CustomReflectable {
+    /// The public part: `dump` shows no secret.
+    public var customMirror: Mirror { Mirror(self, children: ["id": id, "hasSecret": hasSecret]) }
 }
 
 /// The signed list of root nodes by which nodes find each other. All nodes that are to meet need the same one.
@@ -125,4 +131,24 @@ public struct Planet: Hashable, Sendable {
     }
     /// Whether the key that may sign the next version also signed this one, as in every first version.
     public var isSelfSigned: Bool { world.isSigned(by: world.updateKey) }
+}
+
+extension Planet: CustomStringConvertible, CustomReflectable {
+    /// Such as `planet 149604618, version 1644592324813, roots 62f865ae71 778cde7190`.
+    public var description: String {
+        "\(isMoon ? "moon" : "planet") \(id), version \(timestampMilliseconds), roots "
+            + roots.map(\.identity.description).joined(separator: " ")
+    }
+
+    /// The roots, in place of the bytes of keys and signature.
+    public var customMirror: Mirror {
+        Mirror(self, children: ["id": id, "timestampMilliseconds": timestampMilliseconds, "roots": roots])
+    }
+}
+
+extension Planet.SigningKey: CustomStringConvertible, CustomReflectable {
+    /// Never the key.
+    public var description: String { "signing key" }
+    /// Nothing.
+    public var customMirror: Mirror { Mirror(self, children: []) }
 }

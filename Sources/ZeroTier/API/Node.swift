@@ -39,7 +39,7 @@ public final class Node: Sendable {
         try await offActor { () throws(ZeroTierError) in try Node(configuration) }
     }
 
-    /// As `start`, blocking: up to a second or two when a new identity has to be made.
+    /// As `start`, blocking: some tenths of a second when a new identity has to be made, `Identity.generate`.
     public convenience init(_ configuration: Configuration) throws(ZeroTierError) {
         let parts = try NodeStart.run(configuration)
         self.init(driver: parts.driver, identity: parts.identity, port: parts.port)
@@ -141,6 +141,11 @@ public final class Node: Sendable {
     /// The joined networks at this moment.
     public func networks() throws(ZeroTierError) -> [NetworkStatus] {
         try driver.call { (core, _) throws(ZeroTierError) in core.networks() }
+    }
+
+    /// The planet in force; nil if there is none. Of a root by itself, the one that other nodes need.
+    public func planet() throws(ZeroTierError) -> Planet? {
+        try driver.call { (core, _) throws(ZeroTierError) in core.planet }
     }
 
     /// The peers at this moment.

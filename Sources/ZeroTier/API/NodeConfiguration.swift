@@ -29,6 +29,29 @@ extension Node {
         case reno
     }
 
+    /// What makes a node a root by itself.
+    ///
+    ///     var configuration = Node.Configuration(storage: .directory("root"))
+    ///     configuration.port = 9993
+    ///     configuration.root = Node.Root(endpoints: [SocketEndpoint("203.0.113.5/9993")!])
+    ///     let root = try await Node.start(configuration)
+    ///     let planet = try root.planet()        // for `Configuration.planet` of the nodes that are to use it
+    ///
+    /// The first start makes a signing key and a planet that names this node alone. They are kept in the storage as
+    /// `planet.key`, a secret, and `planet`. Later starts keep that planet, with its endpoints, unless they are given others:
+    /// then they sign a new version, which nodes learn from this root as long as they reach it. Nothing is signed before the
+    /// port is bound. Another planet in the storage is not replaced: the start throws `invalidWorld`.
+    ///
+    /// For one root of several, sign a `Planet` with all of them and give it to each as `Configuration.planet`: a node that
+    /// its planet names is a root. A C program does that by `zts_util_sign_root_set` and `zts_init_set_roots`.
+    public struct Root: Hashable, Sendable {
+        /// Where nodes reach this root: at most 32. Empty: those of the stored planet, or else the addresses of this machine.
+        public var endpoints: [SocketEndpoint]
+
+        /// A root at these endpoints.
+        public init(endpoints: [SocketEndpoint] = []) { self.endpoints = endpoints }
+    }
+
     /// The settings of a node. The defaults make an ordinary node with a free port and no memory.
     public struct Configuration: Sendable {
         /// Where state is kept.
@@ -37,6 +60,8 @@ extension Node {
         public var planet: Planet?
         /// Additional roots.
         public var moons: [Planet] = []
+        /// Makes this node a root with a planet of its own, as the command `zerotier root` does; nil for an ordinary node.
+        public var root: Root?
         /// The UDP port. 0: that of the last run if it is free, else a random one.
         public var port: UInt16 = 0
         /// The addresses to use; empty for all, also for those that this machine gets later. An answer leaves from the address
@@ -48,6 +73,9 @@ extension Node {
         public var refusedInterfaces: [String] = []
         /// Whether peers on this machine may be reached by its loopback interface. For demonstrations and tests.
         public var allowsLoopbackPaths = false
+        /// Bytes a second that are passed on for one source, an address and port, and as many at once. Roots pass on for
+        /// everybody, other nodes for paths of members of their networks. In `relayLimits`.
+        public var relayedBytesPerSecond = 16 * 1024 * 1024
         /// Whether everything goes through the roots, never directly.
         public var isRelayOnly = false
         /// The protocol version to announce: 12, or 11 to make peers use the older cipher.
@@ -66,5 +94,8 @@ extension Node {
 
         /// The defaults, with storage of choice.
         public init(storage: Storage = .memory) { self.storage = storage }
+
+        /// What `relayedBytesPerSecond` may be: at least one packet.
+        public static let relayLimits = 16 * 1024...16 * 1024 * 1024 * 1024
     }
 }

@@ -148,6 +148,11 @@ extension Node {
         }
     }
 
+    /// The moons held.
+    package func moons() throws(ZeroTierError) -> [Planet] {
+        try driver.call { (core, _) throws(ZeroTierError) in core.node.peers.moons.map { Planet($0) } }
+    }
+
     /// Forgets a moon.
     package func deorbit(_ moonID: UInt64) throws(ZeroTierError) {
         try driver.call { (core, now) throws(ZeroTierError) in _ = core.node.deorbit(moonID, now: now) }

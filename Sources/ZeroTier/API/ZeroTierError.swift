@@ -3,6 +3,10 @@
 import NetPrimitives
 
 /// Why a call failed. `code` is for programs, `message` for people; both stay valid when codes are added.
+///
+/// Every call throws this type by name, so that `catch` of a `do` with nothing else in it has it, with its
+/// `localizedDescription`. Of an `any Error`, Foundation's own `localizedDescription` says nothing, because this library does
+/// without Foundation: print `"\(error)"` there.
 public struct ZeroTierError: Error, Hashable, Sendable, CustomStringConvertible {
     /// What kind of failure it is. More may come; compare with `==` and have a default.
     public struct Code: RawRepresentable, Hashable, Sendable, CustomStringConvertible {
@@ -87,6 +91,8 @@ public struct ZeroTierError: Error, Hashable, Sendable, CustomStringConvertible 
 
     /// The code and the message.
     public var description: String { "\(code): \(message)" }
+    /// The message: what programs with Foundation ask errors for.
+    public var localizedDescription: String { message }
 }
 
 extension ZeroTierError {

@@ -272,6 +272,8 @@ extension DriverCore {
         return result
     }
 
+    var planet: Planet? { node.peers.planet.map { Planet($0) } }
+
     func peers(now: Now) -> [PeerStatus] { node.peers.snapshots(now: now).map { PeerStatus($0) } }
 }
 

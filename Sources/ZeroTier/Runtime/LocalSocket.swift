@@ -85,22 +85,34 @@ package final class LocalListener: Sendable {
         _ = unsafe unlink(path)
     }
 
-    /// Asks a listener and returns the whole answer. Throws if nobody listens.
-    package static func ask(path: String, _ request: String) throws(ZeroTierError) -> String {
+    /// Asks a listener and returns the whole answer. Throws if nobody listens, and ETIMEDOUT if nothing comes for so long: a
+    /// process that hangs still has its socket.
+    package static func ask(
+        path: String, _ request: String, patience: Duration = .seconds(5)
+    ) throws(ZeroTierError) -> String {
         try check(path: path)
         // Sound: as above.
         let result = unsafe csystem_local_connect(path)
-        guard result >= 0 else { throw ZeroTierError(SystemError(-result, "connect to \(path)")) }
+        guard result >= 0 else {
+            // The queue of those who wait for it is full.
+            let number = -result == EAGAIN ? ETIMEDOUT : -result
+            throw ZeroTierError(SystemError(number, "connect to \(path)"))
+        }
         let connection = Descriptor(owning: result)
         send(request + "\n", to: connection)
         var answer: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 65_536)
+        var end = ContinuousClock.now + patience
         while true {
+            let left = (end - .now) / .milliseconds(1)
+            guard left > 0 else { throw ZeroTierError(SystemError(ETIMEDOUT, "read an answer of \(path)")) }
+            if csystem_wait_readable(connection.number, Int32(min(left.rounded(.up), 1e9))) == 0 { continue }
             // Sound: at most as many bytes as the chunk has.
             let count = unsafe read(connection.number, &chunk, chunk.count)
             if count < 0, errno == EINTR { continue }
             guard count > 0 else { break }
             answer.append(contentsOf: chunk[..<count])
+            end = .now + patience
         }
         guard !answer.isEmpty else { throw ZeroTierError(.failed, "\(path) gave no answer") }
         return String(decoding: answer, as: UTF8.self)

@@ -33,13 +33,24 @@ enum NodeStart {
                 "protocol version \(configuration.protocolVersion): there are \(protocolVersions.lowerBound), with the older "
                     + "cipher, and \(protocolVersions.upperBound)")
         }
+        guard Node.Configuration.relayLimits.contains(configuration.relayedBytesPerSecond) else {
+            throw ZeroTierError(
+                .invalidArgument,
+                "relayed bytes a second are \(Node.Configuration.relayLimits.lowerBound) to "
+                    + "\(Node.Configuration.relayLimits.upperBound), not \(configuration.relayedBytesPerSecond)")
+        }
+        guard configuration.root == nil || configuration.planet == nil else {
+            throw ZeroTierError(
+                .invalidArgument, "a root by itself makes its planet: leave out the planet, or else `root`")
+        }
         let (store, onEnd) = try openStore(configuration.storage)
         do throws(ZeroTierError) {
             var random = RandomSource(seed: SystemRandom.bytes(32))
             let identity = try loadIdentity(store, &random)
-            let planet = try choosePlanet(configuration.planet, store)
+            // Before a planet is stored or signed: a start that fails here has changed nothing that others rely on.
             let port = try openPort(configuration, store, &random)
             let number = port.port
+            let planet = try planet(configuration, store, identity, number)
             let now = SystemClock.now()
             let kept = Kept(kept)
             let watches = kept.watches
@@ -139,6 +150,18 @@ enum NodeStart {
 
     private static func writePublic(_ identity: ZeroTierWire.Identity, _ store: any StateStore) throws(ZeroTierError) {
         try store.write(StateName.publicIdentity, Array(identity.text(includeSecret: false).utf8), isSecret: false)
+    }
+
+    private static func planet(
+        _ configuration: Node.Configuration, _ store: any StateStore, _ identity: ZeroTierWire.Identity, _ port: UInt16
+    ) throws(ZeroTierError) -> World {
+        guard let root = configuration.root else { return try choosePlanet(configuration.planet, store) }
+        return try RootPlanet(store: store, identity: Identity(identity.withoutSecret)).choose(root.endpoints) {
+            let addresses =
+                configuration.bindAddresses.isEmpty
+                ? Node.usableAddresses(allowLoopback: configuration.allowsLoopbackPaths) : configuration.bindAddresses
+            return addresses.prefix(RootPlanet.mostEndpoints).map { SocketEndpoint($0, port: port) }
+        }.world
     }
 
     /// The planet given, or a newer version of it that was stored; else the stored one, unless it is an older version of
@@ -282,6 +305,11 @@ enum NodeStart {
         settings.peers.directPathsEnabled = !configuration.isRelayOnly
         settings.stack.congestionControl = CongestionAlgorithm(configuration.congestionControl)
         settings.stack.requestsCongestionMarks = configuration.requestsCongestionMarks
+        settings.peers.limits.relayedBytesPerSecond = configuration.relayedBytesPerSecond
+        settings.peers.limits.relayedBytesBurst = configuration.relayedBytesPerSecond
+        settings.peers.softwareVersion = SoftwareVersion(
+            major: UInt8(libraryVersion.major), minor: UInt8(libraryVersion.minor),
+            revision: UInt16(libraryVersion.revision))
         settings.peers.announcedProtocolVersion = UInt8(clamping: configuration.protocolVersion)
         return settings
     }

@@ -34,3 +34,10 @@ public final class MemoryStore: StateStore {
     /// Memory has no paths: the name itself.
     public func location(of name: String) -> String { "\(name) (in memory)" }
 }
+
+extension MemoryStore: CustomStringConvertible, CustomReflectable {
+    /// Never what it holds: there are secrets among it.
+    public var description: String { "memory store" }
+    /// Nothing.
+    public var customMirror: Mirror { Mirror(self, children: []) }
+}

@@ -4,6 +4,7 @@
 // identity.secret            identity with secret keys, text, mode 0600
 // identity.public            identity without, text
 // planet                     the world of the roots, binary
+// planet.key                 of a root by itself: what signs its planet, 64 bytes, mode 0600
 // moons.d/<16 hex>.moon      a moon, binary
 // peers.d/<10 hex>.peer      a peer and where it was last, binary
 // networks.d/<16 hex>.conf   a network's configuration, mode 0600; its presence means "joined"
@@ -29,6 +30,7 @@ package enum StateName {
     package static let secretIdentity = "identity.secret"
     package static let publicIdentity = "identity.public"
     package static let planet = "planet"
+    package static let planetKey = "planet.key"
     package static let port = "port"
     package static let moonFolder = "moons.d"
     package static let peerFolder = "peers.d"

@@ -1,0 +1,226 @@
+// What the original's tools print and return, made of a node's state. Members that have no meaning here have the values that
+// they have where the feature is off.
+
+import Glibc
+import ZeroTier
+
+/// The answers to the original's verbs.
+enum OriginalVerb {
+    static func answer(_ words: [String], asJSON: Bool, _ node: Node) throws(ZeroTierError) -> String {
+        switch words[0] {
+        case "info":
+            let status = try node.status()
+            guard !asJSON else { return try self.status(status, try node.planet()).text }
+            return "200 info \(status.id) \(libraryVersionText) \(status.isOnline ? "ONLINE" : "OFFLINE")"
+        case "listpeers":
+            let peers = try node.peers()
+            guard !asJSON else { return JSON.array(peers.map(peer)).text }
+            return (["200 listpeers <ztaddr> <path> <latency> <version> <role>"] + peers.map(peerLine)).joined(
+                separator: "\n")
+        case "listnetworks":
+            let networks = try node.networkDetails()
+            guard !asJSON else { return JSON.array(networks.map { .object(network($0)) }).text }
+            let header = "200 listnetworks <nwid> <name> <mac> <status> <type> <dev> <ZT assigned ips>"
+            return ([header] + networks.map { networkLine($0.status) }).joined(separator: "\n")
+        case "listmoons": return JSON.array(try node.moons().map(moon)).text
+        case "get": return try get(words, node)
+        case "orbit":
+            try node.orbit(try number(words, 1), seed: NodeID(try number(words, 2)))
+            return asJSON ? "{}" : "200 orbit OK"
+        case "deorbit":
+            try node.deorbit(try number(words, 1))
+            return asJSON ? #"{"result":true}"# : "200 deorbit OK"
+        default: throw ZeroTierError(.invalidArgument, "unknown request \(words[0])")
+        }
+    }
+
+    private static func number(_ words: [String], _ index: Int) throws(ZeroTierError) -> UInt64 {
+        guard index < words.count, let value = UInt64(words[index], radix: 16), value != 0 else {
+            throw ZeroTierError(.invalidArgument, "not a hexadecimal number: \(words)")
+        }
+        return value
+    }
+
+    private static var unixMilliseconds: Int64 {
+        var time = timespec()
+        // Sound: the call fills the structure.
+        unsafe clock_gettime(CLOCK_REALTIME, &time)
+        return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
+    }
+
+    // MARK: Status
+
+    private static func status(_ status: NodeStatus, _ planet: Planet?) throws(ZeroTierError) -> JSON {
+        let settings: [(String, JSON)] = [
+            ("allowTcpFallbackRelay", .bool(false)), ("forceTcpRelay", .bool(false)),
+            ("listeningOn", .array(status.localEndpoints.map { .string(slashed($0)) })),
+            ("portMappingEnabled", .bool(false)), ("primaryPort", .integer(Int64(status.port))),
+            ("surfaceAddresses", .array(status.surfaceEndpoints.map { .string(slashed($0)) })),
+        ]
+        var members: [(String, JSON)] = [("address", .text(status.id))]
+        members.append(("clock", .integer(unixMilliseconds)))
+        members.append(("config", .object([("settings", .object(settings))])))
+        members.append(("online", .bool(status.isOnline)))
+        members.append(("planetWorldId", .integer(Int64(clamping: planet?.id ?? 0))))
+        members.append(("planetWorldTimestamp", .integer(Int64(clamping: planet?.timestampMilliseconds ?? 0))))
+        members.append(("publicIdentity", .string(status.publicIdentity)))
+        members.append(("tcpFallbackActive", .bool(false)))
+        members.append(("version", .string(libraryVersionText)))
+        members.append(("versionBuild", .integer(0)))
+        members.append(("versionMajor", .integer(Int64(libraryVersion.major))))
+        members.append(("versionMinor", .integer(Int64(libraryVersion.minor))))
+        members.append(("versionRev", .integer(Int64(libraryVersion.revision))))
+        return .object(members)
+    }
+
+    private static func slashed(_ endpoint: SocketEndpoint) -> String { "\(endpoint.address)/\(endpoint.port)" }
+
+    // MARK: Peers
+
+    private static func milliseconds(_ duration: Duration?) -> Int64 {
+        duration.map { Int64(($0.seconds * 1000).rounded()) } ?? -1
+    }
+
+    private static func peerLine(_ peer: PeerStatus) -> String {
+        let path = peer.paths.first { $0.isPreferred }
+        let way = path.map {
+            "\(slashed($0.endpoint));\(milliseconds($0.sinceSend));\(milliseconds($0.sinceReceive))"
+        }
+        return "200 listpeers \(peer.id) \(way ?? "-") \(milliseconds(peer.latency)) \(peer.version ?? "-") "
+            + peer.role.rawValue.uppercased()
+    }
+
+    private static func peer(_ peer: PeerStatus) -> JSON {
+        let now = unixMilliseconds
+        func instant(_ since: Duration?) -> JSON { .integer(since.map { now - milliseconds($0) } ?? 0) }
+        let parts = (peer.version ?? "").split(separator: ".").compactMap { Int64($0) }
+        let version = parts.count == 3 ? parts : [-1, -1, -1]
+        var members: [(String, JSON)] = [("address", .text(peer.id)), ("isBonded", .bool(false))]
+        members.append(("latency", .integer(milliseconds(peer.latency))))
+        members.append(
+            (
+                "paths",
+                .array(
+                    peer.paths.filter(\.isAlive).map { path in
+                        .object([
+                            ("active", .bool(true)), ("address", .string(slashed(path.endpoint))),
+                            ("expired", .bool(false)), ("lastReceive", instant(path.sinceReceive)),
+                            ("lastSend", instant(path.sinceSend)), ("preferred", .bool(path.isPreferred)),
+                            ("trustedPathId", .integer(0)),
+                        ])
+                    })
+            ))
+        members.append(("role", .string(peer.role.rawValue.uppercased())))
+        members.append(("tunneled", .bool(false)))
+        members.append(("version", .string(version.map(String.init).joined(separator: "."))))
+        members.append(("versionMajor", .integer(version[0])))
+        members.append(("versionMinor", .integer(version[1])))
+        members.append(("versionRev", .integer(version[2])))
+        return .object(members)
+    }
+
+    // MARK: Networks
+
+    private static func name(_ state: NetworkStatus.State) -> String {
+        switch state {
+        case .requestingConfiguration: "REQUESTING_CONFIGURATION"
+        case .ok: "OK"
+        case .accessDenied: "ACCESS_DENIED"
+        case .notFound: "NOT_FOUND"
+        case .portError: "PORT_ERROR"
+        case .clientTooOld: "CLIENT_TOO_OLD"
+        case .authenticationRequired: "AUTHENTICATION_REQUIRED"
+        }
+    }
+
+    private static func type(_ network: NetworkStatus) -> String { network.isPrivate ? "PRIVATE" : "PUBLIC" }
+
+    // There is no interface of this machine: the column is not to be missed all the same.
+    private static func networkLine(_ network: NetworkStatus) -> String {
+        let addresses = network.addresses.map(\.description).joined(separator: ",")
+        return "200 listnetworks \(network.id) \(Report.printable(network.name)) \(network.mac) "
+            + "\(name(network.state)) \(type(network)) - \(addresses.isEmpty ? "-" : addresses)"
+    }
+
+    private static func network(_ details: NetworkDetails) -> [(String, JSON)] {
+        let network = details.status
+        var members: [(String, JSON)] = [
+            ("allowDNS", .bool(false)), ("allowDefault", .bool(false)), ("allowGlobal", .bool(false)),
+        ]
+        members.append(("allowManaged", .bool(true)))
+        members.append(("assignedAddresses", .array(network.addresses.map { .text($0) })))
+        members.append(("bridge", .bool(details.isBridge)))
+        members.append(("broadcastEnabled", .bool(network.isBroadcastEnabled)))
+        members.append(("dhcp", .bool(false)))
+        members.append(("id", .text(network.id)))
+        members.append(("mac", .text(network.mac)))
+        members.append(("mtu", .integer(Int64(network.mtu))))
+        members.append(
+            (
+                "multicastSubscriptions",
+                .array(
+                    details.groups.map {
+                        .object([("adi", .integer(Int64($0.distinguisher))), ("mac", .text($0.mac))])
+                    })
+            ))
+        members.append(("name", .string(network.name)))
+        members.append(("netconfRevision", .integer(Int64(clamping: details.revision))))
+        members.append(("nwid", .text(network.id)))
+        members.append(("portDeviceName", .string("")))
+        members.append(("portError", .integer(0)))
+        let routes = zip(network.routes, details.routeAttributes).map { route, attributes -> JSON in
+            .object([
+                ("flags", .integer(Int64(attributes.flags))), ("metric", .integer(Int64(attributes.metric))),
+                ("target", .text(route.target)), ("via", .text(route.via)),
+            ])
+        }
+        members.append(("routes", .array(routes)))
+        members.append(("status", .string(name(network.state))))
+        members.append(("type", .string(type(network))))
+        return members
+    }
+
+    // One member of a network as text: addresses without their bits, one a line.
+    private static func get(_ words: [String], _ node: Node) throws(ZeroTierError) -> String {
+        guard words.count == 3 else { throw ZeroTierError(.invalidArgument, "not a network and a member: \(words)") }
+        let id = try ControlServer.parse(words[1])
+        guard let details = try node.networkDetails().first(where: { $0.status.id == id }) else {
+            throw ZeroTierError(.notJoined, "the node has not joined network \(id)")
+        }
+        let addresses = details.status.addresses.map(\.address)
+        func lines(_ some: [IPAddress]) -> String { some.map(\.description).joined(separator: "\n") }
+        switch words[2] {
+        case "ip": return lines(addresses)
+        case "ip4": return lines(addresses.filter(\.isIPv4))
+        case "ip6": return lines(addresses.filter { !$0.isIPv4 })
+        case let member:
+            switch network(details).first(where: { $0.0 == member })?.1 {
+            case .string(let text)?: return text
+            case .integer(let value)?: return String(value)
+            case .bool(let value)?: return value ? "1" : "0"
+            default:
+                throw ZeroTierError(
+                    .invalidArgument, "a network has no member \(member) of one value: see `listnetworks --json`")
+            }
+        }
+    }
+
+    // MARK: Moons
+
+    private static func moon(_ moon: Planet) -> JSON {
+        let digits = String(moon.id, radix: 16)
+        return .object([
+            ("id", .string(String(repeating: "0", count: 16 - digits.count) + digits)),
+            (
+                "roots",
+                .array(
+                    moon.roots.map { root in
+                        .object([
+                            ("identity", .string(root.identity.publicText)),
+                            ("stableEndpoints", .array(root.endpoints.map { .string(slashed($0)) })),
+                        ])
+                    })
+            ), ("timestamp", .integer(Int64(clamping: moon.timestampMilliseconds))), ("waiting", .bool(false)),
+        ])
+    }
+}
