@@ -184,6 +184,7 @@ extension PeerEngine {
             }
         }
         guard let id = topology.find(header.source) else {
+            if receiveProof(packet.bytes, length: length, header: header, path: path, now: now) { return .handled }
             return park(packet.copyBytes(0, length), header: header, path: path, now: now)
         }
         guard topology.peers[id].open(&packet, length: length) else { return drop(.badMAC) }

@@ -24,6 +24,8 @@ enum EngineTimer: Hashable, Sendable {
     case online
     /// Seeds of moons that are wanted.
     case seeds
+    /// Identities that wait until the budget of validations allows more.
+    case validation
 }
 
 /// The VL1 machine of one node.

@@ -46,7 +46,8 @@ import ZeroTierWire
                 [(Fixture.identities[0], [Fixture.endpoint(0, 1)])], timestamp: 1_700_000_000_001 + UInt64(index))
             node.engine.adoptWorld(planet, now: star.hub.now)
         }
-        let payload = ErrorReply(inReplyTo: .hello, packetID: PacketID(9), reason: .identityCollision).encoded
+        let hello = star.hub.lastHello(of: node, to: star.root.sockets[0])
+        let payload = ErrorReply(inReplyTo: .hello, packetID: hello, reason: .identityCollision).encoded
         let prober = Prober(star.root.identity, to: node.identity)
         let refusals = (1...3 as ClosedRange<UInt64>).map { prober.packet(Verb.error.rawValue, payload, id: $0) }
         star.hub.receive(node, [refusals[0]], from: star.root.sockets[0])
@@ -120,10 +121,12 @@ import ZeroTierWire
         }
         let limit = ProtocolLimits.rememberedIdentities
         for number in 1...limit + 1 {
-            validation.beginInBackground(identity(number))
+            let isTaken = validation.wish(identity(number), toldBy: Address(9), now)
+            #expect(isTaken)
             guard case .validate(let asked, let ticket) = validation.nextJob() else { break }
             #expect(asked == identity(number))
             #expect(validation.complete(ticket, isValid: number % 2 == 0) != nil)
+            validation.start(now)
         }
         #expect(validation.result(for: identity(1)) == nil)
         #expect(validation.result(for: identity(2)) == true)

@@ -267,6 +267,7 @@ import ZeroTierWire
         star.hub.receive(
             a, [Prober(star.root.identity, to: a.identity).packet(Verb.ok.rawValue, mixed)],
             from: star.root.sockets[0])
+        star.hub.run(star.hub.validationTime)
         #expect(a.identity(of: b.address) == b.identity)
         #expect(a.identity(of: Fixture.identities[30].address) == Fixture.identities[30])
         #expect(a.identity(of: Fixture.identities[32].address) == nil, "unasked")
@@ -355,14 +356,14 @@ import ZeroTierWire
         #expect(b.identity(of: Fixture.identities[21].address) != nil)
     }
 
-    @Test func `key agreements are limited by source prefix`() {
-        let star = helloFlood(25) { _ in }
-        #expect(star.root.drops(.agreementLimit) == 25 - 16)
-        #expect(star.root.jobCount == 16)
+    @Test func `a source prefix that used up its key agreements leaves half of all to the others`() {
+        let star = helloFlood(30) { $0.limits.agreementBurst = 40 }
+        // 16 of its own, then as long as more than 20 of 40 are there.
+        #expect(star.root.drops(.agreementLimit) == 30 - 20)
         // Another prefix has a bucket of its own.
         let other = Prober(Fixture.identities[36], to: star.root.identity)
         star.hub.receive(star.root, [other.hello()], from: Fixture.endpoint(7, 1))
-        #expect(star.root.jobCount == 17)
+        #expect(star.root.drops(.agreementLimit) == 30 - 20)
     }
 
     @Test func `key agreements are limited over all prefixes`() {
@@ -378,14 +379,19 @@ import ZeroTierWire
     }
 
     @Test func `validations are limited by source prefix, over all, and in number under way`() {
-        let perPrefix = helloFlood(10) { $0.limits.validationBurstPerPrefix = 4 }
-        #expect(perPrefix.root.jobCount == 4)
-        #expect(perPrefix.root.drops(.validationLimit) == 6)
-        let overAll = helloFlood(10, sources: { Fixture.endpoint(20 + $0, 1) }) { $0.limits.validationBurst = 5 }
-        #expect(overAll.root.jobCount == 5)
+        let hub = helloFlood(10) {
+            $0.limits.validationBurstPerPrefix = 4
+            $0.limits.validationBurst = 2
+            $0.limits.validationInterval = .seconds(1)
+            $0.limits.validationIntervalPerPrefix = .seconds(100)
+        }
+        hub.hub.run(.milliseconds(500))
+        #expect(hub.root.jobCount == 4 + 2)
+        hub.hub.run(.seconds(2))
+        #expect(hub.root.jobCount == 4 + 2 + 2)
         let underWay = helloFlood(10, sources: { Fixture.endpoint(20 + $0, 1) }) { $0.limits.pendingValidations = 3 }
-        #expect(underWay.root.jobCount == 3)
-        #expect(underWay.root.drops(.validationLimit) == 7)
+        #expect(underWay.root.jobCount == ProtocolLimits.validationsUnderWay)
+        #expect(underWay.root.drops(.validationLimit) == 10 - 3 - UInt64(ProtocolLimits.validationsUnderWay))
     }
 
     @Test func `a HELLO with a wrong MAC does not use up validations`() {

@@ -2,7 +2,7 @@
 //
 //      known, same identity:   MAC -> answer
 //      known, other identity:  gate, agreement, MAC -> ERROR(IDENTITY_COLLISION)
-//      unknown:                gate, agreement, MAC, gate, validation (off the packet path) -> peer -> answer
+//      unknown:                gate, agreement, MAC, queue, validation (off the packet path) -> peer -> answer
 
 package import NetPrimitives
 import ZeroTierCrypto
@@ -63,7 +63,9 @@ extension PeerEngine {
             let waiting = WaitingPacket(bytes: packet.copyBytes(0, length), path: path, since: now.monotonic)
             // Only one holds: junk must not take its place.
             guard PacketArmor.open(&packet, length: length, cipher: PacketCipher(key)) else { return drop(.badMAC) }
-            validation.wait(waiting, of: hello.identity)
+            if validation.wait(waiting, of: hello.identity) {
+                challenge(hello.identity, key: key, path: path, limit: length, now)
+            }
             return .handled
         }
         guard validation.allowsAgreement(path.remote.address, now.monotonic) else { return drop(.agreementLimit) }
@@ -83,8 +85,66 @@ extension PeerEngine {
             }
             return accept(authentic, from: id, replies: &replies, now: now)
         }
-        guard validation.begin(authentic, key: key, now.monotonic) else { return drop(.validationLimit) }
+        let admission = validation.admit(authentic, key: key, now.monotonic)
+        for _ in 0..<validation.takeDisplaced() { drops.count(.validationLimit) }
+        switch admission {
+        case .waits: serviceValidation(now)
+        case .needsProof: challenge(hello.identity, key: key, path: path, limit: length, now)
+        case .refused: return drop(.validationLimit)
+        }
         return .handled
+    }
+
+    // MARK: Proof before work
+
+    /// Asks the endpoint that a stranger's HELLO came from: a HELLO of ours, not longer than that one. Only who receives it there,
+    /// and holds the key, can answer.
+    private mutating func challenge(
+        _ stranger: Identity, key: SharedKey, path: PhysicalPath, limit: Int, _ now: Now
+    ) {
+        var hello = Hello(
+            protocolVersion: configuration.announcedProtocolVersion, softwareVersion: configuration.softwareVersion,
+            timestampMilliseconds: UInt64(max(0, now.unixMilliseconds)), identity: identity, sentTo: path.remote,
+            planet: WorldReference(
+                id: roots.planet?.id ?? 0, timestampMilliseconds: roots.planet?.timestampMilliseconds ?? 0))
+        // Very old peers leave out what comes last, and so do we towards them.
+        if PacketHeader.payloadOffset + hello.encoded.count > limit { hello.planet = nil }
+        if PacketHeader.payloadOffset + hello.encoded.count > limit { hello.sentTo = nil }
+        let payload = hello.encoded
+        let length = PacketHeader.payloadOffset + payload.count
+        guard length <= limit else { return }
+        let section = hello.sectionOffset
+        let id = PacketID.random(using: &random)
+        let header = PacketHeader(id: id, destination: stranger.address, source: identity.address)
+        var bytes = [UInt8](repeating: 0, count: length)
+        bytes.withMutableBytes { span in
+            header.write(into: &span)
+            span.storeUInt8(Verb.hello.rawValue, at: PacketHeader.verbOffset)
+            span.copy(from: payload, at: PacketHeader.payloadOffset)
+            PacketArmor.sealHello(&span, length: length, sectionOffset: section, cipher: PacketCipher(key))
+        }
+        validation.noteChallenge(id, to: path.remote, of: stranger, now.monotonic)
+        enqueue(.datagram(bytes, path))
+    }
+
+    /// A packet of an unknown sender: whether it is the answer to a question that its endpoint had to prove itself by.
+    mutating func receiveProof(
+        _ packet: RawSpan, length: Int, header: PacketHeader, path: PhysicalPath, now: Now
+    ) -> Bool {
+        for (stranger, key) in validation.unproven(header.source, at: path.remote) {
+            var bytes = packet.copyBytes(0, length)
+            let isAuthentic = bytes.withMutableBytes {
+                PacketArmor.open(&$0, length: length, cipher: PacketCipher(key))
+            }
+            guard isAuthentic, Verb(verbByte: bytes[PacketHeader.verbOffset]) == .ok else { continue }
+            var reader = WireReader(Array(bytes[PacketHeader.payloadOffset...]))
+            guard let inRe = try? OKHeader(from: &reader), inRe.inReplyTo == .hello,
+                validation.prove(stranger, inRe.packetID, from: path.remote, now.monotonic)
+            else { continue }
+            serviceValidation(now)
+            return true
+        }
+        return false
     }
 
     /// A known address with another key. The known identity stays; whoever holds the other one's secret is told.
@@ -122,16 +182,24 @@ extension PeerEngine {
     /// The result of a job.
     package mutating func complete(_ ticket: JobTicket, isValid: Bool, now: Now) {
         guard let outcome = validation.complete(ticket, isValid: isValid) else { return }
+        defer { serviceValidation(now) }
+        let address = outcome.identity.address
         guard isValid else {
             drops.count(.invalidIdentity)
-            if let id = topology.lookUp(outcome.identity.address), topology.peers[id].identity == outcome.identity,
-                !topology.peers[id].isUpstream
-            {
-                discard(id)
+            if let root = outcome.toldBy {
+                lookup.refuse(address, by: root, now.monotonic)
+                serviceLookup(now)
             }
             return
         }
         if let hello = outcome.hello { acceptValidated(hello, key: outcome.key, now) }
+        if outcome.toldBy != nil, topology.lookUp(address) == nil {
+            if addPeer(outcome.identity, role: .leaf, key: outcome.key, now) == nil {
+                drops.count(.peerTableFull)
+                lookup.refuse(address, by: nil, now.monotonic)
+                serviceLookup(now)
+            }
+        }
         if let later = outcome.later, !ready.tryAppend(.raw(later.bytes, later.path)) { drops.count(.noRoomToWait) }
     }
 

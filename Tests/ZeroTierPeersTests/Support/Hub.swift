@@ -23,6 +23,8 @@ struct Flight {
     /// Whether this is a HELLO (suite 0, verb 1 in the clear).
     var isHello: Bool { bytes.count > 28 && !isFragment && suite == 0 && bytes[27] & 0x1f == 1 }
 
+    var packetID: PacketID { PacketID(number(0, 8)) }
+
     private func number(_ offset: Int, _ count: Int) -> UInt64 {
         guard bytes.count >= offset + count else { return 0 }
         return bytes[offset..<offset + count].reduce(0) { $0 << 8 | UInt64($1) }
@@ -58,6 +60,7 @@ final class TestNode {
     var isRoot: Bool { engine.isRoot }
     var lookupCount: Int { engine.lookup.count }
     var peerCount: Int { engine.peerCount }
+    var provenWaiting: Int { engine.validation.provenCount }
     var planet: World? { engine.planet }
     var moons: [World] { engine.moons }
     var rootAddresses: [Address] { engine.rootAddresses }
@@ -101,6 +104,13 @@ final class Hub {
     func remove(_ node: TestNode) { nodes.removeAll { $0 === node } }
 
     func forgetLog() { log = [] }
+
+    /// The ID of the last HELLO that a node sent to an endpoint.
+    func lastHello(of node: TestNode, to endpoint: SocketEndpoint) -> PacketID {
+        let last = log.last { $0.to == endpoint && $0.isHello && $0.source == node.address.value }
+        guard let flight = last else { return PacketID(0) }
+        return flight.packetID
+    }
 
     // MARK: Time
 
