@@ -21,6 +21,8 @@ package enum DropReason: Int, CaseIterable, Sendable {
     case clearVerb
     /// The MAC does not fit.
     case badMAC
+    /// An authentic packet that came before.
+    case replayed
     /// The LZ4 block is damaged or expands to too much.
     case badCompression
     /// A field is missing or has a value that the format does not allow.

@@ -76,6 +76,10 @@ struct AuthenticHello: Sendable {
     let packetID: PacketID
     let path: PhysicalPath
     let hops: Int
+    /// Whether the same packet came before, from another endpoint.
+    var isCopy = false
+    /// The ID that the sender chose, where the one on the wire is just that.
+    var number: UInt64?
 }
 
 /// The validations of foreign identities.

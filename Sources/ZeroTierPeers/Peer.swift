@@ -69,8 +69,17 @@ struct Peer: ~Copyable {
     /// HELLOs newer than all before, and the others: only these can be replays.
     var helloGate = RateLimiter(burst: ProtocolLimits.helloBurst, interval: ProtocolLimits.helloInterval)
     var oldHelloGate = RateLimiter(burst: ProtocolLimits.helloBurst, interval: ProtocolLimits.oldHelloInterval)
-    /// The newest timestamp that a HELLO of the peer had, by its own clock.
+    /// The newest timestamp that a HELLO of the peer had, by its own clock, and when that came.
     var lastHelloTimestamp: UInt64?
+    var lastHelloAt = MonotonicInstant.zero
+    /// When the question left whose answer last told the version.
+    var versionAskedAt = MonotonicInstant.zero
+    /// What came before.
+    var replays = ReplayFilter()
+    var outdatedGate = RateLimiter(burst: 1, interval: ProtocolLimits.outdatedInterval)
+    /// Paths that a HELLO newer than all before came by: recordings do not use these tokens up.
+    var newHelloGate = RateLimiter(
+        burst: ProtocolLimits.confirmationBurst, interval: ProtocolLimits.confirmationInterval)
     var whoisGate = RateLimiter(burst: 1, interval: ProtocolLimits.whoisAnswerInterval)
     /// WHOIS that a root answers.
     var rootWhoisGate = RateLimiter(
@@ -115,10 +124,10 @@ struct Peer: ~Copyable {
 
     // MARK: Packets
 
-    /// Checks and decrypts in place.
+    /// Checks and decrypts in place. `number`: the ID that the sender chose.
     @inline(__always)
-    borrowing func open(_ packet: inout MutableRawSpan, length: Int) -> Bool {
-        PacketArmor.open(&packet, length: length, cipher: cipher)
+    borrowing func open(_ packet: inout MutableRawSpan, length: Int, number: inout UInt64) -> Bool {
+        PacketArmor.open(&packet, length: length, cipher: cipher, number: &number)
     }
 
     /// Encrypts and authenticates in place.
@@ -204,12 +213,25 @@ struct Peer: ~Copyable {
         }
     }
 
-    /// Whether a HELLO with this timestamp is answered. What is not newer than the last one may be a recording, or come from
-    /// another socket of the peer, or from a peer whose clock was set back: it uses up tokens of its own kind only.
-    mutating func allowsHello(timestamp: UInt64, _ now: MonotonicInstant) -> Bool {
-        if let lastHelloTimestamp, timestamp <= lastHelloTimestamp { return oldHelloGate.allow(now) }
+    /// What a HELLO is among those of its peer.
+    enum HelloAge {
+        /// Newer than all before.
+        case newest
+        /// Of the same instant as the newest: from another socket.
+        case current
+        /// What is older may be a recording, or come from a peer whose clock was set back.
+        case old
+    }
+
+    /// What a HELLO with this timestamp is; nil when it is not answered. Old ones use up tokens of their own kind only.
+    mutating func admitHello(timestamp: UInt64, _ now: MonotonicInstant) -> HelloAge? {
+        if let lastHelloTimestamp, timestamp <= lastHelloTimestamp {
+            guard oldHelloGate.allow(now) else { return nil }
+            return timestamp == lastHelloTimestamp && now - lastHelloAt < ProtocolLimits.helloCopies ? .current : .old
+        }
         lastHelloTimestamp = timestamp
-        return helloGate.allow(now)
+        lastHelloAt = now
+        return helloGate.allow(now) ? .newest : nil
     }
 
     /// Adds an endpoint to those being tried, unless it is among them.
@@ -224,9 +246,12 @@ struct Peer: ~Copyable {
     }
 
     /// Whether an unknown path may be asked to confirm itself now: once per second and path, with a bound over all.
-    mutating func mayConfirm(_ path: PhysicalPath, _ now: MonotonicInstant) -> Bool {
+    /// `isNewest`: a HELLO newer than all before came by it.
+    mutating func mayConfirm(_ path: PhysicalPath, isNewest: Bool, _ now: MonotonicInstant) -> Bool {
         confirmations.removeAll { now - $0.at >= ProtocolLimits.pathConfirmationInterval }
-        guard !confirmations.contains(where: { $0.path == path }), confirmationGate.allow(now) else { return false }
+        guard !confirmations.contains(where: { $0.path == path }),
+            isNewest ? newHelloGate.allow(now) : confirmationGate.allow(now)
+        else { return false }
         confirmations.append((path, now))
         return true
     }

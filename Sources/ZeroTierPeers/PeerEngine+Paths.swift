@@ -25,12 +25,15 @@ extension PeerEngine {
     // MARK: Learning
 
     /// An authentic packet came directly by a path that is not in the list.
-    mutating func considerPath(_ path: PhysicalPath, for id: PeerID, confirms: Bool, now: Now) {
+    /// `isNewest`: it was a HELLO newer than all before.
+    mutating func considerPath(
+        _ path: PhysicalPath, for id: PeerID, confirms: Bool, isNewest: Bool = false, now: Now
+    ) {
         let time = now.monotonic
         guard isAllowed(path.remote, for: id) else { return }
         guard confirms else {
             // Anybody can replay a packet from elsewhere: only an answer to our own question moves a path.
-            if topology.peers[id].mayConfirm(path, time) {
+            if topology.peers[id].mayConfirm(path, isNewest: isNewest, time) {
                 enqueue(.hello, to: id, .path(path), expectsReply: true, now: now)
             }
             return

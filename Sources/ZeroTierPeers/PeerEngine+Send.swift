@@ -20,6 +20,7 @@ extension PeerEngine {
     /// headers included.
     package mutating func route(to address: Address, length: Int, now: Now) -> PeerRouting {
         let time = now.monotonic
+        numbers.note(now)
         guard let id = topology.find(address) else {
             guard address != identity.address, !address.isReserved else { return .unreachable }
             _ = lookup.request(address, time)
@@ -77,7 +78,7 @@ extension PeerEngine {
         guard let plan = FragmentPlan(length: length, limit: limit, full: configuration.pathMTU) else { return nil }
         let destination = topology.peers[peer].address
         let header = PacketHeader(
-            id: PacketID.random(using: &random), destination: destination, source: identity.address,
+            id: numbers.next(using: &random), destination: destination, source: identity.address,
             isFragmented: plan.count > 1)
         var wireID = header.id
         let isWritten = batch.appendParts(
@@ -240,6 +241,7 @@ extension PeerEngine {
     /// Writes one control packet.
     mutating func emit(_ packet: OutgoingPacket, into batch: inout TransmitBatch, _ now: Now) -> Emission {
         let time = now.monotonic
+        numbers.note(now)
         guard let id = topology.find(packet.destination) else { return .unknownPeer }
         let path: PhysicalPath
         // A path that has not answered yet, or is that of a relay, may carry only the base.
@@ -324,14 +326,14 @@ extension PeerEngine {
             timestampMilliseconds: UInt64(max(0, now.unixMilliseconds)), identity: identity, sentTo: sentTo,
             planet: WorldReference(
                 id: roots.planet?.id ?? 0, timestampMilliseconds: roots.planet?.timestampMilliseconds ?? 0),
-            moons: moons)
+            moons: moons, promises: .growingNumbers)
         var payload = hello.encoded
         let section = hello.sectionOffset
         let padding = filledTo - PacketHeader.payloadOffset - payload.count
         if padding > 0 { payload += [UInt8](repeating: 0, count: padding) }
         let length = PacketHeader.payloadOffset + payload.count
         let header = PacketHeader(
-            id: PacketID.random(using: &random), destination: topology.peers[id].address, source: identity.address)
+            id: numbers.next(using: &random), destination: topology.peers[id].address, source: identity.address)
         let isWritten = batch.append(length, to: path) { span in
             span.copy(from: payload, at: PacketHeader.payloadOffset)
             header.write(into: &span)

@@ -38,6 +38,7 @@ package struct PeerEngine: ~Copyable {
     let configuration: PeerConfiguration
     let scopes: PathScopes
     var random: RandomSource
+    var numbers = PacketNumbers()
 
     var topology: Topology
     var roots: Roots

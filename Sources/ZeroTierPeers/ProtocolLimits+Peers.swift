@@ -87,6 +87,23 @@ extension ProtocolLimits {
     /// Two peers whose endpoints changed are introduced again after this.
     static let reintroduction: Duration = .seconds(1)
 
+    // MARK: Replays
+
+    /// Packet IDs of a peer in one of two generations: at first, and where packets come fast (16 KiB).
+    static let replayGenerationLeast = 64
+    static let replayGenerationMost = 1024
+    /// A generation that filled up within this has a larger successor, one that took longer than that a smaller one.
+    static let replayGenerationFast: Duration = .seconds(10)
+    static let replayGenerationSlow: Duration = .seconds(600)
+    /// A peer whose packets are all too old is asked how it is, at most once in this.
+    static let outdatedInterval: Duration = .seconds(2)
+    /// Copies of one HELLO, or HELLOs of one instant, from the sockets of a node come within this.
+    static let helloCopies: Duration = .seconds(2)
+    /// A longer round trip says nothing about a path.
+    static let longestRoundTrip: Duration = .seconds(3)
+    /// The longest wait for the answer to a doubt.
+    static let longestPathDoubt: Duration = .seconds(3)
+
     // MARK: Gates
 
     static let echoBurst = 4

@@ -29,7 +29,7 @@ private let outside = Fixture.endpoint(9, 9)
 
     @Test func `a stranger's HELLO is answered after its validation`() throws {
         let (star, prober) = lone(isKnown: false)
-        star.hub.receive(star.root, [prober.hello()], from: outside)
+        star.hub.receive(star.root, [prober.hello(id: 0x1112_1314_1516_1718)], from: outside)
         #expect(star.root.identity(of: prober.identity.address) == nil)
         #expect(star.root.jobCount == 1)
         star.hub.run(.milliseconds(30))

@@ -144,7 +144,7 @@ import ZeroTierWire
         func introduce(_ number: Int) {
             let rendezvous = Rendezvous(
                 peer: Address(UInt64(0x10_0000 + number)), endpoint: Fixture.endpoint(20, number + 1))
-            let bytes = prober.packet(Verb.rendezvous.rawValue, rendezvous.encoded, id: UInt64(100 + number))
+            let bytes = prober.packet(Verb.rendezvous.rawValue, rendezvous.encoded)
             star.hub.receive(node, [bytes], from: star.root.sockets[0])
         }
         for number in 0..<limit + 4 { introduce(number) }
@@ -209,10 +209,13 @@ import ZeroTierWire
         var peer = try peer()
         let burst = ProtocolLimits.confirmationBurst
         var allowed: [Bool] = []
-        for number in 1...burst + 2 { allowed.append(peer.mayConfirm(path(Fixture.endpoint(33, number)), now)) }
+        for number in 1...burst + 2 {
+            allowed.append(peer.mayConfirm(path(Fixture.endpoint(33, number)), isNewest: false, now))
+        }
         #expect(allowed == Array(repeating: true, count: burst) + [false, false])
         let later = now + ProtocolLimits.confirmationInterval
-        let again = (1...2).map { number in peer.mayConfirm(path(Fixture.endpoint(34, number)), later) }
+        let again = (1...2).map { number in peer.mayConfirm(path(Fixture.endpoint(34, number)), isNewest: false, later)
+        }
         #expect(again == [true, false])
     }
 

@@ -27,12 +27,25 @@ extension PeerEngine {
         guard topology.peers[id].identity == hello.identity else {
             return receiveCollision(&packet, length: length, header: header, hello: hello, path: path, now: now)
         }
-        guard topology.peers[id].open(&packet, length: length) else { return drop(.badMAC) }
+        var number: UInt64 = 0
+        guard topology.peers[id].open(&packet, length: length, number: &number) else { return drop(.badMAC) }
+        var isCopy = false
+        switch topology.peers[id].replays.judge(number, from: Verb.hello.copyEndpoint(path), now.monotonic) {
+        case .fresh: break
+        case .again: isCopy = true
+        case .replayed: return drop(.replayed)
+        case .outdated:
+            _ = resumes(
+                packet.bytes, length: length, verbByte: Verb.hello.rawValue, number: number, from: id, now)
+            return drop(.replayed)
+        }
         suites.count(.authenticatedOnly)
         guard let whole = topology.peers[id].readHello(&packet, hello, section: section, length: length) else {
             return drop(.malformed)
         }
-        let authentic = AuthenticHello(hello: whole, packetID: header.id, path: path, hops: header.hops)
+        var authentic = AuthenticHello(hello: whole, packetID: header.id, path: path, hops: header.hops)
+        authentic.isCopy = isCopy
+        authentic.number = number
         return accept(authentic, from: id, replies: &replies, now: now)
     }
 
@@ -49,7 +62,8 @@ extension PeerEngine {
         guard let whole = topology.peers[opened.peer].readHello(&packet, hello, section: section, length: length) else {
             return drop(.malformed)
         }
-        let authentic = AuthenticHello(hello: whole, packetID: opened.packetID, path: opened.path, hops: opened.hops)
+        var authentic = AuthenticHello(hello: whole, packetID: opened.packetID, path: opened.path, hops: opened.hops)
+        authentic.isCopy = opened.isCopy
         return accept(authentic, from: opened.peer, replies: &replies, now: now)
     }
 
@@ -78,11 +92,13 @@ extension PeerEngine {
             return drop(.malformed)
         }
         suites.count(.authenticatedOnly)
-        let authentic = AuthenticHello(hello: whole, packetID: header.id, path: path, hops: header.hops)
+        var authentic = AuthenticHello(hello: whole, packetID: header.id, path: path, hops: header.hops)
+        authentic.number = header.id.value
         if result == true {
             guard let id = addPeer(hello.identity, role: .leaf, key: key, from: path, now) else {
                 return drop(.peerTableFull)
             }
+            remember(authentic, of: id, now)
             return accept(authentic, from: id, replies: &replies, now: now)
         }
         let admission = validation.admit(authentic, key: key, now.monotonic)
@@ -106,15 +122,18 @@ extension PeerEngine {
             protocolVersion: configuration.announcedProtocolVersion, softwareVersion: configuration.softwareVersion,
             timestampMilliseconds: UInt64(max(0, now.unixMilliseconds)), identity: identity, sentTo: path.remote,
             planet: WorldReference(
-                id: roots.planet?.id ?? 0, timestampMilliseconds: roots.planet?.timestampMilliseconds ?? 0))
-        // Very old peers leave out what comes last, and so do we towards them.
+                id: roots.planet?.id ?? 0, timestampMilliseconds: roots.planet?.timestampMilliseconds ?? 0),
+            promises: .growingNumbers)
+        // What others leave out we leave out towards them.
+        if PacketHeader.payloadOffset + hello.encoded.count > limit { hello.promises = nil }
         if PacketHeader.payloadOffset + hello.encoded.count > limit { hello.planet = nil }
         if PacketHeader.payloadOffset + hello.encoded.count > limit { hello.sentTo = nil }
         let payload = hello.encoded
         let length = PacketHeader.payloadOffset + payload.count
         guard length <= limit else { return }
         let section = hello.sectionOffset
-        let id = PacketID.random(using: &random)
+        numbers.note(now)
+        let id = numbers.next(using: &random)
         let header = PacketHeader(id: id, destination: stranger.address, source: identity.address)
         var bytes = [UInt8](repeating: 0, count: length)
         bytes.withMutableBytes { span in
@@ -169,7 +188,7 @@ extension PeerEngine {
         let length = PacketHeader.payloadOffset + payload.count
         var bytes = [UInt8](repeating: 0, count: length)
         let header = PacketHeader(
-            id: PacketID.random(using: &random), destination: address, source: identity.address)
+            id: numbers.next(using: &random), destination: address, source: identity.address)
         bytes.withMutableBytes { span in
             header.write(into: &span)
             span.storeUInt8(Verb.error.rawValue, at: PacketHeader.verbOffset)
@@ -214,48 +233,66 @@ extension PeerEngine {
             drops.count(.identityCollision)
             return
         }
-        if known == nil { known = addPeer(hello.hello.identity, role: .leaf, key: key, from: hello.path, now) }
+        let isNew = known == nil
+        if isNew { known = addPeer(hello.hello.identity, role: .leaf, key: key, from: hello.path, now) }
         guard let id = known else {
             drops.count(.peerTableFull)
             return
         }
-        guard topology.peers[id].allowsHello(timestamp: hello.hello.timestampMilliseconds, now.monotonic) else {
+        if isNew { remember(hello, of: id, now) }
+        let timestamp = hello.hello.timestampMilliseconds
+        guard let age = topology.peers[id].admitHello(timestamp: timestamp, now.monotonic) else {
             drops.count(.helloLimit)
             return
         }
-        let opened = note(hello, from: id, now)
+        let opened = note(hello, age, from: id, now)
         enqueue(
             .packet(
                 OutgoingPacket(
                     verb: .ok, payload: helloReply(to: hello), destination: address, way: .path(opened.path),
                     expectsReply: false, queuedAt: now.monotonic)))
-        noteReceived(opened, now: now)
+        noteReceived(opened, isNewest: age == .newest, now: now)
+    }
+
+    /// The HELLO that made a peer known does not come a second time.
+    private mutating func remember(_ hello: AuthenticHello, of id: PeerID, _ now: Now) {
+        _ = topology.peers[id].replays.judge(
+            hello.packetID.value, from: Verb.hello.copyEndpoint(hello.path), now.monotonic)
     }
 
     /// Step 4 and on: report, answer, version, bookkeeping.
     private mutating func accept(
         _ hello: AuthenticHello, from id: PeerID, replies: inout TransmitBatch, now: Now
     ) -> Opened {
-        guard topology.peers[id].allowsHello(timestamp: hello.hello.timestampMilliseconds, now.monotonic) else {
+        let timestamp = hello.hello.timestampMilliseconds
+        guard let age = topology.peers[id].admitHello(timestamp: timestamp, now.monotonic) else {
             return drop(.helloLimit)
         }
-        let opened = note(hello, from: id, now)
+        let opened = note(hello, age, from: id, now)
         reply(.ok, helloReply(to: hello), to: opened, replies: &replies, now: now)
-        noteReceived(opened, now: now)
+        noteReceived(opened, isNewest: age == .newest, now: now)
         return .handled
     }
 
-    private mutating func note(_ hello: AuthenticHello, from id: PeerID, _ now: Now) -> OpenedPacket {
-        topology.peers[id].protocolVersion = hello.hello.protocolVersion
-        topology.peers[id].softwareVersion = hello.hello.softwareVersion
-        // A HELLO that is older than another may be a recording.
-        let isNewest = hello.hello.timestampMilliseconds == topology.peers[id].lastHelloTimestamp
-        if hello.hops == 0, isNewest, let surface = hello.hello.sentTo {
+    private mutating func note(
+        _ hello: AuthenticHello, _ age: Peer.HelloAge, from id: PeerID, _ now: Now
+    ) -> OpenedPacket {
+        // A HELLO that is older than another may be a recording: it says nothing of what the peer is now.
+        if age == .newest {
+            topology.peers[id].protocolVersion = hello.hello.protocolVersion
+            topology.peers[id].softwareVersion = hello.hello.softwareVersion
+            if let number = hello.number {
+                let isPromised = hello.hello.promises?.contains(.growingNumbers) ?? false
+                topology.peers[id].replays.setGrowing(isPromised, at: number)
+            }
+        }
+        if hello.hops == 0, age != .old, let surface = hello.hello.sentTo {
             noteSurface(surface, reporter: id, path: hello.path, now)
         }
         return OpenedPacket(
             peer: id, source: hello.hello.identity.address, verb: .hello, packetID: hello.packetID, hops: hello.hops,
-            path: hello.path, payloadOffset: PacketHeader.payloadOffset, payloadLength: 0)
+            path: hello.path, payloadOffset: PacketHeader.payloadOffset, payloadLength: 0,
+            isCopy: hello.isCopy || age == .old)
     }
 
     private func helloReply(to hello: AuthenticHello) -> [UInt8] {

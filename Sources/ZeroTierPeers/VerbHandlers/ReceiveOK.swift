@@ -7,9 +7,9 @@ extension PeerEngine {
     mutating func receiveOK(_ payload: [UInt8], _ opened: OpenedPacket, now: Now) -> Opened {
         var reader = WireReader(payload)
         guard let inRe = try? OKHeader(from: &reader) else { return drop(.malformed) }
-        guard let request = expected.find(inRe.packetID, from: opened.source, now.monotonic) else {
-            return drop(.unexpectedReply)
-        }
+        let answered = expected.take(
+            inRe.packetID, from: opened.source, opened.path, isDirect: opened.hops == 0, now.monotonic)
+        guard let request = answered else { return drop(.unexpectedReply) }
         let body = reader.rest()
         // The endpoint that we asked answers: the two-step rule of path learning.
         let confirms = opened.hops == 0 && request.remote == opened.path.remote
@@ -49,8 +49,11 @@ extension PeerEngine {
         guard let reply = try? HelloReply(decoding: body) else { return drop(.malformed) }
         guard reply.protocolVersion >= ProtocolLimits.minimumProtocolVersion else { return drop(.oldProtocol) }
         let id = opened.peer
-        topology.peers[id].protocolVersion = reply.protocolVersion
-        topology.peers[id].softwareVersion = reply.softwareVersion
+        if request.sentAt >= topology.peers[id].versionAskedAt {
+            topology.peers[id].versionAskedAt = request.sentAt
+            topology.peers[id].protocolVersion = reply.protocolVersion
+            topology.peers[id].softwareVersion = reply.softwareVersion
+        }
         noteReceived(opened, confirms: confirms, now: now)
         if confirms { noteRoundTrip(opened, now.monotonic - request.sentAt) }
         if request.isLengthProbe, topology.peers.contains(id) { noteLengthProbe(request, of: id, now.monotonic) }

@@ -1,6 +1,7 @@
 //  A network in memory with virtual time: nodes with endpoints, datagrams with latency, everything repeatable.
 
 import NetPrimitives
+import Synchronization
 import ZeroTierCrypto
 import ZeroTierWire
 
@@ -332,6 +333,15 @@ struct Prober {
     let identity: Identity
     let target: Identity
     private let key: SharedKey?
+    private static let count = Atomic<UInt64>(1 << 30)
+
+    /// IDs are those of a node that promised growing numbers and started with the network; an own one for each packet unless the
+    /// test gives one. What is given with more than 48 bits is taken as it is.
+    private static func number(_ given: UInt64?) -> UInt64 {
+        if let given, given >= 1 << 48 { return given }
+        let number = given ?? count.add(1, ordering: .relaxed).newValue
+        return (1_750_000_001_000 << 20) + number
+    }
 
     init(_ identity: Identity, to target: Identity) {
         self.identity = identity
@@ -341,7 +351,7 @@ struct Prober {
 
     /// A sealed packet.
     func packet(
-        _ verb: UInt8, _ payload: [UInt8], suite: CipherSuite = .salsa, id: UInt64 = 0x0102_0304_0506_0708,
+        _ verb: UInt8, _ payload: [UInt8], suite: CipherSuite = .salsa, id: UInt64? = nil,
         source: Address? = nil, isFragmented: Bool = false
     ) -> [UInt8] {
         guard let key else { return [] }
@@ -349,7 +359,7 @@ struct Prober {
         var bytes = [UInt8](repeating: 0, count: 28 + payload.count)
         let length = bytes.count
         let header = PacketHeader(
-            id: PacketID(id), destination: target.address, source: source ?? identity.address,
+            id: PacketID(Prober.number(id)), destination: target.address, source: source ?? identity.address,
             isFragmented: isFragmented)
         bytes.withMutableBytes { span in
             header.write(into: &span)
@@ -362,7 +372,7 @@ struct Prober {
 
     func hello(
         protocolVersion: UInt8 = 12, version: SoftwareVersion = SoftwareVersion(major: 1, minor: 14, revision: 1),
-        planet: World? = nil, id: UInt64 = 0x1112_1314_1516_1718, identity other: Identity? = nil,
+        planet: World? = nil, id: UInt64? = nil, identity other: Identity? = nil,
         timestamp: UInt64 = 5, sentTo: SocketEndpoint? = nil
     ) -> [UInt8] {
         guard let key else { return [] }
@@ -374,7 +384,8 @@ struct Prober {
         let payload = hello.encoded
         var bytes = [UInt8](repeating: 0, count: 28 + payload.count)
         let length = bytes.count
-        let header = PacketHeader(id: PacketID(id), destination: target.address, source: identity.address)
+        let header = PacketHeader(
+            id: PacketID(Prober.number(id)), destination: target.address, source: identity.address)
         bytes.withMutableBytes { span in
             header.write(into: &span)
             span.storeUInt8(Verb.hello.rawValue, at: 27)
