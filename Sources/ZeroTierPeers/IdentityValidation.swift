@@ -80,6 +80,10 @@ struct AuthenticHello: Sendable {
     var isCopy = false
     /// The ID that the sender chose, where the one on the wire is just that.
     var number: UInt64?
+    /// Bytes of the packet as it came, 0 when they were counted before.
+    var wireLength = 0
+    /// Whether the endpoint answered a question of ours.
+    var isProven = false
 }
 
 /// The validations of foreign identities.
@@ -246,6 +250,7 @@ struct IdentityValidation: Sendable {
         else { return false }
         waiting[index].needsProof = false
         waiting[index].challenges = []
+        if waiting[index].hello?.path.remote == remote { waiting[index].hello?.isProven = true }
         start(now)
         return true
     }

@@ -16,6 +16,8 @@ struct PathProbe: Sendable {
     var attempts = 0
     /// When the next one is due.
     var due: MonotonicInstant
+    /// Whether it is tried only once: who told of it never proved to be in a network of ours.
+    var isSingle = false
 }
 
 /// One other node.
@@ -74,6 +76,18 @@ struct Peer: ~Copyable {
     var lastHelloAt = MonotonicInstant.zero
     /// When the question left whose answer last told the version.
     var versionAskedAt = MonotonicInstant.zero
+    /// Endpoints that are tried because the peer says so, introductions, and messages.
+    var attemptGate = RateLimiter(burst: ProtocolLimits.attemptBurst, interval: ProtocolLimits.attemptInterval)
+    var rendezvousGate = RateLimiter(
+        burst: ProtocolLimits.rendezvousBurst, interval: ProtocolLimits.rendezvousInterval)
+    var userMessageGate = RateLimiter(
+        burst: ProtocolLimits.userMessageBurst, interval: ProtocolLimits.userMessageInterval)
+    /// Questions to a root for worlds that are newer than ours.
+    var worldGate = RateLimiter(burst: 1, interval: ProtocolLimits.pingCheck)
+    /// Endpoints that the peer told before it proved to be in a network of ours.
+    var heldEndpoints: [SocketEndpoint] = []
+    /// Whether worlds were left out of an answer, because the path was not confirmed.
+    var isOwedWorlds = false
     /// What came before.
     var replays = ReplayFilter()
     var outdatedGate = RateLimiter(burst: 1, interval: ProtocolLimits.outdatedInterval)
@@ -110,8 +124,10 @@ struct Peer: ~Copyable {
     }
 
     /// Whether the peer is known to answer ECHO path by path. Nodes before 1.8.9 answer one per second whatever the path,
-    /// those before protocol 5 and release 1.1.0 none at all: they are asked with HELLO, which has no gate.
+    /// those before protocol 5 and release 1.1.0 none at all: they are asked with HELLO, which has no gate. So are nodes of this
+    /// implementation: OK(ECHO) is longer than its question, and goes to confirmed endpoints only.
     var answersEchoPerPath: Bool {
+        guard !replays.isGrowing else { return false }
         guard protocolVersion >= ProtocolLimits.echoProtocolVersion, let version = softwareVersion else { return false }
         return (version.major, version.minor, version.revision) >= (1, 8, 9)
     }
@@ -235,14 +251,22 @@ struct Peer: ~Copyable {
     }
 
     /// Adds an endpoint to those being tried, unless it is among them.
-    mutating func probe(_ path: PhysicalPath, _ now: MonotonicInstant) {
+    mutating func probe(_ path: PhysicalPath, isSingle: Bool = false, _ now: MonotonicInstant) {
         if let index = probes.firstIndex(where: { $0.path == path }) {
+            if isSingle { return }
             probes[index].attempts = 0
             probes[index].due = now
+            probes[index].isSingle = false
             return
         }
         if probes.count >= ProtocolLimits.probesPerPeer { probes.removeFirst() }
-        probes.append(PathProbe(path: path, due: now))
+        probes.append(PathProbe(path: path, due: now, isSingle: isSingle))
+    }
+
+    /// Keeps an endpoint until the peer is trusted.
+    mutating func hold(_ endpoint: SocketEndpoint) {
+        guard heldEndpoints.count < ProtocolLimits.heldEndpoints, !heldEndpoints.contains(endpoint) else { return }
+        heldEndpoints.append(endpoint)
     }
 
     /// Whether an unknown path may be asked to confirm itself now: once per second and path, with a bound over all.

@@ -205,7 +205,7 @@ extension PeerEngine {
         let opened = OpenedPacket(
             peer: id, source: header.source, verb: verb, packetID: header.id,
             hops: header.hops, path: path, payloadOffset: PacketHeader.payloadOffset,
-            payloadLength: length - PacketHeader.payloadOffset, isCopy: isCopy)
+            payloadLength: length - PacketHeader.payloadOffset, wireLength: length, isCopy: isCopy)
         if verbByte & Verb.compressedFlag != 0, length > PacketHeader.payloadOffset {
             return decompress(&packet, opened, replies: &replies, now: now)
         }
@@ -314,11 +314,14 @@ extension PeerEngine {
                 let wasUsable = topology.peers[id].paths[index].isAlive(time)
                 topology.peers[id].paths[index].noteReceipt(time)
                 if !wasUsable { pathCameAlive(id, now) }
-            } else if !opened.isCopy {
+            } else {
+                answers.receive(opened.wireLength, from: opened.path.remote, time)
+                guard !opened.isCopy else { return }
                 considerPath(opened.path, for: id, confirms: confirms, isNewest: isNewest, now: now)
             }
-        } else if isActivity {
-            doubtDirectPath(of: id, now: now)
+        } else {
+            if isActivity { doubtDirectPath(of: id, now: now) }
+            if !isConfirmed(opened) { answers.receive(opened.wireLength, from: opened.path.remote, time) }
         }
         // A stranger that came directly is being asked to confirm its path: too early to call it relayed.
         if opened.hops > 0, topology.peers[id].reportedDirect == nil { updateLink(id, time) }

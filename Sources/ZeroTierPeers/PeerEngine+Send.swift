@@ -193,24 +193,30 @@ extension PeerEngine {
         serviceLookup(now)
     }
 
-    mutating func enqueue(_ item: ControlItem) {
-        if control.append(item) != nil { drops.count(.controlQueueFull) }
+    /// Queues a packet. `isWish`: others caused it; it waits in a queue of its own, in which the later ones find no room.
+    mutating func enqueue(_ item: ControlItem, isWish: Bool = false) {
+        if isWish {
+            if !wishes.tryAppend(item) { drops.count(.wishesFull) }
+        } else if control.append(item) != nil {
+            drops.count(.controlQueueFull)
+        }
     }
 
     /// Queues a packet that goes one given way.
     mutating func enqueue(
-        _ verb: Verb, _ payload: [UInt8] = [], to id: PeerID, _ way: OutgoingPacket.Way, expectsReply: Bool, now: Now
+        _ verb: Verb, _ payload: [UInt8] = [], to id: PeerID, _ way: OutgoingPacket.Way, expectsReply: Bool,
+        isWish: Bool = false, now: Now
     ) {
         enqueue(
             .packet(
                 OutgoingPacket(
                     verb: verb, payload: payload, destination: topology.peers[id].address, way: way,
-                    expectsReply: expectsReply, queuedAt: now.monotonic)))
+                    expectsReply: expectsReply, queuedAt: now.monotonic)), isWish: isWish)
     }
 
     /// Writes due control packets into the batch, until it is full or none is left.
     package mutating func transmitControl(into batch: inout TransmitBatch, now: Now) {
-        while let item = control.first {
+        while let (item, isWish) = nextControl {
             switch item {
             case .datagram(let bytes, let path):
                 guard batch.append(bytes.count, to: path, { $0.copy(from: bytes, at: 0) }) else { return }
@@ -221,7 +227,7 @@ extension PeerEngine {
                 case .tooLong: drops.count(.packetTooLong)
                 case .unreachable: stall(packet, now)
                 case .unknownPeer:
-                    _ = control.popFirst()
+                    removeControl(isWish)
                     if packet.way == .best, packet.verb != .hello {
                         parkOutgoing(packet, now)
                     } else {
@@ -230,8 +236,17 @@ extension PeerEngine {
                     continue
                 }
             }
-            _ = control.popFirst()
+            removeControl(isWish)
         }
+    }
+
+    private var nextControl: (item: ControlItem, isWish: Bool)? {
+        if let item = control.first { return (item, false) }
+        return wishes.first.map { ($0, true) }
+    }
+
+    private mutating func removeControl(_ isWish: Bool) {
+        if isWish { _ = wishes.popFirst() } else { _ = control.popFirst() }
     }
 
     enum Emission {
@@ -301,6 +316,10 @@ extension PeerEngine {
     mutating func reply(
         _ verb: Verb, _ payload: [UInt8], to opened: OpenedPacket, replies: inout TransmitBatch, now: Now
     ) {
+        guard mayAnswer(opened, PacketHeader.payloadOffset + payload.count, now.monotonic) else {
+            drops.count(.unconfirmedEndpoint)
+            return
+        }
         let packet = OutgoingPacket(
             verb: verb, payload: payload, destination: opened.source, way: .path(opened.path), expectsReply: false,
             queuedAt: now.monotonic)

@@ -54,6 +54,9 @@ package struct PeerEngine: ~Copyable {
     var surfaces = SurfaceAddresses()
 
     var control: BoundedQueue<ControlItem>
+    /// What leaves because others wish it: after the control packets.
+    var wishes: BoundedQueue<ControlItem>
+    var answers: AnswerLedger
     /// Packets to known peers for which there was no path.
     var stalled: BoundedQueue<OutgoingPacket>
     var ready: BoundedQueue<ReadyItem>
@@ -101,6 +104,8 @@ package struct PeerEngine: ~Copyable {
         relays = RelayLedger(limits: limits)
         introductions = Introductions(limit: limits.introducedPairs)
         control = BoundedQueue(capacity: limits.controlPackets)
+        wishes = BoundedQueue(capacity: limits.wishes)
+        answers = AnswerLedger(seed: self.random.nextUInt64())
         stalled = BoundedQueue(capacity: limits.waitingOutbound)
         ready = BoundedQueue(capacity: ProtocolLimits.readyPackets)
         events = BoundedQueue(capacity: limits.events)

@@ -34,6 +34,8 @@ package struct OpenedPacket: Sendable, Equatable {
     package var payloadOffset: Int
     /// Bytes of the payload.
     package var payloadLength: Int
+    /// Bytes of the packet as it came, 0 when they were counted before.
+    var wireLength = 0
     /// Whether the same packet came before, from another endpoint: no new path is looked for because of it.
     var isCopy = false
 }

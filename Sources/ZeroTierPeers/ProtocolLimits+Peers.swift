@@ -87,6 +87,28 @@ extension ProtocolLimits {
     /// Two peers whose endpoints changed are introduced again after this.
     static let reintroduction: Duration = .seconds(1)
 
+    // MARK: Answers
+
+    /// Endpoints that proved nothing whose bytes are counted, the most credit of one, and how long it holds.
+    static let answerAccounts = 1024
+    static let answerCredit = 64 * 1024
+    static let answerCreditLife: Duration = .seconds(30)
+    /// Endpoints that are tried because one peer said so.
+    static let attemptBurst = 64
+    static let attemptInterval: Duration = .milliseconds(125)
+    /// Bytes of a HELLO of ours, by IPv6 and with some moons.
+    static let helloLengthAtMost = 200
+    /// Endpoints kept that a peer told before it was trusted.
+    static let heldEndpoints = 16
+    /// Introductions of one root that are followed.
+    static let rendezvousBurst = 256
+    static let rendezvousInterval: Duration = .milliseconds(20)
+    /// Messages of one peer that are given to the application.
+    static let userMessageBurst = 64
+    static let userMessageInterval: Duration = .milliseconds(20)
+    /// Packets that leave because others wish it and wait for room in a batch.
+    static let wishes = 512
+
     // MARK: Replays
 
     /// Packet IDs of a peer in one of two generations: at first, and where packets come fast (16 KiB).

@@ -194,9 +194,14 @@ import ZeroTierWire
         #expect(hub.snapshot(a, of: b)?.paths.first { $0.isPreferred }?.path.remote == b.sockets[0])
         hub.sendFrame(a, to: b.address)
         hub.run(.milliseconds(100))
-        // B takes the frame for proof of membership and tells its addresses.
+        // B takes the frame for proof of membership and tells its addresses; A does with the answer.
         if let packet = b.received.last?.packet { b.engine.noteTrust(packet, now: hub.now) }
         hub.settle(b)
+        hub.run(.milliseconds(100))
+        hub.sendFrame(b, to: a.address)
+        hub.run(.milliseconds(100))
+        if let packet = a.received.last?.packet { a.engine.noteTrust(packet, now: hub.now) }
+        hub.settle(a)
         hub.run(.seconds(2))
         #expect(hub.snapshot(a, of: b)?.paths.first { $0.isPreferred }?.path.remote == b.sockets[1])
     }

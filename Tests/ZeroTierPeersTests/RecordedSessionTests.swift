@@ -83,7 +83,9 @@ private struct Recording: Decodable {
             }
         }
         #expect(frames > 0 || name == "root")
-        var allowed: Set<DropReason> = [.unexpectedReply, .destinationUnreachable, .echoLimit, .pushLimit]
+        var allowed: Set<DropReason> = [
+            .unconfirmedEndpoint, .unexpectedReply, .destinationUnreachable, .echoLimit, .pushLimit,
+        ]
         // What the prober sent A on purpose: ECHO in suite 0, HELLO of protocol 3, RENDEZVOUS without being a root.
         if name == "A" { allowed.formUnion([.clearVerb, .oldProtocol, .notUpstream]) }
         for drop in node.engine.drops.nonZero {

@@ -150,13 +150,10 @@ import ZeroTierWire
                 .filter { $0.verb == Verb.ok.rawValue && $0.payload.first == Verb.whois.rawValue }.count
         }
         #expect(answers() == 0)
-        // The root's own HELLO to the new path is answered.
-        let hello = star.hub.log.last { $0.to == outside && $0.isHello }
-        let id = hello.map { $0.bytes[0..<8].reduce(UInt64(0)) { $0 << 8 | UInt64($1) } } ?? 0
-        let body = HelloReply(
-            timestampMilliseconds: 5, protocolVersion: 12,
-            softwareVersion: SoftwareVersion(major: 1, minor: 14, revision: 1), surfaceAddress: nil, worlds: [])
-        let payload = OKHeader(inReplyTo: .hello, packetID: PacketID(id)).payload(body.encoded)
+        // The root's own question to the new path is answered.
+        let question = star.hub.log.last { $0.to == outside && prober.open($0.bytes)?.verb == Verb.echo.rawValue }
+        let id = question?.packetID ?? PacketID(0)
+        let payload = OKHeader(inReplyTo: .echo, packetID: id).payload([])
         star.hub.receive(star.root, [prober.packet(Verb.ok.rawValue, payload, id: 602)], from: outside)
         #expect(answers() == 1)
     }
@@ -540,6 +537,7 @@ import ZeroTierWire
         let star = Star(leaves: 2)
         #expect(star.connect())
         let (a, b) = (star.leaves[0], star.leaves[1])
+        star.hub.trust(a, b)
         let prober = Prober(b.identity, to: a.identity)
         let push = PushDirectPaths([PushDirectPaths.Record(endpoint: Fixture.endpoint(30, 1))]).encoded
         for index in 0..<24 {
@@ -556,6 +554,7 @@ import ZeroTierWire
         let (a, b) = (star.leaves[0], star.leaves[1])
         star.hub.run(.seconds(5))
         star.hub.forgetLog()
+        star.hub.trust(a, b)
         let prober = Prober(b.identity, to: a.identity)
         let many = (1...20).map { PushDirectPaths.Record(endpoint: Fixture.endpoint(30, $0)) }
         let forbidden = PushDirectPaths.Record(endpoint: SocketEndpoint(IPAddress(v4: 0x7f00_0001), port: 9993))

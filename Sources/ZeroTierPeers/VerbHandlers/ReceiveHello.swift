@@ -46,6 +46,7 @@ extension PeerEngine {
         var authentic = AuthenticHello(hello: whole, packetID: header.id, path: path, hops: header.hops)
         authentic.isCopy = isCopy
         authentic.number = number
+        authentic.wireLength = length
         return accept(authentic, from: id, replies: &replies, now: now)
     }
 
@@ -64,6 +65,7 @@ extension PeerEngine {
         }
         var authentic = AuthenticHello(hello: whole, packetID: opened.packetID, path: opened.path, hops: opened.hops)
         authentic.isCopy = opened.isCopy
+        authentic.wireLength = opened.wireLength
         return accept(authentic, from: opened.peer, replies: &replies, now: now)
     }
 
@@ -77,6 +79,7 @@ extension PeerEngine {
             let waiting = WaitingPacket(bytes: packet.copyBytes(0, length), path: path, since: now.monotonic)
             // Only one holds: junk must not take its place.
             guard PacketArmor.open(&packet, length: length, cipher: PacketCipher(key)) else { return drop(.badMAC) }
+            answers.receive(length, from: path.remote, now.monotonic)
             if validation.wait(waiting, of: hello.identity) {
                 challenge(hello.identity, key: key, path: path, limit: length, now)
             }
@@ -94,6 +97,7 @@ extension PeerEngine {
         suites.count(.authenticatedOnly)
         var authentic = AuthenticHello(hello: whole, packetID: header.id, path: path, hops: header.hops)
         authentic.number = header.id.value
+        answers.receive(length, from: path.remote, now.monotonic)
         if result == true {
             guard let id = addPeer(hello.identity, role: .leaf, key: key, from: path, now) else {
                 return drop(.peerTableFull)
@@ -130,7 +134,7 @@ extension PeerEngine {
         if PacketHeader.payloadOffset + hello.encoded.count > limit { hello.sentTo = nil }
         let payload = hello.encoded
         let length = PacketHeader.payloadOffset + payload.count
-        guard length <= limit else { return }
+        guard length <= limit, answers.allow(length, to: path.remote, now.monotonic) else { return }
         let section = hello.sectionOffset
         numbers.note(now)
         let id = numbers.next(using: &random)
@@ -143,7 +147,7 @@ extension PeerEngine {
             PacketArmor.sealHello(&span, length: length, sectionOffset: section, cipher: PacketCipher(key))
         }
         validation.noteChallenge(id, to: path.remote, of: stranger, now.monotonic)
-        enqueue(.datagram(bytes, path))
+        enqueue(.datagram(bytes, path), isWish: true)
     }
 
     /// A packet of an unknown sender: whether it is the answer to a question that its endpoint had to prove itself by.
@@ -160,6 +164,7 @@ extension PeerEngine {
             guard let inRe = try? OKHeader(from: &reader), inRe.inReplyTo == .hello,
                 validation.prove(stranger, inRe.packetID, from: path.remote, now.monotonic)
             else { continue }
+            answers.receive(length, from: path.remote, now.monotonic)
             serviceValidation(now)
             return true
         }
@@ -195,7 +200,7 @@ extension PeerEngine {
             span.copy(from: payload, at: PacketHeader.payloadOffset)
             PacketArmor.seal(&span, length: length, suite: .salsa, cipher: cipher)
         }
-        enqueue(.datagram(bytes, path))
+        enqueue(.datagram(bytes, path), isWish: true)
     }
 
     /// The result of a job.
@@ -246,12 +251,14 @@ extension PeerEngine {
             return
         }
         let opened = note(hello, age, from: id, now)
-        enqueue(
-            .packet(
-                OutgoingPacket(
-                    verb: .ok, payload: helloReply(to: hello), destination: address, way: .path(opened.path),
-                    expectsReply: false, queuedAt: now.monotonic)))
-        noteReceived(opened, isNewest: age == .newest, now: now)
+        let payload = helloReply(to: hello, opened)
+        // The answer first: who has it answers what we ask next.
+        if mayAnswer(opened, PacketHeader.payloadOffset + payload.count, now.monotonic) {
+            enqueue(.ok, payload, to: id, .path(opened.path), expectsReply: false, isWish: true, now: now)
+        } else {
+            drops.count(.unconfirmedEndpoint)
+        }
+        noteReceived(opened, confirms: hello.isProven && hello.hops == 0, isNewest: age == .newest, now: now)
     }
 
     /// The HELLO that made a peer known does not come a second time.
@@ -268,9 +275,13 @@ extension PeerEngine {
         guard let age = topology.peers[id].admitHello(timestamp: timestamp, now.monotonic) else {
             return drop(.helloLimit)
         }
-        let opened = note(hello, age, from: id, now)
-        reply(.ok, helloReply(to: hello), to: opened, replies: &replies, now: now)
+        var opened = note(hello, age, from: id, now)
+        // The answer first: what is left of the credit is for our own question.
+        if !isConfirmed(opened) { answers.receive(opened.wireLength, from: opened.path.remote, now.monotonic) }
+        opened.wireLength = 0
+        reply(.ok, helloReply(to: hello, opened), to: opened, replies: &replies, now: now)
         noteReceived(opened, isNewest: age == .newest, now: now)
+        askForWorlds(hello, from: id, now)
         return .handled
     }
 
@@ -292,15 +303,29 @@ extension PeerEngine {
         return OpenedPacket(
             peer: id, source: hello.hello.identity.address, verb: .hello, packetID: hello.packetID, hops: hello.hops,
             path: hello.path, payloadOffset: PacketHeader.payloadOffset, payloadLength: 0,
-            isCopy: hello.isCopy || age == .old)
+            wireLength: hello.wireLength, isCopy: hello.isCopy || age == .old)
     }
 
-    private func helloReply(to hello: AuthenticHello) -> [UInt8] {
+    /// A root has a newer planet than we: it left it out of its answer, since it did not know our path, and says so by its own HELLO.
+    private mutating func askForWorlds(_ hello: AuthenticHello, from id: PeerID, _ now: Now) {
+        guard topology.peers[id].isUpstream, let theirs = hello.hello.planet, let ours = roots.planet,
+            theirs.id == ours.id, theirs.timestampMilliseconds > ours.timestampMilliseconds,
+            topology.peers[id].worldGate.allow(now.monotonic)
+        else { return }
+        enqueue(.hello, to: id, .best, expectsReply: true, now: now)
+    }
+
+    private mutating func helloReply(to hello: AuthenticHello, _ opened: OpenedPacket) -> [UInt8] {
         var worlds: [World] = []
         if let planet = hello.hello.planet {
             worlds = roots.updates(
                 planetID: planet.id, planetTimestamp: planet.timestampMilliseconds,
                 moons: hello.hello.moons.map { ($0.id, $0.timestampMilliseconds) })
+        }
+        // Worlds are much longer than a question: they go where the asker is known to be.
+        if !worlds.isEmpty, !isConfirmed(opened) {
+            worlds = []
+            topology.peers[opened.peer].isOwedWorlds = true
         }
         var surface = hello.path.remote
         if hello.hello.protocolVersion < ProtocolLimits.echoProtocolVersion {

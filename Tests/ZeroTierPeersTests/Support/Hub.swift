@@ -106,6 +106,12 @@ final class Hub {
 
     func forgetLog() { log = [] }
 
+    /// Makes a node take another one for a member of one of its networks.
+    func trust(_ node: TestNode, _ other: TestNode) {
+        guard let id = node.engine.topology.lookUp(other.address) else { return }
+        node.engine.topology.peers[id].lastTrust = now.monotonic
+    }
+
     /// The ID of the last HELLO that a node sent to an endpoint.
     func lastHello(of node: TestNode, to endpoint: SocketEndpoint) -> PacketID {
         let last = log.last { $0.to == endpoint && $0.isHello && $0.source == node.address.value }
