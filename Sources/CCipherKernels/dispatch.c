@@ -81,7 +81,7 @@ static void siv_seal(const ck_context *context, const ck_siv_job *job, uint8_t *
     ck_siv_seal_portable(context, job, tag);
 }
 
-static int siv_open(const ck_context *context, const ck_siv_job *job, const uint8_t *tag) {
+static int siv_open(const ck_context *context, ck_siv_job *job, const uint8_t *tag) {
 #if CK_X86
     if (context->tier == CK_TIER_VAES) return ck_siv_open_vaes(context, job, tag);
     if (context->tier == CK_TIER_AESNI) return ck_siv_open_aesni(context, job, tag);
@@ -110,12 +110,14 @@ void ck_gmac_siv_seal(const ck_context *context, uint8_t *packet, size_t length)
     memcpy(packet + CK_MAC_OFFSET, tag + 8, 8);
 }
 
-int ck_gmac_siv_open(const ck_context *context, uint8_t *packet, size_t length) {
-    const ck_siv_job job = packet_job(packet, length);
+int ck_gmac_siv_open(const ck_context *context, uint8_t *packet, size_t length, uint8_t *vector) {
+    ck_siv_job job = packet_job(packet, length);
     uint8_t tag[16];
     memcpy(tag, packet, 8);
     memcpy(tag + 8, packet + CK_MAC_OFFSET, 8);
-    return siv_open(context, &job, tag);
+    const int is_authentic = siv_open(context, &job, tag);
+    memcpy(vector, job.iv, 8);
+    return is_authentic;
 }
 
 void ck_gmac_siv_seal_text(

@@ -113,13 +113,14 @@ void ck_siv_seal_portable(const struct ck_context *context, const ck_siv_job *jo
     ck_aes256_ctr_portable(context->siv_round, counter, job->text, job->length);
 }
 
-int ck_siv_open_portable(const struct ck_context *context, const ck_siv_job *job, const uint8_t *tag) {
+int ck_siv_open_portable(const struct ck_context *context, ck_siv_job *job, const uint8_t *tag) {
     uint8_t counter[16], inner[16];
     memcpy(counter, tag, 16);
     counter[12] &= 0x7f;
     ck_aes256_ctr_portable(context->siv_round, counter, job->text, job->length);
     memcpy(inner, tag, 16);
     ck_aes256_decrypt(context->siv_round, inner);
+    memcpy(job->iv, inner, 8);
     const uint64_t expected = folded_mac(context, job, inner);
     return ck_equal((const uint8_t *)&expected, inner + 8, 8);
 }

@@ -235,10 +235,11 @@ TARGET void ck_siv_seal_aesni(const struct ck_context *context, const ck_siv_job
     crypt_rest(context, counter, text, length);
 }
 
-TARGET int ck_siv_open_aesni(const struct ck_context *context, const ck_siv_job *job, const uint8_t *tag) {
+TARGET int ck_siv_open_aesni(const struct ck_context *context, ck_siv_job *job, const uint8_t *tag) {
     const __m128i sealed = _mm_loadu_si128((const __m128i *)tag);
     const __m128i inner = decrypt(context->siv_inverse_round, sealed);
     const uint64_t iv = (uint64_t)_mm_cvtsi128_si64(inner);
+    ck_store64(job->iv, iv);
     const __m128i mask = mask_block(context, iv);
     __m128i counter = first_counter(sealed);
     uint8_t *text = job->text;

@@ -257,10 +257,12 @@ INLINE void open_quarter(
     }
 }
 
-TARGET int ck_siv_open_vaes(const struct ck_context *context, const ck_siv_job *job, const uint8_t *tag) {
+TARGET int ck_siv_open_vaes(const struct ck_context *context, ck_siv_job *job, const uint8_t *tag) {
     const __m128i sealed = _mm_loadu_si128((const __m128i *)tag);
     const __m128i inner = decrypt(context->siv_inverse_round, sealed);
-    const __m128i mask = mask_block(context, (uint64_t)_mm_cvtsi128_si64(inner));
+    const uint64_t iv = (uint64_t)_mm_cvtsi128_si64(inner);
+    ck_store64(job->iv, iv);
+    const __m128i mask = mask_block(context, iv);
     stream st = start_stream(context, sealed);
     uint8_t *text = job->text;
     size_t length = job->length;

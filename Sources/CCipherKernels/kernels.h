@@ -76,15 +76,16 @@ void ck_ghash_powers(struct ck_context *context);
 void ck_ghash_portable(
     const struct ck_context *context, uint64_t state[2], const uint8_t *data, size_t length);
 
-// The SIV kernels, one pair per tier. `open` leaves plaintext and returns 1 when it is authentic.
+// The SIV kernels, one pair per tier. `open` leaves plaintext, writes the sealed initialisation vector to the job, and returns 1
+// when all is authentic.
 void ck_siv_seal_portable(const struct ck_context *context, const ck_siv_job *job, uint8_t *tag);
-int ck_siv_open_portable(const struct ck_context *context, const ck_siv_job *job, const uint8_t *tag);
+int ck_siv_open_portable(const struct ck_context *context, ck_siv_job *job, const uint8_t *tag);
 #if CK_X86
 void ck_siv_invert_keys_aesni(struct ck_context *context);
 void ck_siv_seal_aesni(const struct ck_context *context, const ck_siv_job *job, uint8_t *tag);
-int ck_siv_open_aesni(const struct ck_context *context, const ck_siv_job *job, const uint8_t *tag);
+int ck_siv_open_aesni(const struct ck_context *context, ck_siv_job *job, const uint8_t *tag);
 void ck_siv_seal_vaes(const struct ck_context *context, const ck_siv_job *job, uint8_t *tag);
-int ck_siv_open_vaes(const struct ck_context *context, const ck_siv_job *job, const uint8_t *tag);
+int ck_siv_open_vaes(const struct ck_context *context, ck_siv_job *job, const uint8_t *tag);
 #endif
 
 // salsa20.c: one key and nonce, ready to give blocks.

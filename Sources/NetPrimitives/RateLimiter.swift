@@ -29,6 +29,18 @@ public struct RateLimiter: Sendable {
         return MonotonicInstant(nanoseconds: max(earliest, now.nanoseconds))
     }
 
+    /// Tokens that could be taken now, one after the other.
+    public func tokens(_ now: MonotonicInstant) -> Int {
+        let ahead = max(fullAt, now.nanoseconds) - now.nanoseconds
+        let used = (ahead + interval - 1) / interval
+        return used >= burst ? 0 : Int(burst - used)
+    }
+
+    /// How long it takes until the bucket is full again: how much was taken lately.
+    public func debt(_ now: MonotonicInstant) -> Duration {
+        .nanoseconds(Int64(max(fullAt, now.nanoseconds) - now.nanoseconds))
+    }
+
     /// Whether the bucket is full, so that forgetting it changes nothing.
     public func isFull(_ now: MonotonicInstant) -> Bool { fullAt <= now.nanoseconds }
 }

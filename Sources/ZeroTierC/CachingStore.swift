@@ -101,10 +101,18 @@ final class CachingStore: StateStore {
         }
     }
 
-    /// The identity belongs to another node too: keeps a copy under a name that nobody reads, and lets go of it.
+    /// The identity belongs to another node too: keeps a copy under a name that nobody reads, and lets go of it. Copies have
+    /// numbers, so that a second collision does not destroy what the first one put aside.
     func setIdentityAside() throws(ZeroTierError) {
         if let secret = try read(CachingStore.secretIdentity) {
-            try base.write("\(CachingStore.secretIdentity).saved_after_collision", secret, isSecret: true)
+            let name = "\(CachingStore.secretIdentity).saved_after_collision"
+            var number = 0
+            var free = name
+            while try base.read(free) != nil {
+                number += 1
+                free = "\(name).\(number)"
+            }
+            try base.write(free, secret, isSecret: true)
         }
         for name in [CachingStore.secretIdentity, CachingStore.publicIdentity] {
             try memory.remove(name)

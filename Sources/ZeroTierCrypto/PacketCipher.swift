@@ -75,12 +75,23 @@ import CCipherKernels
 
     /// Suite 3: decrypts from byte 27 on and checks the MAC. False leaves that part undefined: drop the packet.
     package borrowing func openGMACSIV(_ packet: inout MutableRawSpan, length: Int) -> Bool {
+        var vector: UInt64 = 0
+        return openGMACSIV(&packet, length: length, vector: &vector)
+    }
+
+    /// The same; `vector` becomes the initialisation vector that the sealer took, as a big-endian number.
+    package borrowing func openGMACSIV(_ packet: inout MutableRawSpan, length: Int, vector: inout UInt64) -> Bool {
         guard length >= PacketCipher.headerSize, length <= packet.byteCount else { return false }
-        // Sound: the kernel touches `length` bytes, which were checked just above.
-        return unsafe packet.withUnsafeMutableBytes { bytes in
+        // Sound: the kernel touches `length` bytes, which were checked just above, and the eight of the number.
+        let isAuthentic = unsafe packet.withUnsafeMutableBytes { bytes in
             guard let base = unsafe bytes.bindMemory(to: UInt8.self).baseAddress else { return false }
-            return unsafe ck_gmac_siv_open(context, base, length) != 0
+            return unsafe withUnsafeMutableBytes(of: &vector) { number in
+                guard let target = unsafe number.bindMemory(to: UInt8.self).baseAddress else { return false }
+                return unsafe ck_gmac_siv_open(context, base, length, target) != 0
+            }
         }
+        vector = UInt64(bigEndian: vector)
+        return isAuthentic
     }
 
     /// Encrypts or decrypts the inner section `from..<to` of a HELLO, under the pair's own key and the packet's ID.

@@ -167,8 +167,12 @@ package struct EthernetEngine: ~Copyable {
 
     /// Gives an identity that was wanted (or may be). What waited for it is tried again.
     package mutating func learn(_ identity: Identity, now: Now) {
+        guard identity.address != shared.address else { return }
         let controllers = Set(slots.keys.map(\.controller))
+        let known = shared.identity(of: identity.address)
         guard shared.learn(identity, keeping: controllers) else { return }
+        // What was believed of another key's holder is not believed of this one.
+        if known != nil { forget(identity.address) }
         for slot in networks.ids {
             networks[slot].noteIdentity(identity)
             networks[slot].flushPending(toMember: identity.address, &shared, now)

@@ -107,11 +107,12 @@ struct EthernetShared: Sendable {
         if wanted.contains(address) { emit(.wantsIdentity(address)) } else { want(address) }
     }
 
-    /// Keeps an identity; false if it was known already.
+    /// Keeps an identity, in place of another one of its address; false if it was known already. The transport decides which
+    /// identity an address has.
     mutating func learn(_ identity: Identity, keeping controllers: Set<Address>) -> Bool {
         if wanted.remove(identity.address) != nil { wantedOrder.removeAll { $0 == identity.address } }
-        guard self.identity(of: identity.address) == nil else { return false }
-        identities[identity.address] = identity.withoutSecret
+        guard self.identity(of: identity.address) != identity else { return false }
+        if identities.updateValue(identity.withoutSecret, forKey: identity.address) != nil { return true }
         identityOrder.append(identity.address)
         var attempts = identityOrder.count
         while identityOrder.count > EthernetLimits.identities, attempts > 0 {

@@ -21,6 +21,8 @@ package enum DropReason: Int, CaseIterable, Sendable {
     case clearVerb
     /// The MAC does not fit.
     case badMAC
+    /// An authentic packet that came before.
+    case replayed
     /// The LZ4 block is damaged or expands to too much.
     case badCompression
     /// A field is missing or has a value that the format does not allow.
@@ -75,6 +77,14 @@ package enum DropReason: Int, CaseIterable, Sendable {
     case pushLimit
     /// RENDEZVOUS or OK(WHOIS) from a node that is not a root.
     case notUpstream
+    /// RENDEZVOUS of one root beyond what is followed.
+    case rendezvousLimit
+    /// USER_MESSAGE of one peer beyond what is given to the application.
+    case userMessageLimit
+    /// An answer longer than what came from an endpoint that never proved itself.
+    case unconfirmedEndpoint
+    /// A packet that others wish and that had no room in the queue of such.
+    case wishesFull
     /// OK that answers nothing we asked.
     case unexpectedReply
     /// USER_MESSAGE or another event with nobody taking events.

@@ -14,10 +14,29 @@ struct ExpectedReply: Sendable {
     let remote: SocketEndpoint?
     /// Whether the request was a datagram of full length, made to find out whether it arrives.
     var isLengthProbe = false
+    /// The local sockets at which the endpoint that was asked has answered, and those at which another one has: a bit for each,
+    /// by its number modulo 64.
+    fileprivate var answered: UInt64 = 0
+    fileprivate var answeredElsewhere: UInt64 = 0
+
+    /// Whether any answer came.
+    var isAnswered: Bool { answered | answeredElsewhere != 0 }
+}
+
+extension ExpectedReply {
+    init(
+        peer: Address, verb: Verb, sentAt: MonotonicInstant, remote: SocketEndpoint?, isLengthProbe: Bool = false
+    ) {
+        self.peer = peer
+        self.verb = verb
+        self.sentAt = sentAt
+        self.remote = remote
+        self.isLengthProbe = isLengthProbe
+    }
 }
 
 /// The requests of the last 30 seconds. An entry stays after its first answer: a HELLO sent from several sockets is
-/// answered once for each.
+/// answered once for each, and a recorded answer from elsewhere does not take the place of the true one.
 struct ExpectedReplies: Sendable {
     private var entries: [PacketID: ExpectedReply] = [:]
     private var order: BoundedQueue<PacketID>
@@ -40,6 +59,24 @@ struct ExpectedReplies: Sendable {
             return nil
         }
         return entry
+    }
+
+    /// The request that an OK quotes, which came by a path and `isDirect`ly: once for each endpoint.
+    mutating func take(
+        _ id: PacketID, from peer: Address, _ path: PhysicalPath, isDirect: Bool, _ now: MonotonicInstant
+    ) -> ExpectedReply? {
+        guard var entry = find(id, from: peer, now) else { return nil }
+        let before = entry
+        let bit = UInt64(1) << UInt64(UInt32(bitPattern: path.localSocket) % 64)
+        if isDirect, entry.remote == path.remote {
+            guard entry.answered & bit == 0 else { return nil }
+            entry.answered |= bit
+        } else {
+            guard entry.answeredElsewhere & bit == 0 else { return nil }
+            entry.answeredElsewhere |= bit
+        }
+        entries[id] = entry
+        return before
     }
 
     private mutating func forgetOld(_ now: MonotonicInstant) {

@@ -1,6 +1,7 @@
 //  Addresses whose identity is being asked for by WHOIS, and what waits for the answer.
 //
-//      unknown --something waits--> asked every 500 ms --identity--> everything is released
+//      unknown --something waits--> asked every 500 ms --identity--> held --valid--> everything is released
+//                                        |      ^--another root is asked--/ false
 //                                        \--5 s without answer--> everything is dropped
 
 import NetPrimitives
@@ -41,6 +42,10 @@ struct IdentityLookup: Sendable {
         var nextAsk: MonotonicInstant
         /// Whether WHOIS is sent; a kept RENDEZVOUS alone does not ask.
         var asks: Bool
+        /// Whether an answer is being validated: nothing is asked, and nothing given up.
+        var isHeld = false
+        /// The root whose answer was false.
+        var refused: Address?
         var inbound: [WaitingPacket] = []
         var outbound: [OutgoingPacket] = []
         var rendezvous: EarlyRendezvous?
@@ -79,7 +84,7 @@ struct IdentityLookup: Sendable {
     /// When something is due: a question or the end of a wait.
     var nextDeadline: MonotonicInstant? {
         var earliest: MonotonicInstant?
-        for entry in entries {
+        for entry in entries where !entry.isHeld {
             let due = entry.asks ? min(entry.nextAsk, entry.until) : entry.until
             if due < earliest ?? .distantFuture { earliest = due }
         }
@@ -180,16 +185,35 @@ struct IdentityLookup: Sendable {
             rendezvous: entry.rendezvous.flatMap { isFresh($0.since) ? $0 : nil })
     }
 
+    /// A root's answer is being validated.
+    mutating func hold(_ address: Address) {
+        guard let index = entries.firstIndex(where: { $0.address == address }) else { return }
+        entries[index].asks = false
+        entries[index].isHeld = true
+    }
+
+    /// The answer was false, or could not be used: the address is asked for again, if possible of another root than `root`.
+    mutating func refuse(_ address: Address, by root: Address?, _ now: MonotonicInstant) {
+        guard let index = entries.firstIndex(where: { $0.address == address && $0.isHeld }) else { return }
+        entries[index].isHeld = false
+        entries[index].asks = true
+        entries[index].nextAsk = root == nil ? now + ProtocolLimits.whoisInterval : now
+        entries[index].until = now + ProtocolLimits.queueEntryLife
+        entries[index].refused = root
+    }
+
     /// Whether `due` has something.
     func hasDue(_ now: MonotonicInstant) -> Bool {
         entries.contains { $0.asks && $0.nextAsk <= now && $0.until > now }
     }
 
-    /// The addresses to ask for now.
-    mutating func due(_ now: MonotonicInstant) -> [Address] {
+    /// The addresses to ask a root for now. `refused`: those of which it said something false, else all others; nil for all.
+    mutating func due(_ now: MonotonicInstant, of root: Address, refused: Bool?) -> [Address] {
         var result: [Address] = []
         for index in entries.indices where entries[index].asks && entries[index].nextAsk <= now {
-            guard entries[index].until > now else { continue }
+            guard entries[index].until > now, refused.map({ $0 == (entries[index].refused == root) }) ?? true else {
+                continue
+            }
             guard result.count < ProtocolLimits.whoisAddressesPerPacket else { break }
             entries[index].nextAsk = now + ProtocolLimits.whoisInterval
             result.append(entries[index].address)
@@ -202,7 +226,7 @@ struct IdentityLookup: Sendable {
         var expired = Expired()
         var index = 0
         while index < entries.count {
-            if entries[index].until <= now {
+            if entries[index].until <= now, !entries[index].isHeld {
                 let entry = remove(index)
                 expired.inbound += entry.inbound.count
                 expired.outbound += entry.outbound.count
@@ -221,7 +245,7 @@ struct IdentityLookup: Sendable {
             case (_, .ours), (.asker, .stranger): entries[index].wish = wish
             case (.ours, _), (.stranger, _), (.asker, .asker): break
             }
-            if asks, !entries[index].asks {
+            if asks, !entries[index].asks, !entries[index].isHeld {
                 entries[index].asks = true
                 entries[index].nextAsk = now
             }

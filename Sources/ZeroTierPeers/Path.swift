@@ -66,7 +66,7 @@ struct Path: Sendable {
 
     /// How long an answer to a question may take.
     var doubtPatience: Duration {
-        max(ProtocolLimits.pathDoubtPatience, (latency ?? .zero) * 3)
+        min(max(ProtocolLimits.pathDoubtPatience, (latency ?? .zero) * 3), ProtocolLimits.longestPathDoubt)
     }
 
     /// Quality as the reference computes it, lower is better: latency in milliseconds, weighed by scope.
@@ -86,7 +86,8 @@ struct Path: Sendable {
     }
 
     /// A round trip was measured.
-    mutating func noteRoundTrip(_ sample: Duration) {
+    mutating func noteRoundTrip(_ measured: Duration) {
+        let sample = min(measured, ProtocolLimits.longestRoundTrip)
         latency = latency.map { ($0 + sample) / 2 } ?? sample
     }
 }

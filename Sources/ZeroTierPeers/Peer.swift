@@ -16,6 +16,8 @@ struct PathProbe: Sendable {
     var attempts = 0
     /// When the next one is due.
     var due: MonotonicInstant
+    /// Whether it is tried only once: who told of it never proved to be in a network of ours.
+    var isSingle = false
 }
 
 /// One other node.
@@ -69,8 +71,29 @@ struct Peer: ~Copyable {
     /// HELLOs newer than all before, and the others: only these can be replays.
     var helloGate = RateLimiter(burst: ProtocolLimits.helloBurst, interval: ProtocolLimits.helloInterval)
     var oldHelloGate = RateLimiter(burst: ProtocolLimits.helloBurst, interval: ProtocolLimits.oldHelloInterval)
-    /// The newest timestamp that a HELLO of the peer had, by its own clock.
+    /// The newest timestamp that a HELLO of the peer had, by its own clock, and when that came.
     var lastHelloTimestamp: UInt64?
+    var lastHelloAt = MonotonicInstant.zero
+    /// When the question left whose answer last told the version.
+    var versionAskedAt = MonotonicInstant.zero
+    /// Endpoints that are tried because the peer says so, introductions, and messages.
+    var attemptGate = RateLimiter(burst: ProtocolLimits.attemptBurst, interval: ProtocolLimits.attemptInterval)
+    var rendezvousGate = RateLimiter(
+        burst: ProtocolLimits.rendezvousBurst, interval: ProtocolLimits.rendezvousInterval)
+    var userMessageGate = RateLimiter(
+        burst: ProtocolLimits.userMessageBurst, interval: ProtocolLimits.userMessageInterval)
+    /// Questions to a root for worlds that are newer than ours.
+    var worldGate = RateLimiter(burst: 1, interval: ProtocolLimits.pingCheck)
+    /// Endpoints that the peer told before it proved to be in a network of ours.
+    var heldEndpoints: [SocketEndpoint] = []
+    /// Whether worlds were left out of an answer, because the path was not confirmed.
+    var isOwedWorlds = false
+    /// What came before.
+    var replays = ReplayFilter()
+    var outdatedGate = RateLimiter(burst: 1, interval: ProtocolLimits.outdatedInterval)
+    /// Paths that a HELLO newer than all before came by: recordings do not use these tokens up.
+    var newHelloGate = RateLimiter(
+        burst: ProtocolLimits.confirmationBurst, interval: ProtocolLimits.confirmationInterval)
     var whoisGate = RateLimiter(burst: 1, interval: ProtocolLimits.whoisAnswerInterval)
     /// WHOIS that a root answers.
     var rootWhoisGate = RateLimiter(
@@ -101,8 +124,10 @@ struct Peer: ~Copyable {
     }
 
     /// Whether the peer is known to answer ECHO path by path. Nodes before 1.8.9 answer one per second whatever the path,
-    /// those before protocol 5 and release 1.1.0 none at all: they are asked with HELLO, which has no gate.
+    /// those before protocol 5 and release 1.1.0 none at all: they are asked with HELLO, which has no gate. So are nodes of this
+    /// implementation: OK(ECHO) is longer than its question, and goes to confirmed endpoints only.
     var answersEchoPerPath: Bool {
+        guard !replays.isGrowing else { return false }
         guard protocolVersion >= ProtocolLimits.echoProtocolVersion, let version = softwareVersion else { return false }
         return (version.major, version.minor, version.revision) >= (1, 8, 9)
     }
@@ -115,10 +140,10 @@ struct Peer: ~Copyable {
 
     // MARK: Packets
 
-    /// Checks and decrypts in place.
+    /// Checks and decrypts in place. `number`: the ID that the sender chose.
     @inline(__always)
-    borrowing func open(_ packet: inout MutableRawSpan, length: Int) -> Bool {
-        PacketArmor.open(&packet, length: length, cipher: cipher)
+    borrowing func open(_ packet: inout MutableRawSpan, length: Int, number: inout UInt64) -> Bool {
+        PacketArmor.open(&packet, length: length, cipher: cipher, number: &number)
     }
 
     /// Encrypts and authenticates in place.
@@ -204,29 +229,53 @@ struct Peer: ~Copyable {
         }
     }
 
-    /// Whether a HELLO with this timestamp is answered. What is not newer than the last one may be a recording, or come from
-    /// another socket of the peer, or from a peer whose clock was set back: it uses up tokens of its own kind only.
-    mutating func allowsHello(timestamp: UInt64, _ now: MonotonicInstant) -> Bool {
-        if let lastHelloTimestamp, timestamp <= lastHelloTimestamp { return oldHelloGate.allow(now) }
+    /// What a HELLO is among those of its peer.
+    enum HelloAge {
+        /// Newer than all before.
+        case newest
+        /// Of the same instant as the newest: from another socket.
+        case current
+        /// What is older may be a recording, or come from a peer whose clock was set back.
+        case old
+    }
+
+    /// What a HELLO with this timestamp is; nil when it is not answered. Old ones use up tokens of their own kind only.
+    mutating func admitHello(timestamp: UInt64, _ now: MonotonicInstant) -> HelloAge? {
+        if let lastHelloTimestamp, timestamp <= lastHelloTimestamp {
+            guard oldHelloGate.allow(now) else { return nil }
+            return timestamp == lastHelloTimestamp && now - lastHelloAt < ProtocolLimits.helloCopies ? .current : .old
+        }
         lastHelloTimestamp = timestamp
-        return helloGate.allow(now)
+        lastHelloAt = now
+        return helloGate.allow(now) ? .newest : nil
     }
 
     /// Adds an endpoint to those being tried, unless it is among them.
-    mutating func probe(_ path: PhysicalPath, _ now: MonotonicInstant) {
+    mutating func probe(_ path: PhysicalPath, isSingle: Bool = false, _ now: MonotonicInstant) {
         if let index = probes.firstIndex(where: { $0.path == path }) {
+            if isSingle { return }
             probes[index].attempts = 0
             probes[index].due = now
+            probes[index].isSingle = false
             return
         }
         if probes.count >= ProtocolLimits.probesPerPeer { probes.removeFirst() }
-        probes.append(PathProbe(path: path, due: now))
+        probes.append(PathProbe(path: path, due: now, isSingle: isSingle))
+    }
+
+    /// Keeps an endpoint until the peer is trusted.
+    mutating func hold(_ endpoint: SocketEndpoint) {
+        guard heldEndpoints.count < ProtocolLimits.heldEndpoints, !heldEndpoints.contains(endpoint) else { return }
+        heldEndpoints.append(endpoint)
     }
 
     /// Whether an unknown path may be asked to confirm itself now: once per second and path, with a bound over all.
-    mutating func mayConfirm(_ path: PhysicalPath, _ now: MonotonicInstant) -> Bool {
+    /// `isNewest`: a HELLO newer than all before came by it.
+    mutating func mayConfirm(_ path: PhysicalPath, isNewest: Bool, _ now: MonotonicInstant) -> Bool {
         confirmations.removeAll { now - $0.at >= ProtocolLimits.pathConfirmationInterval }
-        guard !confirmations.contains(where: { $0.path == path }), confirmationGate.allow(now) else { return false }
+        guard !confirmations.contains(where: { $0.path == path }),
+            isNewest ? newHelloGate.allow(now) : confirmationGate.allow(now)
+        else { return false }
         confirmations.append((path, now))
         return true
     }

@@ -35,8 +35,6 @@ package struct PeerConfiguration: Sendable {
     package var onlineTimeout: Duration = ProtocolLimits.onlineTimeout
     /// Bytes of UDP payload that one datagram may carry; brought into `ProtocolLimits.physicalMTUs`.
     package var pathMTU = ProtocolLimits.physicalMTU
-    /// Whether identities learned by WHOIS are validated, after the fact, in the background.
-    package var validatesLookedUpIdentities = true
     /// Bounds on what others may make us keep and do.
     package var limits = PeerLimits()
 

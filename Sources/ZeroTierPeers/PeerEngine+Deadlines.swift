@@ -18,6 +18,7 @@ extension PeerEngine {
             case .online: checkOnline(now)
             case .seeds: serviceSeeds(now)
             case .localNetwork: askAnew(now)
+            case .validation: serviceValidation(now)
             }
         }
     }
@@ -269,6 +270,18 @@ extension PeerEngine {
         }
     }
 
+    // MARK: Validation
+
+    /// Gives out what may be validated now, and comes back when the budget allows more.
+    mutating func serviceValidation(_ now: Now) {
+        validation.start(now.monotonic)
+        if let next = validation.nextDeadline(now.monotonic) {
+            timers.schedule(.validation, at: next)
+        } else {
+            timers.cancel(.validation)
+        }
+    }
+
     // MARK: WHOIS
 
     /// Asks what is due, gives up what waited too long.
@@ -278,10 +291,22 @@ extension PeerEngine {
         for _ in 0..<expired.outbound { drops.count(.destinationUnreachable) }
         // What the gate holds back stays due, and goes together in the next packet.
         if let upstream = bestUpstream(now.monotonic), lookup.hasDue(now.monotonic), whoisGate.allow(now.monotonic) {
-            let addresses = lookup.due(now.monotonic)
-            enqueue(.whois, Whois(addresses).encoded, to: upstream, .best, expectsReply: true, now: now)
+            let other = bestUpstream(except: upstream, now.monotonic)
+            ask(
+                upstream,
+                for: lookup.due(
+                    now.monotonic, of: topology.peers[upstream].address, refused: other == nil ? nil : false), now)
+            if let other {
+                // Of whom the best root told something false, another one is asked.
+                ask(other, for: lookup.due(now.monotonic, of: topology.peers[upstream].address, refused: true), now)
+            }
         }
         scheduleLookup(now)
+    }
+
+    private mutating func ask(_ root: PeerID, for addresses: [Address], _ now: Now) {
+        guard !addresses.isEmpty else { return }
+        enqueue(.whois, Whois(addresses).encoded, to: root, .best, expectsReply: true, now: now)
     }
 
     private mutating func scheduleLookup(_ now: Now) {

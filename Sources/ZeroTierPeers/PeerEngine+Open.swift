@@ -184,19 +184,57 @@ extension PeerEngine {
             }
         }
         guard let id = topology.find(header.source) else {
+            if receiveProof(packet.bytes, length: length, header: header, path: path, now: now) { return .handled }
             return park(packet.copyBytes(0, length), header: header, path: path, now: now)
         }
-        guard topology.peers[id].open(&packet, length: length) else { return drop(.badMAC) }
+        var number: UInt64 = 0
+        guard topology.peers[id].open(&packet, length: length, number: &number) else { return drop(.badMAC) }
         suites.count(header.cipher)
         let verbByte = packet.loadUInt8(at: PacketHeader.verbOffset)
+        let verb = Verb(verbByte: verbByte) ?? .nop
+        var isCopy = false
+        switch topology.peers[id].replays.judge(number, from: verb.copyEndpoint(path), now.monotonic) {
+        case .fresh: break
+        case .again: isCopy = true
+        case .replayed: return drop(.replayed)
+        case .outdated:
+            guard resumes(packet.bytes, length: length, verbByte: verbByte, number: number, from: id, now) else {
+                return drop(.replayed)
+            }
+        }
         let opened = OpenedPacket(
-            peer: id, source: header.source, verb: Verb(verbByte: verbByte) ?? .nop, packetID: header.id,
+            peer: id, source: header.source, verb: verb, packetID: header.id,
             hops: header.hops, path: path, payloadOffset: PacketHeader.payloadOffset,
-            payloadLength: length - PacketHeader.payloadOffset)
+            payloadLength: length - PacketHeader.payloadOffset, wireLength: length, isCopy: isCopy)
         if verbByte & Verb.compressedFlag != 0, length > PacketHeader.payloadOffset {
             return decompress(&packet, opened, replies: &replies, now: now)
         }
         return dispatch(&packet, opened, replies: &replies, now: now)
+    }
+
+    /// An authentic packet is older than what can be told from recordings. A peer whose clock was set back sends nothing else: it is
+    /// asked, and what answers a question of ours that had no answer yet is of now. Whether this packet is that answer.
+    mutating func resumes(
+        _ packet: RawSpan, length: Int, verbByte: UInt8, number: UInt64, from id: PeerID, _ now: Now
+    ) -> Bool {
+        if Verb(verbByte: verbByte) == .ok, verbByte & Verb.compressedFlag == 0,
+            topology.peers[id].replays.isOfClockSetBack(number)
+        {
+            var reader = WireReader(packet.copyBytes(PacketHeader.payloadOffset, length - PacketHeader.payloadOffset))
+            if let inRe = try? OKHeader(from: &reader),
+                let request = expected.find(inRe.packetID, from: topology.peers[id].address, now.monotonic),
+                !request.isAnswered
+            {
+                topology.peers[id].replays.beginAnew(at: number)
+                _ = topology.peers[id].replays.judge(number, from: nil, now.monotonic)
+                topology.peers[id].lastHelloTimestamp = nil
+                return true
+            }
+        }
+        if topology.peers[id].outdatedGate.allow(now.monotonic) {
+            enqueue(.hello, to: id, .best, expectsReply: true, now: now)
+        }
+        return false
     }
 
     /// Keeps a stranger's packet and asks who that is.
@@ -264,7 +302,7 @@ extension PeerEngine {
 
     /// An authentic packet came. `confirms`: it is the answer to something we sent to just that endpoint.
     mutating func noteReceived(
-        _ opened: OpenedPacket, isActivity: Bool = false, confirms: Bool = false, now: Now
+        _ opened: OpenedPacket, isActivity: Bool = false, confirms: Bool = false, isNewest: Bool = false, now: Now
     ) {
         let id = opened.peer
         let time = now.monotonic
@@ -277,10 +315,13 @@ extension PeerEngine {
                 topology.peers[id].paths[index].noteReceipt(time)
                 if !wasUsable { pathCameAlive(id, now) }
             } else {
-                considerPath(opened.path, for: id, confirms: confirms, now: now)
+                answers.receive(opened.wireLength, from: opened.path.remote, time)
+                guard !opened.isCopy else { return }
+                considerPath(opened.path, for: id, confirms: confirms, isNewest: isNewest, now: now)
             }
-        } else if isActivity {
-            doubtDirectPath(of: id, now: now)
+        } else {
+            if isActivity { doubtDirectPath(of: id, now: now) }
+            if !isConfirmed(opened) { answers.receive(opened.wireLength, from: opened.path.remote, time) }
         }
         // A stranger that came directly is being asked to confirm its path: too early to call it relayed.
         if opened.hops > 0, topology.peers[id].reportedDirect == nil { updateLink(id, time) }

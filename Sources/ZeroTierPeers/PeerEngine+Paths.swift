@@ -25,20 +25,26 @@ extension PeerEngine {
     // MARK: Learning
 
     /// An authentic packet came directly by a path that is not in the list.
-    mutating func considerPath(_ path: PhysicalPath, for id: PeerID, confirms: Bool, now: Now) {
+    /// `isNewest`: it was a HELLO newer than all before.
+    mutating func considerPath(
+        _ path: PhysicalPath, for id: PeerID, confirms: Bool, isNewest: Bool = false, now: Now
+    ) {
         let time = now.monotonic
         guard isAllowed(path.remote, for: id) else { return }
         guard confirms else {
-            // Anybody can replay a packet from elsewhere: only an answer to our own question moves a path.
-            if topology.peers[id].mayConfirm(path, time) {
-                enqueue(.hello, to: id, .path(path), expectsReply: true, now: now)
-            }
+            // Anybody can send a packet from elsewhere: only an answer to our own question moves a path.
+            confirm(path, of: id, isNewest: isNewest, now: now)
             return
         }
         let learned = Path(physical: path, scope: scopes.scope(of: path.remote.address), now: time)
         guard topology.peers[id].learn(learned, time) else { return }
         topology.noteOrigin(path.remote.address, of: id)
         pathCameAlive(id, now)
+        if topology.peers[id].isOwedWorlds {
+            // Our HELLO says which worlds there are; who wants them says hello again.
+            topology.peers[id].isOwedWorlds = false
+            enqueue(.hello, to: id, .path(path), expectsReply: true, isWish: true, now: now)
+        }
     }
 
     /// A peer has one more live path.
@@ -115,9 +121,9 @@ extension PeerEngine {
     // MARK: Probes
 
     /// One ECHO to an address, or a HELLO to peers that would not answer it.
-    mutating func sendProbe(to id: PeerID, _ path: PhysicalPath, _ now: Now) {
+    mutating func sendProbe(to id: PeerID, _ path: PhysicalPath, isWish: Bool = false, _ now: Now) {
         let isEcho = topology.peers[id].answersEchoPerPath
-        enqueue(isEcho ? .echo : .hello, to: id, .path(path), expectsReply: true, now: now)
+        enqueue(isEcho ? .echo : .hello, to: id, .path(path), expectsReply: true, isWish: isWish, now: now)
     }
 
     /// Endpoints that were pushed or came by RENDEZVOUS: a few tries with growing pauses.
@@ -130,7 +136,7 @@ extension PeerEngine {
                 index += 1
                 continue
             }
-            if probe.attempts > ProtocolLimits.probePauses.count
+            if probe.attempts > (probe.isSingle ? 0 : ProtocolLimits.probePauses.count)
                 || topology.peers[id].paths.contains(where: {
                     $0.physical.remote == probe.path.remote && $0.isAlive(time)
                 })
@@ -138,7 +144,7 @@ extension PeerEngine {
                 topology.peers[id].probes.remove(at: index)
                 continue
             }
-            sendProbe(to: id, probe.path, now)
+            sendProbe(to: id, probe.path, isWish: true, now)
             topology.peers[id].probes[index].attempts += 1
             let pause = min(probe.attempts, ProtocolLimits.probePauses.count - 1)
             topology.peers[id].probes[index].due = time + ProtocolLimits.probePauses[pause]
@@ -170,6 +176,7 @@ extension PeerEngine {
         let time = now.monotonic
         guard topology.peers.contains(id) else { return }
         topology.peers[id].lastTrust = time
+        if !topology.peers[id].heldEndpoints.isEmpty { followHeldPush(of: id, now) }
         if hops == 0, let index = topology.peers[id].pathIndex(path) {
             // In plain numbers, since every frame comes by here.
             let until = MonotonicInstant(nanoseconds: time.nanoseconds &+ ProtocolLimits.trustNanoseconds)
@@ -184,10 +191,23 @@ extension PeerEngine {
             hops == 0
             ? ProtocolLimits.directPathPushDirectNanoseconds : ProtocolLimits.directPathPushRelayedNanoseconds
         if let last = topology.peers[id].lastPathPush, time.nanoseconds < last.nanoseconds &+ interval { return }
-        pushDirectPaths(to: id, path, now)
+        pushDirectPaths(to: id, path, hops: hops, now)
     }
 
-    private mutating func pushDirectPaths(to id: PeerID, _ path: PhysicalPath, _ now: Now) {
+    /// The peer told its endpoints before it was trusted.
+    private mutating func followHeldPush(of id: PeerID, _ now: Now) {
+        let time = now.monotonic
+        for endpoint in topology.peers[id].heldEndpoints
+        where isAllowed(endpoint, for: id) && !topology.peers[id].hasPath(to: endpoint, time) {
+            guard topology.peers[id].attemptGate.allow(time) else { break }
+            topology.peers[id].probe(PhysicalPath(localSocket: PhysicalPath.anySocket, remote: endpoint), time)
+        }
+        topology.peers[id].heldEndpoints = []
+        serviceProbes(id, now)
+        wake(id, at: nextService(of: id, time))
+    }
+
+    private mutating func pushDirectPaths(to id: PeerID, _ path: PhysicalPath, hops: Int, _ now: Now) {
         guard configuration.directPathsEnabled, !topology.peers[id].isUpstream else { return }
         var endpoints: [SocketEndpoint] = []
         for endpoint in localEndpoints + surfaces.preferred(now.monotonic)
@@ -199,8 +219,12 @@ extension PeerEngine {
         // An empty push does not count as done: addresses may become known in the next moment.
         guard !endpoints.isEmpty else { return }
         topology.peers[id].lastPathPush = now.monotonic
+        // Not to an endpoint that proved nothing.
+        let isConfirmed = hops > 0 || topology.peers[id].pathIndex(path) != nil
         for packet in PushDirectPaths.packets(for: endpoints) {
-            enqueue(.pushDirectPaths, packet.encoded, to: id, .path(path), expectsReply: false, now: now)
+            enqueue(
+                .pushDirectPaths, packet.encoded, to: id, isConfirmed ? .path(path) : .best, expectsReply: false,
+                now: now)
         }
     }
 

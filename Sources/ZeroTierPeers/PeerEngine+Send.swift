@@ -20,6 +20,7 @@ extension PeerEngine {
     /// headers included.
     package mutating func route(to address: Address, length: Int, now: Now) -> PeerRouting {
         let time = now.monotonic
+        numbers.note(now)
         guard let id = topology.find(address) else {
             guard address != identity.address, !address.isReserved else { return .unreachable }
             _ = lookup.request(address, time)
@@ -77,7 +78,7 @@ extension PeerEngine {
         guard let plan = FragmentPlan(length: length, limit: limit, full: configuration.pathMTU) else { return nil }
         let destination = topology.peers[peer].address
         let header = PacketHeader(
-            id: PacketID.random(using: &random), destination: destination, source: identity.address,
+            id: numbers.next(using: &random), destination: destination, source: identity.address,
             isFragmented: plan.count > 1)
         var wireID = header.id
         let isWritten = batch.appendParts(
@@ -192,24 +193,30 @@ extension PeerEngine {
         serviceLookup(now)
     }
 
-    mutating func enqueue(_ item: ControlItem) {
-        if control.append(item) != nil { drops.count(.controlQueueFull) }
+    /// Queues a packet. `isWish`: others caused it; it waits in a queue of its own, in which the later ones find no room.
+    mutating func enqueue(_ item: ControlItem, isWish: Bool = false) {
+        if isWish {
+            if !wishes.tryAppend(item) { drops.count(.wishesFull) }
+        } else if control.append(item) != nil {
+            drops.count(.controlQueueFull)
+        }
     }
 
     /// Queues a packet that goes one given way.
     mutating func enqueue(
-        _ verb: Verb, _ payload: [UInt8] = [], to id: PeerID, _ way: OutgoingPacket.Way, expectsReply: Bool, now: Now
+        _ verb: Verb, _ payload: [UInt8] = [], to id: PeerID, _ way: OutgoingPacket.Way, expectsReply: Bool,
+        isWish: Bool = false, now: Now
     ) {
         enqueue(
             .packet(
                 OutgoingPacket(
                     verb: verb, payload: payload, destination: topology.peers[id].address, way: way,
-                    expectsReply: expectsReply, queuedAt: now.monotonic)))
+                    expectsReply: expectsReply, queuedAt: now.monotonic)), isWish: isWish)
     }
 
     /// Writes due control packets into the batch, until it is full or none is left.
     package mutating func transmitControl(into batch: inout TransmitBatch, now: Now) {
-        while let item = control.first {
+        while let (item, isWish) = nextControl {
             switch item {
             case .datagram(let bytes, let path):
                 guard batch.append(bytes.count, to: path, { $0.copy(from: bytes, at: 0) }) else { return }
@@ -220,7 +227,7 @@ extension PeerEngine {
                 case .tooLong: drops.count(.packetTooLong)
                 case .unreachable: stall(packet, now)
                 case .unknownPeer:
-                    _ = control.popFirst()
+                    removeControl(isWish)
                     if packet.way == .best, packet.verb != .hello {
                         parkOutgoing(packet, now)
                     } else {
@@ -229,8 +236,17 @@ extension PeerEngine {
                     continue
                 }
             }
-            _ = control.popFirst()
+            removeControl(isWish)
         }
+    }
+
+    private var nextControl: (item: ControlItem, isWish: Bool)? {
+        if let item = control.first { return (item, false) }
+        return wishes.first.map { ($0, true) }
+    }
+
+    private mutating func removeControl(_ isWish: Bool) {
+        if isWish { _ = wishes.popFirst() } else { _ = control.popFirst() }
     }
 
     enum Emission {
@@ -240,6 +256,7 @@ extension PeerEngine {
     /// Writes one control packet.
     mutating func emit(_ packet: OutgoingPacket, into batch: inout TransmitBatch, _ now: Now) -> Emission {
         let time = now.monotonic
+        numbers.note(now)
         guard let id = topology.find(packet.destination) else { return .unknownPeer }
         let path: PhysicalPath
         // A path that has not answered yet, or is that of a relay, may carry only the base.
@@ -299,6 +316,10 @@ extension PeerEngine {
     mutating func reply(
         _ verb: Verb, _ payload: [UInt8], to opened: OpenedPacket, replies: inout TransmitBatch, now: Now
     ) {
+        guard mayAnswer(opened, PacketHeader.payloadOffset + payload.count, now.monotonic) else {
+            drops.count(.unconfirmedEndpoint)
+            return
+        }
         let packet = OutgoingPacket(
             verb: verb, payload: payload, destination: opened.source, way: .path(opened.path), expectsReply: false,
             queuedAt: now.monotonic)
@@ -324,14 +345,14 @@ extension PeerEngine {
             timestampMilliseconds: UInt64(max(0, now.unixMilliseconds)), identity: identity, sentTo: sentTo,
             planet: WorldReference(
                 id: roots.planet?.id ?? 0, timestampMilliseconds: roots.planet?.timestampMilliseconds ?? 0),
-            moons: moons)
+            moons: moons, promises: .growingNumbers)
         var payload = hello.encoded
         let section = hello.sectionOffset
         let padding = filledTo - PacketHeader.payloadOffset - payload.count
         if padding > 0 { payload += [UInt8](repeating: 0, count: padding) }
         let length = PacketHeader.payloadOffset + payload.count
         let header = PacketHeader(
-            id: PacketID.random(using: &random), destination: topology.peers[id].address, source: identity.address)
+            id: numbers.next(using: &random), destination: topology.peers[id].address, source: identity.address)
         let isWritten = batch.append(length, to: path) { span in
             span.copy(from: payload, at: PacketHeader.payloadOffset)
             header.write(into: &span)

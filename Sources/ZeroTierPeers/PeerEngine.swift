@@ -26,6 +26,8 @@ enum EngineTimer: Hashable, Sendable {
     case seeds
     /// The network under us changed twice in a moment.
     case localNetwork
+    /// Identities that wait until the budget of validations allows more.
+    case validation
 }
 
 /// The VL1 machine of one node.
@@ -38,6 +40,7 @@ package struct PeerEngine: ~Copyable {
     let configuration: PeerConfiguration
     let scopes: PathScopes
     var random: RandomSource
+    var numbers = PacketNumbers()
 
     var topology: Topology
     var roots: Roots
@@ -53,6 +56,9 @@ package struct PeerEngine: ~Copyable {
     var surfaces = SurfaceAddresses()
 
     var control: BoundedQueue<ControlItem>
+    /// What leaves because others wish it: after the control packets.
+    var wishes: BoundedQueue<ControlItem>
+    var answers: AnswerLedger
     /// Packets to known peers for which there was no path.
     var stalled: BoundedQueue<OutgoingPacket>
     var ready: BoundedQueue<ReadyItem>
@@ -102,6 +108,8 @@ package struct PeerEngine: ~Copyable {
         relays = RelayLedger(limits: limits)
         introductions = Introductions(limit: limits.introducedPairs)
         control = BoundedQueue(capacity: limits.controlPackets)
+        wishes = BoundedQueue(capacity: limits.wishes)
+        answers = AnswerLedger(seed: self.random.nextUInt64())
         stalled = BoundedQueue(capacity: limits.waitingOutbound)
         ready = BoundedQueue(capacity: ProtocolLimits.readyPackets)
         events = BoundedQueue(capacity: limits.events)

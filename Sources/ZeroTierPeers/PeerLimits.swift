@@ -44,6 +44,8 @@ package struct PeerLimits: Sendable {
     package var expectedReplies = ProtocolLimits.expectedReplies
     /// Control packets that wait for room in a batch.
     package var controlPackets = ProtocolLimits.controlPackets
+    /// Of those that others wish: answers, introductions, attempts. They never take the place of a control packet.
+    package var wishes = ProtocolLimits.wishes
     /// Events that wait to be taken.
     package var events = ProtocolLimits.peerEvents
 

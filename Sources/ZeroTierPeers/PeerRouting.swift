@@ -34,6 +34,10 @@ package struct OpenedPacket: Sendable, Equatable {
     package var payloadOffset: Int
     /// Bytes of the payload.
     package var payloadLength: Int
+    /// Bytes of the packet as it came, 0 when they were counted before.
+    var wireLength = 0
+    /// Whether the same packet came before, from another endpoint: no new path is looked for because of it.
+    var isCopy = false
 }
 
 /// An authentic packet of VL2 that could not be opened in place: it was in parts, compressed, or waited for its sender's
@@ -150,6 +154,16 @@ extension Verb {
             .acknowledgement, .qualityMeasurement, .userMessage, .remoteTrace, .pathNegotiationRequest:
             false
         }
+    }
+
+    /// A number for the endpoint at the other end of a path, for packets that leave from all sockets of a node with one ID; nil for
+    /// all others, which come once.
+    @inline(__always)
+    func copyEndpoint(_ path: PhysicalPath) -> UInt64? {
+        guard self == .hello || self == .echo else { return nil }
+        let address = path.remote.address
+        return mix(address.high ^ mix(address.low)) ^ UInt64(path.remote.port) << 32
+            ^ UInt64(UInt32(bitPattern: path.localSocket))
     }
 
     /// Whether a packet of this verb says that the peers take part in a network together.

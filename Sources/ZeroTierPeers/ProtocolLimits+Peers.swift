@@ -60,14 +60,23 @@ extension ProtocolLimits {
 
     static let agreementBurstPerPrefix = 16
     static let agreementIntervalPerPrefix: Duration = .milliseconds(50)
-    static let agreementBurst = 256
-    static let agreementInterval: Duration = .milliseconds(1)
+    /// 4000 agreements of 31 us per second: an eighth of one core. Nothing cheaper tells a newcomer from garbage.
+    static let agreementBurst = 1024
+    static let agreementInterval: Duration = .microseconds(250)
     static let validationBurstPerPrefix = 16
     static let validationIntervalPerPrefix: Duration = .milliseconds(500)
     static let validationBurst = 64
-    /// 20 validations of 17 ms per second: a third of one core.
-    static let validationInterval: Duration = .milliseconds(50)
-    static let pendingValidations = 64
+    /// 40 validations of 17 ms per second for prefixes that had their share: two thirds of one core.
+    static let validationInterval: Duration = .milliseconds(25)
+    /// Strangers that wait for their validation, or for the proof that has to come before.
+    static let pendingValidations = 1024
+    /// Jobs given out at one time: the others can still be put into another order.
+    static let validationsUnderWay = 4
+    /// From so many on that wait or are under way, a newcomer's endpoint has to answer before the work is done.
+    static let validationPressure = 16
+    /// Endpoints of one identity that are asked back at one time, and for how long that counts.
+    static let challengesAtOnce = 8
+    static let challengeInterval: Duration = .milliseconds(250)
     /// Slots of the table of source prefixes.
     static let prefixSlots = 1024
     static let relayedBytesPerSecond = 16 * 1024 * 1024
@@ -77,6 +86,45 @@ extension ProtocolLimits {
     static let introducedPairs = 4096
     /// Two peers whose endpoints changed are introduced again after this.
     static let reintroduction: Duration = .seconds(1)
+
+    // MARK: Answers
+
+    /// Endpoints that proved nothing whose bytes are counted, the most credit of one, and how long it holds.
+    static let answerAccounts = 1024
+    static let answerCredit = 64 * 1024
+    static let answerCreditLife: Duration = .seconds(30)
+    /// Endpoints that are tried because one peer said so.
+    static let attemptBurst = 64
+    static let attemptInterval: Duration = .milliseconds(125)
+    /// Bytes of a HELLO of ours, by IPv6 and with some moons.
+    static let helloLengthAtMost = 200
+    /// Endpoints kept that a peer told before it was trusted.
+    static let heldEndpoints = 16
+    /// Introductions of one root that are followed.
+    static let rendezvousBurst = 256
+    static let rendezvousInterval: Duration = .milliseconds(20)
+    /// Messages of one peer that are given to the application.
+    static let userMessageBurst = 64
+    static let userMessageInterval: Duration = .milliseconds(20)
+    /// Packets that leave because others wish it and wait for room in a batch.
+    static let wishes = 512
+
+    // MARK: Replays
+
+    /// Packet IDs of a peer in one of two generations: at first, and where packets come fast (16 KiB).
+    static let replayGenerationLeast = 64
+    static let replayGenerationMost = 1024
+    /// A generation that filled up within this has a larger successor, one that took longer than that a smaller one.
+    static let replayGenerationFast: Duration = .seconds(10)
+    static let replayGenerationSlow: Duration = .seconds(600)
+    /// A peer whose packets are all too old is asked how it is, at most once in this.
+    static let outdatedInterval: Duration = .seconds(2)
+    /// Copies of one HELLO, or HELLOs of one instant, from the sockets of a node come within this.
+    static let helloCopies: Duration = .seconds(2)
+    /// A longer round trip says nothing about a path.
+    static let longestRoundTrip: Duration = .seconds(3)
+    /// The longest wait for the answer to a doubt.
+    static let longestPathDoubt: Duration = .seconds(3)
 
     // MARK: Gates
 

@@ -115,7 +115,8 @@ struct Introductions: Sendable {
 
     var count: Int { entries.count }
 
-    /// Whether a pair may be introduced now: once in 30 s, or once a second when an endpoint is another than last time.
+    /// Whether a pair may be introduced now: once in 30 s, or once a second when an endpoint is another than last time. A table that
+    /// is full of pairs introduced lately says no to further ones.
     mutating func allow(
         _ first: (address: Address, endpoint: SocketEndpoint), _ second: (address: Address, endpoint: SocketEndpoint),
         _ now: MonotonicInstant
@@ -130,6 +131,9 @@ struct Introductions: Sendable {
             return true
         }
         forgetOld(now)
+        if order.isFull, let oldest = order.first.flatMap({ entries[$0] }), now - oldest.at < ProtocolLimits.unite {
+            return false
+        }
         entries[pair] = introduction
         if let displaced = order.append(pair) { entries[displaced] = nil }
         return true
@@ -174,7 +178,11 @@ extension PeerEngine {
         markSent(way, now)
         relayedPackets &+= 1
         // Only a root's RENDEZVOUS is listened to.
-        if roots.includesUs, !isFragment, let source, let sender = topology.lookUp(source), sender != way.owner {
+        // The header's source may be anybody's: the packet has to come from where that peer is, or from another root.
+        if roots.includesUs, !isFragment, let source, let sender = topology.lookUp(source), sender != way.owner,
+            topology.peers[sender].pathIndex(path) != nil
+                || upstreamPeers.contains(where: { topology.peers[$0].paths.contains { $0.matches(path) } })
+        {
             introduce(sender, way.owner, now)
         }
         return .handled
@@ -192,11 +200,11 @@ extension PeerEngine {
         let toSecond = Rendezvous(peer: firstAddress, endpoint: one.remote).encoded
         // In random order, so that neither always has the first word.
         if random.next(below: 2) == 0 {
-            enqueue(.rendezvous, toFirst, to: first, .path(one), expectsReply: false, now: now)
-            enqueue(.rendezvous, toSecond, to: second, .path(other), expectsReply: false, now: now)
+            enqueue(.rendezvous, toFirst, to: first, .path(one), expectsReply: false, isWish: true, now: now)
+            enqueue(.rendezvous, toSecond, to: second, .path(other), expectsReply: false, isWish: true, now: now)
         } else {
-            enqueue(.rendezvous, toSecond, to: second, .path(other), expectsReply: false, now: now)
-            enqueue(.rendezvous, toFirst, to: first, .path(one), expectsReply: false, now: now)
+            enqueue(.rendezvous, toSecond, to: second, .path(other), expectsReply: false, isWish: true, now: now)
+            enqueue(.rendezvous, toFirst, to: first, .path(one), expectsReply: false, isWish: true, now: now)
         }
     }
 

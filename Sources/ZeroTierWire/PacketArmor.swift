@@ -50,17 +50,27 @@ package enum PacketArmor {
     /// False, with the contents to be thrown away: too short, a wrong MAC, an unknown suite, a trusted path (which its
     /// receiver must have accepted before, by path and ID), or the reserved combination of flag 0x80 with suite 0.
     package static func open(_ packet: inout MutableRawSpan, length: Int, cipher: borrowing PacketCipher) -> Bool {
+        var number: UInt64 = 0
+        return open(&packet, length: length, cipher: cipher, number: &number)
+    }
+
+    /// The same; `number` becomes the packet ID that the sender chose. With suite 3 it is sealed: the one on the wire is another.
+    @inline(__always)
+    package static func open(
+        _ packet: inout MutableRawSpan, length: Int, cipher: borrowing PacketCipher, number: inout UInt64
+    ) -> Bool {
         guard length >= PacketHeader.payloadOffset, length <= packet.byteCount,
             length <= ProtocolLimits.maximumPacketLength
         else { return false }
         let flags = packet.loadUInt8(at: PacketHeader.flagsOffset)
+        number = packet.loadUInt64(at: 0)
         switch CipherSuite(rawValue: flags >> 3 & 0x07) {
         case .authenticatedOnly:
             // A HELLO in the later extended armor: nothing that a protocol 12 node can read.
             if flags & PacketHeader.historicEncryptedFlag != 0 { return false }
             return cipher.openClassic(&packet, length: length, decrypt: false)
         case .salsa: return cipher.openClassic(&packet, length: length, decrypt: true)
-        case .gmacSIV: return cipher.openGMACSIV(&packet, length: length)
+        case .gmacSIV: return cipher.openGMACSIV(&packet, length: length, vector: &number)
         case .trustedPath, nil: return false
         }
     }

@@ -206,6 +206,24 @@ import ZeroTierWire
         #expect(a.configuration(of: slot) == config)
     }
 
+    @Test func `the identity that the transport found false gives way to the true one, whose configuration is taken`()
+        throws
+    {
+        a.answersIdentities = false
+        let slot = try join()
+        let keys = lan.makeIdentity(0x66_0000_0099)
+        let imposter = Identity(
+            address: controller.address, publicKeys: keys.publicKeys, secretKeys: keys.secretKeys)
+        a.learn(imposter.withoutSecret, now: lan.now)
+        let config = lan.config(network, for: a.identity, by: controller)
+        let chunk = NetworkConfigChunk.chunks(of: config.encoded, network: network, updateID: 5, signedBy: controller)[
+            0]
+        #expect(receive(chunk) == .drop(.badSignature))
+        a.learn(controller.withoutSecret, now: lan.now)
+        #expect(receive(chunk) == .done(trusted: false))
+        #expect(a.configuration(of: slot) == config)
+    }
+
     @Test func `refusals of the controller alone are believed, and a configuration stays in force`() throws {
         let slot = try join()
         refuse(.networkAccessDenied(network), from: Address(0x77))

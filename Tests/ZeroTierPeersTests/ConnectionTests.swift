@@ -194,9 +194,14 @@ import ZeroTierWire
         #expect(hub.snapshot(a, of: b)?.paths.first { $0.isPreferred }?.path.remote == b.sockets[0])
         hub.sendFrame(a, to: b.address)
         hub.run(.milliseconds(100))
-        // B takes the frame for proof of membership and tells its addresses.
+        // B takes the frame for proof of membership and tells its addresses; A does with the answer.
         if let packet = b.received.last?.packet { b.engine.noteTrust(packet, now: hub.now) }
         hub.settle(b)
+        hub.run(.milliseconds(100))
+        hub.sendFrame(b, to: a.address)
+        hub.run(.milliseconds(100))
+        if let packet = a.received.last?.packet { a.engine.noteTrust(packet, now: hub.now) }
+        hub.settle(a)
         hub.run(.seconds(2))
         #expect(hub.snapshot(a, of: b)?.paths.first { $0.isPreferred }?.path.remote == b.sockets[1])
     }
@@ -276,16 +281,20 @@ import ZeroTierWire
         for index in 0..<32 { #expect(released(UInt64(100 + index)) == 1) }
     }
 
-    @Test func `an identity learned by WHOIS that proves false is thrown out`() {
+    @Test func `an identity learned by WHOIS carries nothing before its validation`() {
         let star = Star(leaves: 2)
         let (a, b) = (star.leaves[0], star.leaves[1])
-        a.invalidIdentities = [b.address]
         #expect(star.start())
         star.hub.run(.milliseconds(100))
+        star.hub.forgetLog()
         star.hub.sendFrame(a, to: b.address)
-        star.hub.run(.milliseconds(15))
-        #expect(a.identity(of: b.address) != nil)
-        star.hub.run(.milliseconds(100))
+        // There and back, and the validation up to its last tick.
+        star.hub.run(star.hub.latency * 2 + star.hub.validationTime - .nanoseconds(1))
+        #expect(a.jobCount == 1)
         #expect(a.identity(of: b.address) == nil)
+        #expect(!star.hub.log.contains { $0.destination == b.address.value })
+        star.hub.run(.nanoseconds(1))
+        #expect(a.identity(of: b.address) == b.identity)
+        #expect(star.hub.log.contains { $0.destination == b.address.value })
     }
 }

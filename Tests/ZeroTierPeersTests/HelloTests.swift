@@ -29,7 +29,7 @@ private let outside = Fixture.endpoint(9, 9)
 
     @Test func `a stranger's HELLO is answered after its validation`() throws {
         let (star, prober) = lone(isKnown: false)
-        star.hub.receive(star.root, [prober.hello()], from: outside)
+        star.hub.receive(star.root, [prober.hello(id: 0x1112_1314_1516_1718)], from: outside)
         #expect(star.root.identity(of: prober.identity.address) == nil)
         #expect(star.root.jobCount == 1)
         star.hub.run(.milliseconds(30))
@@ -239,17 +239,28 @@ private let outside = Fixture.endpoint(9, 9)
         #expect(star.hub.log.isEmpty)
     }
 
-    @Test func `a collision is fatal when a root says so, else ignored`() {
-        let star = Star(leaves: 2)
+    @Test func `a collision is fatal when a planet's root says so about a HELLO of ours, else ignored`() {
+        let star = Star(leaves: 3)
+        let moonRoot = star.leaves[2]
+        let moon = Fixture.world(
+            .moon, [(moonRoot.identity, [moonRoot.sockets[0]])], id: 5, timestamp: 1_700_000_000_000)
+        star.leaves[0].engine.adoptWorld(moon, now: star.hub.now)
+        star.hub.settle(star.leaves[0])
         #expect(star.connect())
         let (a, b) = (star.leaves[0], star.leaves[1])
-        let payload = ErrorReply(inReplyTo: .hello, packetID: PacketID(9), reason: .identityCollision).encoded
-        star.hub.receive(
-            a, [Prober(b.identity, to: a.identity).packet(Verb.error.rawValue, payload)], from: b.sockets[0])
+        func refuse(_ sender: TestNode, quoting id: PacketID, number: UInt64) {
+            let payload = ErrorReply(inReplyTo: .hello, packetID: id, reason: .identityCollision).encoded
+            let prober = Prober(sender.identity, to: a.identity)
+            star.hub.receive(
+                a, [prober.packet(Verb.error.rawValue, payload, id: number)], from: sender.sockets[0])
+        }
+        let hello = star.hub.lastHello(of: a, to: star.root.sockets[0])
+        refuse(b, quoting: hello, number: 1)
+        refuse(b, quoting: star.hub.lastHello(of: a, to: b.sockets[0]), number: 2)
+        refuse(moonRoot, quoting: star.hub.lastHello(of: a, to: moonRoot.sockets[0]), number: 3)
+        refuse(star.root, quoting: PacketID(9), number: 4)
         #expect(!a.has(.identityCollision))
-        star.hub.receive(
-            a, [Prober(star.root.identity, to: a.identity).packet(Verb.error.rawValue, payload)],
-            from: star.root.sockets[0])
+        refuse(star.root, quoting: hello, number: 5)
         #expect(a.has(.identityCollision))
     }
 

@@ -46,7 +46,8 @@ import ZeroTierWire
                 [(Fixture.identities[0], [Fixture.endpoint(0, 1)])], timestamp: 1_700_000_000_001 + UInt64(index))
             node.engine.adoptWorld(planet, now: star.hub.now)
         }
-        let payload = ErrorReply(inReplyTo: .hello, packetID: PacketID(9), reason: .identityCollision).encoded
+        let hello = star.hub.lastHello(of: node, to: star.root.sockets[0])
+        let payload = ErrorReply(inReplyTo: .hello, packetID: hello, reason: .identityCollision).encoded
         let prober = Prober(star.root.identity, to: node.identity)
         let refusals = (1...3 as ClosedRange<UInt64>).map { prober.packet(Verb.error.rawValue, payload, id: $0) }
         star.hub.receive(node, [refusals[0]], from: star.root.sockets[0])
@@ -120,10 +121,12 @@ import ZeroTierWire
         }
         let limit = ProtocolLimits.rememberedIdentities
         for number in 1...limit + 1 {
-            validation.beginInBackground(identity(number))
+            let isTaken = validation.wish(identity(number), toldBy: Address(9), now)
+            #expect(isTaken)
             guard case .validate(let asked, let ticket) = validation.nextJob() else { break }
             #expect(asked == identity(number))
             #expect(validation.complete(ticket, isValid: number % 2 == 0) != nil)
+            validation.start(now)
         }
         #expect(validation.result(for: identity(1)) == nil)
         #expect(validation.result(for: identity(2)) == true)
@@ -141,7 +144,7 @@ import ZeroTierWire
         func introduce(_ number: Int) {
             let rendezvous = Rendezvous(
                 peer: Address(UInt64(0x10_0000 + number)), endpoint: Fixture.endpoint(20, number + 1))
-            let bytes = prober.packet(Verb.rendezvous.rawValue, rendezvous.encoded, id: UInt64(100 + number))
+            let bytes = prober.packet(Verb.rendezvous.rawValue, rendezvous.encoded)
             star.hub.receive(node, [bytes], from: star.root.sockets[0])
         }
         for number in 0..<limit + 4 { introduce(number) }
@@ -206,10 +209,13 @@ import ZeroTierWire
         var peer = try peer()
         let burst = ProtocolLimits.confirmationBurst
         var allowed: [Bool] = []
-        for number in 1...burst + 2 { allowed.append(peer.mayConfirm(path(Fixture.endpoint(33, number)), now)) }
+        for number in 1...burst + 2 {
+            allowed.append(peer.mayConfirm(path(Fixture.endpoint(33, number)), isNewest: false, now))
+        }
         #expect(allowed == Array(repeating: true, count: burst) + [false, false])
         let later = now + ProtocolLimits.confirmationInterval
-        let again = (1...2).map { number in peer.mayConfirm(path(Fixture.endpoint(34, number)), later) }
+        let again = (1...2).map { number in peer.mayConfirm(path(Fixture.endpoint(34, number)), isNewest: false, later)
+        }
         #expect(again == [true, false])
     }
 

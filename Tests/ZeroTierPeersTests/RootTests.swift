@@ -123,9 +123,8 @@ import ZeroTierWire
         let (node, elsewhere) = (star.leaves[0], Fixture.endpoint(7, 7))
         let prober = Prober(node.identity, to: star.root.identity)
         let wanted = Array(repeating: star.root.address, count: 128)
-        let bytes = prober.packet(Verb.whois.rawValue, Whois(wanted).encoded, id: 600)
         for hops: UInt8 in 0..<2 {
-            var datagram = bytes
+            var datagram = prober.packet(Verb.whois.rawValue, Whois(wanted).encoded)
             datagram[18] |= hops
             star.hub.forgetLog()
             star.hub.receive(star.root, [datagram], from: elsewhere)
@@ -151,13 +150,10 @@ import ZeroTierWire
                 .filter { $0.verb == Verb.ok.rawValue && $0.payload.first == Verb.whois.rawValue }.count
         }
         #expect(answers() == 0)
-        // The root's own HELLO to the new path is answered.
-        let hello = star.hub.log.last { $0.to == outside && $0.isHello }
-        let id = hello.map { $0.bytes[0..<8].reduce(UInt64(0)) { $0 << 8 | UInt64($1) } } ?? 0
-        let body = HelloReply(
-            timestampMilliseconds: 5, protocolVersion: 12,
-            softwareVersion: SoftwareVersion(major: 1, minor: 14, revision: 1), surfaceAddress: nil, worlds: [])
-        let payload = OKHeader(inReplyTo: .hello, packetID: PacketID(id)).payload(body.encoded)
+        // The root's own question to the new path is answered.
+        let question = star.hub.log.last { $0.to == outside && prober.open($0.bytes)?.verb == Verb.echo.rawValue }
+        let id = question?.packetID ?? PacketID(0)
+        let payload = OKHeader(inReplyTo: .echo, packetID: id).payload([])
         star.hub.receive(star.root, [prober.packet(Verb.ok.rawValue, payload, id: 602)], from: outside)
         #expect(answers() == 1)
     }
@@ -267,6 +263,7 @@ import ZeroTierWire
         star.hub.receive(
             a, [Prober(star.root.identity, to: a.identity).packet(Verb.ok.rawValue, mixed)],
             from: star.root.sockets[0])
+        star.hub.run(star.hub.validationTime)
         #expect(a.identity(of: b.address) == b.identity)
         #expect(a.identity(of: Fixture.identities[30].address) == Fixture.identities[30])
         #expect(a.identity(of: Fixture.identities[32].address) == nil, "unasked")
@@ -355,14 +352,14 @@ import ZeroTierWire
         #expect(b.identity(of: Fixture.identities[21].address) != nil)
     }
 
-    @Test func `key agreements are limited by source prefix`() {
-        let star = helloFlood(25) { _ in }
-        #expect(star.root.drops(.agreementLimit) == 25 - 16)
-        #expect(star.root.jobCount == 16)
+    @Test func `a source prefix that used up its key agreements leaves half of all to the others`() {
+        let star = helloFlood(30) { $0.limits.agreementBurst = 40 }
+        // 16 of its own, then as long as more than 20 of 40 are there.
+        #expect(star.root.drops(.agreementLimit) == 30 - 20)
         // Another prefix has a bucket of its own.
         let other = Prober(Fixture.identities[36], to: star.root.identity)
         star.hub.receive(star.root, [other.hello()], from: Fixture.endpoint(7, 1))
-        #expect(star.root.jobCount == 17)
+        #expect(star.root.drops(.agreementLimit) == 30 - 20)
     }
 
     @Test func `key agreements are limited over all prefixes`() {
@@ -378,14 +375,19 @@ import ZeroTierWire
     }
 
     @Test func `validations are limited by source prefix, over all, and in number under way`() {
-        let perPrefix = helloFlood(10) { $0.limits.validationBurstPerPrefix = 4 }
-        #expect(perPrefix.root.jobCount == 4)
-        #expect(perPrefix.root.drops(.validationLimit) == 6)
-        let overAll = helloFlood(10, sources: { Fixture.endpoint(20 + $0, 1) }) { $0.limits.validationBurst = 5 }
-        #expect(overAll.root.jobCount == 5)
+        let hub = helloFlood(10) {
+            $0.limits.validationBurstPerPrefix = 4
+            $0.limits.validationBurst = 2
+            $0.limits.validationInterval = .seconds(1)
+            $0.limits.validationIntervalPerPrefix = .seconds(100)
+        }
+        hub.hub.run(.milliseconds(500))
+        #expect(hub.root.jobCount == 4 + 2)
+        hub.hub.run(.seconds(2))
+        #expect(hub.root.jobCount == 4 + 2 + 2)
         let underWay = helloFlood(10, sources: { Fixture.endpoint(20 + $0, 1) }) { $0.limits.pendingValidations = 3 }
-        #expect(underWay.root.jobCount == 3)
-        #expect(underWay.root.drops(.validationLimit) == 7)
+        #expect(underWay.root.jobCount == ProtocolLimits.validationsUnderWay)
+        #expect(underWay.root.drops(.validationLimit) == 10 - 3 - UInt64(ProtocolLimits.validationsUnderWay))
     }
 
     @Test func `a HELLO with a wrong MAC does not use up validations`() {
@@ -473,7 +475,8 @@ import ZeroTierWire
         let (a, b) = (star.leaves[0], star.leaves[1])
         star.hub.run(.seconds(5))
         let prober = Prober(a.identity, to: b.identity)
-        func ask(_ id: UInt64) -> Bool {
+        func ask(_ number: UInt64) -> Bool {
+            let id = (1_750_000_020_000 << 20) + number
             star.hub.forgetLog()
             star.hub.receive(b, [prober.packet(Verb.echo.rawValue, [4, 5], id: id)], from: a.sockets[0])
             let answer = star.hub.log.compactMap { prober.open($0.bytes) }.first
@@ -519,7 +522,7 @@ import ZeroTierWire
             star.hub.receive(star.root, [recorded], from: Fixture.endpoint(7, 7))
             star.hub.run(.milliseconds(10))
         }
-        #expect(star.root.drops(.helloLimit) > 50)
+        #expect(star.root.drops(.replayed) == 104, "answered once at each endpoint")
         star.hub.forgetLog()
         star.hub.receive(star.root, [prober.hello(id: 3, timestamp: 12)], from: home)
         #expect(star.hub.log.contains { $0.to == home && prober.open($0.bytes)?.verb == Verb.ok.rawValue })
@@ -534,6 +537,7 @@ import ZeroTierWire
         let star = Star(leaves: 2)
         #expect(star.connect())
         let (a, b) = (star.leaves[0], star.leaves[1])
+        star.hub.trust(a, b)
         let prober = Prober(b.identity, to: a.identity)
         let push = PushDirectPaths([PushDirectPaths.Record(endpoint: Fixture.endpoint(30, 1))]).encoded
         for index in 0..<24 {
@@ -550,6 +554,7 @@ import ZeroTierWire
         let (a, b) = (star.leaves[0], star.leaves[1])
         star.hub.run(.seconds(5))
         star.hub.forgetLog()
+        star.hub.trust(a, b)
         let prober = Prober(b.identity, to: a.identity)
         let many = (1...20).map { PushDirectPaths.Record(endpoint: Fixture.endpoint(30, $0)) }
         let forbidden = PushDirectPaths.Record(endpoint: SocketEndpoint(IPAddress(v4: 0x7f00_0001), port: 9993))

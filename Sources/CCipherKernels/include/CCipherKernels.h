@@ -44,8 +44,9 @@ int ck_context_tier(const ck_context *context);
 /// AES-GMAC-SIV: replaces bytes 0..8 and 19..27 and encrypts from 27 on, in place.
 void ck_gmac_siv_seal(const ck_context *context, uint8_t *packet, size_t length);
 
-/// AES-GMAC-SIV: decrypts from 27 on in place. 1 when authentic; else 0 and the text is undefined.
-int ck_gmac_siv_open(const ck_context *context, uint8_t *packet, size_t length);
+/// AES-GMAC-SIV: decrypts from 27 on in place and writes the 8 bytes that the sealer took as initialisation vector. 1 when
+/// authentic; else 0, and text and vector are undefined.
+int ck_gmac_siv_open(const ck_context *context, uint8_t *packet, size_t length, uint8_t *vector);
 
 /// Salsa20/12 (when `encrypt`) and Poly1305: writes the MAC to 19..27.
 void ck_classic_seal(const ck_context *context, uint8_t *packet, size_t length, int encrypt);

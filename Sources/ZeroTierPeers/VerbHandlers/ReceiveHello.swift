@@ -2,7 +2,7 @@
 //
 //      known, same identity:   MAC -> answer
 //      known, other identity:  gate, agreement, MAC -> ERROR(IDENTITY_COLLISION)
-//      unknown:                gate, agreement, MAC, gate, validation (off the packet path) -> peer -> answer
+//      unknown:                gate, agreement, MAC, queue, validation (off the packet path) -> peer -> answer
 
 package import NetPrimitives
 import ZeroTierCrypto
@@ -27,12 +27,26 @@ extension PeerEngine {
         guard topology.peers[id].identity == hello.identity else {
             return receiveCollision(&packet, length: length, header: header, hello: hello, path: path, now: now)
         }
-        guard topology.peers[id].open(&packet, length: length) else { return drop(.badMAC) }
+        var number: UInt64 = 0
+        guard topology.peers[id].open(&packet, length: length, number: &number) else { return drop(.badMAC) }
+        var isCopy = false
+        switch topology.peers[id].replays.judge(number, from: Verb.hello.copyEndpoint(path), now.monotonic) {
+        case .fresh: break
+        case .again: isCopy = true
+        case .replayed: return drop(.replayed)
+        case .outdated:
+            _ = resumes(
+                packet.bytes, length: length, verbByte: Verb.hello.rawValue, number: number, from: id, now)
+            return drop(.replayed)
+        }
         suites.count(.authenticatedOnly)
         guard let whole = topology.peers[id].readHello(&packet, hello, section: section, length: length) else {
             return drop(.malformed)
         }
-        let authentic = AuthenticHello(hello: whole, packetID: header.id, path: path, hops: header.hops)
+        var authentic = AuthenticHello(hello: whole, packetID: header.id, path: path, hops: header.hops)
+        authentic.isCopy = isCopy
+        authentic.number = number
+        authentic.wireLength = length
         return accept(authentic, from: id, replies: &replies, now: now)
     }
 
@@ -49,7 +63,9 @@ extension PeerEngine {
         guard let whole = topology.peers[opened.peer].readHello(&packet, hello, section: section, length: length) else {
             return drop(.malformed)
         }
-        let authentic = AuthenticHello(hello: whole, packetID: opened.packetID, path: opened.path, hops: opened.hops)
+        var authentic = AuthenticHello(hello: whole, packetID: opened.packetID, path: opened.path, hops: opened.hops)
+        authentic.isCopy = opened.isCopy
+        authentic.wireLength = opened.wireLength
         return accept(authentic, from: opened.peer, replies: &replies, now: now)
     }
 
@@ -63,7 +79,10 @@ extension PeerEngine {
             let waiting = WaitingPacket(bytes: packet.copyBytes(0, length), path: path, since: now.monotonic)
             // Only one holds: junk must not take its place.
             guard PacketArmor.open(&packet, length: length, cipher: PacketCipher(key)) else { return drop(.badMAC) }
-            validation.wait(waiting, of: hello.identity)
+            answers.receive(length, from: path.remote, now.monotonic)
+            if validation.wait(waiting, of: hello.identity) {
+                challenge(hello.identity, key: key, path: path, limit: length, now)
+            }
             return .handled
         }
         guard validation.allowsAgreement(path.remote.address, now.monotonic) else { return drop(.agreementLimit) }
@@ -76,15 +95,80 @@ extension PeerEngine {
             return drop(.malformed)
         }
         suites.count(.authenticatedOnly)
-        let authentic = AuthenticHello(hello: whole, packetID: header.id, path: path, hops: header.hops)
+        var authentic = AuthenticHello(hello: whole, packetID: header.id, path: path, hops: header.hops)
+        authentic.number = header.id.value
+        answers.receive(length, from: path.remote, now.monotonic)
         if result == true {
             guard let id = addPeer(hello.identity, role: .leaf, key: key, from: path, now) else {
                 return drop(.peerTableFull)
             }
+            remember(authentic, of: id, now)
             return accept(authentic, from: id, replies: &replies, now: now)
         }
-        guard validation.begin(authentic, key: key, now.monotonic) else { return drop(.validationLimit) }
+        let admission = validation.admit(authentic, key: key, now.monotonic)
+        for _ in 0..<validation.takeDisplaced() { drops.count(.validationLimit) }
+        switch admission {
+        case .waits: serviceValidation(now)
+        case .needsProof: challenge(hello.identity, key: key, path: path, limit: length, now)
+        case .refused: return drop(.validationLimit)
+        }
         return .handled
+    }
+
+    // MARK: Proof before work
+
+    /// Asks the endpoint that a stranger's HELLO came from: a HELLO of ours, not longer than that one. Only who receives it there,
+    /// and holds the key, can answer.
+    private mutating func challenge(
+        _ stranger: Identity, key: SharedKey, path: PhysicalPath, limit: Int, _ now: Now
+    ) {
+        var hello = Hello(
+            protocolVersion: configuration.announcedProtocolVersion, softwareVersion: configuration.softwareVersion,
+            timestampMilliseconds: UInt64(max(0, now.unixMilliseconds)), identity: identity, sentTo: path.remote,
+            planet: WorldReference(
+                id: roots.planet?.id ?? 0, timestampMilliseconds: roots.planet?.timestampMilliseconds ?? 0),
+            promises: .growingNumbers)
+        // What others leave out we leave out towards them.
+        if PacketHeader.payloadOffset + hello.encoded.count > limit { hello.promises = nil }
+        if PacketHeader.payloadOffset + hello.encoded.count > limit { hello.planet = nil }
+        if PacketHeader.payloadOffset + hello.encoded.count > limit { hello.sentTo = nil }
+        let payload = hello.encoded
+        let length = PacketHeader.payloadOffset + payload.count
+        guard length <= limit, answers.allow(length, to: path.remote, now.monotonic) else { return }
+        let section = hello.sectionOffset
+        numbers.note(now)
+        let id = numbers.next(using: &random)
+        let header = PacketHeader(id: id, destination: stranger.address, source: identity.address)
+        var bytes = [UInt8](repeating: 0, count: length)
+        bytes.withMutableBytes { span in
+            header.write(into: &span)
+            span.storeUInt8(Verb.hello.rawValue, at: PacketHeader.verbOffset)
+            span.copy(from: payload, at: PacketHeader.payloadOffset)
+            PacketArmor.sealHello(&span, length: length, sectionOffset: section, cipher: PacketCipher(key))
+        }
+        validation.noteChallenge(id, to: path.remote, of: stranger, now.monotonic)
+        enqueue(.datagram(bytes, path), isWish: true)
+    }
+
+    /// A packet of an unknown sender: whether it is the answer to a question that its endpoint had to prove itself by.
+    mutating func receiveProof(
+        _ packet: RawSpan, length: Int, header: PacketHeader, path: PhysicalPath, now: Now
+    ) -> Bool {
+        for (stranger, key) in validation.unproven(header.source, at: path.remote) {
+            var bytes = packet.copyBytes(0, length)
+            let isAuthentic = bytes.withMutableBytes {
+                PacketArmor.open(&$0, length: length, cipher: PacketCipher(key))
+            }
+            guard isAuthentic, Verb(verbByte: bytes[PacketHeader.verbOffset]) == .ok else { continue }
+            var reader = WireReader(Array(bytes[PacketHeader.payloadOffset...]))
+            guard let inRe = try? OKHeader(from: &reader), inRe.inReplyTo == .hello,
+                validation.prove(stranger, inRe.packetID, from: path.remote, now.monotonic)
+            else { continue }
+            answers.receive(length, from: path.remote, now.monotonic)
+            serviceValidation(now)
+            return true
+        }
+        return false
     }
 
     /// A known address with another key. The known identity stays; whoever holds the other one's secret is told.
@@ -109,29 +193,37 @@ extension PeerEngine {
         let length = PacketHeader.payloadOffset + payload.count
         var bytes = [UInt8](repeating: 0, count: length)
         let header = PacketHeader(
-            id: PacketID.random(using: &random), destination: address, source: identity.address)
+            id: numbers.next(using: &random), destination: address, source: identity.address)
         bytes.withMutableBytes { span in
             header.write(into: &span)
             span.storeUInt8(Verb.error.rawValue, at: PacketHeader.verbOffset)
             span.copy(from: payload, at: PacketHeader.payloadOffset)
             PacketArmor.seal(&span, length: length, suite: .salsa, cipher: cipher)
         }
-        enqueue(.datagram(bytes, path))
+        enqueue(.datagram(bytes, path), isWish: true)
     }
 
     /// The result of a job.
     package mutating func complete(_ ticket: JobTicket, isValid: Bool, now: Now) {
         guard let outcome = validation.complete(ticket, isValid: isValid) else { return }
+        defer { serviceValidation(now) }
+        let address = outcome.identity.address
         guard isValid else {
             drops.count(.invalidIdentity)
-            if let id = topology.lookUp(outcome.identity.address), topology.peers[id].identity == outcome.identity,
-                !topology.peers[id].isUpstream
-            {
-                discard(id)
+            if let root = outcome.toldBy {
+                lookup.refuse(address, by: root, now.monotonic)
+                serviceLookup(now)
             }
             return
         }
         if let hello = outcome.hello { acceptValidated(hello, key: outcome.key, now) }
+        if outcome.toldBy != nil, topology.lookUp(address) == nil {
+            if addPeer(outcome.identity, role: .leaf, key: outcome.key, now) == nil {
+                drops.count(.peerTableFull)
+                lookup.refuse(address, by: nil, now.monotonic)
+                serviceLookup(now)
+            }
+        }
         if let later = outcome.later, !ready.tryAppend(.raw(later.bytes, later.path)) { drops.count(.noRoomToWait) }
     }
 
@@ -146,56 +238,94 @@ extension PeerEngine {
             drops.count(.identityCollision)
             return
         }
-        if known == nil { known = addPeer(hello.hello.identity, role: .leaf, key: key, from: hello.path, now) }
+        let isNew = known == nil
+        if isNew { known = addPeer(hello.hello.identity, role: .leaf, key: key, from: hello.path, now) }
         guard let id = known else {
             drops.count(.peerTableFull)
             return
         }
-        guard topology.peers[id].allowsHello(timestamp: hello.hello.timestampMilliseconds, now.monotonic) else {
+        if isNew { remember(hello, of: id, now) }
+        let timestamp = hello.hello.timestampMilliseconds
+        guard let age = topology.peers[id].admitHello(timestamp: timestamp, now.monotonic) else {
             drops.count(.helloLimit)
             return
         }
-        let opened = note(hello, from: id, now)
-        enqueue(
-            .packet(
-                OutgoingPacket(
-                    verb: .ok, payload: helloReply(to: hello), destination: address, way: .path(opened.path),
-                    expectsReply: false, queuedAt: now.monotonic)))
-        noteReceived(opened, now: now)
+        let opened = note(hello, age, from: id, now)
+        let payload = helloReply(to: hello, opened)
+        // The answer first: who has it answers what we ask next.
+        if mayAnswer(opened, PacketHeader.payloadOffset + payload.count, now.monotonic) {
+            enqueue(.ok, payload, to: id, .path(opened.path), expectsReply: false, isWish: true, now: now)
+        } else {
+            drops.count(.unconfirmedEndpoint)
+        }
+        noteReceived(opened, confirms: hello.isProven && hello.hops == 0, isNewest: age == .newest, now: now)
+    }
+
+    /// The HELLO that made a peer known does not come a second time.
+    private mutating func remember(_ hello: AuthenticHello, of id: PeerID, _ now: Now) {
+        _ = topology.peers[id].replays.judge(
+            hello.packetID.value, from: Verb.hello.copyEndpoint(hello.path), now.monotonic)
     }
 
     /// Step 4 and on: report, answer, version, bookkeeping.
     private mutating func accept(
         _ hello: AuthenticHello, from id: PeerID, replies: inout TransmitBatch, now: Now
     ) -> Opened {
-        guard topology.peers[id].allowsHello(timestamp: hello.hello.timestampMilliseconds, now.monotonic) else {
+        let timestamp = hello.hello.timestampMilliseconds
+        guard let age = topology.peers[id].admitHello(timestamp: timestamp, now.monotonic) else {
             return drop(.helloLimit)
         }
-        let opened = note(hello, from: id, now)
-        reply(.ok, helloReply(to: hello), to: opened, replies: &replies, now: now)
-        noteReceived(opened, now: now)
+        var opened = note(hello, age, from: id, now)
+        // The answer first: what is left of the credit is for our own question.
+        if !isConfirmed(opened) { answers.receive(opened.wireLength, from: opened.path.remote, now.monotonic) }
+        opened.wireLength = 0
+        reply(.ok, helloReply(to: hello, opened), to: opened, replies: &replies, now: now)
+        noteReceived(opened, isNewest: age == .newest, now: now)
+        askForWorlds(hello, from: id, now)
         return .handled
     }
 
-    private mutating func note(_ hello: AuthenticHello, from id: PeerID, _ now: Now) -> OpenedPacket {
-        topology.peers[id].protocolVersion = hello.hello.protocolVersion
-        topology.peers[id].softwareVersion = hello.hello.softwareVersion
-        // A HELLO that is older than another may be a recording.
-        let isNewest = hello.hello.timestampMilliseconds == topology.peers[id].lastHelloTimestamp
-        if hello.hops == 0, isNewest, let surface = hello.hello.sentTo {
+    private mutating func note(
+        _ hello: AuthenticHello, _ age: Peer.HelloAge, from id: PeerID, _ now: Now
+    ) -> OpenedPacket {
+        // A HELLO that is older than another may be a recording: it says nothing of what the peer is now.
+        if age == .newest {
+            topology.peers[id].protocolVersion = hello.hello.protocolVersion
+            topology.peers[id].softwareVersion = hello.hello.softwareVersion
+            if let number = hello.number {
+                let isPromised = hello.hello.promises?.contains(.growingNumbers) ?? false
+                topology.peers[id].replays.setGrowing(isPromised, at: number)
+            }
+        }
+        if hello.hops == 0, age != .old, let surface = hello.hello.sentTo {
             noteSurface(surface, reporter: id, path: hello.path, now)
         }
         return OpenedPacket(
             peer: id, source: hello.hello.identity.address, verb: .hello, packetID: hello.packetID, hops: hello.hops,
-            path: hello.path, payloadOffset: PacketHeader.payloadOffset, payloadLength: 0)
+            path: hello.path, payloadOffset: PacketHeader.payloadOffset, payloadLength: 0,
+            wireLength: hello.wireLength, isCopy: hello.isCopy || age == .old)
     }
 
-    private func helloReply(to hello: AuthenticHello) -> [UInt8] {
+    /// A root has a newer planet than we: it left it out of its answer, since it did not know our path, and says so by its own HELLO.
+    private mutating func askForWorlds(_ hello: AuthenticHello, from id: PeerID, _ now: Now) {
+        guard topology.peers[id].isUpstream, let theirs = hello.hello.planet, let ours = roots.planet,
+            theirs.id == ours.id, theirs.timestampMilliseconds > ours.timestampMilliseconds,
+            topology.peers[id].worldGate.allow(now.monotonic)
+        else { return }
+        enqueue(.hello, to: id, .best, expectsReply: true, now: now)
+    }
+
+    private mutating func helloReply(to hello: AuthenticHello, _ opened: OpenedPacket) -> [UInt8] {
         var worlds: [World] = []
         if let planet = hello.hello.planet {
             worlds = roots.updates(
                 planetID: planet.id, planetTimestamp: planet.timestampMilliseconds,
                 moons: hello.hello.moons.map { ($0.id, $0.timestampMilliseconds) })
+        }
+        // Worlds are much longer than a question: they go where the asker is known to be.
+        if !worlds.isEmpty, !isConfirmed(opened) {
+            worlds = []
+            topology.peers[opened.peer].isOwedWorlds = true
         }
         var surface = hello.path.remote
         if hello.hello.protocolVersion < ProtocolLimits.echoProtocolVersion {

@@ -7,9 +7,9 @@ extension PeerEngine {
     mutating func receiveOK(_ payload: [UInt8], _ opened: OpenedPacket, now: Now) -> Opened {
         var reader = WireReader(payload)
         guard let inRe = try? OKHeader(from: &reader) else { return drop(.malformed) }
-        guard let request = expected.find(inRe.packetID, from: opened.source, now.monotonic) else {
-            return drop(.unexpectedReply)
-        }
+        let answered = expected.take(
+            inRe.packetID, from: opened.source, opened.path, isDirect: opened.hops == 0, now.monotonic)
+        guard let request = answered else { return drop(.unexpectedReply) }
         let body = reader.rest()
         // The endpoint that we asked answers: the two-step rule of path learning.
         let confirms = opened.hops == 0 && request.remote == opened.path.remote
@@ -49,8 +49,11 @@ extension PeerEngine {
         guard let reply = try? HelloReply(decoding: body) else { return drop(.malformed) }
         guard reply.protocolVersion >= ProtocolLimits.minimumProtocolVersion else { return drop(.oldProtocol) }
         let id = opened.peer
-        topology.peers[id].protocolVersion = reply.protocolVersion
-        topology.peers[id].softwareVersion = reply.softwareVersion
+        if request.sentAt >= topology.peers[id].versionAskedAt {
+            topology.peers[id].versionAskedAt = request.sentAt
+            topology.peers[id].protocolVersion = reply.protocolVersion
+            topology.peers[id].softwareVersion = reply.softwareVersion
+        }
         noteReceived(opened, confirms: confirms, now: now)
         if confirms { noteRoundTrip(opened, now.monotonic - request.sentAt) }
         if request.isLengthProbe, topology.peers.contains(id) { noteLengthProbe(request, of: id, now.monotonic) }
@@ -82,22 +85,27 @@ extension PeerEngine {
             guard topology.lookUp(foreign.address) == nil, lookup.isAsking(foreign.address),
                 validation.result(for: foreign) != false
             else { continue }
-            guard addPeer(foreign, role: .leaf, now) != nil else {
-                drops.count(.peerTableFull)
-                continue
-            }
-            // Roots are believed; a false identity is thrown out when its validation, in the background, says so.
-            if configuration.validatesLookedUpIdentities, validation.result(for: foreign) == nil {
-                validation.beginInBackground(foreign)
+            if validation.result(for: foreign) == true {
+                if addPeer(foreign, role: .leaf, now) == nil { drops.count(.peerTableFull) }
+            } else if validation.wish(foreign, toldBy: opened.source, now.monotonic) {
+                // Nobody is believed: what waits for the identity waits for its validation too. Without room the address is
+                // asked for again.
+                lookup.hold(foreign.address)
             }
         }
+        serviceValidation(now)
+        serviceLookup(now)
         return .handled
     }
 
     mutating func receiveError(_ payload: [UInt8], _ opened: OpenedPacket, now: Now) -> Opened {
         guard let error = try? ErrorReply(decoding: payload) else { return drop(.malformed) }
         let inRe = error.header
-        if inRe.inReplyTo == .hello, error.reason == .identityCollision, topology.peers[opened.peer].isUpstream {
+        if inRe.inReplyTo == .hello, error.reason == .identityCollision, topology.peers[opened.peer].role == .planet {
+            // Whoever recorded a refusal can send it again: it has to be about a HELLO of now.
+            guard expected.find(inRe.packetID, from: opened.source, now.monotonic)?.verb == .hello else {
+                return drop(.unexpectedReply)
+            }
             // A root that says so does not serve us: the node is not online by it.
             // Told once; if there was no room for the event, with the next refusal.
             if !hasCollision { hasCollision = emit(event: .identityCollision) }

@@ -10,18 +10,37 @@ extension PeerEngine {
         guard mayFollowPush(id, now.monotonic) else { return drop(.pushLimit) }
         guard let push = try? PushDirectPaths(decoding: payload) else { return drop(.malformed) }
         var attempts: [Int: Int] = [:]
+        let isTrusted = topology.peers[id].isTrusted(now.monotonic)
+        // Who proved nothing gets no more sent for it than it sent itself.
+        var credit = opened.wireLength
+        let cost =
+            topology.peers[id].answersEchoPerPath
+            ? PacketHeader.payloadOffset : ProtocolLimits.helloLengthAtMost
+        var isRedirected = false
         for record in push.records where !record.isForget && isAllowed(record.endpoint, for: id) {
             if record.isClusterRedirect {
-                redirect(id, from: opened, to: record.endpoint, now: now)
+                if !isRedirected, isTrusted || credit >= cost, topology.peers[id].attemptGate.allow(now.monotonic) {
+                    redirect(id, from: opened, to: record.endpoint, now: now)
+                    credit -= cost
+                }
+                isRedirected = true
                 continue
             }
             guard !topology.peers[id].hasPath(to: record.endpoint, now.monotonic) else { continue }
             let address = record.endpoint.address
             let kind = Int(scopes.scope(of: address).rawValue) * 2 + (address.isIPv4 ? 1 : 0)
             guard attempts[kind, default: 0] < ProtocolLimits.directPathAttempts else { continue }
+            guard isTrusted || credit >= cost else {
+                // Its first frame may be on its way: then these are tried.
+                topology.peers[id].hold(record.endpoint)
+                continue
+            }
+            guard topology.peers[id].attemptGate.allow(now.monotonic) else { break }
+            credit -= cost
             attempts[kind, default: 0] += 1
             topology.peers[id].probe(
-                PhysicalPath(localSocket: PhysicalPath.anySocket, remote: record.endpoint), now.monotonic)
+                PhysicalPath(localSocket: PhysicalPath.anySocket, remote: record.endpoint), isSingle: !isTrusted,
+                now.monotonic)
         }
         serviceProbes(id, now)
         wake(id, at: nextService(of: id, now.monotonic))
@@ -49,6 +68,6 @@ extension PeerEngine {
         var priority = 1
         if let index = topology.peers[id].pathIndex(opened.path) { priority = topology.peers[id].paths[index].priority }
         topology.peers[id].redirect = (endpoint, priority + 2)
-        enqueue(.hello, to: id, .path(path), expectsReply: true, now: now)
+        sendProbe(to: id, path, isWish: true, now)
     }
 }

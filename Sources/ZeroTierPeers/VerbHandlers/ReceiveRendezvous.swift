@@ -8,6 +8,7 @@ extension PeerEngine {
     mutating func receiveRendezvous(_ payload: [UInt8], _ opened: OpenedPacket, now: Now) -> Opened {
         noteReceived(opened, now: now)
         guard topology.peers[opened.peer].isUpstream else { return drop(.notUpstream) }
+        guard topology.peers[opened.peer].rendezvousGate.allow(now.monotonic) else { return drop(.rendezvousLimit) }
         guard let rendezvous = try? Rendezvous(decoding: payload) else { return drop(.malformed) }
         guard rendezvous.peer != identity.address, !rendezvous.peer.isReserved else { return drop(.malformed) }
         let socket = opened.path.localSocket
@@ -31,7 +32,7 @@ extension PeerEngine {
         if !isAlive, endpoint.address.isIPv4 {
             let path = PhysicalPath(
                 localSocket: localSocket, remote: endpoint, timeToLive: ProtocolLimits.holePunchTimeToLive)
-            enqueue(.datagram(random.bytes(ProtocolLimits.holePunchLength), path))
+            enqueue(.datagram(random.bytes(ProtocolLimits.holePunchLength), path), isWish: true)
         }
         beginProbe(PhysicalPath(localSocket: localSocket, remote: endpoint), of: id, now: now)
     }

@@ -35,14 +35,8 @@ extension PeerEngine {
         } else {
             // The source of the datagram may be somebody else's, and the answer is much longer than the question: it goes
             // where the peer is known to be, as soon as that is known.
-            enqueue(.ok, reply, to: opened.peer, .best, expectsReply: false, now: now)
+            enqueue(.ok, reply, to: opened.peer, .best, expectsReply: false, isWish: true, now: now)
         }
         return .handled
-    }
-
-    /// Whether the path that a packet came by answered us before: the peer's own, or for a relayed packet that of a root.
-    private mutating func isConfirmed(_ opened: OpenedPacket) -> Bool {
-        if opened.hops == 0 { return topology.peers[opened.peer].pathIndex(opened.path) != nil }
-        return upstreamPeers.contains { topology.peers[$0].paths.contains { $0.matches(opened.path) } }
     }
 }

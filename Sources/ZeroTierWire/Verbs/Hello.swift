@@ -9,6 +9,7 @@
 //   ..     8, 8     planet ID and timestamp
 //   ..     2        number of moon entries: the encrypted section starts here
 //   ..    17 each   moon entries: u8 127, u64 moon ID, u64 timestamp (0: wanted, not held)
+//   ..     4, 4     only between nodes of this implementation: the letters "swzt", and what the sender promises
 //
 //  Every field from 112 on is missing in the HELLO of very old peers. The inner section is encrypted once more before
 //  sealing (`PacketArmor.sealHello`); a receiver authenticates, reads the clear fields, opens the section, reads it.
@@ -40,6 +41,23 @@ package struct Hello: WirePayload, Hashable {
     package var planet: WorldReference?
     /// Moons held, and with timestamp 0 those that are wanted. Written only together with `planet`.
     package var moons: [WorldReference]
+    /// What nodes of this implementation promise each other; nil from all others, which pass over what follows the moons.
+    /// Written only together with `planet`.
+    package var promises: Promises?
+
+    /// Bits after the moons of a HELLO.
+    package struct Promises: OptionSet, Hashable, Sendable {
+        package let rawValue: UInt32
+        package init(rawValue: UInt32) { self.rawValue = rawValue }
+
+        /// The numbers that the sender takes as packet IDs before sealing only grow, over restarts as well: the Unix time in
+        /// milliseconds in the upper 44 bits.
+        package static let growingNumbers = Promises(rawValue: 1)
+    }
+
+    private static let promisesMark: UInt32 = 0x7377_7a74
+    /// Bytes of the promises.
+    package static let promisesSize = 8
 
     private static let moonType: UInt8 = 127
     private static let moonEntrySize = 17
@@ -47,7 +65,7 @@ package struct Hello: WirePayload, Hashable {
     package init(
         protocolVersion: UInt8 = ProtocolLimits.protocolVersion, softwareVersion: SoftwareVersion,
         timestampMilliseconds: UInt64, identity: Identity, sentTo: SocketEndpoint?, planet: WorldReference?,
-        moons: [WorldReference] = []
+        moons: [WorldReference] = [], promises: Promises? = nil
     ) {
         self.protocolVersion = protocolVersion
         self.softwareVersion = softwareVersion
@@ -56,6 +74,7 @@ package struct Hello: WirePayload, Hashable {
         self.sentTo = sentTo
         self.planet = planet
         self.moons = moons
+        self.promises = promises
     }
 
     /// Where in the whole packet the encrypted section starts when this value is written.
@@ -100,6 +119,7 @@ package struct Hello: WirePayload, Hashable {
         sentTo = reader.isAtEnd ? nil : try PhysicalAddressCodec.decode(from: &reader, "hello.sentTo")
         planet = nil
         moons = []
+        promises = nil
         if reader.remaining >= 16 {
             planet = WorldReference(
                 id: try reader.uint64("hello.planetID"),
@@ -116,6 +136,13 @@ package struct Hello: WirePayload, Hashable {
             let reference = WorldReference(
                 id: try reader.uint64("hello.moonID"), timestampMilliseconds: try reader.uint64("hello.moonTimestamp"))
             if type == Hello.moonType { moons.append(reference) }
+        }
+        // What follows may be anything: padding, or fields of later versions.
+        promises = nil
+        if reader.remaining >= Hello.promisesSize {
+            let mark = try reader.uint32("hello.promisesMark")
+            let bits = try reader.uint32("hello.promises")
+            if mark == Hello.promisesMark { promises = Promises(rawValue: bits) }
         }
     }
 
@@ -135,6 +162,10 @@ package struct Hello: WirePayload, Hashable {
             writer.uint8(Hello.moonType)
             writer.uint64(moon.id)
             writer.uint64(moon.timestampMilliseconds)
+        }
+        if let promises {
+            writer.uint32(Hello.promisesMark)
+            writer.uint32(promises.rawValue)
         }
     }
 

@@ -1,6 +1,7 @@
 //  A network in memory with virtual time: nodes with endpoints, datagrams with latency, everything repeatable.
 
 import NetPrimitives
+import Synchronization
 import ZeroTierCrypto
 import ZeroTierWire
 
@@ -22,6 +23,8 @@ struct Flight {
     var hops: UInt8 { bytes.count > 18 ? bytes[18] & 7 : 255 }
     /// Whether this is a HELLO (suite 0, verb 1 in the clear).
     var isHello: Bool { bytes.count > 28 && !isFragment && suite == 0 && bytes[27] & 0x1f == 1 }
+
+    var packetID: PacketID { PacketID(number(0, 8)) }
 
     private func number(_ offset: Int, _ count: Int) -> UInt64 {
         guard bytes.count >= offset + count else { return 0 }
@@ -58,6 +61,7 @@ final class TestNode {
     var isRoot: Bool { engine.isRoot }
     var lookupCount: Int { engine.lookup.count }
     var peerCount: Int { engine.peerCount }
+    var provenWaiting: Int { engine.validation.provenCount }
     var planet: World? { engine.planet }
     var moons: [World] { engine.moons }
     var rootAddresses: [Address] { engine.rootAddresses }
@@ -101,6 +105,19 @@ final class Hub {
     func remove(_ node: TestNode) { nodes.removeAll { $0 === node } }
 
     func forgetLog() { log = [] }
+
+    /// Makes a node take another one for a member of one of its networks.
+    func trust(_ node: TestNode, _ other: TestNode) {
+        guard let id = node.engine.topology.lookUp(other.address) else { return }
+        node.engine.topology.peers[id].lastTrust = now.monotonic
+    }
+
+    /// The ID of the last HELLO that a node sent to an endpoint.
+    func lastHello(of node: TestNode, to endpoint: SocketEndpoint) -> PacketID {
+        let last = log.last { $0.to == endpoint && $0.isHello && $0.source == node.address.value }
+        guard let flight = last else { return PacketID(0) }
+        return flight.packetID
+    }
 
     // MARK: Time
 
@@ -322,6 +339,15 @@ struct Prober {
     let identity: Identity
     let target: Identity
     private let key: SharedKey?
+    private static let count = Atomic<UInt64>(1 << 30)
+
+    /// IDs are those of a node that promised growing numbers and started with the network; an own one for each packet unless the
+    /// test gives one. What is given with more than 48 bits is taken as it is.
+    private static func number(_ given: UInt64?) -> UInt64 {
+        if let given, given >= 1 << 48 { return given }
+        let number = given ?? count.add(1, ordering: .relaxed).newValue
+        return (1_750_000_001_000 << 20) + number
+    }
 
     init(_ identity: Identity, to target: Identity) {
         self.identity = identity
@@ -331,7 +357,7 @@ struct Prober {
 
     /// A sealed packet.
     func packet(
-        _ verb: UInt8, _ payload: [UInt8], suite: CipherSuite = .salsa, id: UInt64 = 0x0102_0304_0506_0708,
+        _ verb: UInt8, _ payload: [UInt8], suite: CipherSuite = .salsa, id: UInt64? = nil,
         source: Address? = nil, isFragmented: Bool = false
     ) -> [UInt8] {
         guard let key else { return [] }
@@ -339,7 +365,7 @@ struct Prober {
         var bytes = [UInt8](repeating: 0, count: 28 + payload.count)
         let length = bytes.count
         let header = PacketHeader(
-            id: PacketID(id), destination: target.address, source: source ?? identity.address,
+            id: PacketID(Prober.number(id)), destination: target.address, source: source ?? identity.address,
             isFragmented: isFragmented)
         bytes.withMutableBytes { span in
             header.write(into: &span)
@@ -352,7 +378,7 @@ struct Prober {
 
     func hello(
         protocolVersion: UInt8 = 12, version: SoftwareVersion = SoftwareVersion(major: 1, minor: 14, revision: 1),
-        planet: World? = nil, id: UInt64 = 0x1112_1314_1516_1718, identity other: Identity? = nil,
+        planet: World? = nil, id: UInt64? = nil, identity other: Identity? = nil,
         timestamp: UInt64 = 5, sentTo: SocketEndpoint? = nil
     ) -> [UInt8] {
         guard let key else { return [] }
@@ -364,7 +390,8 @@ struct Prober {
         let payload = hello.encoded
         var bytes = [UInt8](repeating: 0, count: 28 + payload.count)
         let length = bytes.count
-        let header = PacketHeader(id: PacketID(id), destination: target.address, source: identity.address)
+        let header = PacketHeader(
+            id: PacketID(Prober.number(id)), destination: target.address, source: identity.address)
         bytes.withMutableBytes { span in
             header.write(into: &span)
             span.storeUInt8(Verb.hello.rawValue, at: 27)

@@ -1,0 +1,116 @@
+//  The guard at the door out. A datagram's source address may be anybody's. Until an endpoint has answered something that we sent
+//  to just there, it never gets more bytes in answer than came from it.
+//
+//      confirmed: a path of the peer, or for what was relayed a path of a root: no limit here
+//      all others: bytes out <= bytes in
+//
+//  What a node sends by its own wish (to the roots of its worlds, to addresses that a trusted peer or a root told it) is no
+//  answer; it is bounded by budgets of attempts.
+
+import NetPrimitives
+import ZeroTierWire
+
+/// What endpoints that proved nothing sent, and what they were answered.
+struct AnswerLedger: Sendable {
+    private struct Account: Sendable {
+        var endpoint: SocketEndpoint
+        /// Bytes that came and were not answered yet.
+        var credit: Int
+        var touched: MonotonicInstant
+    }
+
+    // Two places for each hash; made at the first use. An account that gives way loses its credit, so that forgetting never
+    // gives anything away.
+    private var accounts: [Account?] = []
+    private let seed: UInt64
+    /// Bytes that came from such endpoints, and that they were sent, since the start.
+    private(set) var bytesIn: UInt64 = 0
+    private(set) var bytesOut: UInt64 = 0
+
+    init(seed: UInt64) { self.seed = seed }
+
+    /// A datagram came from an endpoint that proved nothing.
+    mutating func receive(_ byteCount: Int, from endpoint: SocketEndpoint, _ now: MonotonicInstant) {
+        if accounts.isEmpty { accounts = Array(repeating: nil, count: ProtocolLimits.answerAccounts) }
+        bytesIn &+= UInt64(byteCount)
+        let first = place(of: endpoint)
+        let index = index(of: endpoint) ?? older(first, first ^ 1)
+        var credit = byteCount
+        if let account = accounts[index], account.endpoint == endpoint,
+            now - account.touched < ProtocolLimits.answerCreditLife
+        {
+            credit = min(account.credit + byteCount, ProtocolLimits.answerCredit)
+        }
+        accounts[index] = Account(endpoint: endpoint, credit: credit, touched: now)
+    }
+
+    /// Whether so many bytes may go there; they are counted if so.
+    mutating func allow(_ byteCount: Int, to endpoint: SocketEndpoint, _ now: MonotonicInstant) -> Bool {
+        guard credit(of: endpoint, now) >= byteCount, let index = index(of: endpoint) else { return false }
+        accounts[index]?.credit -= byteCount
+        bytesOut &+= UInt64(byteCount)
+        return true
+    }
+
+    /// Bytes that may go there.
+    func credit(of endpoint: SocketEndpoint, _ now: MonotonicInstant) -> Int {
+        guard let index = index(of: endpoint), let account = accounts[index],
+            now - account.touched < ProtocolLimits.answerCreditLife
+        else { return 0 }
+        return account.credit
+    }
+
+    private func place(of endpoint: SocketEndpoint) -> Int {
+        let hash = mix(endpoint.address.high ^ mix(endpoint.address.low ^ mix(seed ^ UInt64(endpoint.port))))
+        return Int(hash % UInt64(accounts.count))
+    }
+
+    private func index(of endpoint: SocketEndpoint) -> Int? {
+        guard !accounts.isEmpty else { return nil }
+        let first = place(of: endpoint)
+        if accounts[first]?.endpoint == endpoint { return first }
+        return accounts[first ^ 1]?.endpoint == endpoint ? first ^ 1 : nil
+    }
+
+    private func older(_ first: Int, _ second: Int) -> Int {
+        guard let one = accounts[first] else { return first }
+        guard let other = accounts[second] else { return second }
+        return one.touched <= other.touched ? first : second
+    }
+}
+
+extension PeerEngine {
+    /// Whether the path that a packet came by answered us before: the peer's own, or for a relayed packet that of a root.
+    mutating func isConfirmed(_ opened: OpenedPacket) -> Bool {
+        if opened.hops == 0 { return topology.peers[opened.peer].pathIndex(opened.path) != nil }
+        return upstreamPeers.contains { topology.peers[$0].paths.contains { $0.matches(opened.path) } }
+    }
+
+    /// Whether an answer of so many bytes may go where a packet came from.
+    mutating func mayAnswer(_ opened: OpenedPacket, _ byteCount: Int, _ now: MonotonicInstant) -> Bool {
+        isConfirmed(opened) || answers.allow(byteCount, to: opened.path.remote, now)
+    }
+
+    /// Asks an endpoint that proved nothing to answer, with no more bytes than came from it. `isNewest`: a HELLO newer than all
+    /// before came from there.
+    mutating func confirm(_ path: PhysicalPath, of id: PeerID, isNewest: Bool, now: Now) {
+        let time = now.monotonic
+        // A HELLO also asks for the version; ECHO is shorter than any packet that may ask for it.
+        let helloLength = helloLength(to: path.remote)
+        let isHello =
+            !topology.peers[id].answersEchoPerPath && answers.credit(of: path.remote, time) >= helloLength
+        let length = isHello ? helloLength : PacketHeader.payloadOffset
+        guard answers.credit(of: path.remote, time) >= length,
+            topology.peers[id].mayConfirm(path, isNewest: isNewest, time),
+            answers.allow(length, to: path.remote, time)
+        else { return }
+        enqueue(isHello ? .hello : .echo, to: id, .path(path), expectsReply: true, isWish: true, now: now)
+    }
+
+    /// Bytes of our HELLO to an endpoint.
+    private func helloLength(to remote: SocketEndpoint) -> Int {
+        let moons = roots.moons.count + roots.seeds.count
+        return PacketHeader.payloadOffset + 13 + Identity.publicSize + PhysicalAddressCodec.length(of: remote) + 16 + 2
+            + moons * 17 + Hello.promisesSize
+    }
+}

@@ -1,0 +1,163 @@
+//  What a node sends because others want it: never more to an endpoint that proved nothing than came from it.
+
+import NetPrimitives
+import Testing
+import ZeroTierCrypto
+import ZeroTierWire
+
+@testable import ZeroTierPeers
+
+@Suite struct AnswerTests {
+    private let victim = Fixture.endpoint(77, 7)
+
+    /// Bytes that the victim was sent, per byte that came in its name.
+    private func bytes(to endpoint: SocketEndpoint, _ star: Star) -> Int {
+        star.hub.log.filter { $0.to == endpoint }.reduce(0) { $0 + $1.bytes.count }
+    }
+
+    private func connected() -> (star: Star, a: TestNode, b: TestNode, prober: Prober) {
+        let star = Star(leaves: 2)
+        #expect(star.connect())
+        star.hub.run(.seconds(2))
+        star.hub.forgetLog()
+        let (a, b) = (star.leaves[0], star.leaves[1])
+        return (star, a, b, Prober(b.identity, to: a.identity))
+    }
+
+    @Test func `questions in a victim's name get it no more bytes than they had`() {
+        let (star, a, _, prober) = connected()
+        let big = LZ4Block.encode(Array(repeating: 7, count: 9000))
+        let packets: [(UInt8, [UInt8])] = [
+            (Verb.echo.rawValue, []), (Verb.echo.rawValue | Verb.compressedFlag, big),
+            (Verb.whois.rawValue, Whois([star.root.address, a.address]).encoded), (Verb.nop.rawValue, []),
+        ]
+        var sent = 0
+        for (verb, payload) in packets {
+            for _ in 0..<20 {
+                let packet = prober.packet(verb, payload)
+                sent += packet.count
+                star.hub.receive(a, [packet], from: victim)
+                #expect(bytes(to: victim, star) <= sent)
+            }
+            star.hub.run(.seconds(1))
+        }
+        #expect(bytes(to: victim, star) <= sent)
+        #expect(a.drops(.unconfirmedEndpoint) > 0)
+    }
+
+    @Test func `a newcomer's HELLO is answered without worlds, which come once its path is confirmed`() throws {
+        let star = Star(leaves: 0)
+        let newer = Fixture.planet([(Fixture.identities[0], [Fixture.endpoint(0, 1)])], timestamp: 1_700_000_000_005)
+        star.root.engine.adoptWorld(newer, now: star.hub.now)
+        let prober = Prober(Fixture.identities[20], to: star.root.identity)
+        let hello = prober.hello(planet: star.planet)
+        star.hub.receive(star.root, [hello], from: victim)
+        star.hub.run(.milliseconds(100))
+        #expect(star.hub.log.contains { $0.to == victim })
+        #expect(bytes(to: victim, star) <= hello.count)
+        // A node that is really there has it within a second.
+        let node = star.hub.add(
+            Fixture.identities[1], [Fixture.endpoint(1, 1)], PeerConfiguration(planet: star.planet))
+        star.hub.run(.seconds(1))
+        #expect(node.planet == newer)
+    }
+
+    @Test func `addresses that a stranger pushes are tried with no more bytes than it sent; a member's are tried all`()
+    {
+        let (star, a, b, prober) = connected()
+        let records = (1...8).map { PushDirectPaths.Record(endpoint: Fixture.endpoint(80, $0)) }
+        let redirects = (1...60).map { PushDirectPaths.Record(flags: 2, endpoint: Fixture.endpoint(81, $0)) }
+        var sent = 0
+        func out() -> Int {
+            star.hub.log.filter { [80, 81].contains($0.to.address.v4 >> 8 & 255) }.reduce(0) { $0 + $1.bytes.count }
+        }
+        for payload in [PushDirectPaths(records).encoded, PushDirectPaths(redirects).encoded] {
+            let packet = prober.packet(Verb.pushDirectPaths.rawValue, payload)
+            sent += packet.count
+            star.hub.receive(a, [packet], from: b.sockets[0])
+            star.hub.run(.seconds(10))
+            #expect(out() <= sent)
+        }
+        star.hub.sendFrame(b, to: a.address)
+        star.hub.run(.milliseconds(50))
+        if let packet = a.received.last?.packet { a.engine.noteTrust(packet, now: star.hub.now) }
+        star.hub.settle(a)
+        let tried = Set(star.hub.log.map(\.to))
+        #expect(tried.isSuperset(of: records.map(\.endpoint)))
+        star.hub.forgetLog()
+        star.hub.receive(
+            a, [prober.packet(Verb.pushDirectPaths.rawValue, PushDirectPaths(redirects).encoded)], from: b.sockets[0])
+        #expect(Set(star.hub.log.map(\.to)).count { $0.address.v4 >> 8 & 255 == 81 } == 1, "one way to redirect")
+    }
+
+    @Test func `a full table of introduced pairs says no, until the oldest may be introduced again`() {
+        var introductions = Introductions(limit: 2)
+        let now = MonotonicInstant(nanoseconds: 1)
+        func allow(_ number: Int, _ now: MonotonicInstant) -> Bool {
+            introductions.allow(
+                (Address(1), Fixture.endpoint(1, 1)), (Address(UInt64(number)), Fixture.endpoint(1, number)), now)
+        }
+        #expect(allow(2, now) && allow(3, now))
+        #expect(!allow(4, now))
+        let later = now + ProtocolLimits.unite
+        #expect(!allow(4, now + (ProtocolLimits.unite - .nanoseconds(1))))
+        #expect(allow(4, later))
+    }
+
+    @Test func `a relayed packet introduces nobody unless it comes from where its source is`() {
+        let star = Star(leaves: 3)
+        #expect(star.start())
+        star.hub.run(.milliseconds(200))
+        let (a, b) = (star.leaves[0], star.leaves[1])
+        star.hub.forgetLog()
+        let forged = Prober(a.identity, to: b.identity).packet(Verb.frame.rawValue, [1])
+        let rendezvous: () -> Int = {
+            let reader = Prober(a.identity, to: star.root.identity)
+            return star.hub.log.count { reader.open($0.bytes)?.verb == Verb.rendezvous.rawValue }
+        }
+        star.hub.receive(star.root, [forged], from: victim)
+        #expect(star.root.engine.relayedPackets == 1 && rendezvous() == 0)
+        star.hub.receive(star.root, [forged], from: a.sockets[0])
+        #expect(rendezvous() == 1)
+    }
+
+    @Test func `what others wish does not take the place of a node's own packets`() {
+        let (star, a, b, prober) = connected()
+        star.hub.trust(a, b)
+        let own = (0..<10).map { UInt8($0) }
+        for number in own { a.engine.send(.frame, [number], to: b.address, now: star.hub.now) }
+        let records = (1...8).map { PushDirectPaths.Record(endpoint: Fixture.endpoint(80, $0)) }
+        let push = prober.packet(Verb.pushDirectPaths.rawValue, PushDirectPaths(records).encoded)
+        // In the same turn, before anything could leave.
+        var batch = ReceiveBatch()
+        _ = batch.append(push.span.bytes, path: PhysicalPath(localSocket: 0, remote: b.sockets[0]))
+        var replies = TransmitBatch()
+        _ = a.engine.open(&batch, at: 0, replies: &replies, now: star.hub.now)
+        #expect(a.engine.control.count == own.count)
+        #expect(a.engine.wishes.count == records.count)
+        for _ in 0..<2 * ProtocolLimits.wishes {
+            a.engine.enqueue(.datagram([1], PhysicalPath(localSocket: 0, remote: victim)), isWish: true)
+        }
+        #expect(a.engine.control.count == own.count && a.engine.wishes.count == ProtocolLimits.wishes)
+        #expect(a.drops(.wishesFull) > 0 && a.drops(.controlQueueFull) == 0)
+        star.hub.settle(a)
+        star.hub.run(.milliseconds(50))
+        #expect(b.received.suffix(own.count).map(\.payload) == own.map { [$0] })
+    }
+
+    @Test func `messages to the application are limited for each peer`() {
+        let (star, a, b, prober) = connected()
+        for number in 0..<500 as Range<UInt64> {
+            let message = UserMessage(type: 70_000 + number, data: [1])
+            star.hub.receive(a, [prober.packet(Verb.userMessage.rawValue, message.encoded)], from: b.sockets[0])
+        }
+        let told = a.events.count { if case .userMessage = $0 { true } else { false } }
+        #expect(told == ProtocolLimits.userMessageBurst)
+        #expect(a.drops(.userMessageLimit) == 500 - UInt64(told))
+        star.hub.run(ProtocolLimits.userMessageInterval)
+        star.hub.receive(
+            a, [prober.packet(Verb.userMessage.rawValue, UserMessage(type: 1, data: [2]).encoded)],
+            from: b.sockets[0])
+        #expect(a.has(.userMessage(from: b.address, type: 1, data: [2])))
+    }
+}

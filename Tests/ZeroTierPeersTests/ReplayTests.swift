@@ -1,0 +1,215 @@
+//  Recordings: what was authentic once and is sent again, from where it came or from elsewhere.
+
+import NetPrimitives
+import Testing
+import ZeroTierCrypto
+import ZeroTierWire
+
+@testable import ZeroTierPeers
+
+@Suite struct ReplayTests {
+    private let elsewhere = Fixture.endpoint(77, 7)
+
+    /// What a node sent to another, in their order.
+    private func recording(_ star: Star, from: TestNode, to: TestNode) -> [[UInt8]] {
+        star.hub.log.filter { $0.from == from.sockets[0] && $0.to == to.sockets[0] }.map(\.bytes)
+    }
+
+    @Test func `a recorded frame is not delivered again, within ten minutes of traffic`() {
+        let star = Star(leaves: 2)
+        #expect(star.connect())
+        let (a, b) = (star.leaves[0], star.leaves[1])
+        star.hub.run(.seconds(1))
+        star.hub.forgetLog()
+        star.hub.sendFrame(a, to: b.address, [1, 2, 3])
+        star.hub.run(.milliseconds(20))
+        let frame = recording(star, from: a, to: b)[0]
+        let before = b.received.count
+        var sent = 0
+        for round in 0..<10 {
+            star.hub.receive(b, [frame], from: round % 2 == 0 ? a.sockets[0] : elsewhere)
+            for _ in 0..<400 { star.hub.sendFrame(a, to: b.address, [4]) }
+            sent += 400
+            star.hub.run(.seconds(60))
+        }
+        #expect(b.received.count - before == sent)
+        #expect(b.drops(.replayed) == 10)
+        #expect(!star.hub.log.contains { $0.to == elsewhere })
+    }
+
+    @Test func `recorded answers count once: the latency stays, and a dead path is noticed`() throws {
+        let star = Star(leaves: 2)
+        #expect(star.connect())
+        let (a, b) = (star.leaves[0], star.leaves[1])
+        star.hub.run(.seconds(80))
+        let answers = recording(star, from: b, to: a)
+        star.hub.run(.seconds(15))
+        for answer in answers { star.hub.receive(a, [answer], from: b.sockets[0]) }
+        let latency = try #require(star.hub.snapshot(a, of: b)?.latency)
+        #expect(latency < .milliseconds(20))
+        // Never sent before, but late: an answer that was held back for 20 s.
+        star.hub.passes = { $0.from != b.sockets[0] || $0.to != a.sockets[0] }
+        star.hub.forgetLog()
+        star.hub.run(.seconds(20))
+        for answer in recording(star, from: b, to: a) { star.hub.receive(a, [answer], from: b.sockets[0]) }
+        let worst = star.hub.snapshot(a, of: b)?.latency ?? .zero
+        #expect(worst <= ProtocolLimits.longestRoundTrip)
+        star.hub.run(.milliseconds(2600))
+        star.hub.sendFrame(a, to: b.address)
+        star.hub.run(.seconds(4))
+        #expect(!star.hub.isDirect(a, to: b))
+    }
+
+    @Test func `a recorded HELLO of an older release does not lower the cipher`() {
+        let star = Star(leaves: 0)
+        let prober = Prober(Fixture.identities[20], to: star.root.identity)
+        let home = Fixture.endpoint(9, 9)
+        let old = prober.hello(protocolVersion: 11, timestamp: 10)
+        for hello in [old, prober.hello(protocolVersion: 11, timestamp: 20)] {
+            star.hub.receive(star.root, [hello], from: home)
+            star.hub.run(.milliseconds(50))
+        }
+        star.hub.receive(star.root, [prober.hello(timestamp: 30)], from: home)
+        func version() -> UInt8? {
+            star.root.engine.snapshot(of: prober.identity.address, now: star.hub.now)?.protocolVersion
+        }
+        #expect(version() == 12)
+        star.hub.receive(star.root, [old], from: home)
+        // One that was held back until now.
+        star.hub.receive(star.root, [prober.hello(protocolVersion: 11, timestamp: 25)], from: home)
+        star.hub.receive(star.root, [prober.hello(protocolVersion: 11, timestamp: 30)], from: home)
+        #expect(version() == 12)
+    }
+
+    @Test func `who has recordings of a peer is not asked whether it is that peer`() {
+        let star = Star(leaves: 2)
+        #expect(star.connect())
+        let (a, b) = (star.leaves[0], star.leaves[1])
+        star.hub.sendFrame(b, to: a.address)
+        star.hub.run(.seconds(70))
+        let recorded = recording(star, from: b, to: a)
+        #expect(recorded.count > 5)
+        star.hub.forgetLog()
+        for bytes in recorded { star.hub.receive(a, [bytes], from: elsewhere) }
+        star.hub.run(.seconds(1))
+        // HELLO and ECHO leave from all sockets of a node, so they are answered there; nothing is asked.
+        #expect(!star.hub.log.contains { $0.to == elsewhere && $0.isHello })
+        #expect(star.hub.log.count { $0.to == elsewhere } <= recorded.count)
+        #expect(star.hub.snapshot(a, of: b)?.paths.map(\.path.remote) == [b.sockets[0]])
+    }
+
+    @Test func `forty recordings a second do not keep a peer that moved waiting`() {
+        let star = Star(leaves: 2)
+        #expect(star.connect())
+        let (a, b) = (star.leaves[0], star.leaves[1])
+        star.hub.sendFrame(b, to: a.address)
+        // HELLOs that never arrived, newer than what did, in the hands of somebody else.
+        star.hub.run(.seconds(1))
+        let thief = Prober(b.identity, to: a.identity)
+        let held = (0..<200).map { thief.packet(Verb.frame.rawValue, [UInt8($0)]) }
+        func replay(_ number: Int) {
+            star.hub.receive(a, [held[number]], from: Fixture.endpoint(78, 1 + number))
+            star.hub.run(.milliseconds(25))
+        }
+        for number in 0..<40 { replay(number) }
+        let moved = Fixture.endpoint(5, 5)
+        b.sockets = [moved]
+        b.engine.localNetworkChanged(closedSockets: [0], now: star.hub.now)
+        star.hub.settle(b)
+        let start = star.hub.now.monotonic
+        var number = 40
+        while number < 200, star.hub.snapshot(a, of: b)?.paths.contains(where: { $0.path.remote == moved }) != true {
+            star.hub.sendFrame(b, to: a.address)
+            replay(number)
+            number += 1
+        }
+        #expect(star.hub.now.monotonic - start < .milliseconds(500))
+    }
+
+    @Test func `of a peer whose numbers grow no recording passes, however old; reordering does not matter`() {
+        var filter = ReplayFilter()
+        let now = MonotonicInstant(nanoseconds: 1)
+        let start = UInt64(1_750_000_000_000) << 20
+        filter.setGrowing(true, at: start)
+        var numbers = (1...20_000).map { start + UInt64($0) * 40 }
+        // Swapped within 48.
+        var random = RandomSource(seed: 5)
+        for index in stride(from: 0, to: numbers.count - 48, by: 24) {
+            numbers.swapAt(index, index + random.next(below: 48))
+        }
+        for number in numbers {
+            #expect(filter.judge(number, from: nil, now) == .fresh)
+        }
+        for number in numbers {
+            let verdict = filter.judge(number, from: nil, now)
+            #expect(verdict == .replayed || verdict == .outdated)
+        }
+        #expect(filter.judge(start - 1 << 40, from: nil, now) == .outdated)
+    }
+
+    @Test func `a busy peer's generations grow, a quiet one's stay small`() {
+        var filter = ReplayFilter()
+        var time = MonotonicInstant(nanoseconds: 1)
+        for number in 1...10_000 as ClosedRange<UInt64> {
+            _ = filter.judge(number, from: nil, time)
+            time = time + .milliseconds(1)
+        }
+        #expect(filter.judge(10_000 - 1000, from: nil, time) == .replayed)
+        #expect(filter.judge(10_000 - 2048, from: nil, time) == .fresh, "forgotten: without growing numbers it passes")
+        #expect(filter.placeCount == 4 * ProtocolLimits.replayGenerationMost)
+        for number in 20_000...30_000 as ClosedRange<UInt64> {
+            _ = filter.judge(number, from: nil, time)
+            time = time + .seconds(14)
+        }
+        #expect(filter.placeCount == 4 * ProtocolLimits.replayGenerationLeast)
+    }
+
+    @Test func `a peer whose clock was set back is asked, and heard from its answer on`() throws {
+        let star = Star(leaves: 1)
+        #expect(star.start())
+        let (root, leaf) = (star.root, star.leaves[0])
+        star.hub.run(.seconds(1))
+        let prober = Prober(leaf.identity, to: root.identity)
+        // A day before.
+        let then = (1_750_000_000_000 - 86_400_000 as UInt64) << 20
+        func frame(_ number: UInt64) -> [UInt8] { prober.packet(Verb.frame.rawValue, [9], id: then + number) }
+        star.hub.forgetLog()
+        star.hub.passes = { $0.to != leaf.sockets[0] }
+        star.hub.receive(root, [frame(1)], from: leaf.sockets[0])
+        #expect(root.received.isEmpty && root.drops(.replayed) == 1)
+        let question = try #require(star.hub.log.first { $0.isHello && $0.to == leaf.sockets[0] })
+        func answer(_ id: PacketID, number: UInt64) -> [UInt8] {
+            let body = HelloReply(
+                timestampMilliseconds: 1, protocolVersion: 12,
+                softwareVersion: SoftwareVersion(major: 2, minor: 0, revision: 0), surfaceAddress: nil, worlds: [])
+            return prober.packet(
+                Verb.ok.rawValue, OKHeader(inReplyTo: .hello, packetID: id).payload(body.encoded), id: then + number)
+        }
+        star.hub.receive(root, [answer(PacketID(1), number: 2)], from: leaf.sockets[0])
+        star.hub.receive(root, [frame(3)], from: leaf.sockets[0])
+        #expect(root.received.isEmpty)
+        star.hub.receive(root, [answer(question.packetID, number: 4)], from: leaf.sockets[0])
+        star.hub.receive(root, [frame(5)], from: leaf.sockets[0])
+        #expect(root.received.count == 1)
+    }
+
+    @Test func `our numbers grow by more than seven, and over a restart`() {
+        var random = RandomSource(seed: 3)
+        var numbers = PacketNumbers()
+        var now = Now(monotonic: .zero, unixMilliseconds: 1_750_000_000_000)
+        var last: UInt64 = 0
+        for round in 0..<1000 {
+            if round % 100 == 0 {
+                now = now.advanced(by: .milliseconds(1))
+                numbers.note(now)
+            }
+            let next = numbers.next(using: &random).value
+            #expect(next >= last + 8)
+            #expect(next >> 20 == UInt64(now.unixMilliseconds))
+            last = next
+        }
+        var restarted = PacketNumbers()
+        restarted.note(now.advanced(by: .milliseconds(1)))
+        #expect(restarted.next(using: &random).value > last)
+    }
+}
