@@ -113,7 +113,7 @@ extension ProtocolLimits {
 
     /// Packet IDs of a peer in one of two generations: at first, and where packets come fast (16 KiB).
     static let replayGenerationLeast = 64
-    static let replayGenerationMost = 1024
+    static let replayGenerationMost = 4096
     /// A generation that filled up within this has a larger successor, one that took longer than that a smaller one.
     static let replayGenerationFast: Duration = .seconds(10)
     static let replayGenerationSlow: Duration = .seconds(600)
