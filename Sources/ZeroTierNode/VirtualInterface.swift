@@ -121,6 +121,8 @@ extension Node {
     /// A network as far as its settings let its controller have its way.
     func inForce(_ snapshot: NetworkSnapshot) -> NetworkSnapshot {
         let settings = settings(of: snapshot.id)
+        // An ad-hoc network has no controller: its addresses follow from the ID that the owner chose.
+        if snapshot.id.isAdHoc, settings.allowsManaged { return snapshot }
         var result = snapshot
         result.addresses.removeAll { !settings.allows($0) }
         result.routes.removeAll { !settings.allows($0.target) || leadsAway($0.target, from: snapshot.slot, settings) }

@@ -86,6 +86,17 @@ import ZeroTierWire
         #expect(routes(second) == ["10.1.7.0/24"])
     }
 
+    @Test func `the address of an ad-hoc network is its owner's choice, global or not`() {
+        let id = NetworkID(0xff2d_0000_0000_0001)
+        let now = lab.now
+        _ = lab.hosts[1].node.join(id, now: now)
+        #expect(addresses(id).contains { $0.hasPrefix("45.") })
+        var settings = NetworkSettings()
+        settings.allowsManaged = false
+        _ = lab.hosts[1].node.setSettings(settings, of: id, now: now)
+        #expect(addresses(id).isEmpty)
+    }
+
     @Test func `settings are stored, come back, and go with the network`() throws {
         let now = lab.now
         _ = lab.hosts[1].node.join(first, saved: try configuration(first, ["10.1.0.5/16"], []), now: now)
