@@ -11,6 +11,8 @@
 // networks.d/<16 hex>.local.conf   what the network's controller may set, text
 // port                       the UDP port of the last run, decimal text
 
+import ZeroTierWire
+
 /// Keeps a node's state. Calls come from any thread, never two at a time for one name.
 public protocol StateStore: Sendable {
     /// The bytes of a name; nil if there are none.
