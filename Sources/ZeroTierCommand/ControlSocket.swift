@@ -49,7 +49,7 @@ struct ControlServer: Sendable {
             }
             try node.leave(network)
             return Report(text: "left \(network)", json: .object([("left", .text(network))])).rendered(asJSON: asJSON)
-        case "info", "listpeers", "listnetworks", "listmoons", "get", "orbit", "deorbit":
+        case "info", "listpeers", "listnetworks", "listmoons", "get", "set", "orbit", "deorbit":
             return try OriginalVerb.answer(words, asJSON: asJSON, node)
         case "ping": return Report.echo(try await ping(words, node)).rendered(asJSON: asJSON)
         default: throw ZeroTierError(.invalidArgument, "unknown request \(request)")

@@ -19,11 +19,17 @@ enum OriginalVerb {
                 separator: "\n")
         case "listnetworks":
             let networks = try node.networkDetails()
-            guard !asJSON else { return JSON.array(networks.map { .object(network($0)) }).text }
+            guard !asJSON else {
+                let objects = try networks.map { (details) throws(ZeroTierError) in
+                    JSON.object(network(details, try node.settings(of: details.status.id)))
+                }
+                return JSON.array(objects).text
+            }
             let header = "200 listnetworks <nwid> <name> <mac> <status> <type> <dev> <ZT assigned ips>"
             return ([header] + networks.map { networkLine($0.status) }).joined(separator: "\n")
         case "listmoons": return JSON.array(try node.moons().map(moon)).text
         case "get": return try get(words, node)
+        case "set": return try set(words, node)
         case "orbit":
             try node.orbit(try number(words, 1), seed: NodeID(try number(words, 2)))
             return asJSON ? "{}" : "200 orbit OK"
@@ -142,16 +148,24 @@ enum OriginalVerb {
             + "\(name(network.state)) \(type(network)) - \(addresses.isEmpty ? "-" : addresses)"
     }
 
-    private static func network(_ details: NetworkDetails) -> [(String, JSON)] {
+    private static func network(_ details: NetworkDetails, _ settings: NetworkSettings) -> [(String, JSON)] {
         let network = details.status
         var members: [(String, JSON)] = [
-            ("allowDNS", .bool(false)), ("allowDefault", .bool(false)), ("allowGlobal", .bool(false)),
+            ("allowDNS", .bool(settings.allowsDNS)), ("allowDefault", .bool(settings.allowsDefault)),
+            ("allowGlobal", .bool(settings.allowsGlobal)),
         ]
-        members.append(("allowManaged", .bool(true)))
+        members.append(("allowManaged", .bool(settings.allowsManaged)))
         members.append(("assignedAddresses", .array(network.addresses.map { .text($0) })))
         members.append(("bridge", .bool(details.isBridge)))
         members.append(("broadcastEnabled", .bool(network.isBroadcastEnabled)))
         members.append(("dhcp", .bool(false)))
+        members.append(
+            (
+                "dns",
+                .object([
+                    ("domain", .string(network.nameDomain)), ("servers", .array(network.nameServers.map { .text($0) })),
+                ])
+            ))
         members.append(("id", .text(network.id)))
         members.append(("mac", .text(network.mac)))
         members.append(("mtu", .integer(Int64(network.mtu))))
@@ -180,13 +194,62 @@ enum OriginalVerb {
         return members
     }
 
-    // One member of a network as text: addresses without their bits, one a line.
-    private static func get(_ words: [String], _ node: Node) throws(ZeroTierError) -> String {
-        guard words.count == 3 else { throw ZeroTierError(.invalidArgument, "not a network and a member: \(words)") }
-        let id = try ControlServer.parse(words[1])
+    private static func joined(
+        _ id: NetworkID, _ node: Node
+    ) throws(ZeroTierError) -> (NetworkDetails, NetworkSettings) {
         guard let details = try node.networkDetails().first(where: { $0.status.id == id }) else {
             throw ZeroTierError(.notJoined, "the node has not joined network \(id)")
         }
+        return (details, try node.settings(of: id))
+    }
+
+    // The network after the change.
+    private static func set(_ words: [String], _ node: Node) throws(ZeroTierError) -> String {
+        guard words.count == 4 else { throw ZeroTierError(.invalidArgument, "not a network and a setting: \(words)") }
+        let id = try ControlServer.parse(words[1])
+        var (_, settings) = try joined(id, node)
+        try change(&settings, words[2], words[3])
+        try node.setSettings(settings, of: id)
+        let (details, changed) = try joined(id, node)
+        return JSON.object(network(details, changed)).text
+    }
+
+    /// Changes one setting as it is written. Throws for what is none: the original takes it for "no".
+    static func change(_ settings: inout NetworkSettings, _ name: String, _ value: String) throws(ZeroTierError) {
+        let isAllowed: Bool? =
+            switch value {
+            case "1", "true": true
+            case "0", "false": false
+            default: nil
+            }
+        switch (name, isAllowed) {
+        case ("allowManaged", let isAllowed?):
+            settings.allowsManaged = isAllowed
+            settings.managedPrefixes = []
+        case ("allowManaged", nil):
+            let prefixes = value.split(separator: ",", omittingEmptySubsequences: false).map { IPPrefix(String($0)) }
+            guard prefixes.allSatisfy({ $0 != nil }) else {
+                throw ZeroTierError(
+                    .invalidArgument, "allowManaged is 1, 0, or prefixes such as 10.0.0.0/8,fd00::/8, not \(value)")
+            }
+            settings.allowsManaged = true
+            settings.managedPrefixes = prefixes.compactMap { $0 }
+        case ("allowGlobal", let isAllowed?): settings.allowsGlobal = isAllowed
+        case ("allowDefault", let isAllowed?): settings.allowsDefault = isAllowed
+        case ("allowDNS", let isAllowed?): settings.allowsDNS = isAllowed
+        case ("allowGlobal", nil), ("allowDefault", nil), ("allowDNS", nil):
+            throw ZeroTierError(.invalidArgument, "\(name) is 1 or 0, not \(value)")
+        default:
+            throw ZeroTierError(
+                .invalidArgument,
+                "there is no setting \(name): allowManaged, allowGlobal, allowDefault and allowDNS can be set")
+        }
+    }
+
+    // One member of a network as text: addresses without their bits, one a line.
+    private static func get(_ words: [String], _ node: Node) throws(ZeroTierError) -> String {
+        guard words.count == 3 else { throw ZeroTierError(.invalidArgument, "not a network and a member: \(words)") }
+        let (details, settings) = try joined(try ControlServer.parse(words[1]), node)
         let addresses = details.status.addresses.map(\.address)
         func lines(_ some: [IPAddress]) -> String { some.map(\.description).joined(separator: "\n") }
         switch words[2] {
@@ -194,7 +257,7 @@ enum OriginalVerb {
         case "ip4": return lines(addresses.filter(\.isIPv4))
         case "ip6": return lines(addresses.filter { !$0.isIPv4 })
         case let member:
-            switch network(details).first(where: { $0.0 == member })?.1 {
+            switch network(details, settings).first(where: { $0.0 == member })?.1 {
             case .string(let text)?: return text
             case .integer(let value)?: return String(value)
             case .bool(let value)?: return value ? "1" : "0"

@@ -76,6 +76,49 @@ struct DeorbitVerb: AskingVerb {
     var request: String { "deorbit \(String(moon, radix: 16))" }
 }
 
+/// One of ours too: the settings are the original's.
+struct SetVerb: AskingVerb {
+    static let configuration = CommandConfiguration(
+        commandName: "set", abstract: "Say what a network's controller may set on a running node.",
+        discussion: """
+            allowManaged: addresses and routes, 1 by default; a list of prefixes such as 10.0.0.0/8,fd00::/8 allows those \
+            inside one of them. allowGlobal: also such in global address space. allowDefault: also a route to everywhere. \
+            allowDNS: name servers. Shows the network as JSON, with all four; they are kept until the network is left.
+            """)
+
+    @OptionGroup var home: HomeOptions
+    @Argument(help: "The network's ID: 16 hexadecimal digits.", transform: Parse.network)
+    var network: NetworkID
+    @Argument(
+        help: ArgumentHelp("The setting and 1 or 0, such as allowGlobal=1.", valueName: "setting=value"),
+        transform: Setting.init)
+    var setting: Setting
+    @OptionGroup var report: ReportOptions
+
+    var request: String { "set \(network) \(setting.name) \(setting.value)" }
+
+    /// A setting as it is given.
+    struct Setting: Sendable {
+        let name: String
+        let value: String
+
+        init(_ text: String) throws {
+            let parts = text.split(separator: "=", maxSplits: 1).map(String.init)
+            guard parts.count == 2, !text.contains(where: \.isWhitespace) else {
+                throw ValidationError("a setting is like allowGlobal=1")
+            }
+            // Refused here already, where no node is needed for it.
+            var settings = NetworkSettings()
+            do throws(ZeroTierError) {
+                try OriginalVerb.change(&settings, parts[0], parts[1])
+            } catch {
+                throw ValidationError(error.message)
+            }
+            (name, value) = (parts[0], parts[1])
+        }
+    }
+}
+
 /// What has no meaning here.
 private protocol ForeignVerb: AsyncParsableCommand {
     static var answer: String { get }
@@ -83,14 +126,6 @@ private protocol ForeignVerb: AsyncParsableCommand {
 
 extension ForeignVerb {
     func run() async throws { throw Failure("usage", Self.answer) }
-}
-
-struct SetVerb: ForeignVerb {
-    static let configuration = hidden("set", "As `zerotier-cli set`: there is nothing to set.")
-    @Argument(parsing: .captureForPassthrough) var rest: [String] = []
-    static let answer =
-        "a node of this program has no interface on this machine, so a network cannot change its addresses, routes or "
-        + "names: there is nothing to allow or to set. `zerotier networks` shows what a network gives to the node"
 }
 
 struct DumpVerb: ForeignVerb {

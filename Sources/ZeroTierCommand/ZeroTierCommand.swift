@@ -14,15 +14,16 @@ struct ZeroTierCommand: AsyncParsableCommand {
             A node of your own: `zerotier run` in one terminal, `zerotier join NETWORK` in another; with --home DIR for more \
             than one. A network without a controller: `zerotier network adhoc --ports 7-9` shows its ID.
 
-            The verbs and switches of zerotier-cli are understood, too: info, listpeers, listnetworks, listmoons, get, \
+            The verbs and switches of zerotier-cli are understood, too: info, listpeers, listnetworks, listmoons, get, set, \
             orbit, deorbit and -j, -D.
             """,
         version: libraryVersionText,
         subcommands: [
-            DemoCommand.self, RunCommand.self, RootCommand.self, JoinCommand.self, LeaveCommand.self, PingCommand.self,
+            DemoCommand.self, RunCommand.self, RootCommand.self, JoinCommand.self, LeaveCommand.self, SetVerb.self,
+            PingCommand.self,
             EchoCommand.self, StatusCommand.self, PeersCommand.self, NetworksCommand.self, NetworkCommand.self,
             IdentityCommand.self, WorldCommand.self, DemoPartyCommand.self, InfoVerb.self, ListPeersVerb.self,
-            ListNetworksVerb.self, ListMoonsVerb.self, GetVerb.self, OrbitVerb.self, DeorbitVerb.self, SetVerb.self,
+            ListNetworksVerb.self, ListMoonsVerb.self, GetVerb.self, OrbitVerb.self, DeorbitVerb.self,
             DumpVerb.self, BondVerb.self,
         ])
 

@@ -218,7 +218,6 @@ extension CommandTests {
             #expect(try await run("deorbit", "1d2e3f4a5b").text == "200 deorbit OK")
             #expect(try await run("listmoons").text == "[]")
             for (arguments, hint) in [
-                (["set", "ff00070009000000", "allowDefault=1"], "zerotier networks"),
                 (["dump"], "zerotier status --json"), (["bond", "list"], "zerotier peers --json"),
                 (["/status"], "zerotier status --json"), (["-p9993", "info"], "--home"),
             ] as [([String], String)] {
@@ -227,6 +226,30 @@ extension CommandTests {
                 #expect(answer.output.contains { $0.contains(hint) }, "\(arguments): \(answer.output)")
             }
             #expect(try await run("-v").text == libraryVersionText)
+            try await end(node)
+        }
+
+        @Test func `what a controller may set is set and shown, and what is no setting is told`() async throws {
+            let node = try await startNode("--join", "ff00070009000000")
+            for (setting, shown) in [
+                ("allowGlobal=1", "1"), ("allowDefault=true", "1"), ("allowDNS=1", "1"), ("allowManaged=0", "0"),
+                ("allowGlobal=0", "0"), ("allowManaged=10.0.0.0/8,fd00::/8", "1"),
+            ] {
+                let name = String(setting.prefix { $0 != "=" })
+                let answer = try await run("set", "ff00070009000000", setting)
+                let object = try #require(try Command.json(answer.text) as? [String: Any], "\(answer)")
+                #expect(object[name] as? Bool == (shown == "1"), "\(setting): \(answer)")
+                #expect(try await run("get", "ff00070009000000", name).text == shown)
+            }
+            for (setting, reason) in [
+                ("allowGlobal=yes", "1 or 0"), ("allowManaged=10.0.0.0/8,x", "prefixes"), ("allow=1", "no setting"),
+                ("allowDNS", "like allowGlobal=1"),
+            ] {
+                let answer = try await run("set", "ff00070009000000", setting)
+                #expect(answer.status == 64 && answer.text.contains(reason), "\(setting): \(answer)")
+            }
+            let other = try await run("set", "ff00080009000000", "allowDNS=1")
+            #expect(other.status == 1 && other.text.contains("not joined"), "\(other)")
             try await end(node)
         }
     }
