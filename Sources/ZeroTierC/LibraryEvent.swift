@@ -49,6 +49,8 @@ struct NodeInfo: Sendable {
     var isOnline = false
     /// What keeps it from being online, if that was asked for.
     var offlineReason: String?
+    /// What its owner should see to, at the start.
+    var warning: String?
     var port: UInt16 = 0
     var planet: PlanetReference?
     var unixMilliseconds: UInt64 = 0

@@ -349,7 +349,9 @@ package final class LibraryNode: Sendable {
             if state.phase == .starting { state.phase = .running }
         }
         layer.attach(node)
-        post(.node(.up, info(node)), settings)
+        var up = info(node)
+        if !store.warnings.isEmpty { up.warning = store.warnings.map(\.message).joined(separator: "\n") }
+        post(.node(.up, up), settings)
         store.announceIdentity()
         for network in settings.networks { try? node.startJoining(network) }
         report([], node, settings, &monitor)

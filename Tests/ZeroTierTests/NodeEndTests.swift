@@ -143,12 +143,13 @@ extension DriverTests {
             let address = try await nodes.join()
             let listener = try nodes.second.listen(port: 80)
             let socket = try await nodes.first.connect(to: SocketEndpoint(address, port: 80))
-            _ = try await listener.accept(timeout: .seconds(10))
+            let peer = try await listener.accept(timeout: .seconds(10))
             try socket.setKeepAlive(.init(idle: .seconds(1), interval: .seconds(1), count: 2))
             // As a kill: its datagrams come and go no more, and it says nothing.
-            _ = nodes.second.driver.stopKeepingStack()
+            nodes.second.driver.state.withLock { state in state.core = nil }
             let error = await #expect(throws: ZeroTierError.self) { try await socket.read() }
             #expect(error?.code == .timedOut || error?.code == .hostUnreachable, "\(String(describing: error))")
+            withExtendedLifetime(peer) {}
             await nodes.shutdown()
         }
     }

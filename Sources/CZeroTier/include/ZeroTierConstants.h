@@ -56,7 +56,8 @@
 /** Never delivered. */
 #define ZTS_EVENT_NONE (-1)
 
-/** [node] The service has started. */
+/** [node] The service has started. If its directory or a secret in it is not its owner's alone, zts_last_error_message() says
+ * so in the callback. */
 #define ZTS_EVENT_NODE_UP 0
 /** [node] No root answers (any more); zts_last_error_message() says why in the callback. Comes too, and again every minute,
  * while a node that was started does not come online. */
