@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ifaddrs.h>
+#include <limits.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
@@ -112,36 +113,57 @@ int csystem_lock_file(int descriptor) {
 
 int csystem_open_file(const char *path, int create, int exclusive, int truncate, int writable, unsigned mode) {
     int flags = O_CLOEXEC | (writable ? O_RDWR : O_RDONLY);
-    if (create) flags |= O_CREAT;
-    if (exclusive) flags |= O_EXCL;
     if (truncate) flags |= O_TRUNC;
-    int descriptor = open(path, flags, (mode_t)mode);
-    if (descriptor < 0) return -errno;
-    if (create && fchmod(descriptor, (mode_t)mode) != 0) {
-        int error = errno;
-        close(descriptor);
-        return -error;
+    if (!create) {
+        int descriptor = open(path, flags);
+        return descriptor < 0 ? -errno : descriptor;
     }
-    return descriptor;
+    // A link is never followed to where something would be made or written, and what is there keeps its mode.
+    flags |= O_NOFOLLOW;
+    for (;;) {
+        int descriptor = open(path, flags | O_CREAT | O_EXCL, (mode_t)mode);
+        if (descriptor >= 0) {
+            // The umask may have taken something away. Some file systems have no modes to change.
+            struct stat status;
+            if (fstat(descriptor, &status) == 0 && (status.st_mode & 07777) != mode) fchmod(descriptor, (mode_t)mode);
+            return descriptor;
+        }
+        if (errno != EEXIST || exclusive) return -errno;
+        descriptor = open(path, flags);
+        // Gone in the meantime: once more.
+        if (descriptor >= 0 || errno != ENOENT) return descriptor < 0 ? -errno : descriptor;
+    }
 }
 
-static int local_address(const char *path, struct sockaddr_un *address) {
+int csystem_unlock_file(int descriptor) { return flock(descriptor, LOCK_UN) == 0 ? 0 : -errno; }
+
+// A path that is too long for a socket's address is named by way of its directory, whose descriptor is given and must be
+// closed after use; -1 is none.
+static int local_address(const char *path, struct sockaddr_un *address, int *directory) {
     memset(address, 0, sizeof *address);
     address->sun_family = AF_UNIX;
-    if (strlen(path) >= sizeof address->sun_path) return -ENAMETOOLONG;
-    strcpy(address->sun_path, path);
+    *directory = -1;
+    if (strlen(path) < sizeof address->sun_path) {
+        strcpy(address->sun_path, path);
+        return 0;
+    }
+    const char *slash = strrchr(path, '/');
+    if (slash == NULL || strlen(slash) > 64 || slash - path >= PATH_MAX) return -ENAMETOOLONG;
+    char folder[PATH_MAX];
+    memcpy(folder, path, (size_t)(slash - path));
+    folder[slash - path] = 0;
+    *directory = open(folder[0] == 0 ? "/" : folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (*directory < 0) return -errno;
+    snprintf(address->sun_path, sizeof address->sun_path, "/proc/self/fd/%d%s", *directory, slash);
     return 0;
 }
 
-int csystem_local_listen(const char *path) {
-    struct sockaddr_un address;
-    int result = local_address(path, &address);
-    if (result < 0) return result;
+static int local_listen(const char *path, const struct sockaddr_un *address) {
     int descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (descriptor < 0) return -errno;
     unlink(path);
     // The mode is set on the socket before it has a name, so that nobody can connect in between.
-    if (fchmod(descriptor, 0600) != 0 || bind(descriptor, (struct sockaddr *)&address, sizeof address) != 0
+    if (fchmod(descriptor, 0600) != 0 || bind(descriptor, (const struct sockaddr *)address, sizeof *address) != 0
         || chmod(path, 0600) != 0 || listen(descriptor, 16) != 0) {
         int error = errno;
         close(descriptor);
@@ -150,21 +172,34 @@ int csystem_local_listen(const char *path) {
     return descriptor;
 }
 
+int csystem_local_listen(const char *path) {
+    struct sockaddr_un address;
+    int directory;
+    int result = local_address(path, &address, &directory);
+    if (result == 0) result = local_listen(path, &address);
+    if (directory >= 0) close(directory);
+    return result;
+}
+
 int csystem_local_connect(const char *path) {
     struct sockaddr_un address;
-    int result = local_address(path, &address);
+    int directory;
+    int result = local_address(path, &address, &directory);
     if (result < 0) return result;
     int descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (descriptor < 0) return -errno;
     // Whoever listens may hang: then neither its queue nor its buffer takes more.
     struct timeval patience = {.tv_sec = 5};
-    if (setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience) != 0
-        || connect(descriptor, (struct sockaddr *)&address, sizeof address) != 0) {
-        int error = errno;
+    if (descriptor < 0) {
+        result = -errno;
+    } else if (setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience) != 0
+               || connect(descriptor, (struct sockaddr *)&address, sizeof address) != 0) {
+        result = -errno;
         close(descriptor);
-        return -error;
+    } else {
+        result = descriptor;
     }
-    return descriptor;
+    if (directory >= 0) close(directory);
+    return result;
 }
 
 int csystem_local_accept(int listener) {

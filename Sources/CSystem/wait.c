@@ -8,9 +8,12 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <time.h>
@@ -101,11 +104,32 @@ struct start {
     void *context;
 };
 
+// Threads of the library that live now, and whether this process is a copy of one in which some did.
+static int live_threads;
+static int is_forked;
+static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
+
+static void note_fork(void) {
+    if (__atomic_load_n(&live_threads, __ATOMIC_RELAXED) > 0) __atomic_store_n(&is_forked, 1, __ATOMIC_RELAXED);
+}
+
+static void watch_forks(void) { pthread_atfork(NULL, NULL, note_fork); }
+
+int csystem_is_forked(void) { return __atomic_load_n(&is_forked, __ATOMIC_RELAXED); }
+
 static void *run(void *argument) {
     struct start start = *(struct start *)argument;
     free(argument);
     start.body(start.context);
+    __atomic_sub_fetch(&live_threads, 1, __ATOMIC_RELAXED);
     return NULL;
+}
+
+// All signals but those that a fault of the thread itself raises.
+static void all_signals(sigset_t *set) {
+    static const int own[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGSYS, SIGABRT};
+    sigfillset(set);
+    for (unsigned i = 0; i < sizeof own / sizeof own[0]; i++) sigdelset(set, own[i]);
 }
 
 int csystem_thread_start(void (*body)(void *), void *context, const char *name, uint64_t *handle) {
@@ -113,9 +137,17 @@ int csystem_thread_start(void (*body)(void *), void *context, const char *name, 
     if (start == NULL) return -ENOMEM;
     start->body = body;
     start->context = context;
+    pthread_once(&fork_once, watch_forks);
+    // The program's signals are for its own threads: the new one begins with the mask of this moment.
+    sigset_t all, mask;
+    all_signals(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &mask);
     pthread_t thread;
+    __atomic_add_fetch(&live_threads, 1, __ATOMIC_RELAXED);
     int error = pthread_create(&thread, NULL, run, start);
+    pthread_sigmask(SIG_SETMASK, &mask, NULL);
     if (error != 0) {
+        __atomic_sub_fetch(&live_threads, 1, __ATOMIC_RELAXED);
         free(start);
         return -error;
     }
@@ -143,7 +175,43 @@ uint64_t csystem_thread_self(void) {
 // The word of a parked thread.
 enum { EMPTY, SIGNALLED, ASLEEP };
 
-int csystem_park(uint32_t *word, int64_t nanoseconds) {
+// The calls of a thread of the program that are under way, one inside the other, and what the outermost found.
+static __thread int calls;
+static __thread int outer_state;
+
+void csystem_call_begin(void) {
+    if (calls++ == 0) pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &outer_state);
+}
+
+void csystem_call_end(void) {
+    if (--calls == 0) pthread_setcancelstate(outer_state, NULL);
+}
+
+static void forget_calls(void *unused) {
+    (void)unused;
+    calls = 0;
+}
+
+// The one place in a call where its thread may be cancelled: it holds nothing.
+static long cancellable_wait(uint32_t *word, struct timespec *timeout) {
+    long result;
+    int type;
+    if (calls == 0 || outer_state != PTHREAD_CANCEL_ENABLE)
+        return syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, ASLEEP, timeout, NULL, 0);
+    pthread_cleanup_push(forget_calls, NULL);
+    pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, NULL);
+    pthread_testcancel();
+    pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &type);
+    result = syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, ASLEEP, timeout, NULL, 0);
+    int error = errno;
+    pthread_setcanceltype(type, NULL);
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+    errno = error;
+    pthread_cleanup_pop(0);
+    return result;
+}
+
+int csystem_park(uint32_t *word, int64_t nanoseconds, int interruptible) {
     uint64_t end = nanoseconds < 0 ? 0 : csystem_monotonic_nanoseconds() + (uint64_t)nanoseconds;
     for (;;) {
         uint32_t expected = EMPTY;
@@ -165,8 +233,49 @@ int csystem_park(uint32_t *word, int64_t nanoseconds) {
             left.tv_nsec = (long)((end - now) % 1000000000u);
             timeout = &left;
         }
-        syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, ASLEEP, timeout, NULL, 0);
+        if (!interruptible) {
+            syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, ASLEEP, timeout, NULL, 0);
+        } else if (cancellable_wait(word, timeout) != 0 && errno == EINTR) {
+            // The kernel goes on waiting by itself where a call of its own would.
+            return __atomic_exchange_n(word, EMPTY, __ATOMIC_ACQUIRE) == SIGNALLED ? 1 : 2;
+        }
     }
+}
+
+int csystem_signal_watch_open(void) {
+    sigset_t all;
+    all_signals(&all);
+    int watch = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
+    return watch < 0 ? -errno : watch;
+}
+
+_Static_assert(sizeof(sigset_t) <= sizeof(((struct csystem_shield *)0)->mask), "the mask has room");
+
+void csystem_shield_raise(struct csystem_shield *shield) {
+    sigset_t all;
+    all_signals(&all);
+    pthread_sigmask(SIG_SETMASK, &all, (sigset_t *)shield->mask);
+    csystem_call_begin();
+}
+
+int csystem_shield_lower(struct csystem_shield *shield, int is_signalled) {
+    int result = 0;
+    const sigset_t *mask = (const sigset_t *)shield->mask;
+    sigset_t pending;
+    if (is_signalled && sigpending(&pending) == 0) {
+        for (int number = 1; number < NSIG; number++) {
+            struct sigaction action;
+            if (sigismember(&pending, number) != 1 || sigismember(mask, number) == 1
+                || sigaction(number, NULL, &action) != 0)
+                continue;
+            if (action.sa_handler == SIG_IGN || action.sa_handler == SIG_DFL) continue;
+            result |= action.sa_flags & SA_RESTART ? CSYSTEM_HANDLED : CSYSTEM_HANDLED | CSYSTEM_INTERRUPTED;
+        }
+    }
+    csystem_call_end();
+    // The handlers run here, in a thread that holds nothing.
+    pthread_sigmask(SIG_SETMASK, mask, NULL);
+    return result;
 }
 
 void csystem_unpark(uint32_t *word) {

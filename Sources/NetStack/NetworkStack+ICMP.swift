@@ -98,6 +98,7 @@ extension NetworkStack {
         case ICMPType.parameterProblem6:
             receiveError(packet, info, body, ICMPErrorKind(.protocolUnreachable, isHard: header.code == 1), now)
         case ICMPType.neighbourSolicitation, ICMPType.neighbourAdvertisement, ICMPType.routerAdvertisement:
+            statistics.nd6.received &+= 1
             // A packet that crossed a router has a lower hop limit (RFC 4861 7.1, 6.1.2).
             // Behind an extension header it would pass rules that look at what it claims (cf. RFC 6980).
             guard info.hopLimit == 255, header.code == 0, !info.isLoopback,
@@ -113,6 +114,7 @@ extension NetworkStack {
                 receiveRouterAdvertisement(packet, info, rest: header.rest, now: now)
             }
         case ICMPType.routerSolicitation:
+            statistics.nd6.received &+= 1
             drop(.routerMessage, \.icmp6)
         default:
             drop(.ignoredControl, \.icmp6)

@@ -282,6 +282,7 @@ extension NetworkStack {
         _ header: ICMPHeader, _ payload: [UInt8], from source: IPAddress, to destination: IPAddress, mac: MACAddress,
         on id: InterfaceID
     ) {
+        statistics.nd6.sent &+= 1
         statistics.icmp6.sent &+= 1
         statistics.ipv6.sent &+= 1
         let pseudoSum = pseudoHeaderSum(source, destination, IPProtocol.icmp6)

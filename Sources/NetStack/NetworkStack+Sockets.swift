@@ -48,6 +48,27 @@ extension NetworkStack {
         streams.count + listeners.count + datagramSockets.count + reservations.count
     }
 
+    /// Connections that were closed here and whose peers have not acknowledged all of it.
+    package var undeliveredCount: Int {
+        var count = 0
+        for slot in streams.ids where streams[slot].flags.contains(.released) && streams[slot].isUndelivered {
+            count += 1
+        }
+        return count
+    }
+
+    /// Whether a connection's writing direction has ended here and the peer has not acknowledged all of it.
+    package func isUndelivered(_ id: SocketID) -> Bool {
+        id.kind == .stream && isOpen(id) && streams[id.slot].isUndelivered
+    }
+
+    /// Ends what was closed here and is still being delivered, with a reset for each peer.
+    package mutating func abortUndelivered(now: Now) {
+        for slot in streams.ids where streams[slot].flags.contains(.released) && streams[slot].isUndelivered {
+            abortStream(slot, now)
+        }
+    }
+
     /// Connections that are remembered in TIME-WAIT.
     package var timeWaitCount: Int { timeWaits.count }
 

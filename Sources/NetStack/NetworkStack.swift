@@ -260,6 +260,9 @@ package struct NetworkStack: ~Copyable {
         case .options, .extensionHeader: statistics[keyPath: counters].optionErrors &+= 1
         case .notForUs, .noRoute, .martian: statistics[keyPath: counters].routingErrors &+= 1
         case .malformed, .unknownProtocol, .noSocket: statistics[keyPath: counters].protocolErrors &+= 1
+        case .neighbourDiscovery, .routerMessage:
+            statistics.nd6.dropped &+= 1
+            statistics.nd6.protocolErrors &+= 1
         default: break
         }
     }

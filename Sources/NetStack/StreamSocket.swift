@@ -46,6 +46,14 @@ struct StreamSocket: ~Copyable {
     @inline(__always)
     var headerLength: Int { route.source.isIPv4 ? IPv4Header.size : IPv6Header.size }
 
+    /// Whether the peer has yet to acknowledge bytes or the end of a stream that ended here.
+    var isUndelivered: Bool {
+        switch connection.state {
+        case .finWait1, .closing, .lastAck: true
+        default: false
+        }
+    }
+
     var hasError: Bool { error != nil || connection.pendingError != nil }
 
     /// Takes the pending error.

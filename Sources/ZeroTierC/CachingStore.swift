@@ -12,7 +12,7 @@ struct CachingSwitches: Sendable {
 }
 
 /// The directory or memory of the library's node.
-final class CachingStore: StateStore {
+final class CachingStore: WarningStore {
     private let base: any StateStore
     // What is not kept in the directory lives here for the run.
     private let memory = MemoryStore()
@@ -47,6 +47,8 @@ final class CachingStore: StateStore {
     private static let publicIdentity = "identity.public"
     private static let token = "authtoken.secret"
 
+    var warnings: [ZeroTierError] { lock?.warnings ?? [] }
+
     /// Lets another node have the directory.
     func unlock() { lock?.unlock() }
 
@@ -55,7 +57,7 @@ final class CachingStore: StateStore {
         switch name.split(separator: "/").first {
         case "networks.d": return switches.networks
         case "peers.d": return switches.peers
-        case "planet", "moons.d": return switches.roots
+        case "planet", "roots", "moons.d": return switches.roots
         case "identity.secret", "identity.public": return switches.identity
         default: return true
         }

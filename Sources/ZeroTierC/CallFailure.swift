@@ -23,7 +23,14 @@ struct CallFailure: Error {
 
     static func because(_ kind: Kind, _ reason: String) -> CallFailure { CallFailure(kind: kind, reason: reason) }
 
-    static let notRunning = because(.service, "the service does not run: it was not started, or was stopped")
+    static var notRunning: CallFailure {
+        CallingThread.isForked
+            ? forked : because(.service, "the service does not run: it was not started, or was stopped")
+    }
+    static let forked = because(
+        .service,
+        "this process is a fork of the one in which the service runs, and has none: fork, or call daemon(), before the start"
+    )
     static let noNetworkID = because(.argument, "0 is no network ID")
     static let noAddress = because(
         .noResult, "this node has no address of this family on the network: see the network's status")
@@ -59,8 +66,9 @@ enum Generation {
 
     /// Runs a call and gives its result or the failure's code.
     func result(_ body: () throws(CallFailure) -> Int32) -> Int32 {
+        if CallingThread.isForked { return fail(.forked) }
         do throws(CallFailure) {
-            return try body()
+            return try CallingThread.run(body)
         } catch {
             return fail(error)
         }
@@ -77,7 +85,8 @@ enum Generation {
     /// As `result`, for a call whose result is an identifier: codes become huge numbers.
     func identifier(_ body: () throws(CallFailure) -> UInt64) -> UInt64 {
         do throws(CallFailure) {
-            return try body()
+            if CallingThread.isForked { throw .forked }
+            return try CallingThread.run(body)
         } catch {
             return UInt64(bitPattern: Int64(fail(error)))
         }
@@ -127,7 +136,9 @@ extension LibraryNode {
     /// The node, if it is online as generation 1 wants it.
     func needOnline() throws(CallFailure) -> Node {
         guard let node = onlineNode else {
-            throw .because(.service, isStarted ? "no root has answered yet" : CallFailure.notRunning.reason)
+            guard isStarted else { throw .notRunning }
+            let reason = try? self.node?.status().offlineReason
+            throw .because(.service, "the node is not online: \(reason ?? "no root has answered yet")")
         }
         return node
     }

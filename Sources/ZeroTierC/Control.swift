@@ -43,6 +43,7 @@ public func zts_start(
     _ userCallbackFunc: (@convention(c) (UnsafeMutablePointer<zts_callback_msg>?) -> Void)?,
     _ port: Int32
 ) -> Int32 {
+    if CallingThread.isForked { return Generation.first.fail(.forked) }
     let sink = unsafe userCallbackFunc.map { callback in unsafe EventSink.generation1 { unsafe callback($0) } }
     library.announceStack(to: sink)
     if library.isFreed { return Generation.first.fail(CallFailure(.freed)) }
@@ -64,8 +65,9 @@ public func zts_start(
 
 /// Starts, with the code of a generation; a missing thread is the system's positive number.
 func start(_ settings: RunSettings, _ generation: Generation) -> Int32 {
+    if CallingThread.isForked { return generation.fail(.forked) }
     do throws(LifeFailure) {
-        try library.start(settings)
+        try CallingThread.run { () throws(LifeFailure) in try library.start(settings) }
         return 0
     } catch {
         let code = generation.fail(CallFailure(error))

@@ -26,6 +26,8 @@ extension LibraryEvent {
     var explanation: String {
         switch self {
         case .node(.unrecoverable(let text), _): text
+        case .node(.offline, let info): info.offlineReason ?? ""
+        case .node(.up, let info): info.warning ?? ""
         case .node(.identityCollision, let info):
             "another node has the address \(NodeID(info.id)): this one gets another identity"
         default: ""

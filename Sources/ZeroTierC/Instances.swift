@@ -14,9 +14,12 @@ enum LibraryInstances {
     /// Numbers, and so nodes, of one process.
     static let largest: Int32 = 2047
 
-    static func node(_ instance: Int32) -> LibraryNode? { table.withLock { $0[instance] } }
+    // A fork has the numbers and none of the nodes, and perhaps another thread's hold on the lock.
+    static func node(_ instance: Int32) -> LibraryNode? {
+        CallingThread.isForked ? nil : table.withLock { $0[instance] }
+    }
 
-    static var hasAny: Bool { table.withLock { !$0.isEmpty } }
+    static var hasAny: Bool { !CallingThread.isForked && table.withLock { !$0.isEmpty } }
 
     static func add(_ node: LibraryNode) -> Int32? {
         table.withLock { table in
@@ -59,6 +62,7 @@ public func zts_instance_start(
     _ path: UnsafePointer<CChar>?, _ callback: zts_instance_callback?, _ context: UnsafeMutableRawPointer?,
     _ port: Int32
 ) -> Int32 {
+    if CallingThread.isForked { return Generation.first.fail(.forked) }
     guard let port = UInt16(exactly: port) else { return Generation.first.refuse("the port is not in 0...65535") }
     var settings = RunSettings()
     settings.path = unsafe path.map { unsafe String(cString: $0) }

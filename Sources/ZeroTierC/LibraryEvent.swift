@@ -47,6 +47,10 @@ enum LibraryEvent: Sendable {
 struct NodeInfo: Sendable {
     var id: UInt64 = 0
     var isOnline = false
+    /// What keeps it from being online, if that was asked for.
+    var offlineReason: String?
+    /// What its owner should see to, at the start.
+    var warning: String?
     var port: UInt16 = 0
     var planet: PlanetReference?
     var unixMilliseconds: UInt64 = 0

@@ -75,11 +75,12 @@ package final class LibraryNode: Sendable {
 
     /// The node while it runs.
     var node: Node? {
-        state.withLock { $0.phase == .running ? $0.node : nil }
+        if CallingThread.isForked { return nil }
+        return state.withLock { $0.phase == .running ? $0.node : nil }
     }
 
     /// Between start and stop.
-    var isStarted: Bool { started.load(ordering: .acquiring) }
+    var isStarted: Bool { started.load(ordering: .acquiring) && !CallingThread.isForked }
 
     /// The node while it runs and a root answers.
     var onlineNode: Node? {
@@ -89,12 +90,14 @@ package final class LibraryNode: Sendable {
 
     var isOnline: Bool { online.load(ordering: .acquiring) && isStarted }
 
-    /// From a start to the end of its run.
-    var isBusy: Bool { state.withLock { $0.phase != .idle } }
+    /// Between start and stop: another start is refused.
+    var isBusy: Bool { !CallingThread.isForked && state.withLock { $0.phase == .starting || $0.phase == .running } }
 
-    var startError: String? { state.withLock { $0.startError } }
+    var startError: String? {
+        CallingThread.isForked ? CallFailure.forked.reason : state.withLock { $0.startError }
+    }
 
-    var isFreed: Bool { state.withLock { $0.isFreed } }
+    var isFreed: Bool { !CallingThread.isForked && state.withLock { $0.isFreed } }
 
     /// The directory of the last start; nil before the first, and when everything was freed.
     var path: String? { state.withLock { $0.wasStarted && !$0.isFreed ? $0.settings.path : nil } }
@@ -116,6 +119,8 @@ package final class LibraryNode: Sendable {
 
     /// Starts and returns at once.
     func start(_ settings: RunSettings) throws(LifeFailure) {
+        // Who stopped may start again at once: the run before ends first. Connections that it still delivers have their time.
+        _ = state.wait { $0.phase == .stopping ? nil : true }
         let failure = state.withLock { state -> LifeFailure? in
             if state.phase != .idle { return .alreadyRunning }
             if state.isFreed { return .freed }
@@ -273,8 +278,8 @@ package final class LibraryNode: Sendable {
         do throws(ZeroTierError) {
             let store = try CachingStore(
                 path: settings.path, identity: settings.identity,
-                switches: { [weak self] in self?.switches.withLock { $0 } ?? CachingSwitches() },
-                onWrite: { [weak self] object, bytes in self?.events.post(.store(object, bytes), to: settings.sink) })
+                switches: { [self] in switches.withLock { $0 } },
+                onWrite: { [self] object, bytes in events.post(.store(object, bytes), to: settings.sink) })
             do throws(ZeroTierError) {
                 try store.makeToken()
                 let node = try makeNode(settings, store)
@@ -325,7 +330,7 @@ package final class LibraryNode: Sendable {
             }
         }
         let incarnation = incarnations.add(1, ordering: .relaxed).newValue
-        configuration.log = { [weak self] event in self?.note(event, from: incarnation) }
+        configuration.log = { [self] event in note(event, from: incarnation) }
         return configuration
     }
 
@@ -344,7 +349,9 @@ package final class LibraryNode: Sendable {
             if state.phase == .starting { state.phase = .running }
         }
         layer.attach(node)
-        post(.node(.up, info(node)), settings)
+        var up = info(node)
+        if !store.warnings.isEmpty { up.warning = store.warnings.map(\.message).joined(separator: "\n") }
+        post(.node(.up, up), settings)
         store.announceIdentity()
         for network in settings.networks { try? node.startJoining(network) }
         report([], node, settings, &monitor)

@@ -23,6 +23,8 @@ struct NodeMonitor {
 
     private var networks: [NetworkID: KnownNetwork] = [:]
     private var paths: [NodeID: [KnownPath]] = [:]
+    // What the program was told last of how a peer is reached.
+    private var reach: [NodeID: LibraryEvent.PeerChange] = [:]
     // States of networks and peers are told once a root has answered.
     private var wasOnline = false
     private var rounds = 0
@@ -39,7 +41,13 @@ struct NodeMonitor {
             case .online:
                 wasOnline = true
                 result.append(.node(.online, NodeMonitor.info(info(), isOnline: true)))
-            case .offline: result.append(.node(.offline, NodeMonitor.info(info(), isOnline: false)))
+            case .offline:
+                result.append(.node(.offline, NodeMonitor.info(info(), isOnline: false, why: try? node.status())))
+            case .warning(let error) where error.code == .noRootAnswered:
+                // Told again every minute. It may be online by now.
+                var now = info()
+                now.offlineReason = error.message
+                if !now.isOnline { result.append(.node(.offline, now)) }
             case .identityCollision: result.append(.node(.identityCollision, info()))
             default: break
             }
@@ -50,9 +58,10 @@ struct NodeMonitor {
     }
 
     // What the event says goes: the state may have changed since.
-    private static func info(_ info: NodeInfo, isOnline: Bool) -> NodeInfo {
+    private static func info(_ info: NodeInfo, isOnline: Bool, why status: NodeStatus? = nil) -> NodeInfo {
         var result = info
         result.isOnline = isOnline
+        result.offlineReason = status?.offlineReason
         return result
     }
 
@@ -181,7 +190,7 @@ struct NodeMonitor {
             switch event {
             case .peerDirect(let id, _): changes.append((id, .direct))
             case .peerRelayed(let id): changes.append((id, .relayed))
-            case .peerExpired(let id): changes.append((id, .unreachable))
+            case .peerUnreachable(let id), .peerExpired(let id): changes.append((id, .unreachable))
             default: break
             }
         }
@@ -189,12 +198,28 @@ struct NodeMonitor {
             let peers = peers()
         else { return [] }
         let now = unixMilliseconds()
-        for (id, change) in changes {
+        for (id, change) in changes where change != .unreachable || reach[id] != .unreachable {
+            reach[id] = change
             let status = peers.first { $0.id == id } ?? PeerStatus.forgotten(id)
             result.append(.peer(change, PeerInfo(status: status, unixMilliseconds: now)))
         }
+        compareReach(peers, now, &result)
         comparePaths(peers, now, &result)
         return result
+    }
+
+    // A relayed peer falls silent, or a silent one is heard again through a root: no event tells of these.
+    private mutating func compareReach(_ peers: [PeerStatus], _ now: UInt64, _ result: inout [LibraryEvent]) {
+        var known: [NodeID: LibraryEvent.PeerChange] = [:]
+        for peer in peers {
+            guard let was = reach[peer.id] else { continue }
+            var isNow = was
+            if was == .relayed, !peer.isReachable { isNow = .unreachable }
+            if was == .unreachable, peer.isReachable { isNow = peer.isDirect ? .direct : .relayed }
+            known[peer.id] = isNow
+            if isNow != was { result.append(.peer(isNow, PeerInfo(status: peer, unixMilliseconds: now))) }
+        }
+        reach = known
     }
 
     private mutating func comparePaths(_ peers: [PeerStatus], _ now: UInt64, _ result: inout [LibraryEvent]) {

@@ -23,12 +23,20 @@ enum Resolver {
     /// The addresses of a name: of IPv4, or if there are none, of IPv6.
     static func addresses(of name: String) -> [IPAddress] {
         if let literal = IPAddress(name) { return [literal] }
+        // Never a question to others (RFC 6761 6.3).
+        if isLocalhost(name) { return [IPAddress(v4: 0x7f00_0001)] }
         guard let domain = DomainName(name) else { return [] }
         for type in [DNSRecordType.ipv4, .ipv6] {
             guard let found = ask(domain, type) else { return [] }
             if !found.isEmpty { return found }
         }
         return []
+    }
+
+    private static func isLocalhost(_ name: String) -> Bool {
+        var name = name.lowercased()[...]
+        if name.hasSuffix(".") { name.removeLast() }
+        return name == "localhost" || name.hasSuffix(".localhost")
     }
 
     // Nil: there is no such name, or nobody answered.

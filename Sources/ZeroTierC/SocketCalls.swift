@@ -57,7 +57,7 @@ enum SocketCalls {
     /// Runs a call; -1 and the number if it fails.
     static func run(_ body: () throws(SocketError) -> Int) -> Int {
         do throws(SocketError) {
-            let result = try body()
+            let result = try CallingThread.run(body)
             czerotier_set_errno(0)
             return result
         } catch {
@@ -187,12 +187,21 @@ enum SocketCalls {
 
     // MARK: Data
 
-    /// Flags as lwIP has them, and those of Linux that mean nothing else there.
+    /// Flags as lwIP has them, or as Linux has them: then one is among them that lwIP does not have. Alone, lwIP's
+    /// MSG_WAITALL and Linux's MSG_PEEK are one number.
     static func flags(_ flags: Int32) -> MessageFlags {
-        var result = MessageFlags(rawValue: flags & 0x1f)
-        if flags & 0x40 != 0 { result.insert(.dontWait) }
-        if flags & 0x4000 != 0 { result.insert(.noSignal) }
+        let ofHost = flags & 0xffff & ~0x1f
+        var result: MessageFlags = []
         if flags & ZTS_MSG_WAITFORONE != 0 { result.insert(.waitForOne) }
+        guard ofHost != 0 else { return result.union(MessageFlags(rawValue: flags & 0x1f)) }
+        let meanings: [(Int32, MessageFlags)] = [
+            (0x01, .outOfBand), (0x02, .peek), (0x20, .wholeLength), (0x40, .dontWait), (0x100, .waitAll),
+            (0x4000, .noSignal), (0x8000, .more),
+        ]
+        for (bit, meaning) in meanings where flags & bit != 0 { result.insert(meaning) }
+        // Of lwIP's, these mean nothing to Linux.
+        if flags & 0x08 != 0 { result.insert(.dontWait) }
+        if flags & 0x10 != 0 { result.insert(.more) }
         return result
     }
 

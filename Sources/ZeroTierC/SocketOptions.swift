@@ -56,8 +56,8 @@ enum OptionName: Equatable {
         7: .synCount, 8: .finWaitTimeout, 13: .congestionControl, 18: .userTimeout,
     ]
     private static let ipv4: [Int32: SocketOption] = [
-        1: .typeOfService, 2: .timeToLive, 5: .multicastTimeToLive, 7: .multicastLoop,
-        10: .pathMTUDiscovery, 33: .multicastTimeToLive, 34: .multicastLoop,
+        1: .typeOfService, 2: .timeToLive, 5: .multicastTimeToLive, 6: .multicastInterface, 7: .multicastLoop,
+        10: .pathMTUDiscovery, 32: .multicastInterface, 33: .multicastTimeToLive, 34: .multicastLoop,
     ]
     private static let ipv6: [Int32: SocketOption] = [
         27: .ipv6Only, 26: .ipv6Only, 16: .timeToLive, 18: .multicastTimeToLive, 19: .multicastLoop,
@@ -145,6 +145,10 @@ extension SocketCalls {
                 name.append(byte)
             }
             return .name(String(decoding: name, as: UTF8.self))
+        case .multicastInterface:
+            // An in_addr, or a structure that has one after the group's: ip_mreq and ip_mreqn.
+            guard length >= 4 else { throw SocketError(.invalid, tooShort) }
+            return .address(unsafe AddressMemory.readIPv4(length >= 8 ? value + 4 : value))
         case .multicastTimeToLive, .multicastLoop:
             // BSD has a byte for these.
             if length == 1 { return .integer(Int(unsafe value.load(as: UInt8.self))) }
@@ -173,6 +177,7 @@ extension SocketCalls {
             case .linger(let linger):
                 bytes =
                     SocketCalls.bytes(Int32(linger.isOn ? 1 : 0)) + SocketCalls.bytes(Int32(clamping: linger.seconds))
+            case .address(let address): bytes = SocketCalls.bytes(address.v4.bigEndian)
             case .name(let name):
                 bytes = Array(name.utf8.prefix(nameSize - 1))
                 bytes += Array(repeating: 0, count: nameSize - bytes.count)

@@ -3,6 +3,7 @@
 import CZeroTier
 import Glibc
 import NetPrimitives
+import ZeroTier
 import ZeroTierSockets
 
 extension SocketCalls {
@@ -38,7 +39,11 @@ extension SocketCalls {
         if groups.isEmpty { groups.append((.shared, [], [])) }
         for index in invalid { unsafe entries![index].revents = PollEvents.invalid.rawValue }
         let time = timeout < 0 ? nil : Duration.milliseconds(Int(timeout))
-        wait(&groups, invalid.isEmpty ? time : .zero)
+        do throws(SocketError) {
+            try CallingThread.run { () throws(SocketError) in try wait(&groups, invalid.isEmpty ? time : .zero) }
+        } catch {
+            return fail(error)
+        }
         var ready = invalid.count
         for group in groups {
             for (place, index) in group.indices.enumerated() {
@@ -53,21 +58,21 @@ extension SocketCalls {
 
     private static func wait(
         _ groups: inout [(layer: SocketLayer, indices: [Int], entries: [PollEntry])], _ time: Duration?
-    ) {
+    ) throws(SocketError) {
         if groups.count == 1 {
-            _ = groups[0].layer.poll(&groups[0].entries, timeout: time)
+            _ = try groups[0].layer.poll(&groups[0].entries, timeout: time)
             return
         }
         let end = time.map { ContinuousClock.now + $0 }
         while true {
             var ready = 0
             for index in groups.indices {
-                ready += groups[index].layer.poll(&groups[index].entries, timeout: .zero)
+                ready += try groups[index].layer.poll(&groups[index].entries, timeout: .zero)
             }
             if ready > 0 { return }
             if let end, ContinuousClock.now >= end { return }
             // The first one wakes us at once, the others within the slice.
-            _ = groups[0].layer.poll(&groups[0].entries, timeout: slice)
+            _ = try groups[0].layer.poll(&groups[0].entries, timeout: slice)
         }
     }
 

@@ -21,6 +21,20 @@ extension StackCounters {
         unsafe target.pointee.ip6 = proto(ipv6)
         unsafe target.pointee.icmp6 = proto(icmp6)
         unsafe target.pointee.ip6_frag = proto(fragments)
+        unsafe target.pointee.igmp = groups(igmp)
+        unsafe target.pointee.nd6 = proto(nd6)
+    }
+
+    private func groups(_ counters: Counters) -> zts_stats_igmp {
+        var result = zts_stats_igmp()
+        result.xmit = UInt32(truncatingIfNeeded: counters.sent)
+        result.recv = UInt32(truncatingIfNeeded: counters.received)
+        result.drop = UInt32(truncatingIfNeeded: counters.dropped)
+        result.chkerr = UInt32(truncatingIfNeeded: counters.checksumErrors)
+        result.lenerr = UInt32(truncatingIfNeeded: counters.lengthErrors)
+        result.memerr = UInt32(truncatingIfNeeded: counters.memoryErrors)
+        result.proterr = UInt32(truncatingIfNeeded: counters.protocolErrors)
+        return result
     }
 
     fileprivate var tcpWithCache: zts_stats_proto {
@@ -101,7 +115,7 @@ public func zts_stats_get_all(_ dst: UnsafeMutablePointer<zts_stats_counter_t>?)
         guard let target = unsafe dst else { throw .because(.argument, "dst is NULL") }
         let all = counters(of: .shared)
         // Each protocol is four numbers, in the order of the structure.
-        let rows = [all.link, all.arp, all.ipv4, all.ipv6, all.icmp4, all.icmp6, all.udp, all.tcp, Counters()]
+        let rows = [all.link, all.arp, all.ipv4, all.ipv6, all.icmp4, all.icmp6, all.udp, all.tcp, all.nd6]
         // Sound: the structure is 36 numbers of this type and nothing else, as the layout test asserts.
         let numbers = unsafe UnsafeMutableRawPointer(target).assumingMemoryBound(to: UInt32.self)
         for (row, counters) in rows.enumerated() {

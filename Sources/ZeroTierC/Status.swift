@@ -104,6 +104,7 @@ func describePeer(
 func peerCode(_ id: UInt64, of node: Node) throws(CallFailure) -> Int32 {
     let peers = try asking { () throws(ZeroTierError) in try node.peers() }
     guard let peer = peers.first(where: { $0.id.value == id }) else { return ZTS_EVENT_PEER_UNREACHABLE }
+    guard peer.isReachable else { return ZTS_EVENT_PEER_UNREACHABLE }
     return peer.isDirect ? ZTS_EVENT_PEER_P2P : ZTS_EVENT_PEER_RELAY
 }
 

@@ -19,6 +19,7 @@ extension Report {
                 + (status.isRoot ? ", root" : ""),
             "version: \(libraryVersionText)", "peers: \(status.peerCount)",
         ]
+        if let reason = status.offlineReason { lines.append("offline: \(reason)") }
         if !status.localEndpoints.isEmpty {
             lines.append("local: " + status.localEndpoints.map(\.description).joined(separator: " "))
         }
@@ -30,6 +31,7 @@ extension Report {
         members.append(("address", .text(status.id)))
         members.append(("version", .string(libraryVersionText)))
         members.append(("online", .bool(status.isOnline)))
+        members.append(("offlineReason", .text(status.offlineReason)))
         members.append(("port", .integer(Int64(status.port))))
         members.append(("root", .bool(status.isRoot)))
         members.append(("publicIdentity", .string(status.publicIdentity)))
@@ -55,8 +57,7 @@ extension Report {
     static func peers(_ peers: [PeerStatus]) -> Report {
         let rows = peers.map { peer in
             let path = peer.paths.first { $0.isPreferred }
-            // A root is never behind another: without a path it is not reached at all.
-            let reach = peer.isDirect ? "direct" : peer.role == .leaf ? "relayed" : "unreachable"
+            let reach = peer.isDirect ? "direct" : peer.isReachable ? "relayed" : "unreachable"
             return [
                 peer.id.description, peer.role.rawValue, reach, peer.version ?? "-",
                 peer.latency?.inMilliseconds ?? "-", path?.endpoint.description ?? "-",
@@ -160,6 +161,10 @@ extension Report {
             return report(
                 "peerDirect", "peer \(peer) direct at \(endpoint)",
                 [("peer", .text(peer)), ("endpoint", .text(endpoint))])
+        case .warning(let error):
+            return report("warning", "warning: \(error.message)", [("code", .string(error.code.rawValue))])
+        case .peerUnreachable(let peer):
+            return report("peerUnreachable", "peer \(peer) does not answer any more", [("peer", .text(peer))])
         case .peerRelayed(let peer): return report("peerRelayed", "peer \(peer) relayed", [("peer", .text(peer))])
         case .peerExpired(let peer): return report("peerExpired", "peer \(peer) expired", [("peer", .text(peer))])
         case .networkReady(let network, let addresses):

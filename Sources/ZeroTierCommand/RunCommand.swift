@@ -27,8 +27,7 @@ struct RunCommand: AsyncParsableCommand {
 
 /// Takes a state directory, before anything in it or on the network is touched.
 func lockHome(_ home: String) throws(ZeroTierError) -> DirectoryStore {
-    try LocalListener.check(path: ControlServer.path(home))
-    return try DirectoryStore(path: home)
+    try DirectoryStore(path: home)
 }
 
 /// Runs a node until SIGINT, SIGTERM or SIGHUP, or until its identity turns out to be unusable. The caller holds the

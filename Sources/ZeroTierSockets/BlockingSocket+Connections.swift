@@ -419,7 +419,7 @@ extension BlockingSocket {
             }
             switch isDone {
             case true?: return
-            case false?: port.park(thread, until: deadline)
+            case false?: _ = port.park(thread, until: deadline, restarts: false)
             case nil: if case .node(let latest) = attachment.now.current, latest.isSame(as: port) { return }
             }
         }

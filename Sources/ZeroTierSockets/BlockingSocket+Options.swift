@@ -33,6 +33,10 @@ extension BlockingSocket {
 
     func setOption(_ option: SocketOption, _ value: SocketOptionValue) throws(SocketError) {
         if option == .ipv6Only, !isStream { try checkUnbound() }
+        if option == .multicastInterface {
+            guard case .address(let address) = value else { throw SocketError(.invalid) }
+            return try setMulticastInterface(address)
+        }
         let id = try state.withLock { (state) throws(SocketError) -> SocketID? in
             if state.isClosed { throw .closed }
             try check(option, state)
@@ -50,6 +54,7 @@ extension BlockingSocket {
                     throw SocketError(.noSuchName, "there is no congestion control \"\(name)\", only \(known)")
                 }
                 state.connection.congestionControl = algorithm
+            case .address: throw SocketError(.invalid)
             }
             return state.id
         }
@@ -233,6 +238,7 @@ extension BlockingSocket {
         case .typeOfService: return .integer(Int(options.trafficClass))
         case .multicastTimeToLive: return .integer(Int(options.multicastHopLimit))
         case .multicastLoop: return switched(options.multicastLoop)
+        case .multicastInterface: return .address(state.multicastInterface)
         case .pathMTUDiscovery:
             switch options.pathMTUDiscovery {
             case .never: return .integer(0)
@@ -315,6 +321,22 @@ extension BlockingSocket {
     }
 
     // MARK: Groups
+
+    private func setMulticastInterface(_ address: IPAddress) throws(SocketError) {
+        guard !isStream else { throw SocketError(.noSuchOption) }
+        try control { (state, stack, watches, _) throws(SocketError) in
+            var chosen: InterfaceID?
+            if !address.isUnspecified {
+                chosen = stack.interface(holding: address)
+                if chosen == nil { throw SocketError(.addressNotAvailable, "this node has no address \(address)") }
+            }
+            let id = try datagram(&state, &stack, &watches)
+            state.options.multicastInterface = chosen
+            state.multicastInterface = address
+            let options = state.options
+            try stackCall { () throws(StackError) in try stack.setSocketOptions(id, options) }
+        }
+    }
 
     func changeGroup(_ group: IPAddress, interface: IPAddress?, isJoin: Bool) throws(SocketError) {
         guard !isStream else { throw SocketError(.noSuchOption) }

@@ -19,6 +19,8 @@ final class BlockingSocket: Sendable {
         var options = SocketOptions()
         var connection = ConnectionOptions()
         var linger = Linger(isOn: false, seconds: 0)
+        /// IP_MULTICAST_IF.
+        var multicastInterface = IPAddress.anyIPv4
         /// SO_RCVLOWAT.
         var lowWater = 1
         var receiveTimeout: Duration?
@@ -59,7 +61,7 @@ final class BlockingSocket: Sendable {
 
         /// An error that a call meets after it has done a part is the next call's, unless that meets it anyway.
         mutating func keepForNextCall(_ error: SocketError) {
-            if ![.tryAgain, .badDescriptor, .networkDown].contains(error.number) { pendingError = error }
+            if ![.tryAgain, .badDescriptor, .networkDown, .interrupted].contains(error.number) { pendingError = error }
         }
 
         mutating func takePendingError() -> SocketError? {
@@ -153,8 +155,10 @@ final class BlockingSocket: Sendable {
         var thread: ParkedThread?
         var deadline: MonotonicInstant?
         var isFirst = true
+        var isInterrupted = false
         defer { if let thread { retire(thread) } }
         while true {
+            if CallingThread.isForked { throw .forked }
             let attached = attachment.now
             guard case .node(let port) = attached.current else {
                 if isFirst { deadline = self.deadline(waiting, SystemClock.monotonic()) }
@@ -171,6 +175,7 @@ final class BlockingSocket: Sendable {
                     if dontWait || state.isNonBlocking { throw .wouldBlock }
                     if isFirst { deadline = BlockingSocket.deadline(state, waiting, now.monotonic) }
                     isFirst = false
+                    if isInterrupted { throw .interrupted }
                     if let deadline, deadline <= now.monotonic { throw expired(&state, &stack, &watches, now) }
                     let own = thread ?? state.spare.popLast() ?? ParkedThread()
                     thread = own
@@ -180,7 +185,9 @@ final class BlockingSocket: Sendable {
             }
             switch step {
             case .done(let result): return result
-            case .wait: if let thread { port.park(thread, until: deadline) }
+            case .wait:
+                // As in the kernel: calls with a time of their own never go on by themselves after a handler.
+                if let thread { isInterrupted = !port.park(thread, until: deadline, restarts: deadline == nil) }
             case nil:
                 // Stopped, unless a restart has begun since the look.
                 if case .node(let latest) = attachment.now.current, latest.isSame(as: port) { throw .nodeGone }

@@ -98,14 +98,14 @@ extension DescriptorTable {
 
     // MARK: Poll
 
-    func poll(_ entries: inout [PollEntry], timeout: Duration?) -> Int {
+    func poll(_ entries: inout [PollEntry], timeout: Duration?) throws(SocketError) -> Int {
         var asked = entries.map { entry in
             Asked(socket: find(entry.descriptor), events: entry.events)
         }
         for index in asked.indices where asked[index].socket == nil && entries[index].descriptor >= 0 {
             asked[index].ready = .invalid
         }
-        wait(&asked, timeout)
+        try wait(&asked, timeout)
         var count = 0
         for index in asked.indices {
             entries[index].ready = asked[index].ready
@@ -115,23 +115,28 @@ extension DescriptorTable {
     }
 
     // Waits until something is ready or the time is over.
-    private func wait(_ asked: inout [Asked], _ timeout: Duration?) {
+    private func wait(_ asked: inout [Asked], _ timeout: Duration?) throws(SocketError) {
+        if CallingThread.isForked { throw .forked }
         let deadline = timeout.map { SystemClock.monotonic() + $0 }
         let mayWait = timeout.map { $0 > .zero } ?? true
         let thread = ParkedThread()
         defer {
             if mayWait { for entry in asked { entry.socket?.watch.remove(thread) } }
         }
+        var isInterrupted = false
         while true {
-            var isOver = !mayWait
+            var isOver = !mayWait || isInterrupted
             if let deadline, deadline <= SystemClock.monotonic() { isOver = true }
             let attached = attachment.now
             look(&asked, attached, isOver ? nil : thread)
-            if isOver || asked.contains(where: { !$0.ready.isEmpty }) { return }
+            if asked.contains(where: { !$0.ready.isEmpty }) { return }
+            // These calls never go on by themselves after a handler, whatever its flags.
+            if isInterrupted { throw .interrupted }
+            if isOver { return }
             switch attached.current {
             case .restarting: attachment.waitForRestart(thread, until: deadline)
-            case .node(let port): port.park(thread, until: deadline)
-            default: thread.park(until: deadline)
+            case .node(let port): isInterrupted = !port.park(thread, until: deadline, restarts: false)
+            default: isInterrupted = !thread.park(until: deadline)
             }
         }
     }
@@ -188,7 +193,7 @@ extension DescriptorTable {
             asked.append(Asked(socket: socket, events: events, always: .invalid))
             numbers.append(number)
         }
-        wait(&asked, timeout)
+        try wait(&asked, timeout)
         if asked.contains(where: { $0.ready.contains(.invalid) }) {
             throw SocketError(.badDescriptor, "a descriptor was closed")
         }

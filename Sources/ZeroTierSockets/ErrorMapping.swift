@@ -9,6 +9,11 @@ extension SocketError {
     static let nodeGone = SocketError(.networkDown, "the node is not running")
     static let stackGone = SocketError(.networkDown, "the node that the socket was opened on is gone")
     static let wouldBlock = SocketError(.tryAgain)
+    static let interrupted = SocketError(.interrupted, "a handler of a signal ran while the call waited: call again")
+    static let forked = SocketError(
+        .networkDown,
+        "this process is a fork of the one in which the node runs, and has none: fork, or call daemon(), before the start"
+    )
 }
 
 extension SocketErrno {

@@ -11,6 +11,8 @@ package struct SocketErrno: RawRepresentable, Hashable, Sendable, CustomStringCo
 
     /// ENOENT: nothing of that name.
     package static let noSuchName = SocketErrno(2)
+    /// EINTR: a handler of a signal ran while the call waited.
+    package static let interrupted = SocketErrno(4)
     /// EBADF: no such descriptor, or it was closed while the call waited.
     package static let badDescriptor = SocketErrno(9)
     /// EAGAIN: the call would block, or its time-out is over.
@@ -67,7 +69,7 @@ package struct SocketErrno: RawRepresentable, Hashable, Sendable, CustomStringCo
     package static let inProgress = SocketErrno(115)
 
     private static let names: [Int32: String] = [
-        9: "EBADF", 11: "EAGAIN", 13: "EACCES", 22: "EINVAL", 24: "EMFILE", 25: "ENOTTY", 32: "EPIPE",
+        4: "EINTR", 9: "EBADF", 11: "EAGAIN", 13: "EACCES", 22: "EINVAL", 24: "EMFILE", 25: "ENOTTY", 32: "EPIPE",
         33: "EDOM", 89: "EDESTADDRREQ", 90: "EMSGSIZE", 92: "ENOPROTOOPT", 93: "EPROTONOSUPPORT", 95: "EOPNOTSUPP",
         97: "EAFNOSUPPORT", 98: "EADDRINUSE", 99: "EADDRNOTAVAIL", 100: "ENETDOWN", 101: "ENETUNREACH",
         103: "ECONNABORTED", 104: "ECONNRESET", 105: "ENOBUFS", 106: "EISCONN", 107: "ENOTCONN", 110: "ETIMEDOUT",

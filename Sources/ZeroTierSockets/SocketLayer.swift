@@ -223,9 +223,9 @@ package final class SocketLayer: Sendable {
     // MARK: Readiness
 
     /// Waits until at least one entry is ready and gives how many are; 0 when the time is over. A timeout of zero only
-    /// looks, nil waits for ever.
-    package func poll(_ entries: inout [PollEntry], timeout: Duration?) -> Int {
-        table.poll(&entries, timeout: timeout)
+    /// looks, nil waits for ever. EINTR after a handler of a signal.
+    package func poll(_ entries: inout [PollEntry], timeout: Duration?) throws(SocketError) -> Int {
+        try table.poll(&entries, timeout: timeout)
     }
 
     /// Waits until at least one descriptor below `count` is ready for what it was named for and gives how many bits remain

@@ -1,6 +1,8 @@
 // Names and values of everything that a call on a socket can be given: options, flags, directions.
 // Read first: socket(7), ip(7), tcp(7), ipv6(7). Numbers of flags are lwIP's, as the C interface shows them.
 
+package import NetPrimitives
+
 /// An option of a socket. Values are what `setsockopt` takes on Linux, in plain numbers.
 package enum SocketOption: Hashable, Sendable, CaseIterable {
     /// SO_REUSEADDR, 0 or 1.
@@ -47,6 +49,8 @@ package enum SocketOption: Hashable, Sendable, CaseIterable {
     case typeOfService
     /// IP_MULTICAST_TTL and IPV6_MULTICAST_HOPS, 0...255; -1 is the default of 1.
     case multicastTimeToLive
+    /// IP_MULTICAST_IF: the address of this node on the network that datagrams to groups leave by; unspecified for any.
+    case multicastInterface
     /// IP_MULTICAST_LOOP and IPV6_MULTICAST_LOOP, 0 or 1.
     case multicastLoop
     /// IP_MTU_DISCOVER: 0 never, 1 want, 2 always.
@@ -87,6 +91,8 @@ package enum SocketOptionValue: Hashable, Sendable {
     case linger(Linger)
     /// TCP_CONGESTION.
     case name(String)
+    /// IP_MULTICAST_IF.
+    case address(IPAddress)
 }
 
 /// SO_LINGER.

@@ -141,6 +141,9 @@ struct TableTests {
         #expect(!table.allows(6, 90, binding("10.0.0.1", 4)))
         _ = table.insert(6, 91, binding("10.0.0.1", 5, role: .receiver, reuseAddress: true))
         #expect(!table.allows(6, 91, binding("10.0.0.1", 6, reuseAddress: true)))
+        // A listener of the other family is another matter: each has its own connections.
+        #expect(table.allows(6, 91, binding("::", 6, reuseAddress: true, isDual: true)))
+        #expect(!table.allows(6, 91, binding("::", 6, isDual: true)))
         // Connections of a listener that had it let the next one in.
         _ = table.insert(6, 92, binding("10.0.0.1", 7, role: .connection, reuseAddress: true))
         #expect(table.allows(6, 92, binding("10.0.0.1", 8, reuseAddress: true)))

@@ -131,4 +131,32 @@ import Testing
         #expect(codes([.peerExpired(Self.peer.id)]) == [98])
         #expect(codes([]).isEmpty)
     }
+
+    @Test func `a peer that is gone is told of as unreachable, not as relayed, and again when it is heard`() {
+        var monitor = NodeMonitor()
+        var peer = Self.peer
+        var peers: [PeerStatus] { [peer] }
+        func codes(_ told: [NodeEvent]) -> [Int32] {
+            (monitor.takePeers(told) { peers } + monitor.takePeers([]) { peers }).compactMap(\.generation1)
+                .filter { 96...98 ~= $0 }
+        }
+        #expect(codes([.peerDirect(peer.id, Self.endpoint)]) == [96])
+        peer.isDirect = false
+        peer.sinceReceive = .seconds(19)
+        #expect(!peer.isReachable)
+        #expect(codes([.peerUnreachable(peer.id)]) == [98])
+        #expect(codes([]).isEmpty)
+        // Once more, as it is forgotten: nothing new.
+        #expect(codes([.peerExpired(peer.id)]).isEmpty)
+        peer.sinceReceive = .seconds(1)
+        #expect(codes([]) == [97])
+        // It was always relayed, and ends: members of one network are never silent for so long.
+        peer.paths = []
+        peer.sinceReceive = .seconds(100)
+        #expect(codes([]).isEmpty)
+        peer.sinceReceive = .seconds(151)
+        #expect(codes([]) == [98])
+        peer.isDirect = true
+        #expect(codes([]) == [96])
+    }
 }

@@ -136,6 +136,24 @@ enum TestIdentity {
         await world.root.shutdown()
     }
 
+    @Test func `a start right after a stop works`() async throws {
+        let world = try World()
+        let recorder = Recorder()
+        let library = LibraryNode(layer: SocketLayer())
+        for _ in 0..<5 {
+            try library.start(world.settings(recorder))
+            #expect(await recorder.wait(for: 0))
+            try library.stop()
+            #expect(!library.isStarted)
+        }
+        try library.start(world.settings(recorder))
+        #expect(await recorder.wait(for: 2))
+        try library.free()
+        let lives = recorder.all.filter { $0 == 0 || $0 == 3 }
+        #expect(lives == Array([[0, 3], [0, 3], [0, 3], [0, 3], [0, 3], [0, 3]].joined()))
+        await world.root.shutdown()
+    }
+
     @Test func `a restart brings the networks back`() async throws {
         let world = try World()
         let recorder = Recorder()

@@ -41,6 +41,26 @@ import ZeroTierSockets
         store.unlock()
     }
 
+    @Test func `a directory that others can write is told with the start`() async throws {
+        let directory = FileManager.default.temporaryDirectory.appendingPathComponent("zt-open-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(
+            at: directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o777])
+        try FileManager.default.setAttributes([.posixPermissions: 0o777], ofItemAtPath: directory.path)
+        defer { try? FileManager.default.removeItem(at: directory) }
+        let world = try LifecycleTests.World()
+        let recorder = Recorder()
+        let message = Mutex("")
+        recorder.on(0) { message.withLock { $0 = String(cString: zts_last_error_message()) } }
+        let library = LibraryNode(layer: SocketLayer())
+        var settings = world.settings(recorder)
+        settings.path = directory.path
+        try library.start(settings)
+        #expect(await recorder.wait(for: 2))
+        #expect(message.withLock { $0 }.contains("chmod 700 \(directory.path)"))
+        try library.free()
+        await world.root.shutdown()
+    }
+
     @Test func `a port is taken from the range`() async throws {
         let world = try LifecycleTests.World()
         let recorder = Recorder()

@@ -464,7 +464,7 @@ private func alone(_ body: @escaping @Sendable (SocketLayer) throws -> Void) asy
                     _ = try layer.select(count: 1_025, read: &read, write: &write, except: &except, timeout: .zero)
                 } == .invalid)
             var entries = [PollEntry(-1, .input), PollEntry(500, .input), PollEntry(server, [.input, .outputNormal])]
-            #expect(layer.poll(&entries, timeout: nil) == 2)
+            #expect(try layer.poll(&entries, timeout: nil) == 2)
             #expect(entries.map(\.ready) == [[], .invalid, .outputNormal])
         }
     }
@@ -483,11 +483,11 @@ private func alone(_ body: @escaping @Sendable (SocketLayer) throws -> Void) asy
             var entries = servers.map { PollEntry($0, .input) }
             let poll = Background { [entries] in
                 var own = entries
-                return layer.poll(&own, timeout: .seconds(20))
+                return try layer.poll(&own, timeout: .seconds(20))
             }
             try layer.send(clients[2_400], [5])
             #expect(try poll.value() == 1)
-            #expect(layer.poll(&entries, timeout: .zero) == 1)
+            #expect(try layer.poll(&entries, timeout: .zero) == 1)
             #expect(entries[2_400].ready == .input)
             layer.closeAll()
         }

@@ -96,13 +96,13 @@ extension SocketLayer {
     /// What poll says at this moment, without the NORM bits.
     func state(_ descriptor: Int32) -> PollEvents {
         var entries = [PollEntry(descriptor, [.input, .output, .priority])]
-        _ = poll(&entries, timeout: .zero)
+        _ = try? poll(&entries, timeout: .zero)
         return entries[0].ready
     }
 
     func wait(_ descriptor: Int32, _ events: PollEvents) -> PollEvents {
         var entries = [PollEntry(descriptor, events)]
-        _ = poll(&entries, timeout: .seconds(20))
+        _ = try? poll(&entries, timeout: .seconds(20))
         return entries[0].ready
     }
 

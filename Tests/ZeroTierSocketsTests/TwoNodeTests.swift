@@ -131,3 +131,63 @@ import ZeroTierSockets
         }
     }
 }
+
+@Suite(.serialized) struct FamilyTests {
+    @Test func `listeners on one port of both families live beside each other, each with its own connections`()
+        async throws
+    {
+        let (layer, node) = try Lab.alone()
+        try await blocking {
+            defer { node.shutdownBlocking() }
+            for isIPv6First in [true, false] {
+                var listeners: [Bool: Int32] = [:]
+                var port: UInt16 = 0
+                for isIPv6 in isIPv6First ? [true, false] : [false, true] {
+                    let listener = try layer.stream(isIPv6 ? 10 : 2)
+                    try layer.setOption(listener, .reuseAddress, .integer(1))
+                    try layer.bind(listener, to: SocketEndpoint(isIPv6 ? .anyIPv6 : .anyIPv4, port: port))
+                    port = try layer.localEndpoint(listener).port
+                    try layer.listen(listener, backlog: 4)
+                    listeners[isIPv6] = listener
+                }
+                for isIPv6 in [true, false] {
+                    let client = try layer.stream(isIPv6 ? 10 : 2)
+                    try layer.connect(client, to: SocketEndpoint(IPAddress(isIPv6 ? "::1" : "127.0.0.1")!, port: port))
+                    let (server, remote) = try layer.accept(listeners[isIPv6]!)
+                    #expect(remote == (try layer.localEndpoint(client)))
+                    for socket in [client, server] { try layer.close(socket) }
+                }
+                // Of one family there is one, as on Linux; and without the option none beside another.
+                let second = try layer.stream()
+                try layer.setOption(second, .reuseAddress, .integer(1))
+                #expect(
+                    errno {
+                        try layer.bind(second, to: SocketEndpoint(.anyIPv4, port: port))
+                        try layer.listen(second, backlog: 4)
+                    } == .addressInUse)
+                for listener in listeners.values { try layer.close(listener) }
+            }
+            let (plain, address) = try layer.listener(.anyIPv6)
+            let other = try layer.stream()
+            #expect(errno { try layer.bind(other, to: SocketEndpoint(.anyIPv4, port: address.port)) } == .addressInUse)
+            try layer.close(plain)
+        }
+    }
+
+    @Test func `the network that datagrams to groups leave by is chosen by an address of ours`() async throws {
+        let lab = try await Lab()
+        try await blocking {
+            let first = try lab.first.udp(10)
+            #expect(try lab.first.option(first, .multicastInterface) == .address(.anyIPv4))
+            try lab.first.setOption(first, .multicastInterface, .address(lab.firstAddress))
+            #expect(try lab.first.option(first, .multicastInterface) == .address(lab.firstAddress))
+            #expect(
+                errno { try lab.first.setOption(first, .multicastInterface, .address(lab.secondAddress)) }
+                    == .addressNotAvailable)
+            #expect(
+                errno { try lab.first.setOption(try lab.first.stream(), .multicastInterface, .address(.anyIPv4)) }
+                    == .noSuchOption)
+        }
+        await lab.shutdown()
+    }
+}

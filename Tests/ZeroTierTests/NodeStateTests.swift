@@ -15,6 +15,8 @@ extension DriverTests {
         private func write(_ text: String, _ name: String, _ directory: TemporaryDirectory) throws {
             try FileManager.default.createDirectory(atPath: directory.path, withIntermediateDirectories: true)
             try text.write(toFile: "\(directory.path)/\(name)", atomically: false, encoding: .utf8)
+            try FileManager.default.setAttributes(
+                [.posixPermissions: 0o600], ofItemAtPath: "\(directory.path)/\(name)")
         }
 
         @Test func `identity, networks and port survive a restart`() async throws {
@@ -195,6 +197,72 @@ extension DriverTests {
             await node.shutdown()
             #expect(FileManager.default.fileExists(atPath: "\(directory.path)/peers.d/\(nodes.second.id).peer"))
             await nodes.shutdown()
+        }
+
+        @Test func `a public identity that cannot be written does not keep a node from starting, and is told`()
+            async throws
+        {
+            let directory = TemporaryDirectory()
+            try write(TestIdentity.first, "identity.secret", directory)
+            // Nothing can be renamed to where a directory with something in it is.
+            try FileManager.default.createDirectory(
+                atPath: "\(directory.path)/identity.public/something", withIntermediateDirectories: true)
+            var configuration = Node.Configuration(storage: .directory(directory.path))
+            configuration.planet = try Constellation.makePlanet(port: 1)
+            let (warnings, told) = AsyncStream.makeStream(of: ZeroTierError.self)
+            configuration.log = { event in
+                if case .warning(let error) = event { told.yield(error) }
+            }
+            let node = try await Node.start(configuration)
+            for await warning in warnings {
+                #expect(warning.code == .storageUnavailable && warning.message.contains("identity.public"))
+                break
+            }
+            await node.shutdown()
+        }
+
+        @Test func `a public identity of another node is replaced by the one that belongs to the secret`() async throws
+        {
+            let directory = TemporaryDirectory()
+            try write(TestIdentity.first, "identity.secret", directory)
+            try write("not it", "identity.public", directory)
+            let node = try await start(directory)
+            await node.shutdown()
+            let text = try String(contentsOfFile: "\(directory.path)/identity.public", encoding: .utf8)
+            #expect(text == node.identity.publicText)
+        }
+
+        @Test func `the roots that libzt 1.8 stored under another name are found`() throws {
+            let planet = try Constellation.makePlanet(port: 77)
+            let store = MemoryStore()
+            try store.write("roots", planet.bytes, isSecret: false)
+            #expect(Planet(try NodeStart.choosePlanet(nil, store)).bytes == planet.bytes)
+            // One under the usual name goes before.
+            let own = try Constellation.makePlanet(port: 78)
+            try store.write(StateName.planet, own.bytes, isSecret: false)
+            #expect(Planet(try NodeStart.choosePlanet(nil, store)).bytes == own.bytes)
+        }
+
+        @Test func `a peer that has become direct is remembered while the node runs`() async throws {
+            let port = try Node.findFreePort()
+            let planet = try Constellation.makePlanet(port: port)
+            var root = Constellation.configuration(TestIdentity.root, planet)
+            root.port = port
+            let rootNode = try await Node.start(root)
+            let store = MemoryStore(identity: TestIdentity.first)
+            var configuration = Constellation.configuration(TestIdentity.first, planet)
+            configuration.storage = .store(store)
+            let first = try await Node.start(configuration)
+            let second = try await Node.start(Constellation.configuration(TestIdentity.second, planet))
+            for node in [first, second] { try await node.waitUntilOnline(timeout: .seconds(20)) }
+            try await first.join(Constellation.network)
+            let address = try #require(try await second.join(Constellation.network).addresses.first?.address)
+            _ = try await first.ping(address)
+            for _ in 0..<2_000 where try store.list(StateName.peerFolder).isEmpty {
+                try await Task.sleep(for: .milliseconds(10))
+            }
+            #expect(try store.list(StateName.peerFolder) == ["\(second.id).peer"])
+            for node in [first, second, rootNode] { await node.shutdown() }
         }
     }
 }

@@ -93,3 +93,102 @@ final class TemporaryDirectory: Sendable {
         #expect(try store.list("networks.d") == ["2.conf"])
     }
 }
+
+@Suite struct SafeStorageTests {
+    private func make(_ directory: TemporaryDirectory) throws {
+        try FileManager.default.createDirectory(
+            atPath: directory.path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+    }
+
+    @Test(arguments: [true, false])
+    func `a symbolic link in the place of the lock is refused, and what it leads to is as it was`(exists: Bool) throws {
+        let directory = TemporaryDirectory()
+        try make(directory)
+        let target = "\(directory.path)/other"
+        if exists {
+            #expect(FileManager.default.createFile(atPath: target, contents: Data([1])))
+            try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: target)
+        }
+        try FileManager.default.createSymbolicLink(
+            atPath: "\(directory.path)/node.lock", withDestinationPath: target)
+        let error = #expect(throws: ZeroTierError.self) { try DirectoryStore(path: directory.path) }
+        #expect(error?.code == .storageUnavailable && error?.message.contains("node.lock") == true)
+        #expect(FileManager.default.fileExists(atPath: target) == exists)
+        if exists { #expect(FileSystem.mode(of: target) == 0o644) }
+    }
+
+    @Test func `a lock that is there keeps its mode`() throws {
+        let directory = TemporaryDirectory()
+        try make(directory)
+        let lock = "\(directory.path)/node.lock"
+        #expect(FileManager.default.createFile(atPath: lock, contents: Data()))
+        try FileManager.default.setAttributes([.posixPermissions: 0o640], ofItemAtPath: lock)
+        _ = try DirectoryStore(path: directory.path)
+        #expect(FileSystem.mode(of: lock) == 0o640)
+    }
+
+    @Test(arguments: [0o666, 0o620, 0o602])
+    func `a secret that others can change is refused and left as it was`(mode: Int) throws {
+        let directory = TemporaryDirectory()
+        try make(directory)
+        let file = "\(directory.path)/identity.secret"
+        #expect(FileManager.default.createFile(atPath: file, contents: Data(TestIdentity.first.utf8)))
+        try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: file)
+        let error = #expect(throws: ZeroTierError.self) { try DirectoryStore(path: directory.path) }
+        #expect(error?.code == .storageUnsafe && error?.message.contains("chmod 600 \(file)") == true)
+        #expect(FileSystem.mode(of: file) == UInt32(mode))
+        try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: file)
+        #expect(try DirectoryStore(path: directory.path).warnings.isEmpty)
+    }
+
+    @Test func `a secret that others can read, and a directory that others can write, are told`() throws {
+        let directory = TemporaryDirectory()
+        try make(directory)
+        let file = "\(directory.path)/identity.secret"
+        #expect(FileManager.default.createFile(atPath: file, contents: Data(TestIdentity.first.utf8)))
+        try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: file)
+        try FileManager.default.setAttributes([.posixPermissions: 0o777], ofItemAtPath: directory.path)
+        let warnings = try DirectoryStore(path: directory.path).warnings
+        #expect(warnings.map(\.code) == [.storageUnsafe, .storageUnsafe])
+        #expect(warnings.first?.message.contains(directory.path) == true)
+        #expect(warnings.last?.message.contains(file) == true)
+        #expect(FileSystem.mode(of: file) == 0o644)
+    }
+
+    @Test func `a relative path counts from where the node was started`() throws {
+        let relative = "zerotier-test-relative-\(UUID().uuidString.prefix(8))"
+        let store = try DirectoryStore(path: relative)
+        defer { try? FileManager.default.removeItem(atPath: store.path) }
+        #expect(store.path == FileManager.default.currentDirectoryPath + "/" + relative)
+        #expect(store.location(of: "planet").hasPrefix("/"))
+    }
+
+    @Test func `a lock that a copy of the descriptor outlives is free all the same`() throws {
+        let directory = TemporaryDirectory()
+        try make(directory)
+        let path = "\(directory.path)/node.lock"
+        let lock = try #require(try FileSystem.lock(path))
+        // As a fork has it.
+        let copy = dup(lock.number)
+        defer { close(copy) }
+        #expect(try FileSystem.lock(path) == nil)
+        FileSystem.unlock(lock)
+        #expect(try FileSystem.lock(path) != nil)
+    }
+
+    @Test func `a socket in a directory with a long path is listened on and found`() async throws {
+        let directory = TemporaryDirectory()
+        let long = directory.path + "/" + String(repeating: "d", count: 120)
+        try FileManager.default.createDirectory(atPath: long, withIntermediateDirectories: true)
+        let listener = try LocalListener(path: long + "/control.socket")
+        try listener.start { "you said \($0)" }
+        let answer: String = try await withCheckedThrowingContinuation { continuation in
+            Thread.detachNewThread {
+                continuation.resume(with: Result { try LocalListener.ask(path: long + "/control.socket", "hello") })
+            }
+        }
+        #expect(answer == "you said hello")
+        listener.stop()
+        #expect(!FileManager.default.fileExists(atPath: long + "/control.socket"))
+    }
+}

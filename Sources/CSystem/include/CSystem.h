@@ -125,9 +125,36 @@ int csystem_thread_is_current(uint64_t handle);
 uint64_t csystem_thread_self(void);
 
 // Parks the thread until `word` is not 0 or the time is over (`nanoseconds` < 0: for ever), then sets it to 0.
-// Returns 1 if it was unparked.
-int csystem_park(uint32_t *word, int64_t nanoseconds);
+// Returns 1 if it was unparked, 0 when the time is over. An interruptible wait returns 2 after a handler of a signal: with
+// a time any handler, for ever only one without SA_RESTART. It is also where a thread in a call can be cancelled.
+int csystem_park(uint32_t *word, int64_t nanoseconds, int interruptible);
 void csystem_unpark(uint32_t *word);
+
+// MARK: Threads of the program
+
+// Whether this process is a copy, by fork, of one in which threads of the library ran: they do not run here, and locks may be
+// held for ever.
+int csystem_is_forked(void);
+
+// A call of a thread of the program begins and ends: in between the thread is not cancelled but where it parks. Calls may
+// be one inside the other.
+void csystem_call_begin(void);
+void csystem_call_end(void);
+
+// A descriptor that is readable, for a thread whose signals are blocked, while one waits for it.
+int csystem_signal_watch_open(void);
+
+struct csystem_shield {
+    uint64_t mask[16];
+};
+
+#define CSYSTEM_HANDLED 1
+#define CSYSTEM_INTERRUPTED 2
+
+// Keeps handlers and cancellation from the thread while it works for others, and lets them at it again. `is_signalled`:
+// signals may wait. Gives whether handlers ran for them, and whether one of these interrupts calls (has no SA_RESTART).
+void csystem_shield_raise(struct csystem_shield *shield);
+int csystem_shield_lower(struct csystem_shield *shield, int is_signalled);
 
 // Takes and gives back a lock of one word that begins as 0. It is not fair: whoever runs gets it first.
 void csystem_lock(uint32_t *word);
@@ -137,7 +164,10 @@ void csystem_unlock(uint32_t *word);
 
 // Takes the exclusive lock of an open file without waiting.
 int csystem_lock_file(int descriptor);
-// Opens, creating if needed, a file with the mode given, whatever the umask says.
+// Gives it back, also in the name of copies of the descriptor that forks have.
+int csystem_unlock_file(int descriptor);
+// Opens a file. One that is created has the mode given, whatever the umask says; one that is there keeps its own. Where one
+// may be created, a symbolic link is an error.
 int csystem_open_file(const char *path, int create, int exclusive, int truncate, int writable, unsigned mode);
 // A listening or connected Unix stream socket. The listener replaces a stale file and has mode 0600.
 int csystem_local_listen(const char *path);

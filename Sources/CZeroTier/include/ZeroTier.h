@@ -236,6 +236,11 @@ struct zts_peer_list {
 
 /* ---- Service ------------------------------------------------------------------------------------------------------ */
 
+/* Forks: nodes do not live on in a child of the process. Every call there fails with ZTS_ERR_SERVICE and says so: call
+ * daemon() before zts_start(). Signals: threads of the library block them all. A blocking call is interrupted by a handler
+ * as a call of the kernel is, with ZTS_EINTR (signal(7)). Cancellation: a thread can be cancelled where it waits in a call
+ * on a socket, within a second, and nowhere else in a call. */
+
 /** Whether networks are remembered in the directory and rejoined at the next start. On unless switched off. */
 ZT_SOCKET_API void ZTCALL zts_set_network_caching(bool enabled);
 
@@ -254,7 +259,9 @@ ZT_SOCKET_API int ZTCALL zts_start(
 
 /**
  * Stops the service and returns at once; ZTS_EVENT_NODE_DOWN is the last event. Sockets stay allocated, but calls fail
- * until the next start. @return ZTS_ERR_OK, or ZTS_ERR_SERVICE if the service does not run
+ * until the next start. What was written to connections that were closed before, or shut for writing, is still delivered:
+ * for up to 5 s, then the peer gets a reset. The process has to live until ZTS_EVENT_NODE_DOWN or zts_free() for that.
+ * A start that follows at once waits for the end. @return ZTS_ERR_OK, or ZTS_ERR_SERVICE if the service does not run
  */
 ZT_SOCKET_API int ZTCALL zts_stop(void);
 
@@ -353,7 +360,8 @@ ZT_SOCKET_API int ZTCALL zts_get_peer(struct zts_peer_details *pd, uint64_t peer
 
 /* ---- Status and statistics ---------------------------------------------------------------------------------------- */
 
-/** ZTS_EVENT_NODE_ONLINE or ZTS_EVENT_NODE_OFFLINE; at any time. */
+/** ZTS_EVENT_NODE_ONLINE or ZTS_EVENT_NODE_OFFLINE; at any time. Why it is offline, the callback is told
+ * with ZTS_EVENT_NODE_OFFLINE, and calls that want it online say in their message. */
 ZT_SOCKET_API int ZTCALL zts_get_node_status(void);
 
 /** The event code (ZTS_EVENT_NETWORK_*) that describes the network's state; ZTS_ERR_NO_RESULT if it was not joined. */
@@ -381,7 +389,7 @@ struct zts_stats_proto {
     uint32_t cachehit;
 };
 
-/** Group membership counters. Always 0: the stack does not count these. */
+/** Group membership counters. Always 0 from rx_v1 on, and in mld6: these are not counted apart. */
 struct zts_stats_igmp {
     uint32_t xmit;
     uint32_t recv;
@@ -591,7 +599,8 @@ ZT_SOCKET_API int ZTCALL zts_get_node_event_fd(void);
 /* ---- Several nodes in one process -----------------------------------------------------------------------------------
  * Each has an identity, directory, port, callback and networks of its own, and an instance number from 1 up; return
  * codes are those above, with ZTS_ERR_INVALID_ARG for a number that names no instance. Sockets made on an instance work
- * with every zts_* socket function, of both generations, and so does zts_get_event_fd(). The node of zts_start() is none
+ * with every zts_* socket function, of both generations, and so does zts_get_event_fd(); but not with the select functions:
+ * their descriptors are larger than FD_SETSIZE, and zts_poll() waits for all. The node of zts_start() is none
  * of them. Unlike there, nothing requires that the node is online, only that it runs: else ZTS_ERR_SERVICE. Programs of
  * the second generation include this header in a source file of its own. */
 

@@ -56,9 +56,11 @@
 /** Never delivered. */
 #define ZTS_EVENT_NONE (-1)
 
-/** [node] The service has started. */
+/** [node] The service has started. If its directory or a secret in it is not its owner's alone, zts_last_error_message() says
+ * so in the callback. */
 #define ZTS_EVENT_NODE_UP 0
-/** [node] No root answers (any more). */
+/** [node] No root answers (any more); zts_last_error_message() says why in the callback. Comes too, and again every minute,
+ * while a node that was started does not come online. */
 #define ZTS_EVENT_NODE_OFFLINE 1
 /** [node] A root answers: networks can be joined. */
 #define ZTS_EVENT_NODE_ONLINE 2
@@ -171,7 +173,8 @@
 #define ZTS_IPPROTO_UDPLITE 136
 #define ZTS_IPPROTO_RAW 255
 
-/* Flags of the send and receive functions. */
+/* Flags of the send and receive functions. The host's are understood too, but for its MSG_PEEK and MSG_OOB alone: these have
+ * the numbers of ZTS_MSG_WAITALL and ZTS_MSG_PEEK. */
 #define ZTS_MSG_PEEK 0x01
 #define ZTS_MSG_WAITALL 0x02
 #define ZTS_MSG_OOB 0x04

@@ -116,7 +116,8 @@ typedef enum {
     ZTS_EVENT_NODE_UP = 200,
     /** [node] A root answers. */
     ZTS_EVENT_NODE_ONLINE = 201,
-    /** [node] No root answers (any more). */
+    /** [node] No root answers (any more); zts_last_error_message() says why in the handler. Comes too, and again every
+     * minute, while a node that was started does not come online. */
     ZTS_EVENT_NODE_OFFLINE = 202,
     /** [node] The node has stopped. The last event of a run. */
     ZTS_EVENT_NODE_DOWN = 203,
@@ -272,7 +273,8 @@ ZTS_API int *ZTCALL zts_errno_location(void);
 #define ZTS_IPPROTO_UDPLITE 136
 #define ZTS_IPPROTO_RAW 255
 
-/* Flags of the send and receive functions. */
+/* Flags of the send and receive functions. The host's are understood too, but for its MSG_PEEK and MSG_OOB alone: these have
+ * the numbers of ZTS_MSG_WAITALL and ZTS_MSG_PEEK. */
 #define ZTS_MSG_PEEK 0x01
 #define ZTS_MSG_WAITALL 0x02
 #define ZTS_MSG_OOB 0x04
@@ -703,7 +705,10 @@ ZTS_API uint64_t ZTCALL zts_node_get_id(void);
 ZTS_API int ZTCALL zts_node_get_id_pair(char *key, unsigned int *key_dst_len);
 /** The UDP port. */
 ZTS_API int ZTCALL zts_node_get_port(void);
-/** Stops the node and returns at once; ZTS_EVENT_NODE_DOWN is the last event. */
+/** Stops the node and returns at once; ZTS_EVENT_NODE_DOWN is the last event. What was written to connections that were
+ * closed before, or shut for writing, is still delivered: for up to 5 s, then the peer gets a reset. The process has to live
+ * until ZTS_EVENT_NODE_DOWN or zts_node_free() for that. A start that follows at once waits for the end. Nodes do not live
+ * on in a child of the process: every call there fails and says so. */
 ZTS_API int ZTCALL zts_node_stop(void);
 /** Stops everything for the rest of the process and waits for it. */
 ZTS_API int ZTCALL zts_node_free(void);

@@ -100,6 +100,8 @@ package struct StackStatistics: Sendable {
     package var icmp4 = ProtocolCounters()
     package var icmp6 = ProtocolCounters()
     package var igmp = ProtocolCounters()
+    /// Neighbour discovery: a part of `icmp6`.
+    package var nd6 = ProtocolCounters()
     package var udp = ProtocolCounters()
     package var tcp = ProtocolCounters()
     /// Datagrams put together and cut up.

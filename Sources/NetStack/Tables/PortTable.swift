@@ -113,8 +113,11 @@ struct PortTable: Sendable {
             let other = node.binding
             if index != ignoring, other.scope.overlaps(candidate.scope) {
                 let sharesPort = other.reusePort && candidate.reusePort
-                // A TCP listener lets nobody in by REUSEADDR; all else does if both agree.
-                let isListener = protocolNumber == IPProtocol.tcp && other.role == .receiver
+                // A TCP listener lets nobody in by REUSEADDR but one of the other family, as lwIP does: IPv4 connections are
+                // the IPv4 listener's. All else does if both agree.
+                let isListener =
+                    protocolNumber == IPProtocol.tcp && other.role == .receiver
+                    && other.scope.address.isIPv4 == candidate.scope.address.isIPv4
                 let sharesAddress = other.reuseAddress && candidate.reuseAddress && !isListener
                 if !sharesPort, !sharesAddress { return false }
             }

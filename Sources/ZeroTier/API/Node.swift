@@ -52,14 +52,17 @@ public final class Node: Sendable {
 
     // MARK: Life
 
-    /// Shuts the node down: closes its sockets, stores what it learned, releases threads, descriptors and memory. Takes
-    /// milliseconds. May be called often, from anywhere; every call returns when it is done.
+    /// Shuts the node down: closes its sockets, stores what it learned, releases threads, descriptors and memory. What was
+    /// written to connections that were closed before, or whose writing direction was, is still delivered: that takes
+    /// milliseconds, or up to `Configuration.shutdownLinger` if a peer does not take it, which then gets a reset. Other
+    /// connections are reset at once. May be called often, from anywhere; every call returns when it is done.
     public func shutdown() async { await driver.stop() }
 
     /// As `shutdown`, blocking the thread. Called in `Configuration.log` it returns at once, and the node ends after that.
     public func shutdownBlocking() { driver.stopBlocking() }
 
-    /// Waits until what was written to connections that are closed meanwhile has been delivered, at most so long.
+    /// Waits until what was written to connections that are closed meanwhile has been delivered, at most so long. `shutdown`
+    /// does this by itself; `drain` is for who wants to wait longer, or goes on afterwards.
     public func drain(timeout: Duration) async {
         let end = SystemClock.monotonic() + timeout
         while SystemClock.monotonic() < end {
@@ -72,15 +75,21 @@ public final class Node: Sendable {
     /// What happens from now on. Each sequence is a consumer of its own.
     public var events: NodeEvents { NodeEvents(subscription: driver.hub.subscribe()) }
 
-    /// Waits until a root answers. Throws `noRootAnswered` after the time given.
+    /// Waits until a root answers. Throws `noRootAnswered`, and why, after the time given.
     public func waitUntilOnline(timeout: Duration = .seconds(30)) async throws(ZeroTierError) {
-        let error = ZeroTierError(
-            .noRootAnswered,
-            "no root answered within \(timeout): is UDP to the roots blocked, or the planet another than theirs?")
-        _ = try await driver.wait(for: .node, until: SystemClock.monotonic() + timeout, orThrow: error) {
-            (core, _) throws(ZeroTierError) in
-            try core.checkUsable()
-            return core.isOnline ? true : nil
+        do throws(ZeroTierError) {
+            _ = try await driver.wait(
+                for: .node, until: SystemClock.monotonic() + timeout, orThrow: .internalTimeout
+            ) { (core, _) throws(ZeroTierError) in
+                try core.checkUsable()
+                return core.isOnline ? true : nil
+            }
+        } catch {
+            guard error == .internalTimeout else { throw error }
+            let reason = try driver.call { (core, _) throws(ZeroTierError) in core.whyOffline }
+            // It came online in this moment.
+            guard let reason else { return }
+            throw ZeroTierError(.noRootAnswered, "not online within \(timeout): \(reason)")
         }
     }
 

@@ -1,5 +1,7 @@
 // What the owner of a node decides when it is made.
 
+import NetStack
+
 extension Node {
     /// Where a node keeps its identity and what it learned.
     public struct Storage: Sendable {
@@ -52,6 +54,31 @@ extension Node {
         public init(endpoints: [SocketEndpoint] = []) { self.endpoints = endpoints }
     }
 
+    /// Questions to a silent TCP peer whether it is still there (RFC 9293 3.8.4). Without an answer to any of them, reads and
+    /// writes throw `timedOut`. Bytes of the program that wait for an acknowledgement ask by themselves.
+    public struct KeepAlive: Hashable, Sendable {
+        /// Silence before the first question, at least 1 s.
+        public var idle: Duration
+        /// Time between questions, at least 1 s.
+        public var interval: Duration
+        /// Questions without an answer, after which the peer is taken for gone, 1 to 127.
+        public var count: Int
+
+        /// The defaults find out within two minutes.
+        public init(idle: Duration = .seconds(60), interval: Duration = .seconds(10), count: Int = 6) {
+            self.idle = idle
+            self.interval = interval
+            self.count = count
+        }
+
+        func apply(to options: inout ConnectionOptions) {
+            options.keepAlive = true
+            options.keepAliveIdle = min(max(idle, .seconds(1)), .seconds(32_767))
+            options.keepAliveInterval = min(max(interval, .seconds(1)), .seconds(32_767))
+            options.keepAliveCount = min(max(count, 1), 127)
+        }
+    }
+
     /// The settings of a node. The defaults make an ordinary node with a free port and no memory.
     public struct Configuration: Sendable {
         /// Where state is kept.
@@ -71,7 +98,8 @@ extension Node {
         /// peers, nothing leaves from them, and what arrives there is dropped; now and when the interface comes later. Has no
         /// effect beside `bindAddresses`.
         public var refusedInterfaces: [String] = []
-        /// Whether peers on this machine may be reached by its loopback interface. For demonstrations and tests.
+        /// Whether peers on this machine may be reached by its loopback interface. For demonstrations and tests. A planet
+        /// or moon with a root whose endpoints are all on it says so by itself.
         public var allowsLoopbackPaths = false
         /// Bytes a second that are passed on for one source, an address and port, and as many at once. Roots pass on for
         /// everybody, other nodes for paths of members of their networks. In `relayLimits`.
@@ -87,6 +115,11 @@ extension Node {
         /// Whether connections that it opens ask for congestion marks in place of losses (ECN, RFC 3168). Off by default,
         /// as on most hosts, because some networks lose packets that ask; a peer that asks gets them.
         public var requestsCongestionMarks = false
+        /// How long a shutdown waits for peers to have what was written to connections that were closed before. What they
+        /// have not taken by then ends with a reset. Nothing is waited for while nothing is left to deliver.
+        public var shutdownLinger = Duration.seconds(5)
+        /// How its TCP connections find out that a silent peer is gone, unless one says otherwise; nil: they do not.
+        public var keepAlive: KeepAlive? = KeepAlive()
         /// Events that may wait for one consumer; beyond, the oldest are dropped.
         public var eventCapacity = 256
         /// Called with each event, in order, on a thread of the node. Must return soon.

@@ -85,6 +85,9 @@ package struct StackCounters: Hashable, Sendable {
     package var icmp6 = Counters()
     package var udp = Counters()
     package var tcp = Counters()
+    package var igmp = Counters()
+    /// Neighbour discovery, a part of `icmp6`.
+    package var nd6 = Counters()
     /// Datagrams put together and pieces sent.
     package var fragments = Counters()
     package var cacheHits: UInt64 = 0
@@ -98,6 +101,11 @@ package struct StackCounters: Hashable, Sendable {
         link.dropped =
             statistics.dropped(.noInterface) &+ statistics.dropped(.unknownEtherType)
             &+ statistics.dropped(.foreignMAC) &+ statistics.dropped(.ownMAC)
+            &+ statistics.dropped(.controlQueueFull) &+ statistics.dropped(.neighbourUnresolved)
+            &+ statistics.dropped(.neighbourTableFull)
+        link.memoryErrors = statistics.dropped(.controlQueueFull) &+ statistics.dropped(.neighbourTableFull)
+        link.protocolErrors = statistics.dropped(.unknownEtherType)
+        link.routingErrors = statistics.dropped(.neighbourUnresolved)
         arp = Counters(statistics.arp)
         ipv4 = Counters(statistics.ipv4)
         ipv6 = Counters(statistics.ipv6)
@@ -105,6 +113,8 @@ package struct StackCounters: Hashable, Sendable {
         icmp6 = Counters(statistics.icmp6)
         udp = Counters(statistics.udp)
         tcp = Counters(statistics.tcp)
+        igmp = Counters(statistics.igmp)
+        nd6 = Counters(statistics.nd6)
         fragments.received = statistics.reassembled
         fragments.sent = statistics.fragmentsSent
         fragments.memoryErrors = statistics.dropped(.reassemblyFull)

@@ -12,6 +12,9 @@ public enum NodeEvent: Hashable, Sendable {
     case peerDirect(NodeID, SocketEndpoint)
     /// The peer is reached through a root.
     case peerRelayed(NodeID)
+    /// The peer does not answer any more, neither directly nor through a root. `peerDirect` follows when it is back on a
+    /// direct path.
+    case peerUnreachable(NodeID)
     /// The peer was silent for long and is forgotten.
     case peerExpired(NodeID)
     /// The network can be used, with these addresses.
@@ -30,6 +33,9 @@ public enum NodeEvent: Hashable, Sendable {
     case identityCollision
     /// State could not be stored; the node goes on.
     case storageFailed(ZeroTierError)
+    /// Something is not as it should be, and why; the node goes on. Told at once and, while a node does not come online,
+    /// every minute.
+    case warning(ZeroTierError)
     /// A message from another node's application.
     case message(from: NodeID, type: UInt64, data: [UInt8])
     /// This consumer was too slow: so many events before the next were dropped.

@@ -1,5 +1,7 @@
 // What a node, its networks and its peers are at one moment.
 
+import ZeroTierWire
+
 /// A node at one moment.
 public struct NodeStatus: Hashable, Sendable {
     /// The node's address.
@@ -16,6 +18,8 @@ public struct NodeStatus: Hashable, Sendable {
     public var publicIdentity: String
     /// Peers held in memory.
     public var peerCount: Int
+    /// What keeps the node from being online, as a sentence; nil if it is.
+    public var offlineReason: String?
     /// UDP datagrams given to the kernel.
     public var datagramsSent: UInt64
     /// System calls it took.
@@ -83,8 +87,26 @@ public struct PeerStatus: Hashable, Sendable {
     public var latency: Duration?
     /// Whether packets to it go directly, not through a root.
     public var isDirect: Bool
+    /// Time since anything authentic came from it, directly or through a root; nil for never.
+    public var sinceReceive: Duration? = nil
     /// Its paths.
     public var paths: [Path]
+}
+
+extension PeerStatus {
+    /// Silence after which a peer that was direct is taken for gone: its paths were asked meanwhile.
+    static let patience = ProtocolLimits.pathAlive
+    /// The same for a peer that was always relayed. It is not asked, but members of a common network say something every
+    /// two minutes.
+    static let relayedPatience = Duration.seconds(150)
+
+    /// Whether a packet to it has a way: a path that answers, or a root, and the peer said something lately. Roots are never
+    /// behind others.
+    public var isReachable: Bool {
+        if isDirect { return true }
+        guard role == .leaf, let sinceReceive else { return false }
+        return sinceReceive < (paths.isEmpty ? PeerStatus.relayedPatience : PeerStatus.patience)
+    }
 }
 
 /// A joined network at one moment.

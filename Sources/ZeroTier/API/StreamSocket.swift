@@ -32,21 +32,29 @@ public final class StreamSocket: Sendable, AsyncSequence {
 
     // MARK: Tasks
 
-    /// The next bytes, at most `count`, which is at least 1; nil at the end of the stream. Waits until there are some.
-    public func read(upTo count: Int = StreamSocket.chunkSize) async throws(ZeroTierError) -> [UInt8]? {
-        let bytes = try await driver.wait(for: .socket(id), until: nil, orThrow: .internalTimeout) {
+    /// The next bytes, at most `count`, which is at least 1; nil at the end of the stream. Waits until there are some; throws
+    /// `timedOut` after `timeout`, and the connection stays as it was. A peer that is gone without a word is found out by
+    /// `Node.Configuration.keepAlive`, and `timedOut` is thrown then too.
+    public func read(
+        upTo count: Int = StreamSocket.chunkSize, timeout: Duration? = nil
+    ) async throws(ZeroTierError) -> [UInt8]? {
+        let bytes = try await driver.wait(
+            for: .socket(id), until: timeout.map { SystemClock.monotonic() + $0 }, orThrow: .nothingCame
+        ) {
             [id] (core, now) throws(ZeroTierError) in
             try core.streamRead(id, upTo: count, now: now)
         }
         return bytes.isEmpty ? nil : bytes
     }
 
-    /// Exactly `count` bytes. Throws `closed` if the stream ends before.
-    public func read(exactly count: Int) async throws(ZeroTierError) -> [UInt8] {
+    /// Exactly `count` bytes. Throws `closed` if the stream ends before, `timedOut` if they have not come within `timeout`:
+    /// what has come by then is lost.
+    public func read(exactly count: Int, timeout: Duration? = nil) async throws(ZeroTierError) -> [UInt8] {
+        let deadline = timeout.map { SystemClock.monotonic() + $0 }
         var result: [UInt8] = []
-        result.reserveCapacity(count)
         while result.count < count {
-            guard let chunk = try await read(upTo: count - result.count) else {
+            let left = deadline.map { Swift.max(.zero, $0 - SystemClock.monotonic()) }
+            guard let chunk = try await read(upTo: count - result.count, timeout: left) else {
                 throw ZeroTierError(.closed, "the stream ended after \(result.count) of \(count) bytes")
             }
             result.append(contentsOf: chunk)
@@ -54,12 +62,17 @@ public final class StreamSocket: Sendable, AsyncSequence {
         return result
     }
 
-    /// Writes all bytes; returns when the last of them are in the send buffer.
-    public func write(_ bytes: [UInt8]) async throws(ZeroTierError) {
+    /// Writes all bytes; returns when the last of them are in the send buffer, before the peer has them. Throws `timedOut`
+    /// if the buffer has not taken all of them within `timeout`: how many it has taken is in the message, and what to do is
+    /// to `abort`, since the stream has a part.
+    public func write(_ bytes: [UInt8], timeout: Duration? = nil) async throws(ZeroTierError) {
+        let deadline = timeout.map { SystemClock.monotonic() + $0 }
         var offset = 0
         while offset < bytes.count {
             let start = offset
-            offset += try await driver.wait(for: .socket(id), until: nil, orThrow: .internalTimeout) {
+            offset += try await driver.wait(
+                for: .socket(id), until: deadline, orThrow: .notTaken(start, of: bytes.count)
+            ) {
                 [id] (core, now) throws(ZeroTierError) in
                 try core.streamWrite(id, bytes, from: start, now: now)
             }
@@ -71,7 +84,8 @@ public final class StreamSocket: Sendable, AsyncSequence {
         try driver.call { [id] (core, now) throws(ZeroTierError) in try core.streamCloseWrite(id, now: now) }
     }
 
-    /// Closes both directions; what was written is still delivered. Closing again does nothing.
+    /// Closes both directions; what was written is still delivered, also if the node is shut down meanwhile
+    /// (`Node.shutdown`, `Node.drain`). Closing again does nothing.
     public func close() {
         try? driver.call { [id] (core, now) throws(ZeroTierError) in core.closeSocket(id, now: now) }
     }
@@ -85,6 +99,14 @@ public final class StreamSocket: Sendable, AsyncSequence {
     public func setNoDelay(_ isOn: Bool) throws(ZeroTierError) {
         try driver.call { [id] (core, now) throws(ZeroTierError) in
             try core.setNoDelay(id, isOn, now: now)
+        }
+    }
+
+    /// Whether and how this connection finds out that a silent peer is gone; nil: it does not. At first as the node's
+    /// configuration says.
+    public func setKeepAlive(_ keepAlive: Node.KeepAlive?) throws(ZeroTierError) {
+        try driver.call { [id] (core, now) throws(ZeroTierError) in
+            try core.setKeepAlive(id, keepAlive, now: now)
         }
     }
 
@@ -114,27 +136,36 @@ public final class StreamSocket: Sendable, AsyncSequence {
     {
         let bytes = try driver.waitBlocking(
             for: .socket(id), until: timeout.map { SystemClock.monotonic() + $0 },
-            orThrow: ZeroTierError(.timedOut, "nothing came within the time given")
+            orThrow: .nothingCame
         ) { (core, now) throws(ZeroTierError) in
             try core.streamRead(id, upTo: count, now: now)
         }
         return bytes.isEmpty ? nil : bytes
     }
 
-    /// Reads into a buffer of the caller and returns how many bytes; 0 at the end of the stream. Blocks the thread.
-    public func readBlocking(into buffer: inout MutableRawSpan) throws(ZeroTierError) -> Int {
-        try driver.waitBlocking(for: .socket(id), until: nil, orThrow: .internalTimeout) {
+    /// Reads into a buffer of the caller and returns how many bytes; 0 at the end of the stream. Blocks the thread. Throws
+    /// `timedOut` after `timeout`.
+    public func readBlocking(
+        into buffer: inout MutableRawSpan, timeout: Duration? = nil
+    ) throws(ZeroTierError) -> Int {
+        try driver.waitBlocking(
+            for: .socket(id), until: timeout.map { SystemClock.monotonic() + $0 }, orThrow: .nothingCame
+        ) {
             (core, now) throws(ZeroTierError) in
             try core.streamRead(id, into: &buffer, now: now)
         }
     }
 
     /// Writes all bytes of a buffer, from the caller's memory straight into the send buffer. Blocks the thread.
-    public func writeBlocking(_ bytes: RawSpan) throws(ZeroTierError) {
+    /// Throws `timedOut` as `write` does.
+    public func writeBlocking(_ bytes: RawSpan, timeout: Duration? = nil) throws(ZeroTierError) {
+        let deadline = timeout.map { SystemClock.monotonic() + $0 }
         var offset = 0
         while offset < bytes.byteCount {
             let start = offset
-            offset += try driver.waitBlocking(for: .socket(id), until: nil, orThrow: .internalTimeout) {
+            offset += try driver.waitBlocking(
+                for: .socket(id), until: deadline, orThrow: .notTaken(start, of: bytes.byteCount)
+            ) {
                 (core, now) throws(ZeroTierError) in
                 try core.streamWrite(id, bytes, from: start, now: now)
             }
@@ -142,8 +173,8 @@ public final class StreamSocket: Sendable, AsyncSequence {
     }
 
     /// As `writeBlocking`, for an array.
-    public func writeBlocking(_ bytes: [UInt8]) throws(ZeroTierError) {
-        try bytes.withBytes { (span) throws(ZeroTierError) in try writeBlocking(span) }
+    public func writeBlocking(_ bytes: [UInt8], timeout: Duration? = nil) throws(ZeroTierError) {
+        try bytes.withBytes { (span) throws(ZeroTierError) in try writeBlocking(span, timeout: timeout) }
     }
 }
 
@@ -220,4 +251,14 @@ public final class Listener: Sendable, AsyncSequence {
 extension ZeroTierError {
     // For waits without a time limit.
     static let internalTimeout = ZeroTierError(.timedOut, "the time is over")
+
+    static let nothingCame = ZeroTierError(
+        .timedOut, "nothing came within the time given; the connection stays open: read again, or close it")
+
+    static func notTaken(_ taken: Int, of count: Int) -> ZeroTierError {
+        ZeroTierError(
+            .timedOut,
+            "the peer has not taken enough within the time given: \(taken) of \(count) bytes are in the send buffer. "
+                + "Write the rest later, or abort the connection")
+    }
 }

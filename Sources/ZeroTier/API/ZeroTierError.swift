@@ -23,6 +23,8 @@ public struct ZeroTierError: Error, Hashable, Sendable, CustomStringConvertible 
         public static let portTaken = Code(rawValue: "portTaken")
         /// The state directory, or a file in it, cannot be written or read.
         public static let storageUnavailable = Code(rawValue: "storageUnavailable")
+        /// The state directory, or a secret in it, can be changed or read by others.
+        public static let storageUnsafe = Code(rawValue: "storageUnsafe")
         /// Another node runs with this state directory.
         public static let storageInUse = Code(rawValue: "storageInUse")
         /// The stored identity is damaged or its address does not follow from its key. It was left as it is.
@@ -106,5 +108,9 @@ extension ZeroTierError {
     }
 
     static let stopped = ZeroTierError(.nodeStopped, "the node is shut down")
+    static let forked = ZeroTierError(
+        .nodeStopped,
+        "this process is a fork of the one in which the node runs, and has none: fork, or call daemon(), before the start"
+    )
     static let taskCancelled = ZeroTierError(.cancelled, "the task was cancelled")
 }

@@ -12,6 +12,34 @@ extension DriverCore {
 
     var isOnline: Bool { node.peers.isOnline }
 
+    /// What keeps the node from being online; nil if it is.
+    var whyOffline: String? { isOnline ? nil : whyNeverOnline ?? whySilent }
+
+    /// What keeps the node from ever being online, as things are.
+    var whyNeverOnline: String? {
+        if isOnline { return nil }
+        if hasCollision { return "another node has this node's address" }
+        let roots = (node.peers.planet.map { [$0] } ?? []) + node.peers.moons
+        let endpoints = roots.flatMap(\.roots).flatMap(\.endpoints)
+        guard !roots.isEmpty else { return "no planet is known: the node has no root to ask" }
+        guard !endpoints.isEmpty else { return "the roots of the planet have no endpoints: none can be asked" }
+        if localEndpoints.isEmpty { return "this machine has no address that can be used: is its network down?" }
+        let families = Set(localEndpoints.map(\.address.isIPv4))
+        guard endpoints.contains(where: { families.contains($0.address.isIPv4) }) else {
+            return "the roots have endpoints of the one IP version only, and this machine addresses of the other"
+        }
+        return nil
+    }
+
+    private var whySilent: String {
+        let roots = (node.peers.planet.map { [$0] } ?? []) + node.peers.moons
+        let endpoints = roots.flatMap(\.roots).flatMap(\.endpoints)
+        let asked = endpoints.prefix(4).map(\.description).joined(separator: ", ")
+        return
+            "no root answers (\(asked)\(endpoints.count > 4 ? ", ..." : "")): is UDP to them blocked, are they down, "
+            + "or is the planet another than theirs?"
+    }
+
     /// Throws if the node can never work again.
     func checkUsable() throws(ZeroTierError) {
         if hasCollision {
@@ -95,7 +123,7 @@ extension DriverCore {
 
     /// What may be behind the silence of an address.
     func whyNoAnswer(_ address: IPAddress) -> String? {
-        if !isOnline { return "no root answers, so the peer cannot be found" }
+        if let whyOffline { return "the node is not online: \(whyOffline)" }
         let networks = node.networks
         // A network that is ready has that address: the others are not to blame.
         let isOfReady = networks.contains { network in
@@ -105,6 +133,10 @@ extension DriverCore {
         }
         if !isOfReady, let snapshot = networks.first(where: { $0.status != .ok }) {
             return networkError(snapshot).message
+        }
+        let refused = node.statistics.ethernetDrops.first { "\($0.0)" == "ruleOutbound" }?.1 ?? 0
+        if refused > 0 {
+            return "rules of a network refused \(refused) of this node's frames, perhaps these: do they allow it?"
         }
         return nil
     }
@@ -163,38 +195,49 @@ extension DriverCore {
 
     /// Closes what is open and hands out what is to be remembered.
     mutating func prepareToStop(keepingStack: Bool, now: Now) {
-        for (address, record) in node.peers.exportPeers() {
-            work.append(
-                .store(name: "\(StateName.peerFolder)/\(address).peer", bytes: record, isSecret: false))
-        }
-        // Peers learn that the connections are over instead of waiting in vain.
-        for id in openSockets { node.stack.abort(id, now: now) }
+        storePeers(now: now)
+        for id in openSockets { end(id, now) }
         openSockets = []
         guard !keepingStack else { return }
-        for id in watches.sockets { node.stack.abort(id, now: now) }
+        for id in watches.sockets { end(id, now) }
         watches.signalAll()
+    }
+
+    // Peers learn that the connections are over instead of waiting in vain. A stream that ended here counts as closed: it is
+    // delivered.
+    private mutating func end(_ id: SocketID, _ now: Now) {
+        if node.stack.isUndelivered(id) { node.stack.close(id, now: now) } else { node.stack.abort(id, now: now) }
     }
 
     // MARK: Events
 
     /// Takes everything the machine has to tell.
     mutating func collectEvents(now: Now) {
-        while let event = node.nextEvent(now: now) { take(event) }
+        while let event = node.nextEvent(now: now) { take(event, now) }
         while let job = node.nextJob() { work.append(.job(job)) }
     }
 
-    private mutating func take(_ event: ZeroTierNode.NodeEvent) {
+    private mutating func take(_ event: ZeroTierNode.NodeEvent, _ now: Now) {
         switch event {
         case .socket(let id, _):
             waits.wake(.socket(id), into: &wakes)
             watches.note(id)
-        case .online: publish(.online)
-        case .offline: publish(.offline)
+        case .online:
+            complaintDue = nil
+            publish(.online)
+        case .offline:
+            complaintDue = now.monotonic
+            publish(.offline)
         case .identityCollision:
             hasCollision = true
             publish(.identityCollision)
-        case .peerDirect(let address, let endpoint): outbox.append(.peerDirect(NodeID(address), endpoint))
-        case .peerRelayed(let address): outbox.append(.peerRelayed(NodeID(address)))
+        case .peerDirect(let address, let endpoint):
+            notePeers(now: now)
+            outbox.append(.peerDirect(NodeID(address), endpoint))
+        case .peerRelayed(let address):
+            // One that was direct and has gone silent is not behind a root: it is gone.
+            let isGone = node.peers.snapshot(of: address, now: now).map { !PeerStatus($0).isReachable } ?? false
+            outbox.append(isGone ? .peerUnreachable(NodeID(address)) : .peerRelayed(NodeID(address)))
         case .peerExpired(let address): outbox.append(.peerExpired(NodeID(address)))
         case .networkStatus(let id, let status): takeStatus(NetworkID(id), status)
         case .networkChanged(let id): publish(.networkChanged(NetworkID(id)))
@@ -242,7 +285,7 @@ extension DriverCore {
         NodeStatus(
             id: NodeID(node.address), isOnline: isOnline, port: port.port, localEndpoints: localEndpoints,
             surfaceEndpoints: node.surfaceAddresses(now: now), publicIdentity: node.identity.text(includeSecret: false),
-            peerCount: node.peers.peerCount, datagramsSent: port.statistics.datagramsSent,
+            peerCount: node.peers.peerCount, offlineReason: whyOffline, datagramsSent: port.statistics.datagramsSent,
             sendCalls: port.statistics.sendCalls, sendsBlocked: port.statistics.sendsBlocked,
             relayedPackets: node.peers.relayedPackets, isRoot: node.peers.isRoot,
             packetsBySuite: suiteCounts, drops: drops)
@@ -332,6 +375,7 @@ extension PeerStatus {
         self.init(
             id: NodeID(snapshot.address), role: role, protocolVersion: Int(snapshot.protocolVersion),
             version: snapshot.softwareVersion?.description, latency: snapshot.latency, isDirect: snapshot.isDirect,
+            sinceReceive: snapshot.sinceReceive,
             paths: snapshot.paths.map { path in
                 Path(
                     endpoint: path.path.remote, isAlive: path.isAlive, isPreferred: path.isPreferred,

@@ -17,7 +17,8 @@ extension DriverCore {
     mutating func openStream(
         to remote: SocketEndpoint, from local: SocketEndpoint?, now: Now
     ) throws(StackError) -> SocketID {
-        let id = try node.stack.tcpConnect(to: remote, from: local, now: now)
+        let id = try node.stack.tcpConnect(
+            to: remote, from: local, connectionOptions: streamOptions, now: now)
         openSockets.insert(id)
         return id
     }
@@ -99,6 +100,17 @@ extension DriverCore {
         }
     }
 
+    mutating func setKeepAlive(_ id: SocketID, _ keepAlive: Node.KeepAlive?, now: Now) throws(ZeroTierError) {
+        do throws(StackError) {
+            var options = try node.stack.connectionOptions(id)
+            options.keepAlive = false
+            keepAlive?.apply(to: &options)
+            try node.stack.setConnectionOptions(id, options, now: now)
+        } catch {
+            throw ZeroTierError(error)
+        }
+    }
+
     mutating func setCongestionControl(
         _ id: SocketID, _ algorithm: Node.CongestionControl, now: Now
     ) throws(ZeroTierError) {
@@ -117,7 +129,8 @@ extension DriverCore {
         -> (id: SocketID, local: SocketEndpoint)
     {
         do throws(StackError) {
-            let id = try node.stack.tcpListen(on: local, backlog: backlog, now: now)
+            let id = try node.stack.tcpListen(
+                on: local, backlog: backlog, connectionOptions: streamOptions, now: now)
             openSockets.insert(id)
             return (id, try node.stack.localEndpoint(id))
         } catch {
@@ -237,7 +250,7 @@ extension DriverCore {
     }
 
     /// Connections that are closed here and still deliver their last bytes.
-    var lingeringSockets: Int { max(0, node.stack.socketCount - openSockets.count - watches.count) }
+    var lingeringSockets: Int { node.stack.undeliveredCount }
 }
 
 extension ZeroTierError {
@@ -247,7 +260,7 @@ extension ZeroTierError {
             switch error {
             case .refused: (.connectionRefused, "the peer refused: nothing listens on that port")
             case .reset: (.connectionReset, "the peer reset the connection")
-            case .timedOut: (.timedOut, "the peer does not answer any more")
+            case .timedOut: (.timedOut, "the peer does not answer any more; the connection is over: make another")
             case .networkUnreachable: (.networkUnreachable, "no joined network leads to that address")
             case .hostUnreachable: (.hostUnreachable, "no member of the network answers for that address")
             case .accessDenied: (.failed, "the network or a broadcast rule does not allow it")

@@ -5,6 +5,7 @@ import NetPrimitives
 import NetStack
 import ZeroTierNode
 import ZeroTierPeers
+import ZeroTierWire
 
 /// The machine and the way to and from the kernel. Exactly one thread at a time holds it, by `NodeDriver`'s lock.
 struct DriverCore: ~Copyable {
@@ -28,10 +29,29 @@ struct DriverCore: ~Copyable {
 
     /// Sockets that the application holds.
     var openSockets: Set<SocketID> = []
+    /// What connections of the interface begin with.
+    var streamOptions = ConnectionOptions()
     /// The roots know another node with our address.
     var hasCollision = false
     /// Where peers may find us on this machine's networks.
     var localEndpoints: [SocketEndpoint] = []
+
+    /// The node ends: until then what was closed before is delivered.
+    private(set) var deliverBy: MonotonicInstant?
+
+    /// When the owner is told next why the node is not online.
+    var complaintDue: MonotonicInstant?
+    /// How long a node may take to come online, and how often it says that it did not.
+    static let onlinePatience = Duration.seconds(5)
+    private static let complaintPause = Duration.seconds(60)
+
+    // When peers' records are written, after one has become direct; and what was written last.
+    private var peersDue: MonotonicInstant?
+    private var peersStored: MonotonicInstant?
+    private var storedRecords: [Address: [UInt8]] = [:]
+    /// How soon a peer that has become direct is remembered, and how often at most.
+    private static let peerStoreDelay = Duration.seconds(1)
+    private static let peerStorePause = Duration.seconds(30)
 
     private var batch = TransmitBatch()
     private var cursor = UDPPort.Cursor()
@@ -170,6 +190,25 @@ struct DriverCore: ~Copyable {
         return work
     }
 
+    // MARK: Ending
+
+    /// The node ends. What is open is closed at once, and who waits is woken; what was closed before has so long to reach
+    /// its peers.
+    mutating func beginEnd(within time: Duration, keepingStack: Bool, now: Now) {
+        deliverBy = now.monotonic + time
+        prepareToStop(keepingStack: keepingStack, now: now)
+        stopWaits()
+    }
+
+    /// Whether something that was closed before the end has not reached its peer, and there is time left for it.
+    mutating func isDelivering(now: Now) -> Bool {
+        guard let deliverBy, now.monotonic < deliverBy else { return false }
+        return node.stack.undeliveredCount > 0
+    }
+
+    /// The time is over: peers learn that the rest does not come.
+    mutating func abortUndelivered(now: Now) { node.stack.abortUndelivered(now: now) }
+
     // MARK: Waiting
 
     mutating func cancelWait(_ id: UInt64) { waits.cancel(id, into: &wakes) }
@@ -184,7 +223,43 @@ struct DriverCore: ~Copyable {
         timer.drain()
         armed = nil
         node.handleDeadlines(now: now)
+        if let peersDue, peersDue <= now.monotonic { storePeers(now: now) }
+        if let complaintDue, complaintDue <= now.monotonic { complain(now: now) }
         waits.expire(now.monotonic, into: &wakes)
+    }
+
+    /// The node has begun. What no patience mends is told at once.
+    mutating func expectOnline(now: Now) {
+        complaintDue = whyNeverOnline == nil ? now.monotonic + DriverCore.onlinePatience : now.monotonic
+    }
+
+    // Says why the node is not online, and again while it is not.
+    private mutating func complain(now: Now) {
+        complaintDue = nil
+        guard let reason = whyOffline else { return }
+        outbox.append(.warning(ZeroTierError(.noRootAnswered, reason)))
+        complaintDue = now.monotonic + DriverCore.complaintPause
+    }
+
+    /// A peer became direct: after a kill its addresses are worth more than a root's answer.
+    mutating func notePeers(now: Now) {
+        guard peersDue == nil else { return }
+        peersDue = max(
+            now.monotonic + DriverCore.peerStoreDelay,
+            peersStored.map { $0 + DriverCore.peerStorePause } ?? now.monotonic)
+    }
+
+    /// Gives the records of peers that have changed to the helper.
+    mutating func storePeers(now: Now) {
+        peersDue = nil
+        peersStored = now.monotonic
+        var records: [Address: [UInt8]] = [:]
+        for (address, record) in node.peers.exportPeers() {
+            records[address] = record
+            guard storedRecords[address] != record else { continue }
+            work.append(.store(name: StateObject.peer(address).name, bytes: record, isSecret: false))
+        }
+        storedRecords = records
     }
 
     /// Arms the timer if something is due earlier than it would fire. An early firing is harmless, and far cheaper than
@@ -192,6 +267,9 @@ struct DriverCore: ~Copyable {
     mutating func armTimer() {
         var next = node.nextDeadline()
         if let deadline = waits.nextDeadline(), next.map({ deadline < $0 }) ?? true { next = deadline }
+        if let complaintDue, next.map({ complaintDue < $0 }) ?? true { next = complaintDue }
+        if let peersDue, next.map({ peersDue < $0 }) ?? true { next = peersDue }
+        if let deliverBy, next.map({ deliverBy < $0 }) ?? true { next = deliverBy }
         if let deadline = hold.deadline, next.map({ deadline < $0 }) ?? true { next = deadline }
         guard let next, next != .distantFuture, armed.map({ next < $0 }) ?? true else { return }
         armed = next

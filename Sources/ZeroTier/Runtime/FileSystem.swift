@@ -96,8 +96,11 @@ package enum FileSystem {
         return names.sorted()
     }
 
-    /// Opens a lock file and takes its lock. Nil if another process, or another node of this one, holds it.
+    /// Opens a lock file, a regular one, and takes its lock. Nil if another process, or another node of this one, holds it.
     package static func lock(_ path: String) throws(SystemError) -> Descriptor? {
+        if let facts = facts(of: path, followsLinks: false), !facts.isRegular {
+            throw SystemError(facts.isLink ? ELOOP : EINVAL, "lock \(path)")
+        }
         let result = unsafe csystem_open_file(path, 1, 0, 0, 1, 0o600)
         let file = Descriptor(owning: try SystemError.check(result, "write \(path)"))
         switch csystem_lock_file(file.number) {
@@ -105,6 +108,40 @@ package enum FileSystem {
         case -EWOULDBLOCK: return nil
         case let error: throw SystemError(-error, "lock \(path)")
         }
+    }
+
+    /// Gives a lock back, whoever else has a copy of the descriptor.
+    package static func unlock(_ file: Descriptor) { _ = csystem_unlock_file(file.number) }
+
+    /// The path from the root of the file system, whatever the working directory is later.
+    package static func absolute(_ path: String) throws(SystemError) -> String {
+        if path.hasPrefix("/") { return path }
+        // Sound: getcwd allocates the text, which is copied and freed.
+        guard let text = unsafe getcwd(nil, 0) else { throw SystemError(errno, "find the working directory") }
+        defer { unsafe free(text) }
+        let folder = unsafe String(cString: text)
+        return folder == "/" ? "/\(path)" : "\(folder)/\(path)"
+    }
+
+    /// Who can do what with a file.
+    package struct Facts {
+        package let owner: UInt32
+        package let mode: UInt32
+        package let isRegular: Bool
+        package let isLink: Bool
+
+        /// Whether it belongs to somebody who could not read our files anyway: neither we nor the superuser.
+        package var isForeign: Bool { owner != 0 && owner != geteuid() && geteuid() != 0 }
+    }
+
+    /// What the system says of a file; nil if there is none.
+    package static func facts(of path: String, followsLinks: Bool = true) -> Facts? {
+        var status = stat()
+        guard unsafe (followsLinks ? stat(path, &status) : lstat(path, &status)) == 0 else { return nil }
+        let kind = UInt32(status.st_mode) & UInt32(S_IFMT)
+        return Facts(
+            owner: status.st_uid, mode: UInt32(status.st_mode) & 0o7777, isRegular: kind == UInt32(S_IFREG),
+            isLink: kind == UInt32(S_IFLNK))
     }
 
     /// Permission bits of a file; nil if there is none.

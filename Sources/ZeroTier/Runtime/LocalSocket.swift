@@ -16,22 +16,9 @@ package final class LocalListener: Sendable {
     private let isStopping = Mutex(false)
     private let thread = Mutex<Thread?>(nil)
 
-    /// Throws if the path is too long for a socket.
-    package static func check(path: String) throws(ZeroTierError) {
-        // One byte less than the kernel's structure has: a zero ends it.
-        let most = MemoryLayout.size(ofValue: sockaddr_un().sun_path) - 1
-        guard path.utf8.count <= most else {
-            throw ZeroTierError(
-                .invalidArgument,
-                "\(path) has \(path.utf8.count) bytes, a socket's path has at most \(most): choose a "
-                    + "directory with a shorter one", systemError: ENAMETOOLONG)
-        }
-    }
-
     /// Listens on a path, with mode 0600. A socket file left over there is replaced: the caller holds the directory's lock.
     package init(path: String) throws(ZeroTierError) {
         self.path = path
-        try LocalListener.check(path: path)
         do throws(SystemError) {
             // Sound: the path is copied to a C string for the call.
             let result = unsafe csystem_local_listen(path)
@@ -90,7 +77,6 @@ package final class LocalListener: Sendable {
     package static func ask(
         path: String, _ request: String, patience: Duration = .seconds(5)
     ) throws(ZeroTierError) -> String {
-        try check(path: path)
         // Sound: as above.
         let result = unsafe csystem_local_connect(path)
         guard result >= 0 else {

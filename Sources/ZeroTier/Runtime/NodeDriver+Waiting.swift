@@ -34,6 +34,7 @@ extension NodeDriver {
         for key: WaitKey, until deadline: MonotonicInstant?, orThrow timeout: @autoclosure () -> ZeroTierError,
         _ body: (inout DriverCore, Now) throws(ZeroTierError) -> Result?
     ) throws(ZeroTierError) -> Result {
+        if CallingThread.isForked { throw .forked }
         noteCall()
         if let result = try call(body) { return result }
         while true {
@@ -64,8 +65,12 @@ extension NodeDriver {
         _ key: WaitKey, _ deadline: MonotonicInstant?,
         _ body: (inout DriverCore, Now) throws(ZeroTierError) -> Result?
     ) -> Wait<Result>? {
+        if duty.now.isTaken { return nil }
         var rest = Next()
+        var shield = csystem_shield()
+        unsafe csystem_shield_raise(&shield)
         let wait = withRole { role -> Wait<Result>? in
+            role.isSignalled = false
             let id = nextWaiter()
             let (outcome, next) = attempt(id, key, deadline, .leader(leader), body)
             // What else there is to send waits until the role is free again if the thread does not serve the sockets now.
@@ -82,43 +87,85 @@ extension NodeDriver {
                     return (outcome, reason)
                 }
                 if turns >= NodeDriver.turnsForOthers, duty.change({ $0.takeWish() }), withdraw(id) { return nil }
+                // The handlers of signals run where the thread keeps nobody waiting.
+                if role.isSignalled, withdraw(id) { return nil }
                 role.serve { batch, isLast in take(&batch, isLast) }
                 turns += 1
             }
         }
+        _ = unsafe csystem_shield_lower(&shield, 0)
         carryOn(rest, slabs: NodeDriver.slabsPerCall - 1)
         return wait ?? nil
     }
 
-    /// As above for a thread of the socket layer that is registered with a watch. False, at once, if another thread takes
-    /// the datagrams.
-    func lead(for thread: ParkedThread, until deadline: MonotonicInstant?) -> Bool {
+    /// How a thread's time with the receive role ended.
+    enum Leading {
+        /// Its wait is over, or the deadline.
+        case done
+        /// A handler of a signal ran, with SA_RESTART.
+        case handled
+        /// A handler of a signal ran, without SA_RESTART.
+        case interrupted
+        /// Another takes the datagrams: the thread is to wait elsewhere.
+        case follows
+    }
+
+    /// As above for a thread of the socket layer that is registered with a watch. Signals of the program end it, and their
+    /// handlers run after it: they may be slow, and need not return. So does a long wait: a thread that waits elsewhere can
+    /// be cancelled.
+    func lead(for thread: ParkedThread, until deadline: MonotonicInstant?) -> Leading {
+        if duty.now.isTaken {
+            noteFollower()
+            return .follows
+        }
+        var shield = csystem_shield()
+        unsafe csystem_shield_raise(&shield)
+        var isSignalled = false
+        var isLong = false
         let isDone = withRole { role -> Bool in
+            role.isSignalled = false
             defer {
                 thread.stopLeading()
                 // A wake-up that came last is not the next one's.
                 _ = leader.take()
             }
             guard thread.startLeading(leader), dismissDriver() else { return true }
-            let start = SystemClock.monotonic().nanoseconds
-            defer { rhythm.noteBlocked(from: start, to: SystemClock.monotonic().nanoseconds) }
+            var now = SystemClock.monotonic()
+            let start = now
+            defer { rhythm.noteBlocked(from: start.nanoseconds, to: SystemClock.monotonic().nanoseconds) }
+            let patience = start + NodeDriver.longestLead
+            let end = deadline.map { min($0, patience) } ?? patience
             var turns = 0
             while leader.take() == nil {
-                if let deadline, deadline <= SystemClock.monotonic() { break }
+                if now >= end {
+                    isLong = deadline.map { $0 > now } ?? true
+                    return !isLong
+                }
+                if role.isSignalled {
+                    isSignalled = true
+                    return false
+                }
                 if turns >= NodeDriver.turnsForOthers, duty.change({ $0.takeWish() }) { return false }
-                role.serve(until: deadline) { batch, isLast in take(&batch, isLast) }
+                role.serve(until: end) { batch, isLast in take(&batch, isLast) }
+                now = SystemClock.monotonic()
                 turns += 1
             }
             return true
         }
-        if isDone != true { noteFollower() }
-        return isDone ?? false
+        let handled = unsafe csystem_shield_lower(&shield, isSignalled ? 1 : 0)
+        if handled & CSYSTEM_INTERRUPTED != 0 { return .interrupted }
+        if handled & CSYSTEM_HANDLED != 0 { return .handled }
+        if isDone == true { return .done }
+        if !isLong { noteFollower() }
+        return .follows
     }
 
     // MARK: The receive role
 
     /// How often the thread that has the role serves the sockets before it gives the role to one that asks.
     private static let turnsForOthers = 16
+    /// The longest wait of a thread of the socket layer that takes the datagrams meanwhile.
+    private static let longestLead = Duration.seconds(1)
     /// How often the driver looks whether a shift still lasts. Datagrams wait for at most twice this, once, when it is over.
     static let shiftTickMilliseconds: Int32 = 1
 

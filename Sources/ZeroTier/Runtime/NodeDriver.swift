@@ -16,6 +16,8 @@ final class NodeDriver: Sendable {
         var core: DriverCore?
         var wakers: Wakers?
         var isStopping = false
+        /// The driver's thread has begun to end the node.
+        var isEnding = false
         /// The stack outlives the node.
         var keepsStack = false
         var kept: KeptStack?
@@ -56,6 +58,10 @@ final class NodeDriver: Sendable {
         var bindAddresses: [IPAddress] = []
         var refusedInterfaces: [String] = []
         var log: (@Sendable (NodeEvent) -> Void)?
+        /// Of the interface's connections.
+        var keepAlive: Node.KeepAlive?
+        /// How long the end of the node waits for peers to have what was written and closed.
+        var linger = Duration.zero
         /// Called as the last thing, when nothing is written any more.
         var onEnd: @Sendable () -> Void = {}
     }
@@ -101,12 +107,16 @@ final class NodeDriver: Sendable {
         var core = DriverCore(
             node: node, port: port, poller: poller, timer: timer, seed: UInt16(seed[0]) << 8 | UInt16(seed[1]))
         core.watches = watches
+        settings.keepAlive?.apply(to: &core.streamOptions)
         state = NodeLock(State(core: core, wakers: Wakers(poller: poller, kick: kick, watcher: watcher)))
     }
 
     /// Starts the threads. A driver that was started must be stopped.
     func start() throws(SystemError) {
         rescanInterfaces()
+        state.withLock { state in
+            if state.core != nil { state.core!.expectOnline(now: SystemClock.now()) }
+        }
         let helperThread = try Thread(name: "zt-helper") { [self] in
             helper.run(perform)
             settings.onEnd()
@@ -130,6 +140,7 @@ final class NodeDriver: Sendable {
     func call<Result: Sendable>(
         _ body: (inout DriverCore, Now) throws(ZeroTierError) -> Result
     ) throws(ZeroTierError) -> Result {
+        if CallingThread.isForked { throw .forked }
         let (result, next) = try state.withLock { (state) throws(ZeroTierError) -> (Result, Next) in
             guard state.core != nil, !state.isStopping else { throw .stopped }
             let now = SystemClock.now()
@@ -144,6 +155,7 @@ final class NodeDriver: Sendable {
     func socketCall<Result: Sendable, Failure: Error>(
         _ body: (inout DriverCore, Now) throws(Failure) -> Result
     ) throws(Failure) -> Result? {
+        if CallingThread.isForked { return nil }
         noteCall()
         let (outcome, next) = state.withLock { state -> (Swift.Result<Result, Failure>?, Next) in
             guard state.core != nil, !state.isStopping else { return (nil, Next()) }
@@ -252,7 +264,7 @@ final class NodeDriver: Sendable {
         guard let wakers else { return }
         let (poller, kick, watcher) = (wakers.poller, wakers.kick, wakers.watcher)
         var ready = Poller.ReadyList()
-        while !isStopping {
+        while !isStopping || isDelivering() {
             if duty.now.isShift {
                 poller.wait(&ready, milliseconds: NodeDriver.shiftTickMilliseconds)
                 if ready.count == 0 {
@@ -389,6 +401,7 @@ final class NodeDriver: Sendable {
 
     /// Asks the threads to end. Returns at once; may be called often and from any thread.
     func requestStop() {
+        if CallingThread.isForked { return }
         state.withLock { state in
             state.isStopping = true
             stopFlag.store(true, ordering: .releasing)
@@ -398,6 +411,7 @@ final class NodeDriver: Sendable {
 
     /// Stops and waits until threads, descriptors and memory are released.
     func stop() async {
+        if CallingThread.isForked { return }
         requestStop()
         await withCheckedContinuation { continuation in
             let hasEnded = ended.withLock { ended in
@@ -412,6 +426,7 @@ final class NodeDriver: Sendable {
 
     /// As `stop`, for a thread outside of Swift's concurrency.
     func stopBlocking() {
+        if CallingThread.isForked { return }
         requestStop()
         if loggingThreads.withLock({ $0.contains(csystem_thread_self()) }) { return }
         joinThreads()
@@ -436,12 +451,31 @@ final class NodeDriver: Sendable {
         for thread in threads.withLock({ $0 }) { thread.join() }
     }
 
+    // The node is to stop. Begins its end at the first call: calls fail and waits are over, while the driver's thread goes on
+    // serving the sockets until what was closed before has been delivered.
+    private func isDelivering() -> Bool {
+        let (isFirst, isDelivering, next) = state.withLock { state -> (Bool, Bool, Next) in
+            guard state.core != nil else { return (false, false, Next()) }
+            let now = SystemClock.now()
+            let isFirst = !state.isEnding
+            state.isEnding = true
+            if isFirst {
+                state.core!.beginEnd(within: settings.linger, keepingStack: state.keepsStack, now: now)
+            }
+            return (isFirst, !state.keepsStack && state.core!.isDelivering(now: now), settle(&state.core!, now))
+        }
+        carryOn(next, slabs: .max)
+        if isFirst { leader.wake(.stopped) }
+        return isDelivering
+    }
+
     // The driver thread's last act: say goodbye, give everything back, wake everybody.
     private func finish() {
         let (wakes, signalled, work) = state.withLock { state -> (WakeList, [SocketWatch], [HelperThread.Work]) in
             guard state.core != nil else { return (WakeList(), [], []) }
             let now = SystemClock.now()
-            state.core!.prepareToStop(keepingStack: state.keepsStack, now: now)
+            // Nobody waits for ever for what does not come any more.
+            if !state.keepsStack { state.core!.abortUndelivered(now: now) }
             // A few slabs of resets and last control packets; whatever the kernel does not take is lost.
             for _ in 0..<NodeDriver.slabsPerCall where state.core!.transmit(now: now, isLast: true) {}
             state.core!.collectEvents(now: now)

@@ -46,16 +46,21 @@ enum NodeStart {
         let (store, onEnd) = try openStore(configuration.storage)
         do throws(ZeroTierError) {
             var random = RandomSource(seed: SystemRandom.bytes(32))
-            let identity = try loadIdentity(store, &random)
+            var warnings = (store as? any WarningStore)?.warnings ?? []
+            let identity = try loadIdentity(store, &random, &warnings)
             // Before a planet is stored or signed: a start that fails here has changed nothing that others rely on.
             let port = try openPort(configuration, store, &random)
             let number = port.port
             let planet = try planet(configuration, store, identity, number)
+            let moons = try moons(configuration, store)
+            var configuration = configuration
+            // Who has such roots has them on this machine: nobody else means them.
+            if ([planet] + moons).contains(where: \.hasLoopbackRoots) { configuration.allowsLoopbackPaths = true }
             let now = SystemClock.now()
             let kept = Kept(kept)
             let watches = kept.watches
             var node = ZeroTierNode.Node(
-                identity: identity, configuration: settings(configuration, planet, try moons(configuration, store)),
+                identity: identity, configuration: settings(configuration, planet, moons),
                 random: random.fork(), keeping: kept.stack, now: now)
             for record in peers(store) { _ = node.importPeer(record, now: now) }
             for (id, bytes) in try networks(store) {
@@ -66,6 +71,9 @@ enum NodeStart {
             }
             try store.write(StateName.port, Array(String(number).utf8), isSecret: false)
             let driver = try start(node, watches, port, store, configuration, onEnd)
+            try driver.call { [warnings] (core, _) throws(ZeroTierError) in
+                for warning in warnings { core.outbox.append(.warning(warning)) }
+            }
             return Parts(driver: driver, identity: Identity(identity.withoutSecret), port: number)
         } catch {
             onEnd()
@@ -96,8 +104,8 @@ enum NodeStart {
                 hub: EventHub(capacity: configuration.eventCapacity),
                 settings: NodeDriver.Settings(
                     allowLoopback: configuration.allowsLoopbackPaths, bindAddresses: configuration.bindAddresses,
-                    refusedInterfaces: configuration.refusedInterfaces,
-                    log: configuration.log, onEnd: onEnd))
+                    refusedInterfaces: configuration.refusedInterfaces, log: configuration.log,
+                    keepAlive: configuration.keepAlive, linger: max(.zero, configuration.shutdownLinger), onEnd: onEnd))
             try driver.start()
             return driver
         } catch {
@@ -121,13 +129,13 @@ enum NodeStart {
 
     // A stored identity that is damaged is never replaced: it may be the only proof of membership in many networks.
     private static func loadIdentity(
-        _ store: any StateStore, _ random: inout RandomSource
+        _ store: any StateStore, _ random: inout RandomSource, _ warnings: inout [ZeroTierError]
     ) throws(ZeroTierError) -> ZeroTierWire.Identity {
         guard let bytes = try store.read(StateName.secretIdentity) else {
             let identity = ZeroTierWire.Identity.generate(using: &random)
             let secret = Array(identity.text(includeSecret: true).utf8)
             try store.write(StateName.secretIdentity, secret, isSecret: true)
-            try writePublic(identity, store)
+            writePublic(identity, store, &warnings)
             return identity
         }
         let location = store.location(of: StateName.secretIdentity)
@@ -144,12 +152,19 @@ enum NodeStart {
                 .invalidIdentity,
                 "the address \(identity.address) in \(location) does not follow from its keys; it was left as it is.")
         }
-        try writePublic(identity, store)
+        writePublic(identity, store, &warnings)
         return identity
     }
 
-    private static func writePublic(_ identity: ZeroTierWire.Identity, _ store: any StateStore) throws(ZeroTierError) {
-        try store.write(StateName.publicIdentity, Array(identity.text(includeSecret: false).utf8), isSecret: false)
+    // It follows from the secret one, and nothing reads it but people and tools: no reason not to start.
+    private static func writePublic(
+        _ identity: ZeroTierWire.Identity, _ store: any StateStore, _ warnings: inout [ZeroTierError]
+    ) {
+        do throws(ZeroTierError) {
+            try store.write(StateName.publicIdentity, Array(identity.text(includeSecret: false).utf8), isSecret: false)
+        } catch {
+            warnings.append(error)
+        }
     }
 
     private static func planet(
@@ -167,8 +182,12 @@ enum NodeStart {
     /// The planet given, or a newer version of it that was stored; else the stored one, unless it is an older version of
     /// the standard one; else the standard one.
     static func choosePlanet(_ given: Planet?, _ store: any StateStore) throws(ZeroTierError) -> World {
-        let stored = try store.read(StateName.planet).map { (bytes) throws(ZeroTierError) in
-            try world(bytes, .planet, at: store.location(of: StateName.planet))
+        var stored: World?
+        // libzt 1.8 had another name for it, under which it goes on being found.
+        for name in [StateName.planet, StateName.roots] where stored == nil {
+            stored = try store.read(name).map { (bytes) throws(ZeroTierError) in
+                try world(bytes, .planet, at: store.location(of: name))
+            }
         }
         guard let given else {
             guard let stored else { return World.defaultPlanet }
@@ -312,5 +331,12 @@ enum NodeStart {
             revision: UInt16(libraryVersion.revision))
         settings.peers.announcedProtocolVersion = UInt8(clamping: configuration.protocolVersion)
         return settings
+    }
+}
+
+extension World {
+    /// Whether a root is reached by the loopback interface alone.
+    fileprivate var hasLoopbackRoots: Bool {
+        roots.contains { root in !root.endpoints.isEmpty && root.endpoints.allSatisfy { $0.address.isLoopback } }
     }
 }

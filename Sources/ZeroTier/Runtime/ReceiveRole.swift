@@ -45,12 +45,17 @@ final class LeadingThread: Sendable {
 struct ReceiveRole: ~Copyable, Sendable {
     /// Names the leading thread's event in the poller; others are places in `sockets`.
     static let eventToken: UInt64 = .max
+    /// Names the program's signals in the poller.
+    private static let signalToken: UInt64 = .max - 1
 
     var receiver: UDPReceiver
     let sockets: [UDPPort.Socket]
     let leader: LeadingThread
     private let poller: Poller
     private var ready = Poller.ReadyList()
+    /// A signal of the program waits for the thread, which has it blocked.
+    var isSignalled = false
+    private let signals: Descriptor?
     // The socket that last had something, and how often it was asked since all were.
     private var busySocket: Int32?
     private var streak = 0
@@ -63,8 +68,12 @@ struct ReceiveRole: ~Copyable, Sendable {
         for (index, socket) in sockets.enumerated() {
             try poller.add(socket.descriptor, token: UInt64(index), for: .readable)
         }
+        let number = csystem_signal_watch_open()
+        let signals = number >= 0 ? Descriptor(owning: number) : nil
+        if let signals { try poller.add(signals, token: ReceiveRole.signalToken, for: .readable) }
         self.sockets = sockets
         self.leader = leader
+        self.signals = signals
         self.poller = poller
         receiver = UDPReceiver()
     }
@@ -125,6 +134,8 @@ struct ReceiveRole: ~Copyable, Sendable {
             let entry = ready[index]
             if entry.token == ReceiveRole.eventToken {
                 leader.drain()
+            } else if entry.token == ReceiveRole.signalToken {
+                isSignalled = true
             } else if sockets.indices.contains(Int(entry.token)) {
                 receive(from: sockets[Int(entry.token)], body)
             }

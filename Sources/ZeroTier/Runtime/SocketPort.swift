@@ -26,9 +26,15 @@ package struct SocketPort: Sendable {
     }
 
     /// Lets a thread wait for a wake-up or the deadline; nil is none. The thread takes the node's datagrams meanwhile if no
-    /// other does. May return early: look again in any case.
-    package func park(_ thread: ParkedThread, until deadline: MonotonicInstant?) {
-        if !driver.lead(for: thread, until: deadline) { thread.park(until: deadline) }
+    /// other does. May return early: look again in any case. False if a handler of a signal interrupted the wait: any, or
+    /// with `restarts`, which wants no deadline, one without SA_RESTART.
+    package func park(_ thread: ParkedThread, until deadline: MonotonicInstant?, restarts: Bool) -> Bool {
+        switch driver.lead(for: thread, until: deadline) {
+        case .done: true
+        case .handled: restarts
+        case .interrupted: false
+        case .follows: thread.park(until: deadline, restarts: restarts)
+        }
     }
 
     /// Stops the node and keeps its stack: connections live on, and nothing is told to their peers. Blocks until the node

@@ -13,14 +13,13 @@ package final class ParkedThread: Sendable {
 
     package init() {}
 
-    /// Waits for a wake-up or the deadline; nil is none. May return early: look again in any case.
-    package func park(until deadline: MonotonicInstant?) {
-        guard let deadline else {
-            _ = parker.park()
-            return
-        }
+    /// Waits for a wake-up or the deadline; nil is none. May return early: look again in any case. False if a handler of a
+    /// signal interrupted the wait: any, or with `restarts`, which wants no deadline, one without SA_RESTART.
+    @discardableResult
+    package func park(until deadline: MonotonicInstant?, restarts: Bool = false) -> Bool {
+        guard let deadline else { return parker.parkInterruptibly(for: nil, restarts: restarts) }
         let left = deadline - SystemClock.monotonic()
-        if left > .zero { _ = parker.park(for: left) }
+        return left > .zero ? parker.parkInterruptibly(for: left, restarts: false) : true
     }
 
     func wake() {

@@ -69,11 +69,34 @@ final class Parker: Sendable {
 
     /// Waits for a signal. False if the time is over first.
     func park(for duration: Duration? = nil) -> Bool {
-        unsafe csystem_park(word, duration.map { max(0, $0.nanosecondsSaturated) } ?? -1) == 1
+        unsafe csystem_park(word, duration.map { max(0, $0.nanosecondsSaturated) } ?? -1, 0) == 1
+    }
+
+    /// As `park`, for a thread of the program: handlers of the operating system's signals end the wait, and it may be
+    /// cancelled there. False after a handler: any, or with `restarts`, which wants no time, one without SA_RESTART.
+    func parkInterruptibly(for duration: Duration?, restarts: Bool) -> Bool {
+        let time = duration ?? (restarts ? nil : .seconds(1 << 32))
+        return unsafe csystem_park(word, time.map { max(0, $0.nanosecondsSaturated) } ?? -1, 1) != 2
     }
 
     /// Lets the waiting thread, or the next that waits, go on.
     func unpark() { unsafe csystem_unpark(word) }
+}
+
+/// The calls of threads of the program.
+package enum CallingThread {
+    /// Runs a call. The thread may be cancelled only where it waits and holds nothing.
+    @inline(__always)
+    package static func run<Result: ~Copyable, Failure: Error>(
+        _ body: () throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        csystem_call_begin()
+        defer { csystem_call_end() }
+        return try body()
+    }
+
+    /// Whether this process is a fork of the one in which the nodes run.
+    package static var isForked: Bool { csystem_is_forked() != 0 }
 }
 
 extension Duration {

@@ -4,31 +4,81 @@ import Synchronization
 
 /// A directory of state files: atomic writes, secrets with mode 0600, one node at a time by a lock file.
 public final class DirectoryStore: StateStore {
-    /// The directory.
+    /// The directory, from the root of the file system.
     public let path: String
+    /// What its owner should see to, although the node goes on.
+    package let warnings: [ZeroTierError]
     private let lock: Mutex<Descriptor?>
+    // Not where the file system has none, so that every file has the same.
+    private let keepsModes: Bool
 
-    /// Opens a directory, made with mode 0700 if there is none, and locks it. Throws if it cannot be written or another
-    /// node holds it.
-    public init(path: String) throws(ZeroTierError) {
-        self.path = path
+    // Files whose contents are for nobody else.
+    private static let secrets: Set<String> = [StateName.secretIdentity, "authtoken.secret"]
+
+    /// Opens a directory, made with mode 0700 if there is none, and locks it. A relative path counts from the working
+    /// directory of this moment. Throws if it cannot be written, another node holds it, or a secret in it is not the
+    /// owner's alone to change.
+    public init(path given: String) throws(ZeroTierError) {
+        var path = given
         guard !path.isEmpty else { throw ZeroTierError(.invalidArgument, "the path of the state directory is empty") }
         do throws(SystemError) {
+            path = try FileSystem.absolute(path)
             try FileSystem.makeDirectory(path)
             guard let lock = try FileSystem.lock("\(path)/\(StateName.lock)") else {
                 throw SystemError(SystemError.wouldBlock, "")
             }
             self.lock = Mutex(lock)
+            self.path = path
+            let lockMode = FileSystem.facts(of: "\(path)/\(StateName.lock)")?.mode
+            keepsModes = lockMode.map { $0 & 0o022 == 0 } ?? true
         } catch {
             if error.number == SystemError.wouldBlock {
                 throw ZeroTierError(.storageInUse, "state directory \(path): another node is running there")
             }
             throw .storage(error, directory: path)
         }
+        var warnings: [ZeroTierError] = []
+        if keepsModes {
+            if let facts = FileSystem.facts(of: path) {
+                if facts.isForeign || (facts.mode & 0o022 != 0 && facts.mode & 0o1000 == 0) {
+                    warnings.append(
+                        ZeroTierError(
+                            .storageUnsafe,
+                            "state directory \(path): others can change what is in it; it should be its user's alone "
+                                + "(chmod 700 \(path))"))
+                }
+            }
+            for name in DirectoryStore.secrets.sorted() {
+                if let warning = try DirectoryStore.check(secret: "\(path)/\(name)") { warnings.append(warning) }
+            }
+        }
+        self.warnings = warnings
+    }
+
+    // Throws if others can change a secret; gives a warning if they can read it.
+    private static func check(secret file: String) throws(ZeroTierError) -> ZeroTierError? {
+        guard let facts = FileSystem.facts(of: file) else { return nil }
+        if facts.isForeign {
+            throw ZeroTierError(.storageUnsafe, "\(file) belongs to another user; it was left as it is and not used")
+        }
+        if facts.mode & 0o022 != 0 {
+            throw ZeroTierError(
+                .storageUnsafe,
+                "\(file) can be changed by others; it was left as it is and not used. Is it still the right one? Then "
+                    + "chmod 600 \(file)")
+        }
+        guard facts.mode & 0o044 != 0 else { return nil }
+        return ZeroTierError(
+            .storageUnsafe, "\(file) can be read by others, who can act as this node: chmod 600 \(file)")
     }
 
     /// Lets another node have the directory.
-    package func unlock() { lock.withLock { $0 = nil } }
+    package func unlock() {
+        lock.withLock { lock in
+            if let lock { FileSystem.unlock(lock) }
+            lock = nil
+        }
+    }
 
     /// The bytes of a file; nil if there is none.
     public func read(_ name: String) throws(ZeroTierError) -> [UInt8]? {
@@ -44,7 +94,9 @@ public final class DirectoryStore: StateStore {
         do throws(SystemError) {
             let location = location(of: name)
             let mode: UInt32 = isSecret ? 0o600 : 0o644
-            if let current = try? FileSystem.read(location), current == bytes, FileSystem.mode(of: location) == mode {
+            if let current = try? FileSystem.read(location), current == bytes,
+                !keepsModes || FileSystem.mode(of: location) == mode
+            {
                 return
             }
             // What is known of peers can be learned again, and is written often.

@@ -3,7 +3,7 @@
 // name                       contents
 // identity.secret            identity with secret keys, text, mode 0600
 // identity.public            identity without, text
-// planet                     the world of the roots, binary
+// planet                     the world of the roots, binary; read from the file `roots` of libzt 1.8 if there is none
 // planet.key                 of a root by itself: what signs its planet, 64 bytes, mode 0600
 // moons.d/<16 hex>.moon      a moon, binary
 // peers.d/<10 hex>.peer      a peer and where it was last, binary
@@ -27,12 +27,20 @@ public protocol StateStore: Sendable {
     func location(of name: String) -> String
 }
 
+/// A store that found something which its owner should see to.
+package protocol WarningStore: StateStore {
+    var warnings: [ZeroTierError] { get }
+}
+
+extension DirectoryStore: WarningStore {}
+
 /// The names under which a node's state is kept.
 package enum StateName {
     package static let secretIdentity = "identity.secret"
     package static let publicIdentity = "identity.public"
     package static let planet = "planet"
     package static let planetKey = "planet.key"
+    package static let roots = "roots"
     package static let port = "port"
     package static let moonFolder = "moons.d"
     package static let peerFolder = "peers.d"
