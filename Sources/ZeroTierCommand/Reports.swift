@@ -144,7 +144,7 @@ extension Report {
 
     private static func level(of event: NodeEvent) -> LogLevel {
         switch event {
-        case .offline, .networkFailed, .addressConflict, .missed: .warning
+        case .offline, .networkFailed, .addressConflict, .missed, .warning, .peerUnreachable: .warning
         case .identityCollision, .storageFailed: .error
         default: .info
         }
@@ -162,7 +162,7 @@ extension Report {
                 "peerDirect", "peer \(peer) direct at \(endpoint)",
                 [("peer", .text(peer)), ("endpoint", .text(endpoint))])
         case .warning(let error):
-            return report("warning", "warning: \(error.message)", [("code", .string(error.code.rawValue))])
+            return report("warning", error.message, [("code", .string(error.code.rawValue))])
         case .peerUnreachable(let peer):
             return report("peerUnreachable", "peer \(peer) does not answer any more", [("peer", .text(peer))])
         case .peerRelayed(let peer): return report("peerRelayed", "peer \(peer) relayed", [("peer", .text(peer))])
