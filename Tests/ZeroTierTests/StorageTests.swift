@@ -184,7 +184,10 @@ final class TemporaryDirectory: Sendable {
         try listener.start { "you said \($0)" }
         let answer: String = try await withCheckedThrowingContinuation { continuation in
             Thread.detachNewThread {
-                continuation.resume(with: Result { try LocalListener.ask(path: long + "/control.socket", "hello") })
+                continuation.resume(
+                    with: Result {
+                        try LocalListener.ask(path: long + "/control.socket", "hello", patience: .seconds(300))
+                    })
             }
         }
         #expect(answer == "you said hello")
