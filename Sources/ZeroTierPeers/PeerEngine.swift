@@ -51,6 +51,7 @@ package struct PeerEngine: ~Copyable {
     var expected: ExpectedReplies
     var defragmenter: Defragmenter
     var relays: RelayLedger
+    var lastRelay: LastRelay?
     var trustedPaths = TrustedPaths()
     var introductions: Introductions
     var surfaces = SurfaceAddresses()

@@ -70,6 +70,23 @@ struct RelayLedger: Sendable {
     }
 }
 
+/// The way that the last packet was passed on. What comes at the same instant from the same place to the same node goes there too:
+/// a batch of datagrams is looked up, and its two ends introduced, once.
+struct LastRelay: Sendable {
+    /// Nil for a fragment, which does not say it.
+    let source: Address?
+    let destination: Address
+    let arrives: PhysicalPath
+    let leaves: PhysicalPath
+    let at: MonotonicInstant
+
+    /// Whether a packet goes the same way. A fragment does with the packet that it belongs to.
+    @inline(__always)
+    func holds(from source: Address?, to destination: Address, by path: PhysicalPath, _ now: MonotonicInstant) -> Bool {
+        at == now && self.destination == destination && arrives == path && (source == nil || source == self.source)
+    }
+}
+
 /// Paths of proven members of our networks, for which a node that is no root relays.
 struct TrustedPaths: Sendable {
     private var entries: [(path: PhysicalPath, until: MonotonicInstant)] = []
@@ -154,11 +171,12 @@ extension PeerEngine {
         isFragment: Bool, path: PhysicalPath, replies: inout TransmitBatch, now: Now
     ) -> Opened {
         let time = now.monotonic
+        if let last = lastRelay, last.holds(from: source, to: destination, by: path, time) {
+            return passOn(&datagram, length: length, isFragment: isFragment, last, &replies) ?? .handled
+        }
         // Ours, sent to an endpoint that has become ours meanwhile: it would come back here.
         guard source != identity.address else { return drop(.ownSource) }
         guard roots.includesUs || trustedPaths.contains(path, time) else { return drop(.relayNotAllowed) }
-        guard length <= ProtocolLimits.maximumPacketLength else { return drop(.tooLong) }
-        guard relays.allow(length, from: path.remote, time) else { return drop(.relayBudget) }
         let known = topology.find(destination)
         var way = known.flatMap { ownWay($0, .alive, time) ?? ownWay($0, .unexpired, time) }
         let isDirect = way != nil
@@ -168,15 +186,11 @@ extension PeerEngine {
         guard let way else { return drop(.relayUnknownDestination) }
         // Back to where it came from would only go in circles.
         if way.path.remote == path.remote, !isDirect { return drop(.relayUnknownDestination) }
-        let isWithinLimit =
-            isFragment ? FragmentHeader.incrementHops(in: &datagram) : PacketHeader.incrementHops(in: &datagram)
-        guard isWithinLimit else { return drop(.relayHopLimit) }
-        let bytes = datagram.bytes
-        guard replies.append(length, to: way.path, { $0.copy(from: bytes, sourceOffset: 0, count: length, at: 0) })
-        else { return drop(.noRoomToReply) }
+        let relay = LastRelay(source: source, destination: destination, arrives: path, leaves: way.path, at: time)
+        if let dropped = passOn(&datagram, length: length, isFragment: isFragment, relay, &replies) { return dropped }
+        lastRelay = relay
         // A path that has been silent is asked whether it lives: nobody else would notice that what is relayed gets lost.
         markSent(way, now)
-        relayedPackets &+= 1
         // Only a root's RENDEZVOUS is listened to.
         // The header's source may be anybody's: the packet has to come from where that peer is, or from another root.
         if roots.includesUs, !isFragment, let source, let sender = topology.lookUp(source), sender != way.owner,
@@ -186,6 +200,23 @@ extension PeerEngine {
             introduce(sender, way.owner, now)
         }
         return .handled
+    }
+
+    /// What each packet costs that is passed on. Nil: it is on its way.
+    private mutating func passOn(
+        _ datagram: inout MutableRawSpan, length: Int, isFragment: Bool, _ relay: LastRelay,
+        _ replies: inout TransmitBatch
+    ) -> Opened? {
+        guard length <= ProtocolLimits.maximumPacketLength else { return drop(.tooLong) }
+        guard relays.allow(length, from: relay.arrives.remote, relay.at) else { return drop(.relayBudget) }
+        let isWithinLimit =
+            isFragment ? FragmentHeader.incrementHops(in: &datagram) : PacketHeader.incrementHops(in: &datagram)
+        guard isWithinLimit else { return drop(.relayHopLimit) }
+        let bytes = datagram.bytes
+        guard replies.append(length, to: relay.leaves, { $0.copy(from: bytes, sourceOffset: 0, count: length, at: 0) })
+        else { return drop(.noRoomToReply) }
+        relayedPackets &+= 1
+        return nil
     }
 
     /// Tells two peers of each other's endpoint, of the best scope that both have.
