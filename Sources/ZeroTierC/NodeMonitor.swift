@@ -44,14 +44,16 @@ struct NodeMonitor {
             case .offline:
                 result.append(.node(.offline, NodeMonitor.info(info(), isOnline: false, why: try? node.status())))
             case .warning(let error) where error.code == .noRootAnswered:
-                // Told again every minute. It may be online by now.
+                // Of a node that never was online, every minute: one that was has told so. It may be online by now.
                 var now = info()
                 now.offlineReason = error.message
-                if !now.isOnline { result.append(.node(.offline, now)) }
+                if !now.isOnline, !wasOnline { result.append(.node(.offline, now)) }
             case .identityCollision: result.append(.node(.identityCollision, info()))
             default: break
             }
         }
+        // What a stranger sends must not cost a look at everything.
+        if !told.isEmpty, told.allSatisfy(\.isMessage) { return result }
         if let current = try? node.networkDetails() { compare(current, &result) }
         result += takePeers(told) { try? node.peers() }
         return result
@@ -253,5 +255,12 @@ extension LibraryEvent.NetworkChange {
         case .portError: self = .down
         case .clientTooOld: self = .clientTooOld
         }
+    }
+}
+
+extension NodeEvent {
+    /// Whether it tells of nothing but bytes that a peer sent.
+    fileprivate var isMessage: Bool {
+        if case .message = self { true } else { false }
     }
 }

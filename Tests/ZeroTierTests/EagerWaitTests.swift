@@ -38,7 +38,7 @@ import Testing
             let first = wait.looksAgain(at: UInt64(round) * 1_000_000)
             let second = wait.looksAgain(at: UInt64(round) * 1_000_000 + 3000)
             #expect(first && second)
-            wait.found()
+            wait.found(at: UInt64(round) * 1_000_000 + 5000)
         }
         // What was in vain before is forgotten: the next failure costs one sleep.
         _ = looks(&wait, from: 200_000_000)
@@ -49,7 +49,7 @@ import Testing
     @Test func `what was there before a look says nothing of looks`() {
         var wait = EagerWait(processors: 2)
         _ = looks(&wait, from: 1_000_000)
-        wait.found()
+        wait.found(at: 1_500_000)
         let skipped = wait.looksAgain(at: 2_000_000)
         #expect(!skipped)
     }
@@ -58,6 +58,14 @@ import Testing
         var wait = EagerWait(processors: 2)
         let answers = [0, 1000, 2000, 2000 + EagerWait.crowded + 1].map { wait.looksAgain(at: 1_000_000 + $0) }
         #expect(answers == [true, true, true, false])
+    }
+
+    @Test func `a look that finds something after another thread had the processor was in vain`() {
+        var wait = EagerWait(processors: 2)
+        let first = wait.looksAgain(at: 1_000_000)
+        wait.found(at: 1_000_000 + EagerWait.crowded + 1)
+        let answers = [2, 3].map { wait.looksAgain(at: $0 * 1_000_000) }
+        #expect(first && answers == [false, true])
     }
 
     @Test func `on one processor nobody looks`() {

@@ -37,16 +37,22 @@ struct EagerWait: Sendable {
         let isCrowded = now &- last > EagerWait.crowded
         last = now
         if !isCrowded, now &- began < EagerWait.longest { return true }
-        self.began = nil
-        pause = min(max(1, 2 * pause), EagerWait.mostSleeps)
-        sleeps = pause
+        giveUp()
         return false
     }
 
-    /// Something was there. If it came while the thread looked, the look was worth its time.
-    mutating func found() {
+    /// Something was there. If it came while the thread looked, the look was worth its time; unless another thread had the
+    /// processor meanwhile: perhaps the one that sent it, which waited for us to sleep.
+    mutating func found(at now: @autoclosure () -> UInt64) {
         guard began != nil else { return }
+        if now() &- last > EagerWait.crowded { return giveUp() }
         began = nil
         pause = 0
+    }
+
+    private mutating func giveUp() {
+        began = nil
+        pause = min(max(1, 2 * pause), EagerWait.mostSleeps)
+        sleeps = pause
     }
 }

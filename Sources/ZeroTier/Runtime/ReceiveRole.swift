@@ -89,7 +89,7 @@ struct ReceiveRole: ~Copyable, Sendable {
 
     private mutating func noteFound(_ socket: UDPPort.Socket) {
         busySocket = socket.id
-        eager.found()
+        eager.found(at: SystemClock.monotonic().nanoseconds)
     }
 
     /// Lends what has come to the socket that last had something, without sleeping.
