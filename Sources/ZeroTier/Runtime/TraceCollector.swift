@@ -42,7 +42,7 @@ final class TraceCollector {
             return add(TraceText.line(event), of: parts)
         }
         guard parts.contains(.tcp), !edges.isDisjoint(with: [.connected, .closed, .error, .acceptable]),
-            let state = try? stack.state(id)
+            let state = try? stack.information(id)
         else { return }
         add(
             TraceText.connection(

@@ -60,7 +60,7 @@ enum TraceText {
 
     /// Something happened to a TCP socket.
     static func connection(
-        _ edges: SocketEvents, _ state: ConnectionState, local: SocketEndpoint?, remote: SocketEndpoint?
+        _ edges: SocketEvents, _ state: StreamInformation, local: SocketEndpoint?, remote: SocketEndpoint?
     ) -> TraceLine {
         var what: [String] = []
         if edges.contains(.connected) { what.append("connected") }
@@ -68,7 +68,10 @@ enum TraceText {
         if edges.contains(.error) { what.append("failed") }
         if edges.contains(.closed) { what.append("closed") }
         let way = (local.map { "\($0)" } ?? "-") + (remote.map { " to \($0)" } ?? "")
-        return TraceLine(part: .tcp, text: "\(way) \(what.joined(separator: ", ")); state \(state)")
+        let left = state.unacknowledged > 0 ? ", \(state.unacknowledged) bytes not acknowledged" : ""
+        let roundTrip = state.roundTripTime.map { ", round trip \($0)" } ?? ""
+        return TraceLine(
+            part: .tcp, text: "\(way) \(what.joined(separator: ", ")); state \(state.state)\(roundTrip)\(left)")
     }
 
     /// A socket call of the interface.
@@ -136,6 +139,7 @@ struct TraceCount: Sendable {
         add(.ip, "", "paths became shorter", stack.pathMTUChanges)
         add(.udp, "", stack.udp)
         add(.tcp, "", stack.tcp)
+        add(.tcp, "", "sent again", stack.retransmitted)
         add(.tcp, "", "resets sent", stack.resetsSent)
         for reason in StackDropReason.allCases { add(reason.part, "dropped", "\(reason)", stack.dropped(reason)) }
         return counts
