@@ -1,7 +1,5 @@
 // Which parts of a node tell what they do.
 
-import Glibc
-
 extension Node {
     /// Parts of a node that can be traced, each by itself: lines about what happens inside, for finding out why something
     /// does not work. They go to standard error, or to `Configuration.traceOutput`:
