@@ -123,10 +123,9 @@ extension DriverTests {
         }
 
         // Makes traffic of every kind between a node and the second one, by an allowed port and one that is not.
-        private func work(_ node: Node, _ nodes: Constellation) async throws {
+        private func work(_ node: Node, _ nodes: Constellation, _ listener: Listener) async throws {
             try await nodes.second.waitUntilOnline(timeout: .seconds(20))
             let remote = try #require(try await nodes.second.join(TraceTests.network).addresses.first?.address)
-            let listener = try nodes.second.listen(port: 7)
             _ = try await node.ping(remote)
             let socket = try await node.connect(to: SocketEndpoint(remote, port: 7), timeout: .seconds(20))
             try await socket.write([1, 2, 3])
@@ -143,9 +142,10 @@ extension DriverTests {
 
         @Test func `every part tells what it does`() async throws {
             let nodes = try await Constellation()
+            let listener = try nodes.second.listen(port: 7)
             let recorder = TraceRecorder()
             let node = try await start(recorder, .all, nodes)
-            try await work(node, nodes)
+            try await work(node, nodes, listener)
             let peer = nodes.second.id
             for (part, words) in [
                 ("transport", "started on UDP port \(node.port)"), ("transport", "online"), ("paths", "own endpoints"),
@@ -165,20 +165,21 @@ extension DriverTests {
 
         @Test func `parts are switched on and off while a node runs, and off means silence`() async throws {
             let nodes = try await Constellation()
+            let listener = try nodes.second.listen(port: 7)
             let recorder = TraceRecorder()
             let node = try await start(recorder, [], nodes)
-            try await work(node, nodes)
+            try await work(node, nodes, listener)
             #expect(recorder.lines == [])
             #expect(node.traces == [])
             try node.setTraces([.tcp, .ip])
             #expect(node.traces == [.tcp, .ip])
-            try await work(node, nodes)
+            try await work(node, nodes, listener)
             try await recorder.wait(for: "tcp", "connected")
             try await recorder.wait(for: "ip", "echo reply")
             #expect(recorder.parts == ["tcp", "ip"])
             try node.setTraces([])
             recorder.clear()
-            try await work(node, nodes)
+            try await work(node, nodes, listener)
             await node.shutdown()
             #expect(recorder.lines == [])
             await nodes.shutdown()
