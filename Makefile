@@ -113,7 +113,7 @@ host_release: program ## the C library, optimised and stripped, and the command
 program: requirements ## the command zerotier for machines without Swift: bin/, with its manual page and completion: share/
 	Tools/build-program
 
-host_debug: requirements ## the C library with debug symbols
+host_debug: requirements ## the C library with debug symbols, printing basic traces
 	Tools/build-libzt debug
 
 list: ## the names of all targets, one a line

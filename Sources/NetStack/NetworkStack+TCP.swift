@@ -226,6 +226,7 @@ extension NetworkStack {
         timers.setLazily(streams[slot].timer, streams[slot].connection.nextDeadline)
         markReady(stream: slot)
         statistics.tcp.sent &+= UInt64(tcp.count)
+        if tcp.isRetransmission { statistics.retransmitted &+= UInt64(tcp.count) }
         let isIPv4 = header == IPv4Header.size
         if isIPv4 { statistics.ipv4.sent &+= UInt64(tcp.count) } else { statistics.ipv6.sent &+= UInt64(tcp.count) }
         if neighbour != .none { _ = use(neighbour, now) }

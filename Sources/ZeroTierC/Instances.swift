@@ -19,6 +19,8 @@ enum LibraryInstances {
         CallingThread.isForked ? nil : table.withLock { $0[instance] }
     }
 
+    static var all: [LibraryNode] { CallingThread.isForked ? [] : table.withLock { Array($0.values) } }
+
     static var hasAny: Bool { !CallingThread.isForked && table.withLock { !$0.isEmpty } }
 
     static func add(_ node: LibraryNode) -> Int32? {

@@ -329,6 +329,7 @@ package final class LibraryNode: Sendable {
                         + settings.refusedInterfaces.joined(separator: " or "))
             }
         }
+        configuration.traces = LibraryTraces.chosen
         let incarnation = incarnations.add(1, ordering: .relaxed).newValue
         configuration.log = { [self] event in note(event, from: incarnation) }
         return configuration
@@ -348,6 +349,8 @@ package final class LibraryNode: Sendable {
             state.node = node
             if state.phase == .starting { state.phase = .running }
         }
+        // Said while the node was being made.
+        if let traces = LibraryTraces.chosen, traces != node.traces { try? node.setTraces(traces) }
         layer.attach(node)
         var up = info(node)
         if !store.warnings.isEmpty { up.warning = store.warnings.map(\.message).joined(separator: "\n") }

@@ -9,7 +9,8 @@ import ZeroTier
 private typealias Counters = StackCounters.Counters
 
 extension StackCounters {
-    fileprivate func fill(_ target: UnsafeMutablePointer<zts_stats>) {
+    /// Writes all counters in the first generation's form.
+    func fill(_ target: UnsafeMutablePointer<zts_stats>) {
         unsafe memset(target, 0, MemoryLayout<zts_stats>.size)
         unsafe target.pointee.link = proto(link)
         unsafe target.pointee.etharp = proto(arp)
@@ -23,6 +24,22 @@ extension StackCounters {
         unsafe target.pointee.ip6_frag = proto(fragments)
         unsafe target.pointee.igmp = groups(igmp)
         unsafe target.pointee.nd6 = proto(nd6)
+    }
+
+    /// Writes the counters that the second generation has.
+    func fill(_ target: UnsafeMutablePointer<zts_stats_counter_t>) {
+        // Each protocol is four numbers, in the order of the structure.
+        let rows = [link, arp, ipv4, ipv6, icmp4, icmp6, udp, tcp, nd6]
+        // Sound: the structure is 36 numbers of this type and nothing else, as the layout test asserts.
+        let numbers = unsafe UnsafeMutableRawPointer(target).assumingMemoryBound(to: UInt32.self)
+        for (row, counters) in rows.enumerated() {
+            let errors =
+                counters.checksumErrors &+ counters.lengthErrors &+ counters.memoryErrors
+                &+ counters.routingErrors &+ counters.protocolErrors &+ counters.optionErrors
+            for (column, value) in [counters.sent, counters.received, counters.dropped, errors].enumerated() {
+                unsafe numbers[4 * row + column] = UInt32(truncatingIfNeeded: value)
+            }
+        }
     }
 
     private func groups(_ counters: Counters) -> zts_stats_igmp {
@@ -113,18 +130,6 @@ public func zts_stats_get_all(_ dst: UnsafeMutablePointer<zts_stats_counter_t>?)
     Generation.second.outcome { () throws(CallFailure) in
         _ = try LibraryNode.shared.needStarted()
         guard let target = unsafe dst else { throw .because(.argument, "dst is NULL") }
-        let all = counters(of: .shared)
-        // Each protocol is four numbers, in the order of the structure.
-        let rows = [all.link, all.arp, all.ipv4, all.ipv6, all.icmp4, all.icmp6, all.udp, all.tcp, all.nd6]
-        // Sound: the structure is 36 numbers of this type and nothing else, as the layout test asserts.
-        let numbers = unsafe UnsafeMutableRawPointer(target).assumingMemoryBound(to: UInt32.self)
-        for (row, counters) in rows.enumerated() {
-            let errors =
-                counters.checksumErrors &+ counters.lengthErrors &+ counters.memoryErrors
-                &+ counters.routingErrors &+ counters.protocolErrors &+ counters.optionErrors
-            for (column, value) in [counters.sent, counters.received, counters.dropped, errors].enumerated() {
-                unsafe numbers[4 * row + column] = UInt32(truncatingIfNeeded: value)
-            }
-        }
+        unsafe counters(of: .shared).fill(target)
     }
 }

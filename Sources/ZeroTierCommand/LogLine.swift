@@ -36,31 +36,14 @@ enum LogLine {
         if asJSON {
             guard !isPlain, case .object(let members) = report.json else { return report.json.text }
             return JSON.object(
-                members + [("time", .string(now())), ("level", .string(report.level.rawValue))]
+                members + [("time", .string(SystemClock.universalTime())), ("level", .string(report.level.rawValue))]
             ).text
         }
         if isPlain { return report.text }
         // The journal has the time, and takes the level from the line.
         if isJournal { return "<\(report.level.priority)>\(report.text)" }
         let level = report.level.rawValue
-        return "\(now()) \(level)" + String(repeating: " ", count: max(1, 8 - level.count)) + report.text
-    }
-
-    /// Universal time with milliseconds, as in RFC 3339.
-    private static func now() -> String {
-        var time = timespec()
-        var parts = unsafe tm()
-        // Sound: both calls fill what they are given.
-        unsafe clock_gettime(CLOCK_REALTIME, &time)
-        _ = unsafe gmtime_r(&time.tv_sec, &parts)
-        func pad(_ value: Int32, _ digits: Int) -> String {
-            let text = String(value)
-            return String(repeating: "0", count: max(0, digits - text.count)) + text
-        }
-        // Sound: numbers of the structure, whose text is not touched.
-        let (year, month, day) = unsafe (parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday)
-        let (hour, minute, second) = unsafe (parts.tm_hour, parts.tm_min, parts.tm_sec)
-        return
-            "\(pad(year, 4))-\(pad(month, 2))-\(pad(day, 2))T\(pad(hour, 2)):\(pad(minute, 2)):\(pad(second, 2)).\(pad(Int32(time.tv_nsec / 1_000_000), 3))Z"
+        return "\(SystemClock.universalTime()) \(level)" + String(repeating: " ", count: max(1, 8 - level.count))
+            + report.text
     }
 }

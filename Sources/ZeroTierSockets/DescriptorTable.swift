@@ -93,6 +93,28 @@ final class DescriptorTable: Sendable {
         }
     }
 
+    /// Runs a call and tells how it ended, if the node's sockets are traced.
+    @inline(__always)
+    func traced<Result>(
+        _ call: @autoclosure () -> String, _ body: () throws(SocketError) -> Result
+    ) throws(SocketError) -> Result {
+        guard SocketPort.isAnyTraced else { return try body() }
+        return try told(call(), body)
+    }
+
+    private func told<Result>(
+        _ call: String, _ body: () throws(SocketError) -> Result
+    ) throws(SocketError) -> Result {
+        do throws(SocketError) {
+            let result = try body()
+            attachment.trace(result is Void ? call : "\(call): \(result)")
+            return result
+        } catch {
+            attachment.trace("\(call) failed: \(error)")
+            throw error
+        }
+    }
+
     /// Whoever waits for a socket looks again.
     func wakeAll() {
         for socket in sockets.withLock({ $0 }) { socket?.watch.signal() }

@@ -33,6 +33,11 @@ final class NodeAttachment: Sendable {
         changes.signal()
     }
 
+    /// Writes a line of the node's traces of sockets, if there is a node and they are on.
+    func trace(_ text: @autoclosure () -> String) {
+        if case .node(let port) = now.current { port.trace(text()) }
+    }
+
     func detach() {
         state.withLock { state in
             state.current = .none

@@ -42,12 +42,14 @@ package final class SocketLayer: Sendable {
 
     /// Makes a socket. Family 2 or 10, type 1 or 2, protocol 0 or the type's.
     package func socket(family: Int32, type: Int32, protocol number: Int32) throws(SocketError) -> Int32 {
-        try table.add(try BlockingSocket.make(family: family, type: type, protocol: number, in: table))
+        try table.traced("socket of family \(family) and type \(type)") { () throws(SocketError) in
+            try table.add(try BlockingSocket.make(family: family, type: type, protocol: number, in: table))
+        }
     }
 
     /// Closes a descriptor; calls that wait for it return EBADF. Works without a node. Waits with SO_LINGER.
     package func close(_ descriptor: Int32) throws(SocketError) {
-        try table.take(descriptor).close()
+        try table.traced("close \(descriptor)") { () throws(SocketError) in try table.take(descriptor).close() }
     }
 
     /// Closes all descriptors, with resets for what is connected.
@@ -57,19 +59,25 @@ package final class SocketLayer: Sendable {
 
     /// Ends one or both directions; calls that wait for them return.
     package func shutdown(_ descriptor: Int32, _ side: ShutdownSide) throws(SocketError) {
-        try table.socket(descriptor).shutdown(side)
+        try table.traced("shut \(side) of \(descriptor)") { () throws(SocketError) in
+            try table.socket(descriptor).shutdown(side)
+        }
     }
 
     // MARK: Names and connections
 
     /// Binds to an address (unspecified for all) and port (0 for any free one).
     package func bind(_ descriptor: Int32, to local: SocketEndpoint) throws(SocketError) {
-        try table.socket(descriptor).bind(to: local)
+        try table.traced("bind \(descriptor) to \(local)") { () throws(SocketError) in
+            try table.socket(descriptor).bind(to: local)
+        }
     }
 
     /// Connects; nil (AF_UNSPEC) dissolves the connection or forgets the peer.
     package func connect(_ descriptor: Int32, to remote: SocketEndpoint?) throws(SocketError) {
-        try table.socket(descriptor).connect(to: remote)
+        try table.traced("connect \(descriptor) to \(remote.map { "\($0)" } ?? "nobody")") { () throws(SocketError) in
+            try table.socket(descriptor).connect(to: remote)
+        }
     }
 
     /// Connects a blocking socket within a time, trying again every quarter of a second while there is no way to the
@@ -77,24 +85,30 @@ package final class SocketLayer: Sendable {
     package func connect(
         _ descriptor: Int32, to remote: SocketEndpoint, retryingFor timeout: Duration
     ) throws(SocketError) {
-        try table.socket(descriptor).connect(to: remote, retryingFor: timeout)
+        try table.traced("connect \(descriptor) to \(remote) within \(timeout)") { () throws(SocketError) in
+            try table.socket(descriptor).connect(to: remote, retryingFor: timeout)
+        }
     }
 
     /// Listens; binds to an ephemeral port if the socket is not bound. Calling again changes the backlog.
     package func listen(_ descriptor: Int32, backlog: Int) throws(SocketError) {
-        try table.socket(descriptor).listen(backlog: backlog)
+        try table.traced("listen on \(descriptor)") { () throws(SocketError) in
+            try table.socket(descriptor).listen(backlog: backlog)
+        }
     }
 
     /// Takes a connection of a listener. The new descriptor blocks unless `nonBlocking`.
     package func accept(
         _ descriptor: Int32, nonBlocking: Bool = false
     ) throws(SocketError) -> (descriptor: Int32, remote: SocketEndpoint) {
-        let (socket, remote) = try table.socket(descriptor).accept(nonBlocking: nonBlocking)
-        do throws(SocketError) {
-            return (try table.add(socket), remote)
-        } catch {
-            socket.abandon()
-            throw error
+        try table.traced("accept on \(descriptor)") { () throws(SocketError) in
+            let (socket, remote) = try table.socket(descriptor).accept(nonBlocking: nonBlocking)
+            do throws(SocketError) {
+                return (try table.add(socket), remote)
+            } catch {
+                socket.abandon()
+                throw error
+            }
         }
     }
 

@@ -227,6 +227,10 @@ static void rows_of_the_service(void)
 {
     ROW_VOID(zts_set_network_caching, (true));
     ROW_VOID(zts_set_peer_caching, (true));
+    ROW(zts_trace_set, ("none"), ALWAYS(0));
+    ROW(zts_trace_set, ("tcp,nonsense"), ALWAYS(ARGUMENT));
+    SAYS(ARGUMENT, "nonsense");
+    ROW(zts_trace_set, (NULL), ALWAYS(ARGUMENT));
     ROW(zts_core_running, (), 0, 1, 1, 1, 0, 0);
     ROW(zts_get_path, (text, room_of(sizeof text)), SERVICE, 0, 0, 0, 0, SERVICE);
     VALUE(strcmp(text, directory), SKIP, 0, 0, 0, 0, SKIP);

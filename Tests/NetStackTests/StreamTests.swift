@@ -74,6 +74,7 @@ struct StreamTests {
         network.run(for: .milliseconds(100))
         #expect(b.stack.socketCount == 0 && a.stack.socketCount == 0)
         #expect(a.stack.timeWaitCount == 1 && b.stack.timeWaitCount == 0)
+        #expect(a.stack.statistics.retransmitted == 0 && b.stack.statistics.retransmitted == 0)
         network.run(for: .seconds(61))
         #expect(a.stack.timeWaitCount == 0)
         #expect(a.stack.bindings.count == 0 && a.stack.flows.count == 0)
@@ -262,6 +263,7 @@ struct StreamTests {
             return up.isEnded && down.isEnded
         }
         #expect(isDone && up.isWhole && down.isWhole)
+        #expect(a.stack.statistics.retransmitted > 0 && b.stack.statistics.retransmitted > 0)
         a.stack.close(client, now: network.now)
         b.stack.close(server, now: network.now)
         network.run(for: .seconds(200))

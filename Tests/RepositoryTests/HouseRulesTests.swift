@@ -94,6 +94,16 @@ import Testing
         #expect(named > 30)
     }
 
+    @Test func `the C library for debugging is built with basic traces on`() throws {
+        func text(_ path: String) throws -> String {
+            try String(contentsOf: RepositoryFiles.root.appendingPathComponent(path), encoding: .utf8)
+        }
+        let build = try text("Tools/build-libzt")
+        let flag = try #require(build.firstMatch(of: #/!= debug \] \|\| traces="-Xswiftc -D([A-Z_]+)"/#)).output.1
+        #expect(try text("Sources/ZeroTier/API/Traces.swift").contains("#if \(flag)\n"))
+        #expect(build.contains("--product zt --scratch-path \"$scratch\" $(cat Tools/library-flags) $traces\n"))
+    }
+
     @Test func `sections of the architecture that sources name are there`() throws {
         let file = RepositoryFiles.root.appendingPathComponent("Docs/architecture.md")
         let lines = try String(contentsOf: file, encoding: .utf8).split(separator: "\n")

@@ -21,13 +21,16 @@ extension CommandTests {
             return (status, program.output.joined(separator: "\n"))
         }
 
-        private func startNode(_ more: String..., identity: String = TestIdentity.second) async throws -> Program {
+        private func startNode(
+            _ more: String..., identity: String = TestIdentity.second, environment: [String: String] = [:]
+        ) async throws -> Program {
             try FileManager.default.createDirectory(atPath: home, withIntermediateDirectories: true)
             try identity.write(toFile: "\(home)/identity.secret", atomically: false, encoding: .utf8)
             let planet = "\(directory.path)/given.planet"
             try Data(Constellation.makePlanet(port: 1).bytes).write(to: URL(fileURLWithPath: planet))
             let node = try Program(
-                Command.path, ["run", "--planet", planet] + more, environment: ["ZEROTIER_HOME": home])
+                Command.path, ["run", "--planet", planet] + more,
+                environment: environment.merging(["ZEROTIER_HOME": home]) { _, new in new })
             _ = try await node.line(containing: home)
             return node
         }
@@ -181,6 +184,20 @@ extension CommandTests {
                 let object = try #require(try Command.json(line) as? [String: Any])
                 #expect(object["level"] is String && (object["time"] as? String)?.count == 24, "\(line)")
             }
+        }
+
+        @Test func `the environment switches traces on, of the parts that it names`() async throws {
+            func traced(_ names: String) async throws -> [String] {
+                let node = try await startNode(environment: ["ZEROTIER_TRACE": names])
+                try await end(node)
+                return node.output.filter { $0.contains(" trace ") }
+            }
+            #expect(try await traced("none") == [])
+            let lines = try await traced("transport,storage")
+            #expect(
+                lines.first?.contains(" trace transport \(TestIdentity.second.prefix(10)) started on UDP port") == true)
+            #expect(lines.last?.hasSuffix(" stopped") == true)
+            #expect(lines.allSatisfy { $0.contains(" trace transport ") || $0.contains(" trace storage ") }, "\(lines)")
         }
 
         @Test func `the version is one number, wherever it is shown`() async throws {

@@ -110,6 +110,8 @@ package struct StackStatistics: Sendable {
     package var fragmentsSent: UInt64 = 0
     /// Resets sent for segments that belong to nothing.
     package var resetsSent: UInt64 = 0
+    /// TCP segments with data that were sent again.
+    package var retransmitted: UInt64 = 0
     /// ICMP errors sent.
     package var errorsSent: UInt64 = 0
     /// Path MTU changes believed.

@@ -124,6 +124,11 @@ extension Node {
         public var eventCapacity = 256
         /// Called with each event, in order, on a thread of the node. Must return soon.
         public var log: (@Sendable (NodeEvent) -> Void)?
+        /// What is traced from the start; nil: what the environment variable `ZEROTIER_TRACE` says. See `Node.Traces`.
+        public var traces: Traces?
+        /// Called with each line of the traces, without a line feed, on a thread of the node or of the program; nil: they go to
+        /// standard error. Must return soon.
+        public var traceOutput: (@Sendable (String) -> Void)?
 
         /// The defaults, with storage of choice.
         public init(storage: Storage = .memory) { self.storage = storage }

@@ -218,6 +218,7 @@ extension DriverCore {
     }
 
     private mutating func take(_ event: ZeroTierNode.NodeEvent, _ now: Now) {
+        if let traces { traces.note(event, node.stack) }
         switch event {
         case .socket(let id, _):
             waits.wake(.socket(id), into: &wakes)

@@ -20,6 +20,7 @@ extension DriverCore {
         let id = try node.stack.tcpConnect(
             to: remote, from: local, connectionOptions: streamOptions, now: now)
         openSockets.insert(id)
+        traceCall("connect TCP to \(remote)")
         return id
     }
 
@@ -132,7 +133,9 @@ extension DriverCore {
             let id = try node.stack.tcpListen(
                 on: local, backlog: backlog, connectionOptions: streamOptions, now: now)
             openSockets.insert(id)
-            return (id, try node.stack.localEndpoint(id))
+            let bound = try node.stack.localEndpoint(id)
+            traceCall("listen on \(bound)")
+            return (id, bound)
         } catch {
             throw ZeroTierError(error, doing: "listen on \(local)")
         }
@@ -155,6 +158,7 @@ extension DriverCore {
                     continue
                 }
                 openSockets.insert(stream)
+                traceCall("accept on \(local) from \(remote)")
                 return Accepted(id: stream, local: local, remote: remote)
             }
             return nil
@@ -173,7 +177,9 @@ extension DriverCore {
             do throws(StackError) {
                 try node.stack.udpBind(id, to: local)
                 openSockets.insert(id)
-                return (id, try node.stack.localEndpoint(id))
+                let bound = try node.stack.localEndpoint(id)
+                traceCall("bind UDP \(bound)")
+                return (id, bound)
             } catch {
                 node.stack.close(id, now: now)
                 throw error
@@ -239,12 +245,14 @@ extension DriverCore {
     /// Whoever waits for the socket is woken and finds it closed.
     mutating func closeSocket(_ id: SocketID, now: Now) {
         guard openSockets.remove(id) != nil else { return }
+        if let local = try? node.stack.localEndpoint(id) { traceCall("close \(local)") }
         node.stack.close(id, now: now)
         waits.wake(.socket(id), into: &wakes)
     }
 
     mutating func abortStream(_ id: SocketID, now: Now) {
         guard openSockets.remove(id) != nil else { return }
+        if let local = try? node.stack.localEndpoint(id) { traceCall("abort \(local)") }
         node.stack.abort(id, now: now)
         waits.wake(.socket(id), into: &wakes)
     }

@@ -35,6 +35,8 @@ struct DriverCore: ~Copyable {
     var hasCollision = false
     /// Where peers may find us on this machine's networks.
     var localEndpoints: [SocketEndpoint] = []
+    /// While something is traced.
+    var traces: TraceCollector?
 
     /// The node ends: until then what was closed before is delivered.
     private(set) var deliverBy: MonotonicInstant?
@@ -271,6 +273,7 @@ struct DriverCore: ~Copyable {
         if let peersDue, next.map({ peersDue < $0 }) ?? true { next = peersDue }
         if let deliverBy, next.map({ deliverBy < $0 }) ?? true { next = deliverBy }
         if let deadline = hold.deadline, next.map({ deadline < $0 }) ?? true { next = deadline }
+        if let deadline = traces?.deadline, next.map({ deadline < $0 }) ?? true { next = deadline }
         guard let next, next != .distantFuture, armed.map({ next < $0 }) ?? true else { return }
         armed = next
         timer.arm(at: next)

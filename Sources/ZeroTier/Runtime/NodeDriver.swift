@@ -51,6 +51,7 @@ final class NodeDriver: Sendable {
     let hub: EventHub
     let store: any StateStore
     let settings: Settings
+    let traces: TraceOutput
 
     /// What the driver itself has to know.
     struct Settings: Sendable {
@@ -64,6 +65,9 @@ final class NodeDriver: Sendable {
         var linger = Duration.zero
         /// Called as the last thing, when nothing is written any more.
         var onEnd: @Sendable () -> Void = {}
+        /// What is traced from the start, and where to; nil is standard error.
+        var traces: Node.Traces = []
+        var traceOutput: (@Sendable (String) -> Void)?
     }
 
     private struct EndState: Sendable {
@@ -108,6 +112,9 @@ final class NodeDriver: Sendable {
             node: node, port: port, poller: poller, timer: timer, seed: UInt16(seed[0]) << 8 | UInt16(seed[1]))
         core.watches = watches
         settings.keepAlive?.apply(to: &core.streamOptions)
+        traces = TraceOutput(name: "\(core.node.address)", sink: settings.traceOutput)
+        core.setTraces(settings.traces, on: traces, now: SystemClock.now())
+        traces.write(.transport, "started on UDP port \(core.port.port), version \(libraryVersionText)")
         state = NodeLock(State(core: core, wakers: Wakers(poller: poller, kick: kick, watcher: watcher)))
     }
 
@@ -181,6 +188,7 @@ final class NodeDriver: Sendable {
         var work: [HelperThread.Work] = []
         var hasEvents = false
         var hasMore = false
+        var hasTraces = false
     }
 
     // Sends one slab, collects what happened and arms the timer. Called with the lock held.
@@ -188,6 +196,7 @@ final class NodeDriver: Sendable {
         var next = Next()
         next.hasMore = core.transmit(now: now)
         core.collectEvents(now: now)
+        next.hasTraces = core.collectTraces(now: now)
         core.armTimer()
         next.wakes = core.wakes.take()
         next.signalled = core.watches.takeSignalled()
@@ -212,6 +221,7 @@ final class NodeDriver: Sendable {
             next.wakes.resume()
             for watch in next.signalled { watch.signal() }
             helper.submit(next.work)
+            if next.hasTraces { writeTraces() }
             if next.hasEvents { publish() }
             guard next.hasMore else { return }
             guard slabs > 0 else { return kickThread() }
@@ -221,6 +231,14 @@ final class NodeDriver: Sendable {
                 return settle(&state.core!, SystemClock.now())
             }
         }
+    }
+
+    private func writeTraces() {
+        let (lines, leftOut) = state.withLock { state -> ([TraceLine], Int) in
+            guard state.core != nil else { return ([], 0) }
+            return state.core!.takeTraces()
+        }
+        traces.write(lines, leftOut: leftOut, at: SystemClock.monotonic())
     }
 
     func kickThread() {
@@ -241,6 +259,7 @@ final class NodeDriver: Sendable {
     }
 
     private func announce(_ event: NodeEvent) {
+        if !traces.enabled.isEmpty, let line = TraceText.line(event) { traces.write(line.part, line.text) }
         log(event)
         hub.publish(event)
     }
@@ -376,12 +395,14 @@ final class NodeDriver: Sendable {
         case .store(let name, let bytes, let isSecret):
             do throws(ZeroTierError) {
                 try store.write(name, bytes, isSecret: isSecret)
+                traces.write(.storage, "wrote \(name), \(bytes.count) bytes")
             } catch {
                 reportStorage(error)
             }
         case .remove(let name):
             do throws(ZeroTierError) {
                 try store.remove(name)
+                traces.write(.storage, "removed \(name)")
             } catch {
                 reportStorage(error)
             }
@@ -479,11 +500,13 @@ final class NodeDriver: Sendable {
             // A few slabs of resets and last control packets; whatever the kernel does not take is lost.
             for _ in 0..<NodeDriver.slabsPerCall where state.core!.transmit(now: now, isLast: true) {}
             state.core!.collectEvents(now: now)
+            _ = state.core!.collectTraces(now: now)
             state.core!.stopWaits()
             return (state.core!.wakes.take(), state.core!.watches.takeSignalled(), state.core!.takeWork())
         }
         wakes.resume()
         for watch in signalled { watch.signal() }
+        writeTraces()
         // Whoever takes datagrams leaves.
         leader.wake(.stopped)
         role.withLock { $0 = nil }

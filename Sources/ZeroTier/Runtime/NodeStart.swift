@@ -44,16 +44,21 @@ enum NodeStart {
                 .invalidArgument, "a root by itself makes its planet: leave out the planet, or else `root`")
         }
         let (store, onEnd) = try openStore(configuration.storage)
+        var configuration = configuration
         do throws(ZeroTierError) {
             var random = RandomSource(seed: SystemRandom.bytes(32))
             var warnings = (store as? any WarningStore)?.warnings ?? []
+            if configuration.traces == nil {
+                let (traces, warning) = Node.Traces.unsaid(environment: Environment.value(of: Node.Traces.variable))
+                configuration.traces = traces
+                if let warning { warnings.append(warning) }
+            }
             let identity = try loadIdentity(store, &random, &warnings)
             // Before a planet is stored or signed: a start that fails here has changed nothing that others rely on.
             let port = try openPort(configuration, store, &random)
             let number = port.port
             let planet = try planet(configuration, store, identity, number)
             let moons = try moons(configuration, store)
-            var configuration = configuration
             // Who has such roots has them on this machine: nobody else means them.
             if ([planet] + moons).contains(where: \.hasLoopbackRoots) { configuration.allowsLoopbackPaths = true }
             let now = SystemClock.now()
@@ -105,7 +110,8 @@ enum NodeStart {
                 settings: NodeDriver.Settings(
                     allowLoopback: configuration.allowsLoopbackPaths, bindAddresses: configuration.bindAddresses,
                     refusedInterfaces: configuration.refusedInterfaces, log: configuration.log,
-                    keepAlive: configuration.keepAlive, linger: max(.zero, configuration.shutdownLinger), onEnd: onEnd))
+                    keepAlive: configuration.keepAlive, linger: max(.zero, configuration.shutdownLinger), onEnd: onEnd,
+                    traces: configuration.traces ?? [], traceOutput: configuration.traceOutput))
             try driver.start()
             return driver
         } catch {

@@ -37,6 +37,12 @@ package struct SocketPort: Sendable {
         }
     }
 
+    /// Whether a node of this process has traces of sockets on.
+    package static var isAnyTraced: Bool { TraceOutput.isAnySocketTraced }
+
+    /// Writes a line of the node's traces of sockets, if they are on. Not to be called with the node's lock held.
+    package func trace(_ text: @autoclosure () -> String) { driver.traces.write(.sockets, text()) }
+
     /// Stops the node and keeps its stack: connections live on, and nothing is told to their peers. Blocks until the node
     /// has ended. nil if the node was stopping already.
     package func stopKeepingStack() -> KeptStack? { driver.stopKeepingStack() }

@@ -57,6 +57,34 @@ package enum SystemClock {
     package static func monotonic() -> MonotonicInstant {
         MonotonicInstant(nanoseconds: csystem_monotonic_nanoseconds())
     }
+
+    /// Universal time with milliseconds, as in RFC 3339.
+    package static func universalTime() -> String {
+        var time = timespec()
+        var parts = unsafe tm()
+        // Sound: both calls fill what they are given.
+        unsafe clock_gettime(CLOCK_REALTIME, &time)
+        _ = unsafe gmtime_r(&time.tv_sec, &parts)
+        func pad(_ value: Int32, _ digits: Int) -> String {
+            let text = String(value)
+            return String(repeating: "0", count: max(0, digits - text.count)) + text
+        }
+        // Sound: numbers of the structure, whose text is not touched.
+        let (year, month, day) = unsafe (parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday)
+        let (hour, minute, second) = unsafe (parts.tm_hour, parts.tm_min, parts.tm_sec)
+        return
+            "\(pad(year, 4))-\(pad(month, 2))-\(pad(day, 2))T\(pad(hour, 2)):\(pad(minute, 2)):\(pad(second, 2)).\(pad(Int32(time.tv_nsec / 1_000_000), 3))Z"
+    }
+}
+
+/// What the process was started with.
+enum Environment {
+    /// The value of a variable; nil if there is none.
+    static func value(of name: String) -> String? {
+        // Sound: the text is copied at once. A program that changes its environment does so before it starts threads.
+        guard let value = unsafe getenv(name) else { return nil }
+        return unsafe String(cString: value)
+    }
 }
 
 /// The system's randomness, the seed of everything else.
