@@ -19,16 +19,19 @@ struct LargeScenario {
 
     func run() -> String {
         build()
+        simulation.addAdversary()
         let began = simulation.time
         simulation.run(for: LargeScenario.onlineLimit) { $0.hosts.allSatisfy(\.isOnline) }
         let online = simulation.time - began
         for host in leaves where !host.isOnline { simulation.fail("\(host.name) is not online") }
         talk()
+        simulation.adversary?.stop()
         simulation.workload.stopPings()
         simulation.run(for: .seconds(15))
         let traffic = TrafficChecker(simulation)
         simulation.run(for: LargeScenario.silence)
         simulation.failAll(traffic.idleFindings(simulation), "not quiet")
+        simulation.failAll(simulation.adversary?.ledger.findings(simulation) ?? [], "a stranger's work")
         simulation.failAll(HonestyChecker.findings(simulation), "among honest nodes")
         simulation.failAll(ReachabilityChecker.idleDifferences(simulation), "idle")
         return "\(leaves.count) nodes online after \(online.milliseconds) ms, \(simulation.datagramCount) datagrams"

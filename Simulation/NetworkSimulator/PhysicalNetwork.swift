@@ -151,6 +151,7 @@ extension Simulation {
 
     /// A datagram at the place to which its destination address is routed.
     func crossInternet(_ datagram: Datagram) {
+        adversary?.record(datagram)
         if let index = hostsByAddress[datagram.destination.address] {
             descend(datagram, to: hosts[index])
         } else if let nat = natsByAddress[datagram.destination.address] {

@@ -61,6 +61,10 @@ package final class SimulatedHost {
     package internal(set) var linkChanges = 0
     /// Pings and answers that came for this node, by who made them: counted where datagrams arrive, not by the node.
     package internal(set) var arrivals: [Address: Arrivals] = [:]
+    /// IDs of the packets with the length of a ping that came.
+    var packetsSeen: Set<UInt64> = []
+    /// Datagrams that gave the present node a frame.
+    var frameGivers: Set<TraceDigest> = []
     /// Frames of networks that it had not joined, in its lives before this one.
     var strayFramesBefore = 0
 

@@ -18,6 +18,8 @@ struct Datagram {
     /// As the receiver sees it.
     var source: SocketEndpoint
     var destination: SocketEndpoint
+    /// The adversary put it on the wire.
+    var isForged = false
 }
 
 /// What happens at an instant.
@@ -53,6 +55,8 @@ package final class Simulation {
     package private(set) var datagramCount = 0
     /// The planet that lists the roots; made by `makePlanet`.
     package internal(set) var planet: World?
+    /// Who listens to the wire and says everything again, if anybody does.
+    package internal(set) var adversary: Adversary?
     /// What runs on the hosts.
     package let workload = Workload()
     /// Called with a line for each thing that happens, for a person who looks for a cause.
@@ -188,6 +192,8 @@ package final class Simulation {
         host.isRunning = true
         host.isOnline = false
         host.epoch += 1
+        // A new node has a new memory.
+        host.frameGivers = []
         let now = host.clock(time)
         host.node = Node(
             identity: host.identity, configuration: configuration, random: host.random.fork(), now: now)
@@ -267,13 +273,25 @@ package final class Simulation {
         let path = PhysicalPath(localSocket: Int32(socket), remote: datagram.source)
         let isTaken = datagram.bytes.withBytes { received.append($0, path: path) }
         guard isTaken else { return }
+        adversary?.ledger.noteArrival(datagram.bytes.count, from: datagram.source.address, at: host.index)
         noteArrival(datagram, at: host)
         arrivalFrom = datagram.sender
         replies.clear()
+        let frames = host.node.stack.statistics.framesReceived
         host.node.receive(&received, replies: &replies, now: host.clock(time))
+        if host.node.stack.statistics.framesReceived > frames { noteFrame(of: datagram, at: host) }
         sendReplies(of: host)
         drain(host)
         arrivalFrom = nil
+    }
+
+    // Delivery is honest: what gave a frame gives none again, however often and from wherever it comes.
+    func noteFrame(of datagram: Datagram, at host: SimulatedHost) {
+        var hash = TraceDigest()
+        _ = datagram.bytes.withBytes { hash.add($0, lookingFor: 0) }
+        if !host.frameGivers.insert(hash).inserted {
+            fail("\(host.name) took a frame twice that came again from \(datagram.source)")
+        }
     }
 
     // What the nodes believe plays no part here: a packet says whose it is, and the network knows who put it on the wire.
@@ -283,6 +301,8 @@ package final class Simulation {
         guard Workload.mayBePing(datagram.bytes.count) else { return }
         let header = datagram.bytes.withBytes { PacketHeader($0, length: $0.byteCount) }
         guard let header, header.destination == host.identity.address, !header.source.isReserved else { return }
+        // What comes again says nothing about the way of what came first.
+        guard host.packetsSeen.insert(header.id.value).inserted else { return }
         if header.source == hosts[datagram.sender].identity.address {
             host.arrivals[header.source, default: Arrivals()].direct += 1
         } else {
@@ -407,6 +427,7 @@ package final class Simulation {
         if bytes.byteCount > Simulation.datagramLimit {
             fail("\(host.name) sent a datagram of \(bytes.byteCount) bytes")
         }
+        adversary?.ledger.noteDeparture(bytes.byteCount, to: destination.address, by: host.index)
         if logsDatagrams { note("\(host.name) sends \(bytes.byteCount) bytes to \(destination)") }
         datagramCount += 1
         host.datagramsSent += 1

@@ -32,6 +32,7 @@ struct SmallScenario {
         build()
         planTraffic()
         planFaults()
+        simulation.addAdversary()
         let busy = TrafficChecker(simulation)
         simulation.run(for: SmallScenario.safety)
         heal()
@@ -39,8 +40,10 @@ struct SmallScenario {
         live()
         let took = simulation.time - healed
         let datagrams = simulation.datagramCount
+        simulation.adversary?.stop()
         simulation.failAll(busy.busyFindings(simulation), "too much traffic")
         beIdle()
+        simulation.failAll(simulation.adversary?.ledger.findings(simulation) ?? [], "a stranger's work")
         simulation.failAll(MembershipChecker.findings(simulation), "membership")
         simulation.failAll(MembershipChecker.strayAnswers(simulation), "membership")
         simulation.failAll(HonestyChecker.findings(simulation), "among honest nodes")

@@ -344,15 +344,23 @@ extension NetworkStack {
     }
 
     /// The way to an interface's peers has just opened: neighbours that were asked for without an answer and connections
-    /// that wait for an answer to a SYN ask again at once.
-    package mutating func linkBecameUsable(_ interface: InterfaceID, now: Now) {
-        for slot in neighbours.entries.ids where neighbours.entries[slot].key.interface == interface {
-            guard !neighbours.entries[slot].hasMAC else { continue }
-            neighbours.entries[slot].state = .incomplete(remaining: configuration.neighbourMulticastProbes)
-            fireNeighbour(slot, now)
+    /// that wait for an answer ask again at once. `station`: only the way to this one opened. Neighbours are not asked for then, so
+    /// that nobody's coming and going makes questions to all.
+    package mutating func linkBecameUsable(_ interface: InterfaceID, station: MACAddress? = nil, now: Now) {
+        if station == nil {
+            for slot in neighbours.entries.ids where neighbours.entries[slot].key.interface == interface {
+                guard !neighbours.entries[slot].hasMAC else { continue }
+                neighbours.entries[slot].state = .incomplete(remaining: configuration.neighbourMulticastProbes)
+                fireNeighbour(slot, now)
+            }
         }
         for slot in streams.ids where streams[slot].route.interface == interface {
-            guard streams[slot].connection.state == .synSent else { continue }
+            if let station {
+                let neighbour = streams[slot].neighbour
+                guard neighbours.entries.contains(neighbour), neighbours.entries[neighbour].hasMAC,
+                    neighbours.entries[neighbour].mac == station
+                else { continue }
+            }
             streams[slot].connection.linkBecameUsable(now: now)
             settle(slot, now)
         }

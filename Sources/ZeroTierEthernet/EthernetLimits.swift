@@ -42,6 +42,18 @@ package enum EthernetLimits {
     package static let bridgeRoutes = 4096
     /// Entries of the tables that space out requests and answers.
     package static let gates = 4096
+    /// Signatures, of about 0.1 ms each, that are checked for one stranger, one member, all members, and all strangers together: at
+    /// once, and the time in which one more is. A newcomer's are one to a dozen; a controller's configuration has some hundred.
+    static let signaturesPerPeer = 64
+    static let signatureIntervalPerPeer: Duration = .milliseconds(30)
+    static let signaturesPerMember = 2048
+    static let signatureIntervalPerMember: Duration = .milliseconds(5)
+    static let signaturesOfMembers = 4096
+    static let signatureIntervalOfMembers: Duration = .microseconds(500)
+    static let signaturesOfStrangers = 1024
+    static let signatureIntervalOfStrangers: Duration = .milliseconds(1)
+    /// Peers whose signatures are counted.
+    static let signatureAccounts = 2048
     package static let authorisations = 65_536
     /// Pieces of configurations that were passed on to other members, per network: each goes once while it is remembered.
     package static let passedPieces = 4096

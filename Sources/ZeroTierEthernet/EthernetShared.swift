@@ -26,20 +26,10 @@ struct EthernetShared: Sendable {
     private var identityOrder: [Address] = []
     private var wanted: Set<Address> = []
     private var wantedOrder: [Address] = []
-    private var gates: [Gate: MonotonicInstant] = [:]
+    private var gates: GateTable
+    /// Signatures that others make us check.
+    var signatures: SignatureBudget
     private var authorisations: [Authorisation: MonotonicInstant] = [:]
-
-    /// Something that may happen once per interval with a peer.
-    enum Gate: Hashable, Sendable {
-        /// NETWORK_CREDENTIALS received.
-        case credentials(Address)
-        /// A membership inside another packet, looked at.
-        case embeddedMembership(Address)
-        /// ERROR asking for credentials sent.
-        case credentialRequest(Address, NetworkID)
-        /// Credentials pushed because the peer asked.
-        case credentialPush(Address, NetworkID)
-    }
 
     private struct Authorisation: Hashable, Sendable {
         let network: NetworkID
@@ -49,6 +39,9 @@ struct EthernetShared: Sendable {
     init(identity: Identity, configuration: EthernetConfiguration, random: RandomSource) {
         self.identity = identity
         self.configuration = configuration
+        var random = random
+        gates = GateTable(seed: random.nextUInt64())
+        signatures = SignatureBudget(seed: random.nextUInt64())
         self.random = random
         packets = BoundedQueue(capacity: configuration.packetQueue)
         localFrames = BoundedQueue(capacity: configuration.localQueue)
@@ -131,18 +124,10 @@ struct EthernetShared: Sendable {
 
     /// Whether something may happen now; if so, not again for `interval`.
     mutating func pass(_ gate: Gate, _ interval: Duration, _ now: Now) -> Bool {
-        if let next = gates[gate], now.monotonic < next { return false }
-        if gates.count >= EthernetLimits.gates {
-            gates = gates.filter { $0.value > now.monotonic }
-            // Too many at once to tell apart: better to say no than to forget whom we told no.
-            if gates.count >= EthernetLimits.gates { return false }
-        }
-        gates[gate] = now.monotonic + interval
-        return true
+        gates.pass(gate, interval, now.monotonic)
     }
 
     mutating func expire(_ now: Now) {
-        gates = gates.filter { $0.value > now.monotonic }
         authorisations = authorisations.filter { $0.value > now.monotonic }
         groups.expire(now.monotonic)
     }

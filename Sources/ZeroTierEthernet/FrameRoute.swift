@@ -133,6 +133,8 @@ package enum EthernetDrop: Int, Hashable, Sendable, CaseIterable {
     case bridgingNotAllowed
     case notForUs
     case credentialsTooOften
+    /// Signed things beyond what is checked for one peer, or for all.
+    case signatureLimit
     case credentialInvalid
     case notAuthorised
     case likeLimitPerPeer

@@ -13,6 +13,8 @@ enum CredentialOutcome: Hashable, Sendable {
     case rejected
     /// Its signer must be known first.
     case needsIdentity(Address)
+    /// Not looked at: who showed it has shown too much.
+    case overBudget
 
     /// Whether the one who showed it is to be trusted.
     var isAccepted: Bool { self == .added || self == .redundant }

@@ -53,13 +53,20 @@ extension Node {
         case .online:
             // Announcements and requests that were sent before had nobody to carry them.
             ethernet.resume(now: now)
+            wakeConnections(nil, now)
             emit(.online)
         case .offline: emit(.offline)
         case .identityCollision: emit(.identityCollision)
         case .identityLearned(let address):
             if let identity = peers.identity(of: address) { ethernet.learn(identity, now: now) }
-        case .peerDirect(let address, let path): emit(.peerDirect(address, path.remote))
-        case .peerRelayed(let address): emit(.peerRelayed(address))
+        case .peerDirect(let address, let path):
+            // By a root everybody can be reached.
+            wakeConnections(peers.isRoot(address) ? nil : address, now)
+            emit(.peerDirect(address, path.remote))
+        case .peerRelayed(let address):
+            // Its own path died, so that packets take another one from now on.
+            if !peers.isRoot(address) { wakeConnections(address, now) }
+            emit(.peerRelayed(address))
         case .peerExpired(let address, let record):
             ethernet.forget(address)
             if let record { storePeer(address, record) }
@@ -74,6 +81,15 @@ extension Node {
         case .errorReceived(let reply): receive(error: reply, now)
         case .userMessage(let source, let type, let data):
             emit(.userMessage(from: source, type: type, data: data))
+        }
+    }
+
+    /// The way to a peer (nil: to all) has just opened: what waits for an answer from there asks again at once.
+    private mutating func wakeConnections(_ peer: Address?, _ now: Now) {
+        for configured in interfaces.all {
+            let entry = configured.entry
+            stack.linkBecameUsable(
+                entry.interface, station: peer.map { entry.networkID.mac(of: $0) }, now: now)
         }
     }
 

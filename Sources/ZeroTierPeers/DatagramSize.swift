@@ -28,6 +28,10 @@ struct DatagramSize: Sendable {
     /// When the running search began; nil when none runs.
     private var began: MonotonicInstant?
     private var probes = 0
+    /// When the first short packet left that is to be answered. What came earlier may have been on its way before the search.
+    private var companionAt: MonotonicInstant?
+    /// Whether something had come by the way since then when the last probe left.
+    private var wasHeard = false
     /// When the running search goes on; nil when none runs.
     private(set) var nextStep: MonotonicInstant?
 
@@ -43,19 +47,26 @@ struct DatagramSize: Sendable {
     mutating func begin(_ now: MonotonicInstant) {
         began = now
         probes = 0
+        companionAt = nil
+        wasHeard = false
         nextStep = now
     }
 
     /// Goes on with a running search. `patience`: how long an answer may take; `heard`: when something last came by the way.
     mutating func step(patience: Duration, heard: MonotonicInstant?, _ now: MonotonicInstant) -> Step {
         guard let nextStep, nextStep <= now else { return .none }
-        if probes < ProtocolLimits.pathMTUProbes {
+        let isHeard = heard.map { heard in companionAt.map { heard > $0 } ?? false } ?? false
+        // A way that was heard only after the last probe left may have been down until then: one more tells.
+        let most = ProtocolLimits.pathMTUProbes + (isHeard && !wasHeard ? 1 : 0)
+        if probes < most {
+            wasHeard = isHeard
             probes += 1
+            if probes == 2 { companionAt = now }
             self.nextStep = now + patience
             return .probe(withCompanion: probes > 1)
         }
         // Silence says nothing about length: the way as a whole may be down.
-        if let heard, let began, heard > began { reduce(now) } else { end(next: ProtocolLimits.pathMTURetry, now) }
+        if isHeard { reduce(now) } else { end(next: ProtocolLimits.pathMTURetry, now) }
         return .none
     }
 
@@ -69,6 +80,11 @@ struct DatagramSize: Sendable {
     mutating func reduce(_ now: MonotonicInstant) {
         isReduced = true
         end(next: ProtocolLimits.pathMTURaise, now)
+    }
+
+    /// The way was down until now: what a running search lost meanwhile says nothing about length.
+    mutating func resume(_ now: MonotonicInstant) {
+        if nextStep != nil { begin(now) }
     }
 
     /// The way may have changed: the next long packet begins a search, but not more often than once in a while.

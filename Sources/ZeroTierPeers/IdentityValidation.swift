@@ -54,15 +54,6 @@ struct PrefixGate: Sendable {
     }
 }
 
-/// The finaliser of a 64-bit mixer: all input bits reach all output bits.
-@inline(__always)
-func mix(_ value: UInt64) -> UInt64 {
-    var x = value
-    x = (x ^ (x >> 30)) &* 0xbf58_476d_1ce4_e5b9
-    x = (x ^ (x >> 27)) &* 0x94d0_49bb_1331_11eb
-    return x ^ (x >> 31)
-}
-
 extension IPAddress {
     /// The prefix that one owner of addresses is taken for.
     var sourcePrefix: IPAddress {

@@ -91,6 +91,8 @@ struct Peer: ~Copyable {
     /// What came before.
     var replays = ReplayFilter()
     var outdatedGate = RateLimiter(burst: 1, interval: ProtocolLimits.outdatedInterval)
+    /// HELLOs through a root.
+    var relayedHelloGate = RateLimiter(burst: 1, interval: ProtocolLimits.pingCheck)
     /// Paths that a HELLO newer than all before came by: recordings do not use these tokens up.
     var newHelloGate = RateLimiter(
         burst: ProtocolLimits.confirmationBurst, interval: ProtocolLimits.confirmationInterval)
@@ -131,6 +133,9 @@ struct Peer: ~Copyable {
         guard protocolVersion >= ProtocolLimits.echoProtocolVersion, let version = softwareVersion else { return false }
         return (version.major, version.minor, version.revision) >= (1, 8, 9)
     }
+
+    /// Whether the peer is of this implementation: it asks whoever sends from a new place, and moves when that answers.
+    var movesAtOnce: Bool { replays.isGrowing || softwareVersion.map { $0.major >= 2 } ?? false }
 
     /// Whether the peer answers ECHO at all.
     var answersEcho: Bool {

@@ -84,7 +84,7 @@ extension PeerEngine {
             due = min(due, last + ProtocolLimits.fullHelloKeepalive)
         }
         for path in topology.peers[id].paths {
-            due = min(due, nextService(of: path, isKeptAlive: isKeptAlive, time))
+            due = min(due, nextService(of: path, heartbeat: isKeptAlive ? heartbeat(of: id, time) : nil, time))
             exact = min(exact, PeerEngine.nextExactService(of: path, time))
         }
         for probe in topology.peers[id].probes { exact = min(exact, probe.due) }
@@ -93,8 +93,10 @@ extension PeerEngine {
         return max(min(exact, wakeGrid.next(atOrAfter: due)), time + ProtocolLimits.timerGranularity)
     }
 
-    private func nextService(of path: Path, isKeptAlive: Bool, _ time: MonotonicInstant) -> MonotonicInstant {
-        var due = isKeptAlive ? path.lastSend + ProtocolLimits.pathHeartbeat : MonotonicInstant.distantFuture
+    private func nextService(
+        of path: Path, heartbeat: Duration?, _ time: MonotonicInstant
+    ) -> MonotonicInstant {
+        var due = heartbeat.map { path.lastSend + $0 } ?? MonotonicInstant.distantFuture
         guard let heard = path.lastReceive else { return min(due, path.lastSend + ProtocolLimits.resetPathPatience) }
         due = min(due, heard + ProtocolLimits.pathExpiration)
         let silent = heard + ProtocolLimits.pathAlive
@@ -107,7 +109,9 @@ extension PeerEngine {
         let step = path.datagramSize.nextStep ?? .distantFuture
         guard path.lastReceive != nil, let since = path.doubtedSince else { return step }
         let end = since + path.doubtPatience
-        return end > time ? min(step, end, path.lastDoubtProbe + ProtocolLimits.pathDoubtInterval) : step
+        if end > time { return min(step, end, path.lastDoubtProbe + ProtocolLimits.pathDoubtInterval) }
+        guard time - since < ProtocolLimits.deadPathWatch else { return step }
+        return min(step, path.lastDoubtProbe + ProtocolLimits.deadPathProbe)
     }
 
     private mutating func forget(_ id: PeerID, _ now: Now) {
@@ -135,7 +139,7 @@ extension PeerEngine {
         for index in topology.peers[id].paths.indices {
             let path = topology.peers[id].paths[index]
             guard path.priority == priority, path.isUnexpired(time) else { continue }
-            guard isFullRound || time - path.lastSend >= ProtocolLimits.pathHeartbeat else { continue }
+            guard isFullRound || time - path.lastSend >= heartbeat(of: id, time) else { continue }
             let isEcho = !isFullRound && topology.peers[id].answersEcho
             topology.peers[id].paths[index].lastSend = time
             enqueue(isEcho ? .echo : .hello, to: id, .path(path.physical), expectsReply: true, now: now)
@@ -143,11 +147,18 @@ extension PeerEngine {
         if isFullRound, topology.peers[id].isUpstream { contactOtherFamilies(id, now) }
     }
 
+    /// The pause after which a path that nothing was sent by is used.
+    private func heartbeat(of id: PeerID, _ time: MonotonicInstant) -> Duration {
+        time < newPlaceUntil && !topology.peers[id].movesAtOnce
+            ? ProtocolLimits.newPlaceHeartbeat : ProtocolLimits.pathHeartbeat
+    }
+
     // MARK: Contact with roots
 
-    /// Whether a root is to be sent HELLO at its known endpoints: it has no live path, or did not answer the keepalive.
+    /// Whether a root is to be sent HELLO at its known endpoints: it has no live path, or did not answer the keepalive, or none
+    /// answers.
     private func isContactNeeded(_ id: PeerID, _ time: MonotonicInstant) -> Bool {
-        guard let index = PathSelection.best(topology.peers[id].paths, .alive, time),
+        guard isOnline, let index = PathSelection.best(topology.peers[id].paths, .alive, time),
             let heard = topology.peers[id].paths[index].lastReceive
         else { return true }
         return time - heard >= ProtocolLimits.rootSilence
@@ -256,10 +267,14 @@ extension PeerEngine {
             return
         }
         guard isOnline else { return }
+        // What comes from elsewhere than a confirmed path says nothing about whether we can send there.
         var heard: MonotonicInstant?
         for id in upstreamPeers {
-            guard let last = topology.peers[id].lastReceive else { continue }
-            heard = max(heard ?? last, last)
+            for path in topology.peers[id].paths {
+                // One that has to answer anew since our own address changed gets time for it.
+                let last = path.lastReceive ?? path.lastSend
+                heard = max(heard ?? last, last)
+            }
         }
         if let heard, now.monotonic - heard < configuration.onlineTimeout {
             // May fire late by up to a second.
@@ -267,6 +282,7 @@ extension PeerEngine {
         } else {
             isOnline = false
             emit(event: .offline)
+            for id in upstreamPeers { wake(id, at: now.monotonic) }
         }
     }
 

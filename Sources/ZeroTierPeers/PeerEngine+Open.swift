@@ -308,12 +308,13 @@ extension PeerEngine {
         let time = now.monotonic
         topology.peers[id].lastReceive = time
         if isActivity { noteActivity(id, time) }
-        if topology.peers[id].isUpstream, !isOnline { becomeOnline(now) }
         if opened.hops == 0 {
             if let index = topology.peers[id].pathIndex(opened.path) {
                 let wasUsable = topology.peers[id].paths[index].isAlive(time)
                 topology.peers[id].paths[index].noteReceipt(time)
                 if !wasUsable { pathCameAlive(id, now) }
+                // Online is who can send to a root as well as hear it: it answered a question of ours from where we asked it.
+                if confirms, !isOnline, topology.peers[id].isUpstream { becomeOnline(now) }
             } else {
                 answers.receive(opened.wireLength, from: opened.path.remote, time)
                 guard !opened.isCopy else { return }
@@ -321,10 +322,19 @@ extension PeerEngine {
             }
         } else {
             if isActivity { doubtDirectPath(of: id, now: now) }
+            if isActivity || opened.verb == .hello { greetThroughRoot(id, now) }
             if !isConfirmed(opened) { answers.receive(opened.wireLength, from: opened.path.remote, time) }
         }
         // A stranger that came directly is being asked to confirm its path: too early to call it relayed.
         if opened.hops > 0, topology.peers[id].reportedDirect == nil { updateLink(id, time) }
+    }
+
+    /// Who never met directly says hello through a root until that is answered: each has to know which ciphers the other one speaks,
+    /// and that its numbers grow, or recordings of its packets would pass after a while.
+    private mutating func greetThroughRoot(_ id: PeerID, _ now: Now) {
+        guard topology.peers[id].versionAskedAt == .zero, topology.peers[id].relayedHelloGate.allow(now.monotonic)
+        else { return }
+        enqueue(.hello, to: id, .best, expectsReply: true, isWish: true, now: now)
     }
 
     /// Traffic of a network: the peer's paths are worth keeping alive.

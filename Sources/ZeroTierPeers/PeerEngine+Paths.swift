@@ -40,6 +40,7 @@ extension PeerEngine {
         guard topology.peers[id].learn(learned, time) else { return }
         topology.noteOrigin(path.remote.address, of: id)
         pathCameAlive(id, now)
+        if !isOnline, topology.peers[id].isUpstream { becomeOnline(now) }
         if topology.peers[id].isOwedWorlds {
             // Our HELLO says which worlds there are; who wants them says hello again.
             topology.peers[id].isOwedWorlds = false
@@ -49,10 +50,20 @@ extension PeerEngine {
 
     /// A peer has one more live path.
     mutating func pathCameAlive(_ id: PeerID, _ now: Now) {
+        resumeSearches(by: id, now.monotonic)
         updateLink(id, now.monotonic)
         wake(id, at: nextService(of: id, now.monotonic))
         if topology.peers[id].isUpstream, !lookup.isEmpty { serviceLookup(now) }
         if !stalled.isEmpty { retryStalled(now) }
+    }
+
+    private mutating func resumeSearches(by id: PeerID, _ time: MonotonicInstant) {
+        for index in topology.peers[id].paths.indices { topology.peers[id].paths[index].datagramSize.resume(time) }
+        guard topology.peers[id].isUpstream else { return }
+        for other in topology.peers.ids where topology.peers[other].relayedDatagramSize.nextStep != nil {
+            topology.peers[other].relayedDatagramSize.resume(time)
+            wake(other, at: time)
+        }
     }
 
     /// Tells when a peer changed between direct and relayed.
@@ -94,14 +105,15 @@ extension PeerEngine {
         wake(id, at: time + ProtocolLimits.pathDoubtInterval)
     }
 
-    /// Doubts that need a second question, and those that came true.
+    /// Doubts that need a second question, and those that came true: traffic may wait for such a path.
     mutating func serviceDoubts(_ id: PeerID, _ now: Now) {
         let time = now.monotonic
         for index in topology.peers[id].paths.indices {
             let path = topology.peers[id].paths[index]
-            guard let since = path.doubtedSince, time - since < path.doubtPatience,
-                time - path.lastDoubtProbe >= ProtocolLimits.pathDoubtInterval
-            else { continue }
+            guard let since = path.doubtedSince, time - since < ProtocolLimits.deadPathWatch else { continue }
+            let pause =
+                time - since < path.doubtPatience ? ProtocolLimits.pathDoubtInterval : ProtocolLimits.deadPathProbe
+            guard time - path.lastDoubtProbe >= pause else { continue }
             topology.peers[id].paths[index].lastDoubtProbe = time
             sendProbe(to: id, path.physical, now)
         }
@@ -232,6 +244,7 @@ extension PeerEngine {
 
     /// Our address as seen from outside changed: what was confirmed with the old one is void until it answers again.
     mutating func resetPaths(scope: AddressScope, isIPv4: Bool, now: Now) {
+        newPlaceUntil = now.monotonic + ProtocolLimits.newPlace
         for id in topology.peers.ids {
             var isReset = false
             for index in topology.peers[id].paths.indices {
@@ -281,6 +294,7 @@ extension PeerEngine {
     /// Asks every path for a sign of life, and every root that has none.
     mutating func askAnew(_ now: Now) {
         lastNetworkChange = now.monotonic
+        newPlaceUntil = now.monotonic + ProtocolLimits.newPlace
         for id in topology.peers.ids {
             topology.peers[id].contactAttempts = 0
             topology.peers[id].contactDue = now.monotonic

@@ -83,6 +83,8 @@ package struct PeerEngine: ~Copyable {
     var localEndpoints: [SocketEndpoint] = []
     /// When the network under us last changed.
     var lastNetworkChange: MonotonicInstant?
+    /// Until when peers may still send to a place where we were before: they are greeted often.
+    var newPlaceUntil = MonotonicInstant.zero
     var forbiddenPrefixes: [IPPrefix] = []
 
     /// Makes the machine; contact with the roots is due at once. `identity` has its secret.
@@ -114,6 +116,7 @@ package struct PeerEngine: ~Copyable {
         stalled = BoundedQueue(capacity: limits.waitingOutbound)
         ready = BoundedQueue(capacity: ProtocolLimits.readyPackets)
         events = BoundedQueue(capacity: limits.events)
+        newPlaceUntil = now.monotonic + ProtocolLimits.newPlace
         applyRoots(now)
     }
 

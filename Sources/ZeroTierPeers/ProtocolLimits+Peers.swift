@@ -151,6 +151,10 @@ extension ProtocolLimits {
     static let contactPauses: [Duration] = [
         .milliseconds(250), .milliseconds(500), .seconds(1), .seconds(2), .seconds(4), .seconds(5),
     ]
+    /// A real node takes packets from a new port of ours, and sends to there, when the old path was silent for `pathAlive`. So long
+    /// after a start or a change of place it gets something at least this often, so that it moves at once.
+    static let newPlace: Duration = .milliseconds(20_500)
+    static let newPlaceHeartbeat: Duration = .milliseconds(1500)
     /// A root's answer to a keepalive is missed after this.
     static let rootSilence: Duration = .milliseconds(15_500)
     /// Pauses between the tries of an endpoint that was pushed or came by RENDEZVOUS.
@@ -170,6 +174,9 @@ extension ProtocolLimits {
     static let pathDoubtInterval: Duration = .milliseconds(250)
     /// Without an answer for this long packets are relayed, until something comes by the path.
     static let pathDoubtPatience: Duration = .milliseconds(500)
+    /// A path in use that died is asked this often for a while whether it lives again: traffic waits for it.
+    static let deadPathProbe: Duration = .seconds(1)
+    static let deadPathWatch: Duration = .seconds(20)
     /// At most one change of a peer's port per this.
     static let pathChangeInterval: Duration = .seconds(1)
     /// A path whose use ended with a change of our own address may still answer within this.

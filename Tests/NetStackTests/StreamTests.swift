@@ -131,6 +131,27 @@ struct StreamTests {
         #expect(try b.stack.accept(listener, now: network.now) != nil)
     }
 
+    @Test func `data whose time-outs passed is repeated at once when the way to its station opens, and to no other`()
+        throws
+    {
+        let network = try TestNetwork.pair()
+        let (a, b) = (network.hosts[0], network.hosts[1])
+        let listener = try b.stack.tcpListen(on: endpoint("10.0.0.2", 80), backlog: 1, now: network.now)
+        let client = try a.stack.tcpConnect(to: endpoint("10.0.0.2", 80), now: network.now)
+        network.run(for: .milliseconds(500))
+        let server = try #require(try b.stack.accept(listener, now: network.now))
+        network.model.filter = { _ in true }
+        _ = try a.send(client, [1, 2, 3], now: network.now)
+        network.run(for: .milliseconds(4_500))
+        network.model.filter = nil
+        a.stack.linkBecameUsable(a.interface, station: MACAddress(0x0200_0000_9999), now: network.now)
+        network.run(for: .milliseconds(20))
+        #expect(throws: StackError.wouldBlock) { try b.receive(server, now: network.now) }
+        a.stack.linkBecameUsable(a.interface, station: b.mac, now: network.now)
+        network.run(for: .milliseconds(20))
+        #expect(try b.receive(server, now: network.now) == [1, 2, 3])
+    }
+
     @Test func `the backlog holds one more than asked, the rest wait outside`() throws {
         let network = try TestNetwork.pair()
         let (a, b) = (network.hosts[0], network.hosts[1])

@@ -233,6 +233,75 @@ struct TrafficCheckerTests {
     }
 }
 
+struct WorkLedgerTests {
+    @Test func `in a world with an adversary nothing comes to its addresses that it did not pay for`() throws {
+        let simulation = try makeWorld()
+        let first = simulation.addMember(.open)
+        let second = simulation.addMember(.fullCone)
+        simulation.addAdversary()
+        simulation.run(for: .seconds(3))
+        simulation.pingBothWays(first, second)
+        simulation.run(for: .seconds(120))
+        let ledger = try #require(simulation.adversary?.ledger)
+        #expect(ledger.findings(simulation).isEmpty)
+        #expect(ledger.bytesIn > 20_000 && ledger.bytesOut > 1000)
+        #expect(simulation.failures.isEmpty && simulation.isAsExpected)
+    }
+
+    @Test func `a node that sends by its own wish where nothing came from is found`() throws {
+        let simulation = try makeWorld()
+        simulation.addAdversary()
+        // In truth that is the address of a root, of which a node is told.
+        simulation.adversary?.ledger.watch(simulation.hosts[0].address)
+        let host = simulation.addMember(.open)
+        simulation.run(for: .milliseconds(5))
+        let found = simulation.adversary?.ledger.findings(simulation) ?? []
+        #expect(found.count == 1)
+        #expect(found.allSatisfy { $0.hasPrefix(host.name) && $0.hasSuffix("had 0") }, "\(found)")
+    }
+
+    @Test func `a path to a stranger's address is found`() throws {
+        let simulation = try makeWorld()
+        let first = simulation.addMember(.open)
+        let second = simulation.addMember(.open)
+        simulation.run(for: .seconds(3))
+        simulation.pingBothWays(first, second)
+        simulation.run(for: .seconds(5))
+        simulation.workload.stopPings()
+        simulation.addAdversary()
+        // In truth that is the address of a member.
+        simulation.adversary?.ledger.watch(first.address)
+        let found = simulation.adversary?.ledger.findings(simulation) ?? []
+        // The other member and the root.
+        #expect(found.count == 2)
+        #expect(found.allSatisfy { $0.contains("has a path") }, "\(found)")
+    }
+
+    @Test func `a node that takes a recorded frame a second time is found`() throws {
+        let simulation = try makeWorld()
+        let first = simulation.addMember(.open)
+        let second = simulation.addMember(.open)
+        simulation.run(for: .seconds(3))
+        simulation.addAdversary()
+        simulation.pingBothWays(first, second)
+        simulation.run(for: .seconds(5))
+        simulation.workload.stopPings()
+        let recorded = try #require(simulation.adversary?.recorded)
+        simulation.adversary?.stop()
+        #expect(simulation.failures.isEmpty)
+        let givers = second.frameGivers
+        // It forgets what came, and the checker does not.
+        simulation.restart(second, isClean: true)
+        second.frameGivers = givers
+        for datagram in recorded where datagram.destination.address == second.address {
+            simulation.schedule(.arrival(host: second.index, datagram), at: simulation.time)
+        }
+        simulation.run(for: .milliseconds(1))
+        #expect(!simulation.failures.isEmpty)
+        #expect(simulation.failures.allSatisfy { $0.contains("took a frame twice") }, "\(simulation.failures)")
+    }
+}
+
 struct StreamContentTests {
     @Test func `one wrong byte of a stream is found wherever it is`() {
         let content = StreamContent(transfer: 3, isReply: false)

@@ -19,6 +19,30 @@ struct NamedScenarioTests {
         #expect(simulation.workload.pings[0].answered == 1)
     }
 
+    @Test(arguments: [NATKind.portRestricted, .symmetric])
+    func `a line that was down for three seconds carries a stream again a good second after it is up`(kind: NATKind)
+        throws
+    {
+        let simulation = try makeWorld()
+        var link = LinkModel(latency: .milliseconds(10))
+        link.rate = 8_000_000
+        let first = simulation.addMember(.behind(nat: simulation.addNAT(NATModel(kind))), link: link)
+        let second = simulation.addMember(.symmetric)
+        simulation.run(for: .seconds(3))
+        simulation.workload.transfer(
+            20_000_000, reply: 0, from: first, to: second, on: Simulation.adHocNetwork, after: .zero, simulation)
+        simulation.run(for: .seconds(5))
+        #expect(simulation.workload.transfers[0].received > 500_000)
+        first.isCut = true
+        simulation.run(for: .seconds(3))
+        first.isCut = false
+        let before = simulation.workload.transfers[0].received
+        simulation.run(for: .milliseconds(1300))
+        #expect(simulation.workload.transfers[0].received > before + 50_000)
+        simulation.run(for: .seconds(30)) { $0.workload.openTransfers.isEmpty }
+        #expect(simulation.workload.openTransfers.isEmpty && simulation.failures.isEmpty)
+    }
+
     @Test func `two hosts behind port-restricted translators are direct within two seconds of the first packet`() throws
     {
         let simulation = try makeWorld()

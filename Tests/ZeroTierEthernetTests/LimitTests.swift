@@ -145,16 +145,54 @@ import ZeroTierWire
         #expect(Set(records.joined().map(\.group)).isSuperset(of: groups))
     }
 
-    @Test func `gates are bounded: beyond it nothing passes until some are free again`() {
+    @Test func `gates are bounded, and a newcomer passes once however many others did`() {
         var shared = makeShared()
         func passes(_ number: UInt64, _ now: Now) -> Bool {
             shared.pass(.credentials(Address(number)), .seconds(1), now)
         }
-        for number in 1...UInt64(EthernetLimits.gates) { #expect(passes(number, lan.now)) }
+        for number in 1...UInt64(3 * EthernetLimits.gates) { #expect(passes(number, lan.now)) }
+        #expect(passes(0xffff, lan.now))
         #expect(!passes(0xffff, lan.now))
-        let later = lan.now.advanced(by: .seconds(1))
-        #expect(passes(0xffff, later))
-        #expect(!passes(0xffff, later))
+        #expect(passes(0xffff, lan.now.advanced(by: .seconds(1))))
+    }
+
+    @Test func `signatures are checked up to a budget of each peer, and of strangers, and members have their own`() {
+        var shared = makeShared()
+        let time = lan.now.monotonic
+        func allowed(_ peers: ClosedRange<UInt64>, each count: Int, isMember: Bool) -> Int {
+            peers.reduce(0) { sum, peer in
+                sum + (0..<count).count { _ in shared.signatures.allow(Address(peer), isMember: isMember, time) }
+            }
+        }
+        #expect(allowed(1...1, each: 3000, isMember: false) == EthernetLimits.signaturesPerPeer)
+        #expect(
+            allowed(2...1000, each: 10, isMember: false)
+                == EthernetLimits.signaturesOfStrangers - EthernetLimits.signaturesPerPeer)
+        #expect(allowed(2001...2300, each: 10, isMember: true) == 3000)
+    }
+
+    @Test func `false signatures of one stranger are not checked without end, and a controller's are`() {
+        let controller = lan.makeIdentity(0x43_7a18_af53)
+        let node = lan.add(me)
+        let other = NetworkID(controller: controller.address, number: 1)
+        _ = node.join(other, now: lan.now)
+        node.learn(controller, now: lan.now)
+        func piece(_ updateID: UInt64, by signer: Identity) -> [UInt8] {
+            NetworkConfigChunk(
+                network: other, data: [7], updateID: updateID, totalLength: 2, offset: 0, signedBy: signer
+            ).encoded
+        }
+        for number in 0..<3000 as Range<UInt64> {
+            // Signed by another key than the controller's.
+            _ = node.receive(
+                .networkConfig, piece(2 + number, by: me), from: Address(77), packetID: PacketID(number + 1),
+                now: lan.now)
+        }
+        #expect(node.drops(.badSignature) == UInt64(EthernetLimits.signaturesPerPeer))
+        #expect(node.drops(.signatureLimit) == UInt64(3000 - EthernetLimits.signaturesPerPeer))
+        let reception = node.receive(
+            .networkConfig, piece(1, by: controller), from: controller.address, packetID: PacketID(9000), now: lan.now)
+        #expect(reception == .done(trusted: false))
     }
 
     @Test func `authorisations are bounded and run out`() {

@@ -45,6 +45,32 @@ import ZeroTierWire
         #expect(a.drops(.unconfirmedEndpoint) > 0)
     }
 
+    @Test func `addresses told from an unproven endpoint are tried with what came, by one socket, and asked once`() {
+        let star = Star(leaves: 1)
+        #expect(star.start())
+        let node = star.hub.add(
+            Fixture.identities[21], [Fixture.endpoint(9, 1), Fixture.endpoint(9, 2)],
+            PeerConfiguration(planet: star.planet))
+        star.hub.run(.seconds(2))
+        let prober = Prober(Fixture.identities[20], to: node.identity)
+        var sent = 0
+        func send(_ bytes: [UInt8]) {
+            sent += bytes.count
+            star.hub.receive(node, [bytes], from: victim)
+            star.hub.run(.seconds(1))
+        }
+        let others = (0..<8).map { Fixture.endpoint(88, 1 + $0) }
+        star.hub.forgetLog()
+        send(prober.hello())
+        for _ in 0..<20 {
+            let push = PushDirectPaths(others.map { PushDirectPaths.Record(endpoint: $0) }).encoded
+            send(prober.packet(Verb.pushDirectPaths.rawValue, push))
+        }
+        let out = star.hub.log.filter { $0.to == victim || others.contains($0.to) }
+        #expect(out.contains { others.contains($0.to) })
+        #expect(out.reduce(0) { $0 + $1.bytes.count } <= sent)
+    }
+
     @Test func `a newcomer's HELLO is answered without worlds, which come once its path is confirmed`() throws {
         let star = Star(leaves: 0)
         let newer = Fixture.planet([(Fixture.identities[0], [Fixture.endpoint(0, 1)])], timestamp: 1_700_000_000_005)

@@ -18,6 +18,43 @@ import ZeroTierWire
         #expect(star.root.isOnline, "a root is online by itself")
     }
 
+    @Test func `a root that is only heard makes nobody online`() {
+        let star = Star(leaves: 1)
+        let node = star.leaves[0]
+        star.hub.passes = { $0.from != node.sockets[0] }
+        for second in 0..<10 as Range<UInt64> {
+            let prober = Prober(star.root.identity, to: node.identity)
+            star.hub.receive(node, [prober.hello(timestamp: 10 + second)], from: star.root.sockets[0])
+            star.hub.receive(node, [prober.packet(Verb.nop.rawValue, [])], from: star.root.sockets[0])
+            star.hub.run(.seconds(1))
+        }
+        #expect(!node.isOnline)
+        star.hub.passes = { _ in true }
+        #expect(star.hub.run(until: { node.isOnline }, within: .seconds(6)))
+    }
+
+    @Test func `a root that knows another port of ours hears from us all the time until it gives that up`() {
+        // A root of a real release.
+        let star = Star(
+            leaves: 1, root: { $0.softwareVersion = SoftwareVersion(major: 1, minor: 14, revision: 2) })
+        let node = star.leaves[0]
+        star.hub.passes = { !($0.isHello && $0.from == star.root.sockets[0]) }
+        #expect(star.start())
+        func longestPause(_ duration: Duration) -> Duration {
+            star.hub.forgetLog()
+            let start = star.hub.now.monotonic
+            star.hub.run(duration)
+            let times = star.hub.log.filter { $0.from == node.sockets[0] }.map(\.at)
+            let all = [start] + times + [star.hub.now.monotonic]
+            return zip(all, all.dropFirst()).map { $1 - $0 }.max() ?? duration
+        }
+        #expect(longestPause(.seconds(20)) <= .milliseconds(2600))
+        #expect(longestPause(.seconds(60)) > .seconds(10))
+        node.engine.localNetworkChanged(closedSockets: [], now: star.hub.now)
+        star.hub.settle(node)
+        #expect(longestPause(.seconds(20)) <= .milliseconds(2600))
+    }
+
     @Test func `a known node is online after exactly one round trip`() {
         let hub = Hub()
         let endpoint = Fixture.endpoint(0, 1)

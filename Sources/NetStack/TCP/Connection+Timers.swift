@@ -79,10 +79,12 @@ extension Connection {
         due.insert(.synchronize)
     }
 
-    /// The way to the peer has just opened: a SYN that was sent before is sent again at once, not at its time-out.
+    /// The way to the peer has just opened: what was sent into the closed one, a SYN or data whose time-out has passed, is sent
+    /// again at once, not at the next time-out.
     package mutating func linkBecameUsable(now: Now) {
-        guard state == .synSent, sender.next >= 0 else { return }
-        due.insert(.synchronize)
+        if state == .synSent, sender.next >= 0 { due.insert(.synchronize) }
+        guard isSynchronized, sender.retryAtOnce(time: now.nanoseconds) else { return }
+        handleDeadline(now: now)
     }
 
     // MARK: Keepalive

@@ -122,6 +122,20 @@ extension Sender {
         return .none
     }
 
+    /// The path is there again. If time-outs or probes of a closed window went unanswered, the next one is due now, and their
+    /// pauses begin anew. Whether that is so.
+    mutating func retryAtOnce(time: Int) -> Bool {
+        switch timing.kind {
+        case .timeout where timing.timeouts > 0:
+            // The one that is due counts as the first.
+            timing.timeouts = 0
+        case .window where timing.windowBackoff > 0: timing.windowBackoff = 0
+        case .timeout, .window, .probe, .reordering, nil: return false
+        }
+        timing.deadline = time
+        return true
+    }
+
     private mutating func handleWindowDeadline(time: Int, limits: RetryLimits) -> LossAction {
         timing.windowBase = time
         timing.windowBackoff = min(timing.windowBackoff + 1, 20)

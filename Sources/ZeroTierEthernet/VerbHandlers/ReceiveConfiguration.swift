@@ -16,7 +16,15 @@ extension EthernetEngine {
         if let placement = chunk.placement {
             updateID = placement.updateID
             guard !networks[slot].assembly.isDuplicate(placement) else { return .drop(.duplicateChunk) }
-            switch chunk.verdict({ shared.identity(of: $0) }) {
+            let isMember = source == chunk.network.controller || networks[slot].isMember(source)
+            var isOverBudget = false
+            let verdict = chunk.verdict { signer in
+                guard let identity = shared.identity(of: signer) else { return nil }
+                isOverBudget = !shared.signatures.allow(source, isMember: isMember, now.monotonic)
+                return isOverBudget ? nil : identity
+            }
+            guard !isOverBudget else { return .drop(.signatureLimit) }
+            switch verdict {
             case .invalid: return .drop(.badSignature)
             case .needsIdentity(let signer):
                 shared.want(signer)
@@ -131,8 +139,11 @@ extension VirtualNetwork {
     /// Whether the controller wants a piece passed on, and it came from the controller or a member: not from just anybody.
     func passesOn(_ placement: NetworkConfigChunk.Placement, from source: Address) -> Bool {
         placement.flags & NetworkConfigChunk.fastPropagateFlag != 0
-            && (source == id.controller || members[source] != nil && isAllowed(source))
+            && (source == id.controller || isMember(source))
     }
+
+    /// Whether a peer showed that it is in the network.
+    func isMember(_ peer: Address) -> Bool { members[peer] != nil && isAllowed(peer) }
 
     /// Passes the pieces of an update on to all members known, if it is newer than what is in force: only the whole shows
     /// that. Each piece goes once, and not many updates in a short time.

@@ -19,6 +19,7 @@ extension EthernetEngine {
             case .redundant: isAccepted = true
             case .rejected: isRejected = true
             case .needsIdentity(let signer): missing.append(signer)
+            case .overBudget: break
             }
         }
     }
@@ -35,15 +36,15 @@ extension EthernetEngine {
         var tally = Tally()
         for item in credentials.memberships {
             guard let slot = slots[item.network] else { continue }
-            tally.note(networks[slot].add(item, &shared, now), of: item.issuedTo)
+            tally.note(networks[slot].add(item, from: source, &shared, now), of: item.issuedTo)
         }
         for item in credentials.capabilities {
             guard let slot = slots[item.network] else { continue }
-            tally.note(networks[slot].add(item, &shared, now), of: item.issuedTo)
+            tally.note(networks[slot].add(item, from: source, &shared, now), of: item.issuedTo)
         }
         for item in credentials.tags {
             guard let slot = slots[item.network] else { continue }
-            tally.note(networks[slot].add(item, &shared, now), of: item.issuedTo)
+            tally.note(networks[slot].add(item, from: source, &shared, now), of: item.issuedTo)
         }
         for item in credentials.revocations {
             guard let slot = slots[item.network] else { continue }
@@ -51,7 +52,7 @@ extension EthernetEngine {
         }
         for item in credentials.ownerships {
             guard let slot = slots[item.network] else { continue }
-            tally.note(networks[slot].add(item, &shared, now), of: item.issuedTo)
+            tally.note(networks[slot].add(item, from: source, &shared, now), of: item.issuedTo)
         }
         if let signer = tally.missing.first {
             for address in tally.missing { shared.want(address) }
@@ -74,11 +75,22 @@ extension EthernetEngine {
 extension VirtualNetwork {
     // An entry is made only for a member that the controller vouched for.
     private mutating func update(
-        _ peer: Address, _ shared: inout EthernetShared, _ now: Now,
+        _ peer: Address, from source: Address, _ shared: inout EthernetShared, _ now: Now,
         _ change: (inout Member, (Address) -> Identity?) -> CredentialOutcome
     ) -> CredentialOutcome {
         var member = members[peer] ?? Member()
-        let outcome = change(&member) { shared.identity(of: $0) }
+        // A signature is checked where its signer is known, and nowhere else.
+        let isMember = source == id.controller || isMember(source)
+        var isOverBudget = false
+        let outcome = change(&member) { signer in
+            guard let identity = shared.identity(of: signer) else { return nil }
+            isOverBudget = !shared.signatures.allow(source, isMember: isMember, now.monotonic)
+            return isOverBudget ? nil : identity
+        }
+        guard !isOverBudget else {
+            shared.count(.signatureLimit)
+            return .overBudget
+        }
         guard outcome == .added else { return outcome }
         if members[peer] == nil { touch(peer, &shared, now) }
         if member.fingerprintWords == nil {
@@ -94,9 +106,11 @@ extension VirtualNetwork {
         return outcome
     }
 
-    mutating func add(_ new: Membership, _ shared: inout EthernetShared, _ now: Now) -> CredentialOutcome {
+    mutating func add(
+        _ new: Membership, from source: Address, _ shared: inout EthernetShared, _ now: Now
+    ) -> CredentialOutcome {
         guard new.network == id else { return .rejected }
-        return update(new.issuedTo, &shared, now) { $0.add(new, $1) }
+        return update(new.issuedTo, from: source, &shared, now) { $0.add(new, $1) }
     }
 
     /// A membership shown inside another packet, which no current release does: each costs a signature check, so one a second.
@@ -106,25 +120,31 @@ extension VirtualNetwork {
         guard shared.pass(.embeddedMembership(source), ProtocolLimits.credentialsInterval, now) else {
             return shared.count(.credentialsTooOften)
         }
-        _ = add(new, &shared, now)
+        _ = add(new, from: source, &shared, now)
     }
 
-    mutating func add(_ new: Capability, _ shared: inout EthernetShared, _ now: Now) -> CredentialOutcome {
-        update(new.issuedTo, &shared, now) { $0.add(new, $1) }
+    mutating func add(
+        _ new: Capability, from source: Address, _ shared: inout EthernetShared, _ now: Now
+    ) -> CredentialOutcome {
+        update(new.issuedTo, from: source, &shared, now) { $0.add(new, $1) }
     }
 
-    mutating func add(_ new: Tag, _ shared: inout EthernetShared, _ now: Now) -> CredentialOutcome {
-        update(new.issuedTo, &shared, now) { $0.add(new, $1) }
+    mutating func add(
+        _ new: Tag, from source: Address, _ shared: inout EthernetShared, _ now: Now
+    ) -> CredentialOutcome {
+        update(new.issuedTo, from: source, &shared, now) { $0.add(new, $1) }
     }
 
-    mutating func add(_ new: Ownership, _ shared: inout EthernetShared, _ now: Now) -> CredentialOutcome {
-        update(new.issuedTo, &shared, now) { $0.add(new, $1) }
+    mutating func add(
+        _ new: Ownership, from source: Address, _ shared: inout EthernetShared, _ now: Now
+    ) -> CredentialOutcome {
+        update(new.issuedTo, from: source, &shared, now) { $0.add(new, $1) }
     }
 
     mutating func add(
         _ new: Revocation, from source: Address, _ shared: inout EthernetShared, _ now: Now
     ) -> CredentialOutcome {
-        let outcome = update(new.target, &shared, now) { member, identity in
+        let outcome = update(new.target, from: source, &shared, now) { member, identity in
             switch new.verdict(identity) {
             case .valid: member.revoke(new)
             case .invalid: .rejected

@@ -11,15 +11,19 @@ extension PeerEngine {
         guard let push = try? PushDirectPaths(decoding: payload) else { return drop(.malformed) }
         var attempts: [Int: Int] = [:]
         let isTrusted = topology.peers[id].isTrusted(now.monotonic)
-        // Who proved nothing gets no more sent for it than it sent itself.
+        // Who proved nothing gets no more sent for it than it sent itself: by one socket, and from an endpoint that answered nothing
+        // yet out of the account that our own question there is paid from.
         var credit = opened.wireLength
+        let account = isConfirmed(opened) ? nil : opened.path.remote
         let cost =
             topology.peers[id].answersEchoPerPath
             ? PacketHeader.payloadOffset : ProtocolLimits.helloLengthAtMost
         var isRedirected = false
         for record in push.records where !record.isForget && isAllowed(record.endpoint, for: id) {
             if record.isClusterRedirect {
-                if !isRedirected, isTrusted || credit >= cost, topology.peers[id].attemptGate.allow(now.monotonic) {
+                if !isRedirected, isTrusted || credit >= cost, topology.peers[id].attemptGate.allow(now.monotonic),
+                    isTrusted || account.map({ answers.allow(cost, to: $0, now.monotonic) }) ?? true
+                {
                     redirect(id, from: opened, to: record.endpoint, now: now)
                     credit -= cost
                 }
@@ -35,12 +39,14 @@ extension PeerEngine {
                 topology.peers[id].hold(record.endpoint)
                 continue
             }
-            guard topology.peers[id].attemptGate.allow(now.monotonic) else { break }
+            guard topology.peers[id].attemptGate.allow(now.monotonic),
+                isTrusted || account.map({ answers.allow(cost, to: $0, now.monotonic) }) ?? true
+            else { break }
             credit -= cost
             attempts[kind, default: 0] += 1
+            let socket = isTrusted ? PhysicalPath.anySocket : opened.path.localSocket
             topology.peers[id].probe(
-                PhysicalPath(localSocket: PhysicalPath.anySocket, remote: record.endpoint), isSingle: !isTrusted,
-                now.monotonic)
+                PhysicalPath(localSocket: socket, remote: record.endpoint), isSingle: !isTrusted, now.monotonic)
         }
         serviceProbes(id, now)
         wake(id, at: nextService(of: id, now.monotonic))
@@ -63,8 +69,7 @@ extension PeerEngine {
     /// The peer wants to be reached at another address than the one it sent from. Unlike the reference the new
     /// path counts only when it answers: the old ones stay until then.
     private mutating func redirect(_ id: PeerID, from opened: OpenedPacket, to endpoint: SocketEndpoint, now: Now) {
-        let path = PhysicalPath(
-            localSocket: opened.hops == 0 ? opened.path.localSocket : PhysicalPath.anySocket, remote: endpoint)
+        let path = PhysicalPath(localSocket: opened.path.localSocket, remote: endpoint)
         var priority = 1
         if let index = topology.peers[id].pathIndex(opened.path) { priority = topology.peers[id].paths[index].priority }
         topology.peers[id].redirect = (endpoint, priority + 2)
