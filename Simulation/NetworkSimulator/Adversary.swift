@@ -67,6 +67,9 @@ package final class Adversary {
         guard !recorded.isEmpty else { return }
         var datagram = recorded[random.next(below: recorded.count)]
         datagram.isForged = true
+        if let header = datagram.bytes.withBytes({ PacketHeader($0, length: $0.byteCount) }) {
+            simulation.recordedPackets.insert(header.id.value)
+        }
         switch random.next(below: 4) {
         case 0: datagram.source = replaySources[0]
         case 1: datagram.source = replaySources[random.next(below: replaySources.count)]

@@ -47,6 +47,8 @@ package final class Simulation {
     package let seed: UInt64
     let fixture: IdentityFixture
     package private(set) var time = MonotonicInstant(nanoseconds: 1_000_000_000)
+    /// IDs of packets that the adversary sent again, perhaps before they arrived.
+    var recordedPackets: Set<UInt64> = []
     package internal(set) var hosts: [SimulatedHost] = []
     var nats: [SimulatedNAT] = []
     package private(set) var digest = TraceDigest()
@@ -301,8 +303,10 @@ package final class Simulation {
         guard Workload.mayBePing(datagram.bytes.count) else { return }
         let header = datagram.bytes.withBytes { PacketHeader($0, length: $0.byteCount) }
         guard let header, header.destination == host.identity.address, !header.source.isReserved else { return }
-        // What comes again says nothing about the way of what came first.
-        guard host.packetsSeen.insert(header.id.value).inserted else { return }
+        // What comes again says nothing about the way of what came first; nor does a recording that came in its place.
+        guard !recordedPackets.contains(header.id.value), host.packetsSeen.insert(header.id.value).inserted else {
+            return
+        }
         if header.source == hosts[datagram.sender].identity.address {
             host.arrivals[header.source, default: Arrivals()].direct += 1
         } else {
