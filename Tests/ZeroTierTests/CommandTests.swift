@@ -353,7 +353,7 @@ struct RootProgram {
         let port = try Node.findFreePort()
         let controller = try Program(
             Command.controller,
-            [directory.path, "\(port)", "\(try Node.findFreePort())", "120", "-", "127.0.0.1/\(port)"])
+            [directory.path, "\(port)", "\(try Node.findFreePort())", "900", "-", "127.0.0.1/\(port)"])
         let file = "\(directory.path)/planet"
         for _ in 0..<3000 where !FileManager.default.fileExists(atPath: file) {
             try await Task.sleep(for: .milliseconds(20))
