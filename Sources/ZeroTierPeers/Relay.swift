@@ -172,11 +172,14 @@ extension PeerEngine {
     ) -> Opened {
         let time = now.monotonic
         if let last = lastRelay, last.holds(from: source, to: destination, by: path, time) {
+            if let refused = refusal(length, from: path, time) { return refused }
             return passOn(&datagram, length: length, isFragment: isFragment, last, &replies) ?? .handled
         }
         // Ours, sent to an endpoint that has become ours meanwhile: it would come back here.
         guard source != identity.address else { return drop(.ownSource) }
         guard roots.includesUs || trustedPaths.contains(path, time) else { return drop(.relayNotAllowed) }
+        // Before anything is looked up: what leads nowhere costs its source as much as what arrives.
+        if let refused = refusal(length, from: path, time) { return refused }
         let known = topology.find(destination)
         var way = known.flatMap { ownWay($0, .alive, time) ?? ownWay($0, .unexpired, time) }
         let isDirect = way != nil
@@ -202,13 +205,18 @@ extension PeerEngine {
         return .handled
     }
 
-    /// What each packet costs that is passed on. Nil: it is on its way.
+    /// Why a packet of a source is not passed on, whoever it is for; nil: its bytes are taken from the source's budget.
+    private mutating func refusal(_ length: Int, from path: PhysicalPath, _ time: MonotonicInstant) -> Opened? {
+        guard length <= ProtocolLimits.maximumPacketLength else { return drop(.tooLong) }
+        guard relays.allow(length, from: path.remote, time) else { return drop(.relayBudget) }
+        return nil
+    }
+
+    /// Writes a packet to where it leaves. Nil: it is on its way.
     private mutating func passOn(
         _ datagram: inout MutableRawSpan, length: Int, isFragment: Bool, _ relay: LastRelay,
         _ replies: inout TransmitBatch
     ) -> Opened? {
-        guard length <= ProtocolLimits.maximumPacketLength else { return drop(.tooLong) }
-        guard relays.allow(length, from: relay.arrives.remote, relay.at) else { return drop(.relayBudget) }
         let isWithinLimit =
             isFragment ? FragmentHeader.incrementHops(in: &datagram) : PacketHeader.incrementHops(in: &datagram)
         guard isWithinLimit else { return drop(.relayHopLimit) }

@@ -428,6 +428,12 @@ import ZeroTierWire
         #expect(star.root.drops(.relayBudget) == 5, "1000 bytes are back after a tenth of a second")
         star.hub.receive(star.root, [bytes], from: a.sockets[0])
         #expect(star.root.drops(.relayBudget) == 6)
+        // What leads nowhere costs as much: nothing is looked up beyond the budget.
+        let nowhere = Prober(a.identity, to: Fixture.identities[29]).packet(
+            Verb.frame.rawValue, Array(repeating: 1, count: 972))
+        for _ in 0..<15 { star.hub.receive(star.root, [nowhere], from: Fixture.endpoint(1, 78)) }
+        #expect(star.root.drops(.relayUnknownDestination) == 10)
+        #expect(star.root.drops(.relayBudget) == 6 + 5)
     }
 
     @Test func `the ledger of relay sources and the pairs introduced are bounded`() {
