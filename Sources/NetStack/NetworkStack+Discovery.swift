@@ -33,7 +33,7 @@ extension NetworkStack {
             to: station, on: id)
     }
 
-    // An existing entry hears any packet; a new one is made only for who asks for us (Linux `arp_accept` 0).
+    // An existing entry hears any packet; only a question for us makes a new one (Linux `arp_accept` 0).
     private mutating func learnARP(_ message: ARPPacket, isForUs: Bool, on id: InterfaceID, now: Now) {
         let key = ScopedAddress(id, message.sender)
         if let slot = neighbours.find(key) {

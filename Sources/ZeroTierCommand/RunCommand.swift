@@ -68,7 +68,7 @@ func serve(
     try result.get()
 }
 
-// Whoever started this program, as nohup(1), may not want it to end with the terminal.
+// A parent such as nohup(1) may not want the program to end with the terminal.
 private func isIgnored(_ number: Int32) -> Bool {
     var action = sigaction()
     // Sound: the call fills the structure; the handler is only compared.

@@ -62,7 +62,7 @@ public final class Node: Sendable {
     public func shutdownBlocking() { driver.stopBlocking() }
 
     /// Waits until what was written to connections that are closed meanwhile has been delivered, at most so long. `shutdown`
-    /// does this by itself; `drain` is for who wants to wait longer, or goes on afterwards.
+    /// does this by itself; call `drain` to wait longer, or to go on afterwards.
     public func drain(timeout: Duration) async {
         let end = SystemClock.monotonic() + timeout
         while SystemClock.monotonic() < end {

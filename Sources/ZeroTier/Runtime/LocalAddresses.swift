@@ -19,7 +19,7 @@ package final class LocalAddresses: Sendable {
     }
 
     private let state = Mutex(State())
-    // Counts changes of what is refused, so that whoever remembers a number asks again.
+    // Counts changes of what is refused, so that a receiver which remembers a number asks again.
     private let changes = Atomic<Int>(0)
 
     package init() {}

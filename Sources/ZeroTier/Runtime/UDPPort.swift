@@ -292,7 +292,10 @@ package struct UDPPort: ~Copyable, Sendable {
             guard var from else { return unsafe csystem_udp_send(socket, &to, nil, bytes, count, segment, timeToLive) }
             let result = unsafe csystem_udp_send(socket, &to, &from, bytes, count, segment, timeToLive)
             // IPv6 and IPv4 say it differently.
-            guard [EINVAL, ENETUNREACH, EADDRNOTAVAIL].contains(Int32(clamping: -result)) else { return result }
+            switch Int32(clamping: -result) {
+            case EINVAL, ENETUNREACH, EADDRNOTAVAIL: break
+            default: return result
+            }
             // The address has just gone. The peer sees us move, which is better than silence until the node hears of it.
             return unsafe csystem_udp_send(socket, &to, nil, bytes, count, segment, timeToLive)
         }
