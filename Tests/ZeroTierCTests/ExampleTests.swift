@@ -16,7 +16,7 @@ import Testing
 
     @Test(arguments: [("Examples/C", "c", "gnu99"), ("Examples/CXX", "cpp", "c++11")])
     func `every example is there and compiles with every compiler`(folder: String, ending: String, standard: String)
-        throws
+        async throws
     {
         let base = Compiler.root.appendingPathComponent(folder)
         let files = try FileManager.default.contentsOfDirectory(atPath: base.path).sorted()
@@ -27,7 +27,7 @@ import Testing
         try #require(!compilers.isEmpty)
         for name in files {
             for compiler in compilers {
-                let messages = try compiler.compile(base.appendingPathComponent(name).path, standard: standard)
+                let messages = try await compiler.compile(base.appendingPathComponent(name).path, standard: standard)
                 #expect(messages.isEmpty, "\(compiler) \(name): \(messages)")
             }
         }

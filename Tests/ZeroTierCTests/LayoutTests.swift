@@ -15,43 +15,43 @@ import Testing
     }
 
     @Test(arguments: ["generation1.c", "generation2.c"])
-    func `every size, offset and constant is the original's in C89 to C++20`(file: String) throws {
+    func `every size, offset and constant is the original's in C89 to C++20`(file: String) async throws {
         try #require(!Compiler.all.isEmpty, "no C compiler on this machine")
         for compiler in Compiler.all {
             for standard in compiler.standards {
-                let messages = try compiler.compile("\(Self.folder)/\(file)", standard: standard)
+                let messages = try await compiler.compile("\(Self.folder)/\(file)", standard: standard)
                 #expect(messages.isEmpty, "\(compiler) -std=\(standard): \(messages)")
             }
         }
     }
 
-    @Test func `a wrong assertion would be found`() throws {
+    @Test func `a wrong assertion would be found`() async throws {
         let compiler = try #require(Compiler.all.first)
         let text = try String(contentsOfFile: "\(Self.folder)/generation1.c", encoding: .utf8)
         let wrong = text.replacingOccurrences(
             of: "offsetof(struct zts_peer_details, paths) == 32", with: "offsetof(struct zts_peer_details, paths) == 33"
         )
         #expect(wrong != text)
-        #expect(try !compiler.compile(text: wrong, standard: compiler.standards[0]).isEmpty)
+        #expect(try await !compiler.compile(text: wrong, standard: compiler.standards[0]).isEmpty)
     }
 
-    @Test func `the two generations refuse to be included together, in either order`() throws {
+    @Test func `the two generations refuse to be included together, in either order`() async throws {
         for compiler in Compiler.all {
             for order in [["ZeroTier.h", "ZeroTierSockets.h"], ["ZeroTierSockets.h", "ZeroTier.h"]] {
                 let text = order.map { "#include \"\($0)\"\n" }.joined() + "int main(void) { return 0; }\n"
-                let messages = try compiler.compile(text: text, standard: compiler.standards[1])
+                let messages = try await compiler.compile(text: text, standard: compiler.standards[1])
                 #expect(messages.contains("two generations of one interface"), "\(compiler) \(order)")
             }
         }
     }
 
-    @Test func `a program's own declaration of zts_errno still compiles`() throws {
+    @Test func `a program's own declaration of zts_errno still compiles`() async throws {
         for compiler in Compiler.all {
             for header in ["ZeroTier.h", "ZeroTierSockets.h"] {
                 let linkage = compiler.isCPlusPlus ? "extern \"C\" int zts_errno;" : "extern int zts_errno;"
                 let text =
                     "#include \"\(header)\"\n\(linkage)\nint main(void) { zts_errno = 3; return zts_errno - 3; }\n"
-                let messages = try compiler.compile(text: text, standard: compiler.standards[1], strict: false)
+                let messages = try await compiler.compile(text: text, standard: compiler.standards[1], strict: false)
                 #expect(messages.isEmpty, "\(compiler) \(header): \(messages)")
             }
         }

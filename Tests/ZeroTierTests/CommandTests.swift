@@ -36,16 +36,24 @@ enum Command {
         return process
     }
 
-    static func run(_ arguments: String...) throws -> (status: Int32, output: String) {
+    static func run(_ arguments: String...) async throws -> (status: Int32, output: String) {
         let output = Pipe()
-        let process = try start(arguments, output: output)
-        let data = output.fileHandleForReading.readDataToEndOfFile()
-        process.waitUntilExit()
-        return (process.terminationStatus, String(decoding: data, as: UTF8.self))
+        return await end(of: try start(arguments, output: output), output: output)
+    }
+
+    /// Waits on a thread of its own: the tests share two, and whoever holds one stops the clocks of all others.
+    static func end(of process: Process, output: Pipe) async -> (status: Int32, output: String) {
+        await withCheckedContinuation { continuation in
+            Foundation.Thread.detachNewThread {
+                let data = output.fileHandleForReading.readDataToEndOfFile()
+                process.waitUntilExit()
+                continuation.resume(returning: (process.terminationStatus, String(decoding: data, as: UTF8.self)))
+            }
+        }
     }
 
     /// Runs it with an end of the command line that the shell reads, such as `> /dev/full`.
-    static func shell(_ redirection: String, _ arguments: String...) throws -> (status: Int32, output: String) {
+    static func shell(_ redirection: String, _ arguments: String...) async throws -> (status: Int32, output: String) {
         let output = Pipe()
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/bin/sh")
@@ -53,9 +61,7 @@ enum Command {
         process.standardOutput = output
         process.standardError = output
         try process.run()
-        let data = output.fileHandleForReading.readDataToEndOfFile()
-        process.waitUntilExit()
-        return (process.terminationStatus, String(decoding: data, as: UTF8.self))
+        return await end(of: process, output: output)
     }
 
     static func json(_ text: String) throws -> Any { try JSONSerialization.jsonObject(with: Data(text.utf8)) }
@@ -160,80 +166,82 @@ struct RootProgram {
 }
 
 @Suite struct CommandTests {
-    @Test func `identities are made, shown and checked`() throws {
+    @Test func `identities are made, shown and checked`() async throws {
         let directory = TemporaryDirectory()
         try FileManager.default.createDirectory(atPath: directory.path, withIntermediateDirectories: true)
         let file = "\(directory.path)/one.secret"
-        #expect(try Command.run("identity", "new", "--output", file).status == 0)
+        #expect(try await Command.run("identity", "new", "--output", file).status == 0)
         #expect(FileSystem.mode(of: file) == 0o600)
-        let shown = try Command.run("identity", "show", file)
+        let shown = try await Command.run("identity", "show", file)
         let identity = try Identity(text: shown.output)
         #expect(!identity.hasSecret && identity.isValid)
-        #expect(try Command.run("identity", "validate", file).status == 0)
+        #expect(try await Command.run("identity", "validate", file).status == 0)
         let forged = "0123456789" + shown.output.dropFirst(10)
         try forged.write(toFile: file, atomically: false, encoding: .utf8)
-        let verdict = try Command.run("identity", "validate", file)
+        let verdict = try await Command.run("identity", "validate", file)
         #expect(verdict.status == 1)
         #expect(verdict.output.contains("NOT valid"))
     }
 
-    @Test func `a planet is made, shown and extended with the same key`() throws {
+    @Test func `a planet is made, shown and extended with the same key`() async throws {
         let directory = TemporaryDirectory()
         try FileManager.default.createDirectory(atPath: directory.path, withIntermediateDirectories: true)
         let identity = try Identity(text: TestIdentity.root)
         let file = "\(directory.path)/root.public"
         try identity.publicText.write(toFile: file, atomically: false, encoding: .utf8)
-        func make(_ endpoints: String) throws -> Planet {
-            let result = try Command.run(
+        func make(_ endpoints: String) async throws -> Planet {
+            let result = try await Command.run(
                 "world", "make", "--root", "\(file)=\(endpoints)", "--key", "\(directory.path)/key", "--output",
                 "\(directory.path)/planet")
             #expect(result.status == 0)
             return try Planet(
                 bytes: Array(#require(FileManager.default.contents(atPath: "\(directory.path)/planet"))))
         }
-        let first = try make("192.0.2.7/9993,[2001:db8::7]:9993")
+        let first = try await make("192.0.2.7/9993,[2001:db8::7]:9993")
         #expect(first.isSelfSigned)
         #expect(first.roots.map(\.identity.id) == [identity.id])
         #expect(first.roots[0].endpoints.count == 2)
-        let second = try make("192.0.2.8/9993")
+        let second = try await make("192.0.2.8/9993")
         #expect(first.world.canBeReplaced(by: second.world))
-        let shown = try Command.json(try Command.run("world", "show", "\(directory.path)/planet", "--json").output)
+        let shown = try Command.json(
+            try await Command.run("world", "show", "\(directory.path)/planet", "--json").output)
         #expect(((shown as? [String: Any])?["roots"] as? [Any])?.count == 1)
         #expect(FileSystem.mode(of: "\(directory.path)/key") == 0o600)
         // A version that is newer than the one before, even if the clock is behind.
         let key = try Planet.SigningKey(bytes: try #require(try FileSystem.read("\(directory.path)/key")))
         let ahead = try Planet(id: 1, timestampMilliseconds: 1 << 60, roots: first.roots, key: key)
         try Data(ahead.bytes).write(to: URL(fileURLWithPath: "\(directory.path)/planet"))
-        #expect(ahead.world.canBeReplaced(by: try make("192.0.2.9/9993").world))
+        let after = try await make("192.0.2.9/9993")
+        #expect(ahead.world.canBeReplaced(by: after.world))
     }
 
-    @Test func `tools say so when no node runs`() throws {
+    @Test func `tools say so when no node runs`() async throws {
         let directory = TemporaryDirectory()
         for command in [
             ["status"], ["peers"], ["networks"], ["join", "8056c2e21c000001"], ["leave", "8056c2e21c000001"],
         ] {
             let output = Pipe()
             let process = try Command.start(command + ["--home", directory.path], output: output)
-            let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-            process.waitUntilExit()
-            #expect(process.terminationStatus != 0)
-            #expect(text.contains("no node runs in \(directory.path)"))
+            let ended = await Command.end(of: process, output: output)
+            #expect(ended.status != 0)
+            #expect(ended.output.contains("no node runs in \(directory.path)"))
         }
     }
 
-    @Test func `a running node is spoken to by its directory, keeps others out, and ends by a signal`() throws {
+    @Test func `a running node is spoken to by its directory, keeps others out, and ends by a signal`() async throws {
         let directory = TemporaryDirectory()
         try FileManager.default.createDirectory(atPath: directory.path, withIntermediateDirectories: true)
         try TestIdentity.second.write(
             toFile: "\(directory.path)/identity.secret", atomically: false, encoding: .utf8)
         let planet = "\(directory.path)/planet"
         try Data(Constellation.makePlanet(port: 1).bytes).write(to: URL(fileURLWithPath: planet))
-        let node = try Command.start(["run", "--home", directory.path, "--planet", planet])
+        let log = Pipe()
+        let node = try Command.start(["run", "--home", directory.path, "--planet", planet], output: log)
         defer { if node.isRunning { node.terminate() } }
-        var status = try Command.run("status", "--home", directory.path, "--json")
+        var status = try await Command.run("status", "--home", directory.path, "--json")
         for _ in 0..<500 where status.status != 0 {
-            usleep(20_000)
-            status = try Command.run("status", "--home", directory.path, "--json")
+            try await Task.sleep(for: .milliseconds(20))
+            status = try await Command.run("status", "--home", directory.path, "--json")
         }
         let members = try #require(try Command.json(status.output) as? [String: Any])
         #expect(members["address"] as? String == String(TestIdentity.second.prefix(10)))
@@ -241,25 +249,24 @@ struct RootProgram {
         #expect(FileSystem.mode(of: "\(directory.path)/control.socket") == 0o600)
 
         let network = Constellation.network.description
-        #expect(try Command.run("join", "--home", directory.path, network).status == 0)
-        let networks = try Command.json(try Command.run("networks", "--home", directory.path, "--json").output)
+        #expect(try await Command.run("join", "--home", directory.path, network).status == 0)
+        let networks = try Command.json(try await Command.run("networks", "--home", directory.path, "--json").output)
         #expect((networks as? [[String: Any]])?.first?["id"] as? String == network)
-        #expect(try Command.json(try Command.run("peers", "--home", directory.path, "--json").output) is [Any])
-        #expect(try Command.run("leave", "--home", directory.path, network).status == 0)
-        #expect(try Command.run("networks", "--home", directory.path).output == "no networks\n")
+        #expect(try Command.json(try await Command.run("peers", "--home", directory.path, "--json").output) is [Any])
+        #expect(try await Command.run("leave", "--home", directory.path, network).status == 0)
+        #expect(try await Command.run("networks", "--home", directory.path).output == "no networks\n")
         // What the node has against a request is told, with its code.
-        let again = try Command.run("leave", "--home", directory.path, network, "--json")
+        let again = try await Command.run("leave", "--home", directory.path, network, "--json")
         #expect(again.status == 1)
         let error = try #require(try Command.json(again.output) as? [String: String])
         #expect(error["code"] == "notJoined" && error["error"]?.contains(network) == true, "\(again.output)")
 
-        let other = try Command.run("run", "--home", directory.path)
+        let other = try await Command.run("run", "--home", directory.path)
         #expect(other.status != 0)
         #expect(other.output.contains("another node is running there"))
 
         kill(node.processIdentifier, SIGTERM)
-        node.waitUntilExit()
-        #expect(node.terminationStatus == 0)
+        #expect(await Command.end(of: node, output: log).status == 0)
         #expect(!FileManager.default.fileExists(atPath: "\(directory.path)/control.socket"))
     }
 
@@ -276,12 +283,12 @@ struct RootProgram {
             addresses.append(String(try #require(line.split(separator: " ").last).prefix { $0 != "/" }))
         }
         for node in nodes { _ = try await node.line(containing: "online") }
-        let ping = try Command.run("ping", addresses[1], "--home", homes[0].path, "--count", "2")
+        let ping = try await Command.run("ping", addresses[1], "--home", homes[0].path, "--count", "2")
         #expect(ping.status == 0)
         #expect(ping.output.contains("sequence 0, ") && ping.output.contains("sequence 1, "), "\(ping.output)")
         // Another address of the same node: it says nothing.
         let silent = addresses[1].dropLast() + "2"
-        let failed = try Command.run(
+        let failed = try await Command.run(
             "ping", String(silent), "--home", homes[0].path, "--count", "2", "--timeout", "1", "--json")
         #expect(failed.status == 1)
         let reports = try failed.output.split(separator: "\n").map {
@@ -291,7 +298,7 @@ struct RootProgram {
         for report in reports {
             #expect((report["error"] as? String)?.contains("within 1.0 seconds") == true, "\(report)")
         }
-        #expect(try Command.run("ping", "nonsense", "--home", homes[0].path).status != 0)
+        #expect(try await Command.run("ping", "nonsense", "--home", homes[0].path).status != 0)
         for program in nodes + [root.program] {
             program.interrupt()
             #expect(try await program.end() == 0)
