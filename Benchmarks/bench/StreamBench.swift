@@ -37,8 +37,12 @@ enum StreamBench {
     }
 
     static func eight(_ node: Node, _ server: PeerProcess.Child, _ seconds: Double) async throws -> [String: Double] {
+        let before = (try ProcessCosts.now(node), try server.costs())
         let outcome = try await run(node, server, 8, seconds, .threads)
-        return ["ours.stream8_mbit": outcome.megabits, "ours.stream8_jain": outcome.fairness]
+        let after = (try ProcessCosts.now(node), try server.costs())
+        return ProcessCosts.rows(
+            "work8", sender: after.0 - before.0, receiver: after.1 - before.1, megabytes: outcome.megabytes
+        ).merging(["ours.stream8_mbit": outcome.megabits, "ours.stream8_jain": outcome.fairness]) { $1 }
     }
 
     /// One and eight streams whose both ends are tasks.

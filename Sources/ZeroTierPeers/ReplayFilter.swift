@@ -296,6 +296,9 @@ struct PacketNumbers: Sendable {
     private var last: UInt64 = 0
     /// The time of the last look at the clock.
     private var clock: UInt64 = 0
+    /// Drawn, for so many numbers more: a draw for each would cost a percent of a stream.
+    private var bits: UInt32 = 0
+    private var drawsLeft = 0
 
     /// Tells the time.
     @inline(__always)
@@ -305,9 +308,14 @@ struct PacketNumbers: Sendable {
     /// is more than 7, since the inner section of HELLO leaves the low three bits out of its nonce.
     @inline(__always)
     mutating func next(using random: inout RandomSource) -> PacketID {
-        let draw = UInt64(random.nextUInt32())
-        let step = 8 + (draw & 0x7f)
-        last = max(last &+ step, clock &+ (draw >> 17))
+        if drawsLeft == 0 {
+            bits = random.nextUInt32()
+            drawsLeft = 4
+        }
+        drawsLeft -= 1
+        last = last &+ 8 &+ UInt64(bits & 0x7f)
+        bits >>= 7
+        if last < clock { last = clock &+ UInt64(random.nextUInt32() >> 17) }
         return PacketID(last)
     }
 }

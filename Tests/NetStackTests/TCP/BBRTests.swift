@@ -82,6 +82,17 @@ private struct Rounds {
         #expect(path.bbr.phase == .cruise)
     }
 
+    @Test func `on a path too short to be paced the window is that of a round trip of a millisecond`() {
+        for (roundTrip, expected) in [(100_000, 2_000_000), (1_000_000, 2_000_000), (4_000_000, 8_000_000)] {
+            var path = Rounds()
+            path.rate = 1e9
+            path.roundTrip = roundTrip
+            path.reach(.cruise, rounds: 10_000)
+            let window = path.bbr.product(path.state, rate: path.bbr.rate, gain: BBR.windowGain)
+            #expect(abs(window - expected) < expected / 50, "\(roundTrip): \(window)")
+        }
+    }
+
     @Test func `an application that sends little does not end startup`() {
         var path = Rounds()
         path.rate = 100_000

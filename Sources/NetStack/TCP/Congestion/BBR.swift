@@ -265,10 +265,12 @@ struct BBR: CongestionController {
 
     func minimumWindow(_ state: CongestionState) -> Int { BBR.minimumWindowSegments * state.segment }
 
-    /// The product of rate and round trip, times a gain.
+    /// The product of rate and round trip, times a gain. On a path too short to be paced the turns that threads take at both
+    /// ends, not the path, decide when an ACK comes: the window there is that of the shortest path that is paced.
     func product(_ state: CongestionState, rate: Double, gain: Double) -> Int {
         guard minimumRoundTrip != .max else { return state.initialWindow }
-        return Int(min(gain * rate * Double(minimumRoundTrip) * 1e-9, Double(TCPLimits.bufferLimit)))
+        let roundTrip = max(minimumRoundTrip, TCPLimits.pacingRoundTripNanoseconds)
+        return Int(min(gain * rate * Double(roundTrip) * 1e-9, Double(TCPLimits.bufferLimit)))
     }
 
     /// Never less than what hosts at both ends have in hand at once (draft section 5.5.8).
