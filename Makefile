@@ -69,6 +69,11 @@ small-paths: requirements ## transfers over ways that lose long IP packets, in n
 	$(SWIFT) build -c release --product zerotier
 	Tests/SmallPaths/run
 
+lab: requirements ## TCP of two nodes and of the kernel over a wire with delay and losses, in network namespaces (root, ethtool)
+	$(SWIFT) build -c release --product bench --scratch-path .build-libzt $(LIBRARY_FLAGS)
+	$(SWIFT) build -c release --product zerotier --scratch-path .build-libzt $(LIBRARY_FLAGS)
+	Benchmarks/lab/run
+
 simulate: requirements ## whole simulated networks: SEED=first COUNT=how many SCENARIO=small or large (500 nodes)
 	$(SWIFT) build -c release --product simulate
 	.build/release/simulate --scenario $(SCENARIO) --seed $(SEED) --count $(COUNT)

@@ -31,12 +31,14 @@ enum Bench {
             case "allocations": report(try AllocationBench.run())
             case "soak": report(try await SoakBench.run(cycles: rest.first.flatMap { Int($0) } ?? 1000))
             case "peer": try await PeerProcess.run(rest)
+            case "path": try await PathBench.run(rest)
             default:
                 print(
                     """
                     usage: bench ciphers|stack|loop|mtu [MTU]...|roofline|kernel|identity|allocations|peers
                            bench online [TIMES]|soak [CYCLES]|connections [COUNT]|relay [SECONDS]
                            bench wan [SECONDS [SEEDS]]
+                           bench path serve|send PLANET BIND [ADDRESS SECONDS bbr|cubic|reno]
                            bench node [SECONDS [\(NodeBench.Part.allCases.map(\.rawValue).joined(separator: "|"))]...]
                     """)
                 exit(2)

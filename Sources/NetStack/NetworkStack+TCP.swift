@@ -370,6 +370,7 @@ extension NetworkStack {
                 owner: SocketID(.stream, slot), scope: BindScope(address: local.address, interface: options.interface),
                 role: .connection, reuseAddress: options.reuseAddress, reusePort: options.reusePort))
         flows.set(key, .stream(slot))
+        streams[slot].connection.setPieceLength(interfaces[route.interface.slot].configuration.pieceLength)
         return slot
     }
 

@@ -88,6 +88,7 @@ extension Node {
         } else {
             var settings = InterfaceConfiguration(mtu: evenMTU(snapshot.mtu))
             settings.judgesReassembled = true
+            settings.pieceLength = ProtocolLimits.physicalMTU - FragmentHeader.size
             guard let interface = stack.addInterface(mac: snapshot.mac, configuration: settings, now: now) else {
                 ethernet.setPortError(true, network: network)
                 return

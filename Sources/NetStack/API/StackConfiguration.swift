@@ -49,6 +49,9 @@ package struct InterfaceConfiguration: Sendable, Hashable {
     /// Whether the owner judges datagrams that were put together of fragments, as it judged the frames: they come out of
     /// `nextReassembled` and go on by `receive(reassembled:)`. Else they go on at once.
     package var judgesReassembled = false
+    /// Bytes of an Ethernet payload that one datagram of the link carries. A longer one travels in pieces, and is lost with any of
+    /// them: congestion control allows for that.
+    package var pieceLength = Int.max
 
     /// The defaults for an MTU.
     package init(mtu: Int) { self.mtu = mtu }

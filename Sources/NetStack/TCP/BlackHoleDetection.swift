@@ -67,7 +67,7 @@ extension Sender {
     mutating func setFullSegmentSize(_ size: Int) {
         fullSegmentSize = size
         segmentSize = min(size, blackHole.limit)
-        congestion.setSegmentSize(segmentSize)
+        congestion.setSegmentSize(segmentSize, pieces: pieces)
     }
 
     /// A time-out, before anything is marked: perhaps only short segments arrive.

@@ -358,7 +358,7 @@ extension Connection {
             return
         }
         // What is in flight was too big: again in the new size, without blaming congestion (RFC 1191 6.4).
-        var report = LossReport(before: sender.rate.lost)
+        var report = sender.makeLossReport()
         sender.scoreboard.markAllLost(report: &report)
         sender.armLossTimer(time: now.nanoseconds)
     }

@@ -145,8 +145,12 @@ package struct Connection: ~Copyable {
         }
         updateSegmentSize()
         sender.congestion = CongestionControl(
-            options.congestionControl ?? .standard, segmentSize: sender.segmentSize, seed: sender.firstSequence.value)
+            options.congestionControl ?? .standard, segmentSize: sender.segmentSize, pieces: sender.pieces,
+            seed: sender.firstSequence.value)
     }
+
+    /// What the link carries in one datagram (`InterfaceConfiguration.pieceLength`).
+    package mutating func setPieceLength(_ length: Int) { sender.pieceLength = length }
 
     /// Whether both ends answer congestion marks (RFC 3168).
     mutating func agreeOnMarks(_ isAgreed: Bool) {

@@ -154,7 +154,7 @@ extension Sender {
         timing.reorderingDeadline = nil
         let window = reorderingWindow
         let wait = recovery.rackRoundTrip + window + (window > 0 ? TCPLimits.clockResolutionNanoseconds : 0)
-        var report = LossReport(before: rate.lost)
+        var report = makeLossReport()
         let remaining = scoreboard.detectLosses(
             sentAt: recovery.rackSentAt, end: recovery.rackEnd, wait: wait, time: time, report: &report)
         if let remaining { timing.reorderingDeadline = time + max(remaining, 1) }
@@ -195,7 +195,7 @@ extension Sender {
         if isFirst { congestion.reduce(.timeout, inFlight: inFlight) }
         recovery.duplicates = 0
         recovery.duplicateBytes = 0
-        var report = LossReport(before: rate.lost)
+        var report = makeLossReport()
         scoreboard.markAllLost(report: &report)
         note(report, time: time)
         recovery.begin(

@@ -240,7 +240,7 @@ extension Sender {
     }
 
     private mutating func loseFirst(time: Int) -> Int {
-        var report = LossReport(before: rate.lost)
+        var report = makeLossReport()
         scoreboard.markFirstLost(segmentSize, report: &report)
         note(report, time: time)
         return report.bytes

@@ -32,6 +32,10 @@ struct Sender: ~Copyable {
     var windowAcknowledgment = Int.min
     /// Payload of a full segment, and what it is where nothing limits it.
     var segmentSize: Int
+    /// What the link carries in one datagram (`InterfaceConfiguration`).
+    var pieceLength = Int.max {
+        didSet { congestion.setSegmentSize(segmentSize, pieces: pieces) }
+    }
     var fullSegmentSize: Int
     var blackHole = BlackHoleDetection()
     /// Bytes the application may have queued.
@@ -75,7 +79,7 @@ struct Sender: ~Copyable {
         fullSegmentSize = segmentSize
         capacityLimit = min(max(options.sendBufferMaximum, 2048), TCPLimits.bufferLimit)
         congestion = CongestionControl(
-            options.congestionControl ?? .standard, segmentSize: segmentSize, seed: firstSequence.value)
+            options.congestionControl ?? .standard, segmentSize: segmentSize, pieces: 1, seed: firstSequence.value)
         // On the loop-back one segment is as long as the usual buffer: a sender of small pieces would never have a full
         // one, and wait for each delayed ACK.
         let initial = max(TCPLimits.initialBuffer, 2 * congestion.window)
@@ -83,6 +87,14 @@ struct Sender: ~Copyable {
     }
 
     // MARK: Quantities
+
+    /// Datagrams of the link that a full segment travels in. Headers and options have about 60 bytes.
+    var pieces: Int { pieceLength == .max ? 1 : (segmentSize + 60 + pieceLength - 1) / max(1, pieceLength) }
+
+    /// For losses that are about to be found.
+    func makeLossReport() -> LossReport {
+        LossReport(before: rate.lost, tolerance: congestion.state.lossTolerance)
+    }
 
     func sequence(at offset: Int) -> SequenceNumber { firstSequence + offset }
 

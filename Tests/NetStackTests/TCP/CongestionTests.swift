@@ -104,7 +104,7 @@ import Testing
     }
 
     @Test func `another algorithm takes over with the window as it is`() {
-        var control = CongestionControl(.cubic, segmentSize: 1000, seed: 1)
+        var control = CongestionControl(.cubic, segmentSize: 1000, pieces: 1, seed: 1)
         control.grow(by: 5_000, roundTrip: 1_000_000, time: 0)
         let window = control.window
         control.change(to: .bbr, roundTrip: 10_000_000, seed: 1)

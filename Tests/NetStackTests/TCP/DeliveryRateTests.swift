@@ -68,12 +68,26 @@ import Testing
     @Test func `the loss that passes the tolerance says how much was in flight there`() {
         var departure = Departure.none
         departure.inFlight = 100_000
-        var report = LossReport(before: 0)
+        var report = LossReport(before: 0, tolerance: 0.02)
         report.note(Scoreboard.Record(start: 0, end: 1_000, departure: departure))
         #expect(report.excess == nil && report.bytes == 1_000)
         // 21 kB lost of 100: two percent of 80 kB were crossed within the burst.
         report.note(Scoreboard.Record(start: 10_000, end: 30_000, departure: departure))
         #expect(report.bytes == 21_000 && report.ranges == 2)
         #expect(report.excess.map { abs($0.inFlight - 80_612) < 5 } == true, "\(String(describing: report.excess))")
+    }
+
+    /// One datagram in a hundred is lost: of segments in two pieces it is two, which is no congestion either.
+    @Test func `what is tolerated is a share of datagrams, not of segments`() {
+        #expect(abs(LossReport.tolerance(pieces: 1) - 0.02) < 1e-9)
+        #expect(abs(LossReport.tolerance(pieces: 2) - 0.0396) < 1e-9)
+        #expect(LossReport.tolerance(pieces: 1 << 40) < 0.3)
+        var host = TestHost.established()
+        #expect(host.connection.sender.congestion.state.lossTolerance == LossReport.tolerance(pieces: 1))
+        host.connection.setPieceLength(1_416)
+        #expect(host.connection.sender.congestion.state.lossTolerance == LossReport.tolerance(pieces: 2))
+        // Short enough for one piece.
+        host.connection.limitSegmentSize(to: 1_300, sequence: nil, now: host.now)
+        #expect(host.connection.sender.congestion.state.lossTolerance == LossReport.tolerance(pieces: 1))
     }
 }

@@ -71,7 +71,7 @@ private func left(_ time: Int) -> Departure {
                 case 4:
                     // Everything that left before a random moment, or then and not behind the given end, is lost.
                     let moment = random.next(below: time + 1)
-                    var report = LossReport(before: 0)
+                    var report = LossReport(before: 0, tolerance: 0.02)
                     _ = board.detectLosses(sentAt: moment, end: .max, wait: 0, time: time, report: &report)
                     let before = model.lost
                     for index in 0..<board.count where !board[index].isSacked {
@@ -99,7 +99,7 @@ private func left(_ time: Int) -> Departure {
                 }
                 check(board, model)
             }
-            var report = LossReport(before: 0)
+            var report = LossReport(before: 0, tolerance: 0.02)
             board.markAllLost(report: &report)
             var total = 0
             while let taken = board.takeLost(limit: 10) { total += taken.end - taken.start }

@@ -49,18 +49,25 @@ extension BBR {
     // MARK: Losses
 
     /// Once per round with losses, outside of probes: the bounds of the short term follow what was delivered.
-    mutating func adaptToLosses(_ state: CongestionState) {
+    mutating func adaptToLosses(_ state: CongestionState, _ sample: RateSample) {
         guard isLossRoundStart else { return }
         if isLossInRound, !phase.isProbingBandwidth {
             if shortRate == .infinity { shortRate = maximumRate }
             if shortInFlight == .max { shortInFlight = state.window }
-            // We send one percent below the estimate, and no sample can be above that. Taken for a shortfall of the path,
-            // the margin would eat the rate up, one percent with each round that sees a loss; the draft's own reckoning
-            // (section 5.3.3.5.3) has it shrink by the share that is lost.
-            shortRate = max(latestRate / BBR.pacingMargin, BBR.beta * shortRate)
-            shortInFlight = max(latestInFlight, Int(BBR.beta * Double(shortInFlight)))
+            // We send one percent below the estimate, and some of that is lost: no sample can be above what is left. Taken for a
+            // shortfall of the path, both would eat the rate up, a little with each round that sees a loss. Losses that are
+            // noise are none of a queue's; more than that is.
+            let arrived = arrivingShare(state, sample)
+            shortRate = max(latestRate / (BBR.pacingMargin * arrived), BBR.beta * shortRate)
+            shortInFlight = max(Int(Double(latestInFlight) / arrived), Int(BBR.beta * Double(shortInFlight)))
         }
         isLossInRound = false
+    }
+
+    // What arrived of a round trip's bytes if the rest is noise; 1 if it is more than that.
+    private func arrivingShare(_ state: CongestionState, _ sample: RateSample) -> Double {
+        guard sample.usesSack, sample.inFlightAtDeparture > 0, !isInFlightTooHigh(state, sample) else { return 1 }
+        return 1 - Double(sample.lostSinceDeparture) / Double(sample.inFlightAtDeparture)
     }
 
     mutating func resetShortTerm() {
@@ -76,9 +83,9 @@ extension BBR {
         isLossInRound = true
     }
 
-    func isInFlightTooHigh(_ sample: RateSample) -> Bool {
+    func isInFlightTooHigh(_ state: CongestionState, _ sample: RateSample) -> Bool {
         if !sample.usesSack { return sample.lostSinceDeparture > 0 }
-        return Double(sample.lostSinceDeparture) > Double(sample.inFlightAtDeparture) * LossReport.tolerance
+        return Double(sample.lostSinceDeparture) > Double(sample.inFlightAtDeparture) * state.lossTolerance
     }
 
     /// More was lost of what a probe had in flight than the path can be blamed for.

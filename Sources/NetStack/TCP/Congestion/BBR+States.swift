@@ -22,9 +22,9 @@ extension BBR {
         if isPlateau { isPipeFull = true }
     }
 
-    mutating func checkStartup(_ sample: RateSample) {
+    mutating func checkStartup(_ state: CongestionState, _ sample: RateSample) {
         guard phase == .startup else { return }
-        checkStartupLosses(sample)
+        checkStartupLosses(state, sample)
         if isPipeFull {
             phase = .drain
             drainRound = round
@@ -32,9 +32,9 @@ extension BBR {
     }
 
     /// A round of recovery in which more was lost than noise explains: the queue overflows, the pipe is full.
-    private mutating func checkStartupLosses(_ sample: RateSample) {
+    private mutating func checkStartupLosses(_ state: CongestionState, _ sample: RateSample) {
         guard isLossRoundStart else { return }
-        let isHigh = sample.isRecovering && isInFlightTooHigh(sample)
+        let isHigh = sample.isRecovering && isInFlightTooHigh(state, sample)
         if isHigh, lossRanges >= BBR.startupLossRanges || !sample.usesSack {
             undoPhase = .startup
             isPipeFull = true
@@ -144,7 +144,7 @@ extension BBR {
                 return true
             }
         }
-        guard !isInFlightTooHigh(sample), longInFlight != .max else { return false }
+        guard !isInFlightTooHigh(state, sample), longInFlight != .max else { return false }
         longInFlight = max(longInFlight, sample.inFlightAtDeparture)
         if phase == .up { raiseLongTerm(state, sample) }
         return false

@@ -172,10 +172,10 @@ struct BBR: CongestionController {
         if sample.newlyDelivered > 0 { delivered = sample.totalDelivered }
         updateLatest(sample)
         updateRate(sample)
-        adaptToLosses(state)
+        adaptToLosses(state, sample)
         updateAggregation(state, sample, time: time)
         checkPlateau(sample)
-        checkStartup(sample)
+        checkStartup(state, sample)
         checkDrain(state, sample, time: time)
         updateCycle(state, sample, time: time)
         updateMinimumRoundTrip(sample, time: time)

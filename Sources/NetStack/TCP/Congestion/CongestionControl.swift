@@ -15,6 +15,8 @@ struct CongestionState: Sendable {
     let initialWindow: Int
     /// What is sent from here on says nothing about the path's rate, though there is data to send.
     var limitsItself = false
+    /// The share of losses up to which they are noise.
+    var lossTolerance = LossReport.tolerance(pieces: 1)
 
     init(segmentSize: Int) {
         segment = segmentSize
@@ -105,8 +107,9 @@ struct CongestionControl: Sendable {
     private(set) var state: CongestionState
     private var controller: Controller
 
-    init(_ algorithm: CongestionAlgorithm, segmentSize: Int, seed: UInt32) {
+    init(_ algorithm: CongestionAlgorithm, segmentSize: Int, pieces: Int, seed: UInt32) {
         state = CongestionState(segmentSize: segmentSize)
+        state.lossTolerance = LossReport.tolerance(pieces: pieces)
         controller = Controller(algorithm, seed: seed)
     }
 
@@ -142,9 +145,10 @@ struct CongestionControl: Sendable {
         return windows * state.window
     }
 
-    /// The segment size changed: path MTU or negotiation.
-    mutating func setSegmentSize(_ size: Int) {
+    /// The segment size changed: path MTU or negotiation. `pieces`: datagrams that a full one travels in.
+    mutating func setSegmentSize(_ size: Int, pieces: Int) {
         state.segment = size
+        state.lossTolerance = LossReport.tolerance(pieces: pieces)
         state.window = max(state.window, size)
     }
 

@@ -58,8 +58,13 @@ struct RateSample: Sendable {
 
 /// Losses that were found at once.
 struct LossReport: Sendable {
-    /// Losses above this share of what was in flight are more than noise.
-    static let tolerance = 0.02
+    /// Losses above a share of what was in flight are more than noise: two in a hundred (draft-ietf-ccwg-bbr 2.7). On the wire that
+    /// is; of segments that travel in several pieces each, and are lost with any of them, it is more.
+    static func tolerance(pieces: Int) -> Double {
+        var arriving = 1.0
+        for _ in 0..<min(max(pieces, 1), 16) { arriving *= 0.98 }
+        return 1 - arriving
+    }
 
     /// Bytes, in how many ranges of the stream.
     private(set) var bytes = 0
@@ -68,8 +73,12 @@ struct LossReport: Sendable {
     private(set) var excess: (inFlight: Int, isApplicationLimited: Bool)?
     /// Bytes lost over all before.
     private let before: Int
+    private let tolerance: Double
 
-    init(before: Int) { self.before = before }
+    init(before: Int, tolerance: Double) {
+        self.before = before
+        self.tolerance = tolerance
+    }
 
     mutating func note(_ record: Scoreboard.Record) {
         bytes += record.length
@@ -77,11 +86,11 @@ struct LossReport: Sendable {
         guard excess == nil else { return }
         let lost = Double(UInt32(truncatingIfNeeded: before + bytes) &- record.departure.lost)
         let inFlight = Double(record.departure.inFlight)
-        guard lost > inFlight * LossReport.tolerance else { return }
+        guard lost > inFlight * tolerance else { return }
         // The record may be a whole burst: how far into it could the path still follow?
         let length = Double(record.length)
         let prior = max(0, inFlight - length)
-        let prefix = (LossReport.tolerance * prior - (lost - length)) / (1 - LossReport.tolerance)
+        let prefix = (tolerance * prior - (lost - length)) / (1 - tolerance)
         excess = (Int(prior + min(max(0, prefix), length)), record.departure.isApplicationLimited)
     }
 }
