@@ -26,6 +26,13 @@ extension NetworkStack {
         listeners[try listenerSlot(id)].listener.options = completed(options)
     }
 
+    /// Sends at once what TCP_CORK holds back, without ending it: what setting TCP_NODELAY does (tcp(7)).
+    package mutating func releaseCorked(_ id: SocketID, now: Now) throws(StackError) {
+        let slot = try streamSlot(id)
+        streams[slot].connection.releaseCorked()
+        settle(slot, now)
+    }
+
     /// The peer of a connection, also when it has ended since.
     package func initialRemoteEndpoint(_ id: SocketID) throws(StackError) -> SocketEndpoint {
         streams[try streamSlot(id)].connection.remote

@@ -58,7 +58,7 @@ extension BlockingSocket {
             }
             return state.id
         }
-        if id != nil { try applyOptions() }
+        if id != nil { try applyOptions(releasesCorked: option == .noDelay) }
     }
 
     // Whether the option exists for this kind of socket and may be set now.
@@ -174,8 +174,9 @@ extension BlockingSocket {
         UInt8(truncatingIfNeeded: try within(number, range))
     }
 
-    // Tells the stack.
-    private func applyOptions() throws(SocketError) {
+    // Tells the stack. Whoever sets TCP_NODELAY wants what is held back by TCP_CORK or MSG_MORE to leave, also if it was set
+    // before.
+    private func applyOptions(releasesCorked: Bool) throws(SocketError) {
         try control { (state, stack, _, now) throws(SocketError) in
             guard let id = state.id else { return }
             let (options, connection) = (state.options, state.connection)
@@ -186,6 +187,7 @@ extension BlockingSocket {
                     var own = connection
                     own.cork = connection.cork || state.isCorkedByCall
                     try stack.setConnectionOptions(id, own, now: now)
+                    if releasesCorked, own.noDelay { try stack.releaseCorked(id, now: now) }
                 case .listener: try stack.setListenerConnectionOptions(id, connection)
                 case .datagram, .reservation: break
                 }

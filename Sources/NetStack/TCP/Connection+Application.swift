@@ -166,6 +166,13 @@ extension Connection {
         updateTimers(time: now.nanoseconds)
     }
 
+    /// Sends what a cork holds back; the cork stays for what is queued later.
+    package mutating func releaseCorked() {
+        guard sender.unsent > 0 else { return }
+        sender.timing.isCorked = false
+        timers[.cork] = nil
+    }
+
     /// Largest payload of a segment.
     package var segmentSize: Int { sender.segmentSize }
     /// Smoothed round trip; nil before the first sample.

@@ -239,8 +239,10 @@ extension Connection {
         case .established, .finWait1, .finWait2:
             if length > 0 {
                 if isOrphan || (isReadShut && state != .established), start + length > receiver.next {
-                    // RFC 9293 3.6.1: nobody will read it.
+                    // RFC 9293 3.6.1: nobody will read it. What we sent may have been lost, our FIN too, and a peer obeys
+                    // only a reset with the number that it waits for (RFC 5961 3.2).
                     endWithReset(isOrphan ? nil : .reset)
+                    resetOffset = sender.offset(of: header.acknowledgment)
                     return .accepted
                 }
                 let isStored = receiver.store(

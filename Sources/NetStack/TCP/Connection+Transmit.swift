@@ -11,7 +11,7 @@ extension Connection {
         let time = now.nanoseconds
         if due.contains(.reset) {
             due.remove(.reset)
-            return control(sender.next, [.reset, .acknowledge], time: time)
+            return reset(time: time)
         }
         switch state {
         case .closed: return nil
@@ -98,6 +98,17 @@ extension Connection {
 
     private mutating func control(_ offset: Int, _ flags: SegmentFlags, time: Int) -> TCPBurst {
         var burst = template(offset, flags, time: time)
+        burst.seal(pseudoHeaderSum)
+        return burst
+    }
+
+    private mutating func reset(time: Int) -> TCPBurst {
+        guard let resetOffset else { return control(sender.next, [.reset, .acknowledge], time: time) }
+        // As for a segment without a connection (RFC 9293 3.5.2).
+        var burst = TCPBurst()
+        burst.ports = UInt32(local.port) << 16 | UInt32(remote.port)
+        burst.sequence = sender.sequence(at: resetOffset)
+        burst.flags = .reset
         burst.seal(pseudoHeaderSum)
         return burst
     }

@@ -66,6 +66,9 @@ package struct Connection: ~Copyable {
     /// Our last SYN asked for congestion marks.
     var requestedMarks = false
 
+    /// Where the peer waits, if the reset that is due answers text that nobody will read.
+    var resetOffset: Int?
+
     /// Segments that are due besides data and ACKs.
     struct DueSegments: OptionSet, Sendable {
         let rawValue: UInt8

@@ -1,5 +1,5 @@
 // Loss recovery: RACK detection, proportional rate reduction, undo.
-// Read first: RFC 8985 section 6, RFC 6937, RFC 6582 (without SACK), RFC 4015 (undo).
+// Read first: RFC 8985 section 6, RFC 9937, RFC 6582 (without SACK), RFC 4015 (undo).
 
 /// State of loss recovery. Offsets in the send stream, times in nanoseconds.
 struct Recovery: Sendable {
@@ -81,7 +81,7 @@ struct Recovery: Sendable {
         }
     }
 
-    /// RFC 6937 3.1: the congestion window for this ACK.
+    /// RFC 9937 6.2: the congestion window for this ACK.
     mutating func proportionalWindow(
         delivered new: Int, inFlight: Int, threshold: Int, segment: Int, isSafe: Bool
     ) -> Int {
@@ -92,7 +92,7 @@ struct Recovery: Sendable {
             let quota = Double(delivered) * Double(threshold) / Double(flightAtStart)
             allowed = Int(min(quota, Double(TCPLimits.bufferLimit))) + 1 - sentOut
         } else {
-            var limit = max(delivered - sentOut, isSafe ? new : 0)
+            var limit = max(delivered - sentOut, new)
             if isSafe { limit += segment }
             allowed = min(threshold - inFlight, limit)
         }
@@ -138,6 +138,13 @@ extension Sender {
             if !isFirst { advanceRack(sentAt: sample.repeatedSentAt, end: sample.repeatedEnd, time: time) }
         }
         if sample.isReordered { recovery.isReorderingSeen = true }
+        // RACK.rtt is that of what was delivered last (RFC 8985 5.2). Where segments overtake each other it is not always of
+        // the one that left last: the slower one tells how long others may still take.
+        if recovery.isReorderingSeen, recovery.phase != .open,
+            let oldest = sample.oldestSackedAt ?? sample.oldestAcknowledgedAt
+        {
+            recovery.rackRoundTrip = max(recovery.rackRoundTrip, time - min(oldest, sample.oldestAcknowledgedAt ?? oldest))
+        }
     }
 
     private mutating func advanceRack(sentAt: Int, end: Int, time: Int) {

@@ -62,17 +62,17 @@ package struct ReplySegment: Sendable, Hashable {
             packet.storeUInt32(0x0204_0000 | UInt32(maximumSegmentSize), at: position)
             position += 4
         }
-        if let windowScale {
-            packet.storeUInt32(0x0103_0300 | UInt32(windowScale), at: position)
-            position += 4
-        }
         if let timestamp {
             packet.storeUInt32(sackPermitted ? 0x0402_080A : 0x0101_080A, at: position)
             packet.storeUInt32(timestamp.value, at: position + 4)
             packet.storeUInt32(timestamp.echo, at: position + 8)
+            position += 12
         } else if sackPermitted {
             packet.storeUInt32(0x0101_0402, at: position)
+            position += 4
         }
+        // Last, as in a SYN: middleboxes and fingerprints know one order.
+        if let windowScale { packet.storeUInt32(0x0103_0300 | UInt32(windowScale), at: position) }
         let header = Checksum.sum(packet.bytes, from: offset, count: length)
         let sum = Checksum.combine(Checksum.combine(pseudoHeaderSum, header), UInt32(length))
         packet.storeUInt16(Checksum.finish(sum), at: offset + 16)

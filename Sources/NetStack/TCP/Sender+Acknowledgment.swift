@@ -23,9 +23,12 @@ extension Sender {
         offset <= next && acknowledged - offset <= max(largestWindow, 65_535)
     }
 
-    /// Takes an ACK that `mayAcknowledge` allowed. False: it is older than what is acknowledged, and says nothing.
+    /// Takes an ACK that `mayAcknowledge` allowed. False: it is older than what is acknowledged, and only its SACK blocks count.
     mutating func receive(_ ack: Acknowledgment, time: Int) -> Bool {
-        guard ack.offset >= acknowledged else { return false }
+        guard ack.offset >= acknowledged else {
+            receiveOld(ack, time: time)
+            return false
+        }
         timing.silentWindowProbes = 0
         noteApplicationLimit()
         let before = acknowledged
@@ -50,6 +53,18 @@ extension Sender {
         control(sample, time: time)
         armLossTimer(time: time)
         return true
+    }
+
+    /// An ACK that others have overtaken: what it SACKs has arrived all the same.
+    private mutating func receiveOld(_ ack: Acknowledgment, time: Int) {
+        guard usesSack, ack.sackBlocks.count > 0 else { return }
+        var sample = DeliverySample(highest: scoreboard.highestSacked)
+        _ = apply(ack, sample: &sample)
+        guard sample.delivered > 0 else { return }
+        measure(sample, ack, time: time)
+        recover(ack, sample, advanced: 0, isDuplicate: false, time: time)
+        control(sample, time: time)
+        armLossTimer(time: time)
     }
 
     /// RFC 9293 3.10.7.4: a window is taken from the newest segment only.
@@ -86,7 +101,7 @@ extension Sender {
             let start = offset(of: block.start)
             let end = offset(of: block.end)
             guard start < end, end - start <= max(largestWindow, 65_535) else { continue }
-            if index == 0, end <= acknowledged || isInside(block, ack.sackBlocks) {
+            if index == 0, end <= ack.offset || isInside(block, ack.sackBlocks) {
                 isDuplicateReported = true
                 noteDuplicate()
                 continue
@@ -142,11 +157,6 @@ extension Sender {
         congestion.update(sample, time: time)
         if congestion.limitsItself { rate.limitByApplication(inFlight: inFlight) }
         tuneCapacity()
-        if acknowledged >= roundEnd {
-            roundEnd = next
-            mostInFlight = inFlight
-            isWindowLimited = false
-        }
     }
 
     private mutating func grow(_ delivered: Int, time: Int) {
@@ -189,11 +199,11 @@ extension Sender {
             }
         case .loss:
             if recoverForward(sample, advanced: advanced) { return }
+            // Slow start from one segment: the ACK that ends it counts as well, or two segments never leave together.
+            if delivered > 0 { congestion.grow(by: delivered, roundTrip: roundTrip.smoothed ?? 0, time: time) }
             if acknowledged >= recovery.point {
                 if !congestion.reducesProportionally { congestion.finishRecovery() }
                 recovery.end()
-            } else if delivered > 0 {
-                congestion.grow(by: delivered, roundTrip: roundTrip.smoothed ?? 0, time: time)
             }
         }
     }
@@ -212,12 +222,13 @@ extension Sender {
             return loseFirst(time: time)
         }
         guard advanced > 0 else { return 0 }
-        if recovery.phase == .recovery, acknowledged < recovery.point {
-            recovery.duplicateBytes = max(0, recovery.duplicateBytes - max(0, advanced - segmentSize))
-            return loseFirst(time: time)
-        }
+        // RFC 9937 5: what duplicate ACKs have counted is not delivered again; the segment that was missing is.
+        let counted = recovery.duplicateBytes
+        let isPartial = recovery.phase == .recovery && acknowledged < recovery.point
+        recovery.duplicateBytes = isPartial ? max(0, counted - max(0, advanced - segmentSize)) : 0
+        delivered = max(delivered - (counted - recovery.duplicateBytes), min(delivered, segmentSize))
+        if isPartial { return loseFirst(time: time) }
         recovery.duplicates = 0
-        recovery.duplicateBytes = 0
         return 0
     }
 

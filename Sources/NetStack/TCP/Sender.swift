@@ -64,12 +64,14 @@ struct Sender: ~Copyable {
     /// SND.NXT when it was: what is echoed up to there is the same congestion.
     private var markPoint = Int.min
 
-    /// Whether the congestion window has held data back, or nearly, in this round trip.
+    /// Whether the congestion window has held data back in this round trip, and the most that was in flight. A round trip
+    /// begins with new data that leaves after the one before was acknowledged: what ACKs take away says nothing of use.
     var isWindowLimited = false
     var mostInFlight = 0
     var roundEnd = 0
-    /// When something last left, for the restart after idleness.
+    /// When something last left, for the restart after idleness, and after which one it was last done.
     var lastSentAt = 0
+    private var restartedFor = 0
     /// The application wanted to queue more than there was room for.
     var isBlocked = false
 
@@ -219,12 +221,13 @@ struct Sender: ~Copyable {
             guard isFinishUnsent, unsent == 0 else { return nil }
             return take(0, time: time)
         }
-        if outstanding == 0 { restartAfterIdle(time: time) }
+        if outstanding == 0, windowEdge > next { restartAfterIdle(time: time) }
         let byCongestion = congestion.window - inFlight
         let byPeer = windowEdge - next
         let room = min(byCongestion, byPeer)
         var length = min(unsent, room, maximum * segmentSize)
         let isWholeTail = length == unsent
+        if acknowledged >= roundEnd { isWindowLimited = false }
         if length < unsent, byCongestion < byPeer { isWindowLimited = true }
         // Whole segments only, but for the last bytes of the stream so far.
         if !isWholeTail, length >= segmentSize { length -= length % segmentSize }
@@ -275,6 +278,8 @@ struct Sender: ~Copyable {
             full = min(full, max(2 * segmentSize, quantum / 2))
         }
         guard length < full, finishOffset == nil, recovery.phase == .open, inFlight > full else { return false }
+        // RFC 3042: the first signs of a loss let one segment each out, so that the next signs come.
+        if scoreboard.sackedBytes > 0 || recovery.duplicates > 0 { return false }
         if length < unsent { return true }
         // Nothing more to send: the tail waits only where the wait is too short to notice.
         let burst = maximum * segmentSize
@@ -294,6 +299,10 @@ struct Sender: ~Copyable {
         timing.probeBase = time
         timing.isWindowForced = false
         recovery.sent(end - start)
+        if acknowledged >= roundEnd {
+            roundEnd = end
+            mostInFlight = 0
+        }
         mostInFlight = max(mostInFlight, inFlight)
         armLossTimer(time: time)
         return Piece(start: start, end: end, isRetransmission: false)
@@ -322,8 +331,9 @@ struct Sender: ~Copyable {
     private mutating func restartAfterIdle(time: Int) {
         let idle = time - lastSentAt
         let timeout = roundTrip.timeout
-        if idle > timeout, lastSentAt > 0, recovery.phase == .open {
-            congestion.restart(afterTimeouts: idle / max(timeout, 1))
-        }
+        // Once for one silence, however often somebody looks whether something may leave.
+        guard idle > timeout, lastSentAt > 0, lastSentAt != restartedFor, recovery.phase == .open else { return }
+        restartedFor = lastSentAt
+        congestion.restart(afterTimeouts: idle / max(timeout, 1))
     }
 }

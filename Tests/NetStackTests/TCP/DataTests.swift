@@ -99,6 +99,22 @@ import Testing
         #expect(host.output().map(\.payload.count) == [5])
     }
 
+    @Test func `what a cork holds is released without ending it`() {
+        var options = ConnectionOptions()
+        options.cork = true
+        var host = TestHost.established(options: options)
+        host.connection.setOptions(options, now: host.now)
+        host.send(bytes(40))
+        #expect(host.output().isEmpty)
+        host.connection.releaseCorked()
+        #expect(host.output().map(\.payload.count) == [40])
+        host.inject(.acknowledge, sequence: 0, acknowledgment: 40)
+        host.connection.releaseCorked()
+        host.send(bytes(10, from: 40))
+        #expect(host.output().isEmpty, "nothing was held when it was released")
+        #expect(host.advance(200_000_000).map(\.payload.count) == [10])
+    }
+
     @Test func `every second full segment of a batch is acknowledged, once`() {
         var host = TestHost.established()
         host.connection.receiver.noteQuickOver()

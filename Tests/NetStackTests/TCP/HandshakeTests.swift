@@ -4,6 +4,24 @@ import Testing
 @testable import NetStack
 
 @Suite struct HandshakeTests {
+    @Test(arguments: [false, true]) func `the options of a SYN-ACK stand in the order of a SYN`(hasTimestamp: Bool) {
+        var reply = ReplySegment(
+            sourcePort: 1, destinationPort: 2, sequence: SequenceNumber(3), acknowledgment: SequenceNumber(4),
+            flags: [.synchronize, .acknowledge])
+        reply.maximumSegmentSize = 1460
+        reply.sackPermitted = true
+        reply.windowScale = 8
+        if hasTimestamp { reply.timestamp = SegmentOptions.Timestamp(value: 5, echo: 6) }
+        var packet = [UInt8](repeating: 0xEE, count: reply.length)
+        do {
+            var span = packet.mutableSpan
+            var raw = span.mutableBytes
+            #expect(reply.write(into: &raw, at: 0, pseudoHeaderSum: 0) == reply.length)
+        }
+        let sack: [UInt8] = hasTimestamp ? [4, 2, 8, 10, 0, 0, 0, 5, 0, 0, 0, 6] : [1, 1, 4, 2]
+        #expect(Array(packet[20...]) == [2, 4, 0x05, 0xB4] + sack + [1, 3, 3, 8])
+    }
+
     @Test func `a SYN offers the segment size, SACK, timestamps and a window scale`() {
         var host = TestHost()
         let syn = host.output()

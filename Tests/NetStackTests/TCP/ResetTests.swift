@@ -39,6 +39,26 @@ import Testing
         #expect(host.connection.state == .established)
     }
 
+    @Test func `text for nobody is reset with the number that the peer waits for`() {
+        // Our FIN was lost: a reset behind it would only be challenged.
+        var host = TestHost.established()
+        host.connection.close(now: host.now)
+        #expect(host.output().map(\.flags) == [[.finish, .acknowledge]])
+        host.inject(.acknowledge, sequence: 0, acknowledgment: 0, payload: bytes(1))
+        let reset = host.output()
+        #expect(reset.map(\.flags) == [.reset] && reset.map(\.sequence) == [0])
+        let isReleasable = host.connection.isReleasable
+        #expect(isReleasable)
+        // The same with a reading side that was shut.
+        var other = TestHost.established()
+        other.connection.shutdownRead()
+        other.connection.shutdownWrite(now: other.now)
+        _ = other.output()
+        other.inject(.acknowledge, sequence: 0, acknowledgment: 0, payload: bytes(1))
+        #expect(other.output().map(\.sequence) == [0])
+        #expect(other.connection.takeError() == .reset)
+    }
+
     @Test func `a RST after the peer closed is a broken pipe`() {
         var host = TestHost.established()
         host.inject([.finish, .acknowledge], sequence: 0)
