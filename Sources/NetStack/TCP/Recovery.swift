@@ -140,10 +140,9 @@ extension Sender {
         if sample.isReordered { recovery.isReorderingSeen = true }
         // RACK.rtt is that of what was delivered last (RFC 8985 5.2). Where segments overtake each other it is not always of
         // the one that left last: the slower one tells how long others may still take.
-        if recovery.isReorderingSeen, recovery.phase != .open,
-            let oldest = sample.oldestSackedAt ?? sample.oldestAcknowledgedAt
-        {
-            recovery.rackRoundTrip = max(recovery.rackRoundTrip, time - min(oldest, sample.oldestAcknowledgedAt ?? oldest))
+        if recovery.isReorderingSeen, recovery.phase != .open {
+            let oldest = min(sample.oldestSackedAt ?? time, sample.oldestAcknowledgedAt ?? time)
+            recovery.rackRoundTrip = max(recovery.rackRoundTrip, time - oldest)
         }
     }
 
