@@ -117,6 +117,11 @@ let package = Package(
                 "ZeroTier", "ZeroTierPeers", "ZeroTierEthernet", "ZeroTierWire", "ZeroTierCrypto", "NetPrimitives",
             ],
             path: "Tests/TestController", swiftSettings: strict),
+        .target(name: "CFlood", path: "Tests/Floods/CFlood"),
+        .executableTarget(
+            name: "flood",
+            dependencies: ["ZeroTier", "ZeroTierWire", "ZeroTierCrypto", "NetPrimitives", "CFlood"],
+            path: "Tests/Floods/Flood", swiftSettings: strict),
 
         .testTarget(
             name: "NetPrimitivesTests", dependencies: ["NetPrimitives", "CCopyKernels"], swiftSettings: testing),

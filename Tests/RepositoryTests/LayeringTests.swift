@@ -23,6 +23,7 @@ import Testing
         "Sources/ZeroTierC": ["ZeroTierSockets", "ZeroTier", "NetPrimitives", "CZeroTier"],
         "Examples/Swift": ["ZeroTier"],
         "Tests/InteropTests": ["ZeroTier"],
+        "Tests/Floods": wire + ["ZeroTier", "CFlood"],
         "Tests/TestController": wire + ["ZeroTier", "ZeroTierPeers", "ZeroTierEthernet"],
         "Simulation/NetworkSimulator": all,
         "Simulation/simulate": ["NetworkSimulator"],
@@ -39,7 +40,7 @@ import Testing
         case "Sources/ZeroTierCommand":
             ["ArgumentParser", "Dispatch", "Foundation", "Glibc", "Synchronization"]
         case "Fuzz/fuzz", "Tests/TestController": ["Glibc"]
-        case "Examples/Swift", "Tests/InteropTests": ["Glibc", "Synchronization"]
+        case "Examples/Swift", "Tests/InteropTests", "Tests/Floods": ["Glibc", "Synchronization"]
         case "Simulation/simulate", "Benchmarks/bench": ["Foundation", "Glibc", "Synchronization"]
         default: []
         }

@@ -26,7 +26,7 @@ enum RepositoryFiles {
         texts(
             in: [
                 "Sources", "Simulation", "Fuzz", "Benchmarks", "Examples/Swift", "Tests/InteropTests/Node",
-                "Tests/TestController",
+                "Tests/TestController", "Tests/Floods/Flood",
             ],
             endings: ["swift"])
     }

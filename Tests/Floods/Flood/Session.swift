@@ -1,0 +1,67 @@
+// What a hostile node has that is in order: a valid identity that the target knows, and for some floods a place in its network.
+
+import NetPrimitives
+import ZeroTier
+import ZeroTierWire
+
+/// A node of ours behind a flood: it answers what the target asks of it.
+final class Session {
+    enum Standing {
+        /// The target knows the identity, and nothing else.
+        case stranger
+        /// A member of the target's network, with a direct path.
+        case member
+        /// A root of the target's planet.
+        case root
+    }
+
+    private let node: Node
+    let identity: ZeroTierWire.Identity
+    let endpoint: SocketEndpoint
+    /// The node's addresses in the networks.
+    let virtual: [IPAddress]
+
+    init(_ standing: Standing, _ settings: FloodSettings) async throws {
+        var configuration = Node.Configuration(storage: .memory)
+        configuration.bindAddresses = [settings.own]
+        switch standing {
+        case .stranger:
+            let target = try ZeroTier.Identity(text: settings.target.identity.text(includeSecret: false))
+            configuration.planet = try Planet(
+                id: 1, roots: [.init(identity: target, endpoints: [settings.target.endpoint])], key: .init())
+        case .member, .root:
+            configuration.planet = try Planet(bytes: readFile(settings.planet))
+        }
+        if standing == .root {
+            configuration.storage = .directory(settings.rootHome)
+            configuration.port = settings.rootPort
+        }
+        node = try await Node.start(configuration)
+        guard let secret = node.identity.secretText, let own = ZeroTierWire.Identity(text: secret) else {
+            throw FloodFailure("a node without a secret")
+        }
+        self.identity = own
+        endpoint = SocketEndpoint(settings.own, port: node.port)
+        try await node.waitUntilOnline(timeout: .seconds(30))
+        guard standing == .member else {
+            virtual = []
+            return
+        }
+        var addresses: [IPAddress] = []
+        for network in settings.networks {
+            let status = try await node.join(ZeroTier.NetworkID(network.value), timeout: .seconds(30))
+            addresses += status.addresses.map(\.address)
+        }
+        virtual = addresses
+        for address in settings.victims { _ = try await node.ping(address, timeout: .seconds(20)) }
+        for _ in 0..<50 {
+            let known = try node.peers().first { $0.id == NodeID(settings.target.identity.address.value) }
+            if known?.isDirect ?? false { return }
+            try await Task.sleep(for: .milliseconds(200))
+            for address in settings.victims { _ = try await node.ping(address, timeout: .seconds(20)) }
+        }
+        throw FloodFailure("no direct path to the target")
+    }
+
+    func end() async { await node.shutdown() }
+}
