@@ -16,6 +16,7 @@ LARGE ?= 5
 STARTS ?= 100
 STRESS_SECONDS ?= 10
 STRESS_PAIRS ?= 5000
+FLOOD_SECONDS ?= 60
 
 .DEFAULT_GOAL := help
 # Every name that is followed by a colon below.
@@ -73,6 +74,16 @@ lab: requirements ## TCP of two nodes and of the kernel over a wire with delay a
 	$(SWIFT) build -c release --product bench --scratch-path .build-libzt $(LIBRARY_FLAGS)
 	$(SWIFT) build -c release --product zerotier --scratch-path .build-libzt $(LIBRARY_FLAGS)
 	Benchmarks/lab/run
+
+floods: requirements ## hostile packets of every form at a live root and live nodes, FLOOD_SECONDS each, in network namespaces
+	$(SWIFT) build -c release --product zerotier
+	$(SWIFT) build -c release --product flood
+	Tests/Floods/run --seconds $(FLOOD_SECONDS)
+
+floods-short: requirements ## four forms of them, 4 s each, as continuous integration does
+	$(SWIFT) build -c release --product zerotier --scratch-path .build-libzt $(LIBRARY_FLAGS)
+	$(SWIFT) build -c release --product flood --scratch-path .build-libzt $(LIBRARY_FLAGS)
+	FLOODS_BUILT=.build-libzt/release Tests/Floods/run --short --seconds 4
 
 simulate: requirements ## whole simulated networks: SEED=first COUNT=how many SCENARIO=small or large (500 nodes)
 	$(SWIFT) build -c release --product simulate

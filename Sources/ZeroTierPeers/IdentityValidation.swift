@@ -15,23 +15,29 @@ struct PrefixGate: Sendable {
     private var slots: [RateLimiter] = []
     private var total: RateLimiter
     private let perPrefix: RateLimiter
-    private let plenty: Int
+    // What prefixes may have beyond their own, together: a whole office that starts is one prefix, and so is one that floods.
+    private var spare: RateLimiter
     private let seed: UInt64
 
     init(burstPerPrefix: Int, intervalPerPrefix: Duration, burst: Int, interval: Duration, seed: UInt64) {
         perPrefix = RateLimiter(burst: burstPerPrefix, interval: intervalPerPrefix)
         total = RateLimiter(burst: burst, interval: interval)
-        plenty = burst / 2
+        spare = RateLimiter(burst: max(1, burst / 2), interval: interval * ProtocolLimits.spareShare)
         self.seed = seed
     }
 
-    /// Takes a token of the source's prefix and one of all, or says no. A prefix whose own tokens are used up may have of the
-    /// others as long as half of them are there: a whole office that starts is one prefix.
+    /// Takes a token of the source's prefix and one of all, or says no. A prefix whose own tokens are used up may have some of those
+    /// that are set aside for such.
     mutating func allow(_ address: IPAddress, _ now: MonotonicInstant) -> Bool {
         let slot = place(of: address)
         // The prefix first: what it is refused must not use up the others' tokens.
-        if slots[slot].allow(now) || total.tokens(now) > plenty { return total.allow(now) }
+        if slots[slot].allow(now) || spare.allow(now) { return total.allow(now) }
         return false
+    }
+
+    /// Whether `allow` would say yes.
+    mutating func wouldAllow(_ address: IPAddress, _ now: MonotonicInstant) -> Bool {
+        total.tokens(now) > 0 && (spare.tokens(now) > 0 || slots[place(of: address)].tokens(now) > 0)
     }
 
     /// Takes a token of the source's prefix; without one of all. A prefix that was served a lot needs one of all instead.
@@ -89,31 +95,6 @@ struct IdentityValidation: Sendable {
         case refused
     }
 
-    /// What was asked of an endpoint.
-    private struct Challenge: Sendable {
-        let packetID: PacketID
-        let remote: SocketEndpoint
-        let at: MonotonicInstant
-    }
-
-    /// An identity that waits for its validation, or is being validated.
-    private struct Candidate: Sendable {
-        let identity: Identity
-        let since: MonotonicInstant
-        var ticket: JobTicket?
-        /// The HELLO that brought it; nil when only a root told of it.
-        var hello: AuthenticHello?
-        /// What the HELLO was sealed with; nil without one.
-        var key: SharedKey?
-        /// The last HELLO of the same identity since: it is looked at when the result is there.
-        var later: WaitingPacket?
-        /// The root that told of it, when we asked.
-        var toldBy: Address?
-        /// Whether its endpoint has to answer first.
-        var needsProof = false
-        var challenges: [Challenge] = []
-    }
-
     /// What a validation leads to.
     struct Outcome: Sendable {
         let identity: Identity
@@ -127,10 +108,8 @@ struct IdentityValidation: Sendable {
 
     private var agreements: PrefixGate
     private var validations: PrefixGate
-    /// In the order in which they came.
-    private var waiting: [Candidate] = []
+    private var waiting: CandidateTable
     private var underWay: [Candidate] = []
-    private var wishCount = 0
     private var displaced = 0
     private var lastWasWish = false
     private var jobs: [PeerJob] = []
@@ -147,6 +126,7 @@ struct IdentityValidation: Sendable {
         validations = PrefixGate(
             burstPerPrefix: limits.validationBurstPerPrefix, intervalPerPrefix: limits.validationIntervalPerPrefix,
             burst: limits.validationBurst, interval: limits.validationInterval, seed: seed)
+        waiting = CandidateTable(seed: seed)
         remembered = BoundedQueue(capacity: ProtocolLimits.rememberedIdentities)
         strangerLimit = limits.pendingValidations
         wishLimit = limits.lookups
@@ -160,14 +140,22 @@ struct IdentityValidation: Sendable {
         agreements.allow(address, now)
     }
 
+    /// Whether more would be done for a stranger's HELLO than to drop it: its identity waits, or an agreement may be made. Asked
+    /// before anything of it is read.
+    mutating func mayLookAt(_ address: Address, from source: IPAddress, _ now: MonotonicInstant) -> Bool {
+        agreements.wouldAllow(source, now) || waiting.contains(address)
+            || underWay.contains { $0.identity.address == address }
+    }
+
     /// Identities that wait for nothing but their turn, or are under way.
-    var provenCount: Int { waiting.count { !$0.needsProof } + underWay.count }
+    var provenCount: Int { waiting.provenCount + underWay.count }
 
     // MARK: Strangers
 
     /// The key shared with an identity whose HELLO waits: a new one that fits it waits for the same result.
     func pendingKey(of identity: Identity) -> SharedKey? {
-        (waiting.first { $0.identity == identity } ?? underWay.first { $0.identity == identity })?.key
+        if let place = waiting.place(of: identity) { return waiting[place].key }
+        return underWay.first { $0.identity == identity }?.key
     }
 
     /// Keeps the last authentic HELLO of an identity that waits. Whether its endpoint is to be asked back.
@@ -176,14 +164,12 @@ struct IdentityValidation: Sendable {
             underWay[index].later = packet
             return false
         }
-        guard let index = waiting.firstIndex(where: { $0.identity == identity && $0.hello != nil }) else {
-            return false
-        }
-        waiting[index].later = packet
-        guard waiting[index].needsProof else { return false }
-        waiting[index].challenges.removeAll { packet.since - $0.at >= ProtocolLimits.challengeInterval }
-        return waiting[index].challenges.count < ProtocolLimits.challengesAtOnce
-            && !waiting[index].challenges.contains { $0.remote == packet.path.remote }
+        guard let place = waiting.place(of: identity), waiting[place].hello != nil else { return false }
+        waiting[place].later = packet
+        guard waiting[place].needsProof else { return false }
+        waiting[place].challenges.removeAll { packet.since - $0.at >= ProtocolLimits.challengeInterval }
+        return waiting[place].challenges.count < ProtocolLimits.challengesAtOnce
+            && !waiting[place].challenges.contains { $0.remote == packet.path.remote }
     }
 
     /// Takes an authentic HELLO of an unknown identity.
@@ -193,13 +179,12 @@ struct IdentityValidation: Sendable {
             underWay[index].key = key
             return .waits
         }
-        if let index = waiting.firstIndex(where: { $0.identity == hello.hello.identity }) {
-            waiting[index].hello = hello
-            waiting[index].key = key
+        if let place = waiting.place(of: hello.hello.identity) {
+            waiting.setHello(hello, key: key, at: place)
             return .waits
         }
         let isPressed = provenCount >= ProtocolLimits.validationPressure
-        guard makeRoom(for: hello.path.remote.address, now) else { return .refused }
+        guard makeRoom(for: hello.path.remote.address) else { return .refused }
         var candidate = Candidate(identity: hello.hello.identity, since: now)
         candidate.hello = hello
         candidate.key = key
@@ -214,19 +199,19 @@ struct IdentityValidation: Sendable {
     mutating func noteChallenge(
         _ id: PacketID, to remote: SocketEndpoint, of identity: Identity, _ now: MonotonicInstant
     ) {
-        guard let index = waiting.firstIndex(where: { $0.identity == identity }) else { return }
-        waiting[index].challenges.append(Challenge(packetID: id, remote: remote, at: now))
+        guard let place = waiting.place(of: identity) else { return }
+        waiting[place].challenges.append(Candidate.Challenge(packetID: id, remote: remote, at: now))
     }
 
     /// The keys of those identities of an address whose proof is awaited from an endpoint.
     func unproven(_ address: Address, at remote: SocketEndpoint) -> [(identity: Identity, key: SharedKey)] {
-        guard !waiting.isEmpty else { return [] }
         var result: [(identity: Identity, key: SharedKey)] = []
-        for candidate in waiting where candidate.identity.address == address && candidate.needsProof {
-            guard let key = candidate.key, candidate.challenges.contains(where: { $0.remote == remote }) else {
+        for place in waiting.places(of: address) where waiting[place].needsProof {
+            guard let key = waiting[place].key, waiting[place].challenges.contains(where: { $0.remote == remote })
+            else {
                 continue
             }
-            result.append((candidate.identity, key))
+            result.append((waiting[place].identity, key))
             if result.count == ProtocolLimits.challengesAtOnce { break }
         }
         return result
@@ -236,12 +221,11 @@ struct IdentityValidation: Sendable {
     mutating func prove(
         _ identity: Identity, _ id: PacketID, from remote: SocketEndpoint, _ now: MonotonicInstant
     ) -> Bool {
-        guard let index = waiting.firstIndex(where: { $0.identity == identity }),
-            waiting[index].challenges.contains(where: { $0.packetID == id && $0.remote == remote })
+        guard let place = waiting.place(of: identity),
+            waiting[place].challenges.contains(where: { $0.packetID == id && $0.remote == remote })
         else { return false }
-        waiting[index].needsProof = false
-        waiting[index].challenges = []
-        if waiting[index].hello?.path.remote == remote { waiting[index].hello?.isProven = true }
+        waiting.setProven(place)
+        if waiting[place].hello?.path.remote == remote { waiting[place].hello?.isProven = true }
         start(now)
         return true
     }
@@ -252,34 +236,11 @@ struct IdentityValidation: Sendable {
         return displaced
     }
 
-    /// A full room must not keep a newcomer out: the oldest of the prefix that holds most gives way, and before all others one
-    /// that still owes its proof. A newcomer whose own prefix holds most is refused.
-    private mutating func makeRoom(for address: IPAddress, _ now: MonotonicInstant) -> Bool {
-        while let first = waiting.first, first.needsProof, now - first.since >= ProtocolLimits.queueEntryLife {
-            waiting.removeFirst()
-            displaced += 1
-        }
-        guard waiting.count - wishCount >= strangerLimit else { return true }
-        var crowds: [IPAddress: Int] = [:]
-        for candidate in waiting where candidate.toldBy == nil {
-            if let source = candidate.hello?.path.remote.address { crowds[source.sourcePrefix, default: 0] += 1 }
-        }
-        let own = crowds[address.sourcePrefix] ?? 0
-        var victim: (index: Int, crowd: Int, owesProof: Bool)?
-        for (index, candidate) in waiting.enumerated() where candidate.toldBy == nil {
-            guard let source = candidate.hello?.path.remote.address else { continue }
-            let crowd = crowds[source.sourcePrefix] ?? 0
-            // One more than the newcomer's after it has come: else two prefixes would displace each other for ever.
-            guard candidate.needsProof ? crowd >= own : crowd > own + 1 else { continue }
-            if let victim {
-                let isWorse =
-                    candidate.needsProof == victim.owesProof ? crowd > victim.crowd : candidate.needsProof
-                guard isWorse else { continue }
-            }
-            victim = (index, crowd, candidate.needsProof)
-        }
-        guard let victim else { return false }
-        waiting.remove(at: victim.index)
+    /// A full room must not keep a newcomer out. A newcomer whose own prefix holds most is refused.
+    private mutating func makeRoom(for address: IPAddress) -> Bool {
+        guard waiting.count - waiting.wishCount >= strangerLimit else { return true }
+        guard let victim = waiting.victim(for: address) else { return false }
+        _ = waiting.remove(victim)
         displaced += 1
         return true
     }
@@ -292,18 +253,13 @@ struct IdentityValidation: Sendable {
             if underWay[index].toldBy == nil { underWay[index].toldBy = root }
             return true
         }
-        if let index = waiting.firstIndex(where: { $0.identity == identity }) {
-            if waiting[index].toldBy == nil {
-                waiting[index].toldBy = root
-                wishCount += 1
-            }
+        if let place = waiting.place(of: identity) {
             // A root vouches for it well enough for the work.
-            waiting[index].needsProof = false
+            waiting.setWish(toldBy: root, at: place)
             start(now)
             return true
         }
-        guard wishCount < wishLimit else { return false }
-        wishCount += 1
+        guard waiting.wishCount < wishLimit else { return false }
         var candidate = Candidate(identity: identity, since: now)
         candidate.toldBy = root
         waiting.append(candidate)
@@ -315,7 +271,7 @@ struct IdentityValidation: Sendable {
 
     /// When `start` has something to do without being told; nil when never.
     func nextDeadline(_ now: MonotonicInstant) -> MonotonicInstant? {
-        guard underWay.count < ProtocolLimits.validationsUnderWay, waiting.contains(where: { !$0.needsProof }) else {
+        guard underWay.count < ProtocolLimits.validationsUnderWay, waiting.provenCount > 0 else {
             return nil
         }
         return max(validations.nextService(now), now + .milliseconds(1))
@@ -323,10 +279,9 @@ struct IdentityValidation: Sendable {
 
     /// Begins what may be begun: our own wishes and strangers in turn, of strangers the one whose prefix was served least.
     mutating func start(_ now: MonotonicInstant) {
-        while underWay.count < ProtocolLimits.validationsUnderWay, let index = choice(now) {
-            var candidate = waiting.remove(at: index)
+        while underWay.count < ProtocolLimits.validationsUnderWay, let place = choice(now) {
+            var candidate = waiting.remove(place)
             lastWasWish = candidate.toldBy != nil
-            if lastWasWish { wishCount -= 1 }
             let ticket = JobTicket(nextTicket)
             nextTicket += 1
             candidate.ticket = ticket
@@ -336,15 +291,20 @@ struct IdentityValidation: Sendable {
     }
 
     private mutating func choice(_ now: MonotonicInstant) -> Int? {
-        let wish = wishCount > 0 ? waiting.firstIndex { $0.toldBy != nil } : nil
+        guard waiting.provenCount > 0 else { return nil }
+        let wish = waiting.wishCount > 0 ? waiting.firstWish : nil
         if let wish, !lastWasWish { return wish }
-        var best: (index: Int, source: IPAddress, debt: Duration)?
-        for index in waiting.indices where waiting[index].toldBy == nil && !waiting[index].needsProof {
-            guard let source = waiting[index].hello?.path.remote.address else { continue }
+        var best: (place: Int, source: IPAddress, debt: Duration)?
+        for place in waiting.indices where waiting[place].toldBy == nil && !waiting[place].needsProof {
+            guard let source = waiting[place].hello?.path.remote.address else { continue }
             let debt = validations.debt(of: source, now)
-            if best.map({ debt < $0.debt }) ?? true { best = (index, source, debt) }
+            if let best {
+                let isSooner = debt == best.debt ? waiting[place].turn < waiting[best.place].turn : debt < best.debt
+                guard isSooner else { continue }
+            }
+            best = (place, source, debt)
         }
-        if let best, validations.serve(best.source, now) { return best.index }
+        if let best, validations.serve(best.source, now) { return best.place }
         return wish
     }
 

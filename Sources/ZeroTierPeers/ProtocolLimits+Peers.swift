@@ -60,9 +60,12 @@ extension ProtocolLimits {
 
     static let agreementBurstPerPrefix = 16
     static let agreementIntervalPerPrefix: Duration = .milliseconds(50)
-    /// 4000 agreements of 31 us per second: an eighth of one core. Nothing cheaper tells a newcomer from garbage.
+    /// 4000 agreements per second, each 31 us, and twice that with all that follows: a quarter of one core, which only sources of
+    /// hundreds of prefixes get. Nothing cheaper tells a newcomer from garbage.
     static let agreementBurst = 1024
     static let agreementInterval: Duration = .microseconds(250)
+    /// Prefixes that used up their own tokens share half of the burst, and one in so many of what comes after it.
+    static let spareShare = 16
     static let validationBurstPerPrefix = 16
     static let validationIntervalPerPrefix: Duration = .milliseconds(500)
     static let validationBurst = 64

@@ -1,4 +1,5 @@
-// Receiving: up to four 64 KiB buffers per system call where the kernel joins datagrams, sixteen small ones elsewhere.
+// Receiving: up to four 64 KiB buffers per system call where the kernel joins datagrams, sixteen while they come singly; sixteen
+// small ones elsewhere.
 
 import CSystem
 import Glibc
@@ -10,10 +11,14 @@ package import NetPrimitives
 package struct UDPReceiver: ~Copyable, @unchecked Sendable {
     /// Buffers of one call when the kernel joins datagrams.
     package static let coalescedBuffers = 4
+    /// The same while they come singly, so that the kernel joins nothing: from many sources, or in a flood.
+    package static let singleBuffers = 16
     /// Datagrams of one call when it does not, and the room for each: the longest packet a peer may send in one.
     package static let plainBuffers = 16
     package static let plainBytes = 10_368
 
+    // Whether the last call was filled by datagrams that came singly.
+    private var comeSingly = false
     private var batches: SlotTable<ReceiveBatch>
     private let ids: [SlotID]
     // The batches' storage. Sound: a batch's buffer is allocated once and lives as long as the batch, which this struct
@@ -31,7 +36,8 @@ package struct UDPReceiver: ~Copyable, @unchecked Sendable {
         batches = SlotTable()
         var ids: [SlotID] = []
         var pointers: [UnsafeMutableRawPointer?] = unsafe []
-        for _ in 0..<UDPReceiver.coalescedBuffers {
+        // Memory that nothing was received into takes no room.
+        for _ in 0..<UDPReceiver.singleBuffers {
             let id = batches.insert(ReceiveBatch())
             ids.append(id)
             let pointer = unsafe batches[id].withStorage { span in
@@ -69,9 +75,11 @@ package struct UDPReceiver: ~Copyable, @unchecked Sendable {
         _ socket: UDPPort.Socket, _ body: (inout ReceiveBatch, _ isLast: Bool) -> Void
     ) -> Found {
         let capacity = 65_536
+        let room = comeSingly ? UDPReceiver.singleBuffers : UDPReceiver.coalescedBuffers
         // Sound: the pointers are the batches' own buffers of `capacity` bytes.
         let count = unsafe csystem_udp_receive(
-            socket.descriptor.number, coalescedPointers, capacity, UInt32(UDPReceiver.coalescedBuffers), &received)
+            socket.descriptor.number, coalescedPointers, capacity, UInt32(room), &received)
+        comeSingly = count == room && (0..<room).allSatisfy { received[$0].segment == 0 && received[$0].length <= 2048 }
         guard count > 0 else { return .nothing }
         let last = sort(Int(count), socket)
         for index in 0..<Int(count) {
@@ -82,7 +90,7 @@ package struct UDPReceiver: ~Copyable, @unchecked Sendable {
                 total: Int(message.length), segmentSize: Int(message.segment), path: path)
             body(&batches[ids[index]], index == last)
         }
-        return Int(count) == UDPReceiver.coalescedBuffers ? .full : .some
+        return Int(count) == room ? .full : .some
     }
 
     private mutating func receivePlain(

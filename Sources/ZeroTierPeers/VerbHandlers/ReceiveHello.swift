@@ -14,12 +14,17 @@ extension PeerEngine {
         _ packet: inout MutableRawSpan, length: Int, header: PacketHeader, path: PhysicalPath,
         replies: inout TransmitBatch, now: Now
     ) -> Opened {
+        let known = topology.find(header.source)
+        // In a flood this is where nearly all ends.
+        if known == nil, !validation.mayLookAt(header.source, from: path.remote.address, now.monotonic) {
+            return drop(.agreementLimit)
+        }
         guard let (hello, section) = try? Hello.decodeClear(packet.bytes, length: length) else {
             return drop(.malformed)
         }
         guard hello.protocolVersion >= ProtocolLimits.minimumProtocolVersion else { return drop(.oldProtocol) }
         guard hello.identity.address == header.source else { return drop(.identityMismatch) }
-        guard let id = topology.find(header.source) else {
+        guard let id = known else {
             return receiveStrangersHello(
                 &packet, length: length, header: header, hello: hello, section: section, path: path,
                 replies: &replies, now: now)

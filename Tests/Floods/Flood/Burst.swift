@@ -60,8 +60,8 @@ struct Burst: ~Copyable {
 
     mutating func flush() {
         guard count > 0 else { return }
-        let taken = lengths.withUnsafeBufferPointer { lengths in
-            packets.withUnsafeBufferPointer { packets in
+        let taken = unsafe lengths.withUnsafeBufferPointer { lengths in
+            unsafe packets.withUnsafeBufferPointer { packets in
                 // Sound: both arrays have room for a whole burst, and live through the call.
                 unsafe cflood_send(
                     socket, packets.baseAddress, UInt32(Burst.stride), lengths.baseAddress, UInt32(count))

@@ -64,23 +64,19 @@ struct Forms {
     var sealers: [Sealer] = []
     /// Where they talk from.
     let own: SocketEndpoint
-    let virtual: [IPAddress]
+    let places: [Place]
     var turn = 0
 
     init(_ kind: Kind, _ settings: FloodSettings, _ sessions: [Session]) throws {
         self.settings = settings
         own = sessions.first?.endpoint ?? SocketEndpoint(settings.own, port: 40_000)
-        virtual = sessions.first?.virtual ?? []
+        places = sessions.first?.places ?? []
         endpoints = sessions.map(\.endpoint)
         let target = settings.target.identity
         switch kind {
         case .helloInvented, .helloForged: for _ in 0..<Forms.inventedIdentities { try invent() }
         case .helloReal:
-            guard let file = settings.identities else { throw FloodFailure("identities= is missing") }
-            for line in String(decoding: try readFile(file), as: UTF8.self).split(whereSeparator: \.isNewline) {
-                guard let identity = Identity(text: line), let sealer = Sealer(identity, for: target) else { continue }
-                sealers.append(sealer)
-            }
+            sealers = settings.identities.compactMap { Sealer($0, for: target) }
         default: sealers = sessions.compactMap { Sealer($0.identity, for: target) }
         }
     }
@@ -114,6 +110,11 @@ struct Forms {
     private(set) lazy var planetID: UInt64 = {
         (try? World(decoding: readFile(settings.planet)))?.id ?? 0
     }()
+
+    /// A piece of a configuration of the target's network, signed by the wrong one.
+    private(set) lazy var pieceTemplate = NetworkConfigChunk(
+        network: settings.networks.first ?? NetworkID(0), data: random.bytes(64), updateID: 1, totalLength: 200,
+        offset: 0, signedBy: sealers[0].identity)
 
     /// A place that others own: sources that are not ours, and endpoints that are named to the target.
     mutating func forged() -> SocketEndpoint {

@@ -1,7 +1,7 @@
 // The honest pair: one endless transfer, which says how far it is.
 //
-//   flood serve HOME PLANET NETWORK,...      "ready ADDRESS,...", then "at NANOSECONDS BYTES" ten times a second
-//   flood send HOME PLANET NETWORK,... ADDRESS   "connected", "lost REASON" when a connection ends, and connects again
+//   flood serve HOME PLANET NETWORK,...      "ready ADDRESS%NETWORK,...", then "at NANOSECONDS BYTES" ten times a second
+//   flood send HOME PLANET NETWORK,... ADDRESS   "here ...", "connected", "lost REASON" when a connection ends, and connects again
 //
 // Port 7 of the server echoes, for newcomers.
 
@@ -21,19 +21,21 @@ enum Honest {
         var configuration = Node.Configuration(storage: .directory(words[0]))
         configuration.planet = try Planet(bytes: try readFile(words[1]))
         let node = try await Node.start(configuration)
-        var addresses: [IPAddress] = []
+        var addresses: [String] = []
         for network in networks {
-            addresses += try await node.join(network, timeout: .seconds(30)).addresses.map(\.address)
+            let status = try await node.join(network, timeout: .seconds(30))
+            addresses += status.addresses.map { "\($0.address)%\(network)" }
         }
         if role == "serve" {
             try serve(node, addresses)
         } else {
             guard words.count == 4, let remote = IPAddress(words[3]) else { throw FloodFailure("send needs ADDRESS") }
+            say("here \(addresses.joined(separator: ","))")
             await send(node, to: SocketEndpoint(remote, port: sinkPort))
         }
     }
 
-    private static func serve(_ node: Node, _ addresses: [IPAddress]) throws -> Never {
+    private static func serve(_ node: Node, _ addresses: [String]) throws -> Never {
         let sink = try node.listen(port: sinkPort)
         let echo = try node.listen(port: echoPort)
         let received = Received()
@@ -47,7 +49,7 @@ enum Honest {
                 Task { for try await bytes in socket { received.add(bytes.count) } }
             }
         }
-        say("ready \(addresses.map(\.description).joined(separator: ","))")
+        say("ready \(addresses.joined(separator: ","))")
         while true {
             say("at \(cflood_nanoseconds()) \(received.bytes)")
             cflood_sleep(100_000_000)
@@ -81,7 +83,7 @@ enum Honest {
 func say(_ line: String) {
     var bytes = Array((line + "\n").utf8)
     // Sound: the array lives through the call.
-    _ = bytes.withUnsafeMutableBytes { unsafe write(1, $0.baseAddress, $0.count) }
+    _ = unsafe bytes.withUnsafeMutableBytes { unsafe write(1, $0.baseAddress, $0.count) }
 }
 
 /// A whole file.
@@ -93,7 +95,7 @@ func readFile(_ path: String) throws -> [UInt8] {
     var buffer = [UInt8](repeating: 0, count: 65_536)
     while true {
         // Sound: the buffer lives through the call.
-        let count = buffer.withUnsafeMutableBytes { unsafe read(descriptor, $0.baseAddress, $0.count) }
+        let count = unsafe buffer.withUnsafeMutableBytes { unsafe read(descriptor, $0.baseAddress, $0.count) }
         guard count > 0 else { return result }
         result += buffer[..<count]
     }
@@ -105,6 +107,6 @@ func writeFile(_ path: String, _ bytes: [UInt8]) throws {
     guard descriptor >= 0 else { throw FloodFailure("cannot write \(path)") }
     defer { _ = close(descriptor) }
     // Sound: the array lives through the call.
-    let count = bytes.withUnsafeBytes { unsafe write(descriptor, $0.baseAddress, $0.count) }
+    let count = unsafe bytes.withUnsafeBytes { unsafe write(descriptor, $0.baseAddress, $0.count) }
     guard count == bytes.count else { throw FloodFailure("cannot write \(path)") }
 }

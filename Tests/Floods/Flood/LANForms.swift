@@ -5,14 +5,13 @@ import ZeroTierWire
 
 extension Forms {
     mutating func appendFrame(_ kind: Kind, to burst: inout Burst) {
-        let isSolicitation = kind == .solicitations
-        guard let place = settings.victims.firstIndex(where: { $0.isIPv4 != isSolicitation }),
-            settings.networks.indices.contains(place), virtual.indices.contains(place)
+        let isIPv4 = kind != .solicitations
+        guard let place = settings.victims.first(where: { $0.address.isIPv4 == isIPv4 }),
+            let here = places.first(where: { $0.network == place.network && $0.address.isIPv4 == isIPv4 })
         else { return }
-        let victim = settings.victims[place]
+        let (victim, own) = (place.address, here.address)
         // A neighbour that is not there, in the network's range.
         let invented = IPAddress(v4: UInt32(truncatingIfNeeded: victim.low) & 0xff00_0000 | random.nextUInt32() >> 8)
-        let own = virtual[place]
         let (type, data): (UInt16, [UInt8]) =
             switch kind {
             case .syn: (0x0800, syn(from: invented, to: victim))
@@ -21,10 +20,10 @@ extension Forms {
             case .fragments: (0x0800, fragment(from: turn % 2 == 0 ? own : invented, to: victim))
             case .unreachable: (0x0800, unreachable(from: own, to: victim))
             case .resets: (0x0800, reset(from: turn % 2 == 0 ? own : settings.otherAddress ?? own, to: victim))
-            case .solicitations: (0x86dd, solicitation(from: own, to: victim))
-            default: (0x0806, arp(from: invented, to: victim, settings.networks[place]))
+            case .solicitations: (0x86dd, solicitation(from: own, to: victim, place.network))
+            default: (0x0806, arp(from: invented, to: victim, place.network))
             }
-        let frame = Frame(network: settings.networks[place], etherType: type, data: data)
+        let frame = Frame(network: place.network, etherType: type, data: data)
         seal(.frame, frame.encoded, to: &burst)
     }
 
@@ -75,8 +74,8 @@ extension Forms {
             + [UInt8](repeating: 0, count: 6) + victim.bytes
     }
 
-    private mutating func solicitation(from source: IPAddress, to victim: IPAddress) -> [UInt8] {
-        let mac = settings.networks.first.map { $0.mac(of: sealers[0].identity.address) } ?? .zero
+    private mutating func solicitation(from source: IPAddress, to victim: IPAddress, _ network: NetworkID) -> [UInt8] {
+        let mac = network.mac(of: sealers[0].identity.address)
         let message = [turn % 2 == 0 ? 135 : 136, 0, 0, 0, 0x20, 0, 0, 0] + victim.bytes + [1, 1] + mac.bytes
         return IPBytes.ipv6(58, from: source, to: victim, hopLimit: 255, message, checksumAt: 2)
     }
@@ -86,7 +85,9 @@ extension Forms {
 enum IPBytes {
     static func number(_ value: UInt16) -> [UInt8] { [UInt8(value >> 8), UInt8(truncatingIfNeeded: value)] }
 
-    private static func sum(_ bytes: [UInt8]) -> UInt32 { bytes.withBytes { Checksum.sum($0, from: 0, count: $0.byteCount) } }
+    private static func sum(_ bytes: [UInt8]) -> UInt32 {
+        bytes.withBytes { Checksum.sum($0, from: 0, count: $0.byteCount) }
+    }
 
     private static func fill(_ payload: inout [UInt8], at place: Int?, _ pseudo: [UInt8]) {
         guard let place else { return }

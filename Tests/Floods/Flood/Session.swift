@@ -19,10 +19,10 @@ final class Session {
     let identity: ZeroTierWire.Identity
     let endpoint: SocketEndpoint
     /// The node's addresses in the networks.
-    let virtual: [IPAddress]
+    let places: [Place]
 
-    init(_ standing: Standing, _ settings: FloodSettings) async throws {
-        var configuration = Node.Configuration(storage: .memory)
+    init(_ standing: Standing, _ settings: FloodSettings, _ own: ZeroTierWire.Identity) async throws {
+        var configuration = Node.Configuration(storage: .store(MemoryStore(identity: own.text(includeSecret: true))))
         configuration.bindAddresses = [settings.own]
         switch standing {
         case .stranger:
@@ -33,32 +33,28 @@ final class Session {
             configuration.planet = try Planet(bytes: readFile(settings.planet))
         }
         if standing == .root {
-            configuration.storage = .directory(settings.rootHome)
             configuration.port = settings.rootPort
         }
         node = try await Node.start(configuration)
-        guard let secret = node.identity.secretText, let own = ZeroTierWire.Identity(text: secret) else {
-            throw FloodFailure("a node without a secret")
-        }
-        self.identity = own
+        identity = own
         endpoint = SocketEndpoint(settings.own, port: node.port)
         try await node.waitUntilOnline(timeout: .seconds(30))
         guard standing == .member else {
-            virtual = []
+            places = []
             return
         }
-        var addresses: [IPAddress] = []
+        var places: [Place] = []
         for network in settings.networks {
             let status = try await node.join(ZeroTier.NetworkID(network.value), timeout: .seconds(30))
-            addresses += status.addresses.map(\.address)
+            places += status.addresses.map { Place(network: network, address: $0.address) }
         }
-        virtual = addresses
-        for address in settings.victims { _ = try await node.ping(address, timeout: .seconds(20)) }
+        self.places = places
+        for place in settings.victims { _ = try await node.ping(place.address, timeout: .seconds(20)) }
         for _ in 0..<50 {
             let known = try node.peers().first { $0.id == NodeID(settings.target.identity.address.value) }
             if known?.isDirect ?? false { return }
             try await Task.sleep(for: .milliseconds(200))
-            for address in settings.victims { _ = try await node.ping(address, timeout: .seconds(20)) }
+            for place in settings.victims { _ = try await node.ping(place.address, timeout: .seconds(20)) }
         }
         throw FloodFailure("no direct path to the target")
     }

@@ -3,6 +3,25 @@
 import NetPrimitives
 import ZeroTierWire
 
+/// An address in a network: `ADDRESS%NETWORK`.
+struct Place {
+    let network: NetworkID
+    let address: IPAddress
+
+    init(network: NetworkID, address: IPAddress) {
+        self.network = network
+        self.address = address
+    }
+
+    init?(_ text: String) {
+        let parts = text.split(separator: "%").map(String.init)
+        guard parts.count == 2, let address = IPAddress(parts[0]), let network = NetworkID(text: parts[1]) else {
+            return nil
+        }
+        self.init(network: network, address: address)
+    }
+}
+
 /// `NAME=VALUE` words.
 struct FloodSettings {
     /// The target's `identity.public` (a file), and where it listens.
@@ -18,12 +37,12 @@ struct FloodSettings {
     let rootPort: UInt16
     /// The networks of the target, and its addresses there.
     let networks: [NetworkID]
-    let victims: [IPAddress]
-    /// The address of another node, and its address in the first network.
+    let victims: [Place]
+    /// The address of another node, and its IPv4 address in the target's network.
     let other: Address?
     let otherAddress: IPAddress?
-    /// Valid identities (a file).
-    let identities: String?
+    /// Valid identities, with their secrets (a file).
+    let identities: [Identity]
 
     init(_ words: [String]) throws {
         var values: [String: String] = [:]
@@ -48,9 +67,23 @@ struct FloodSettings {
         rootHome = values["roothome"] ?? ""
         rootPort = values["rootport"].flatMap { UInt16($0) } ?? 0
         networks = (values["networks"] ?? "").split(separator: ",").compactMap { NetworkID(text: $0) }
-        victims = (values["victims"] ?? "").split(separator: ",").compactMap { IPAddress(String($0)) }
+        victims = (values["victims"] ?? "").split(separator: ",").compactMap { Place(String($0)) }
         other = values["other"].flatMap { Address(text: $0) }
         otherAddress = values["otheraddress"].flatMap { IPAddress($0) }
-        identities = values["identities"]
+        identities = try values["identities"].map { try FloodSettings.identities($0) } ?? []
+    }
+
+    /// Who the hostile root is.
+    func hostileRoot() throws -> Identity {
+        guard let identity = try FloodSettings.identities(rootHome + "/identity.secret").first else {
+            throw FloodFailure("roothome= is missing")
+        }
+        return identity
+    }
+
+    private static func identities(_ file: String) throws -> [Identity] {
+        String(decoding: try readFile(file), as: UTF8.self).split(whereSeparator: \.isNewline).compactMap {
+            Identity(text: $0)
+        }
     }
 }

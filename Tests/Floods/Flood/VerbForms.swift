@@ -73,11 +73,10 @@ extension Forms {
 
     // A piece of a configuration in the controller's name.
     private mutating func piece() -> [UInt8] {
-        let data = random.bytes(64)
-        var chunk = NetworkConfigChunk(network: network, unsigned: data)
-        chunk.placement = NetworkConfigChunk.Placement(
-            flags: UInt8(turn & 1), updateID: random.nextUInt64() | 1, totalLength: 200, offset: 0,
-            signature: random.bytes(ProtocolLimits.signatureLength))
+        var chunk = pieceTemplate
+        chunk.placement?.flags = UInt8(turn & 1)
+        chunk.placement?.updateID = random.nextUInt64() | 1
+        chunk.placement?.signature = random.bytes(ProtocolLimits.signatureLength)
         return chunk.encoded
     }
 

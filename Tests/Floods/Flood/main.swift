@@ -58,14 +58,19 @@ private func flood(_ name: String, _ words: [String]) async throws {
     let settings = try FloodSettings(words)
     var sessions: [Session] = []
     if let standing = form.standing {
-        for _ in 0..<form.sessionCount { sessions.append(try await Session(standing, settings)) }
+        let known = settings.identities.prefix(form.sessionCount)
+        let own = standing == .root ? [try settings.hostileRoot()] : Array(known)
+        guard !own.isEmpty else { throw FloodFailure("identities= is missing") }
+        for identity in own { sessions.append(try await Session(standing, settings, identity)) }
     }
     var forms = try Forms(form, settings, sessions)
     var burst = try Burst()
     say("ready")
     while let line = readLine() {
         let order = line.split(separator: " ").map(String.init)
-        guard order.count == 3, let seconds = Double(order[1]), let rate = Double(order[2]), seconds <= 600 else { break }
+        guard order.count == 3, let seconds = Double(order[1]), let rate = Double(order[2]), seconds <= 600 else {
+            break
+        }
         burst.portInstead = order[0] == "closed" ? 9 : nil
         send(&forms, form, &burst, seconds: seconds, rate: rate)
     }
