@@ -45,10 +45,6 @@ private struct Party: ~Copyable {
     mutating func work(_ now: Now) {
         replies.clear()
         node.handleDeadlines(now: now)
-        while case .validate(let identity, let ticket)? = node.nextJob() {
-            node.complete(ticket, isValid: identity.validate(), replies: &replies, now: now)
-        }
-        while node.nextEvent(now: now) != nil {}
     }
 
     /// Writes what the stream takes and reads what it has. The errors' type is named: an `any Error` is allocated.
@@ -62,11 +58,20 @@ private struct Party: ~Copyable {
         }
     }
 
-    /// Fills the slab with what is due; false when nothing is.
-    mutating func transmit(_ now: Now) -> Bool {
+    /// Goes on with a turn of the pump up to where something is to be sent: a slab, or the answers to a job. False at its end.
+    mutating func transmit(in turn: inout PumpTurn, _ now: Now) -> Bool {
         out.clear()
-        node.transmit(into: &out, now: now)
-        return !out.isEmpty
+        replies.clear()
+        while let output = node.next(in: &turn, into: &out, now: now) {
+            switch output {
+            case .datagrams: return true
+            case .event: break
+            case .job(.validate(let identity, let ticket)):
+                node.complete(ticket, isValid: identity.validate(), replies: &replies, now: now)
+                return true
+            }
+        }
+        return false
     }
 }
 
@@ -173,12 +178,17 @@ private func answer(_ from: inout Party, _ first: inout Party, _ second: inout P
 
 /// Passes all that a party has to send.
 private func send(_ from: inout Party, _ first: inout Party, _ second: inout Party, _ now: Now) {
-    while from.transmit(now) {
-        first.take(from.out, from: from.endpoint, now)
-        second.take(from.out, from: from.endpoint, now)
-        answer(&first, &from, &second, now)
-        answer(&second, &from, &first, now)
-    }
+    var turn = PumpTurn()
+    repeat {
+        turn = PumpTurn()
+        while from.transmit(in: &turn, now) {
+            first.take(from.out, from: from.endpoint, now)
+            second.take(from.out, from: from.endpoint, now)
+            answer(&first, &from, &second, now)
+            answer(&second, &from, &first, now)
+            answer(&from, &first, &second, now)
+        }
+    } while turn.hasMore
 }
 
 /// Allocations per packet, and what they may be.

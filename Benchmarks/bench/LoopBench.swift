@@ -86,16 +86,19 @@ enum LoopBench {
         func pump() {
             for id in ids {
                 parties[id].node.handleDeadlines(now: now)
-                while case .validate(let identity, let ticket)? = parties[id].node.nextJob() {
-                    parties[id].complete(ticket, identity.validate(), now)
-                    deliver(id, isReply: true)
-                }
                 while true {
-                    parties[id].transmit(now)
-                    if parties[id].out.isEmpty { break }
-                    deliver(id, isReply: false)
+                    var turn = PumpTurn()
+                    while let output = parties[id].next(in: &turn, now) {
+                        switch output {
+                        case .datagrams: deliver(id, isReply: false)
+                        case .event: break
+                        case .job(.validate(let identity, let ticket)):
+                            parties[id].complete(ticket, identity.validate(), now)
+                            deliver(id, isReply: true)
+                        }
+                    }
+                    if !turn.hasMore { break }
                 }
-                while parties[id].node.nextEvent(now: now) != nil {}
             }
             now = now.advanced(by: .microseconds(20))
         }
@@ -142,9 +145,8 @@ enum LoopBench {
 extension Party {
     fileprivate mutating func receive(_ now: Now) { node.receive(&inbound, replies: &replies, now: now) }
 
-    fileprivate mutating func transmit(_ now: Now) {
-        out.clear()
-        node.transmit(into: &out, now: now)
+    fileprivate mutating func next(in turn: inout PumpTurn, _ now: Now) -> NodeOutput? {
+        node.next(in: &turn, into: &out, now: now)
     }
 
     fileprivate mutating func complete(_ ticket: JobTicket, _ isValid: Bool, _ now: Now) {

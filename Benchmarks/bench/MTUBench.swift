@@ -40,14 +40,19 @@ private struct Party: ~Copyable {
         _ = port.send(replies, from: &cursor)
     }
 
-    /// Sends one slab; false when there was nothing to send.
-    mutating func transmit(_ now: Now) -> Bool {
-        out.clear()
-        node.transmit(into: &out, now: now)
-        guard !out.isEmpty else { return false }
-        var cursor = UDPPort.Cursor()
-        _ = port.send(out, from: &cursor)
-        return true
+    /// One turn of the pump; false when there is no more to send.
+    mutating func pump(_ now: Now) -> Bool {
+        var turn = PumpTurn()
+        while let output = node.next(in: &turn, into: &out, now: now) {
+            switch output {
+            case .datagrams:
+                var cursor = UDPPort.Cursor()
+                _ = port.send(out, from: &cursor)
+            case .event: break
+            case .job(.validate(let identity, let ticket)): complete(ticket, identity.validate(), now)
+            }
+        }
+        return turn.hasMore
     }
 }
 
@@ -122,12 +127,8 @@ private final class ThreeNodes {
                 == .full
             {}
             parties[id.party].node.handleDeadlines(now: time)
-            while case .validate(let identity, let ticket)? = parties[id.party].node.nextJob() {
-                parties[id.party].complete(ticket, identity.validate(), time)
-            }
             // A few slabs at a time: the kernel's buffer holds no more than some.
-            for _ in 0..<4 { guard parties[id.party].transmit(time) else { break } }
-            while parties[id.party].node.nextEvent(now: time) != nil {}
+            for _ in 0..<4 { guard parties[id.party].pump(time) else { break } }
         }
     }
 

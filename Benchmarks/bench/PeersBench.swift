@@ -41,24 +41,34 @@ enum PeersBench {
         private var batch = ReceiveBatch()
         private var answers = TransmitBatch()
         var out = TransmitBatch()
-        var replies = TransmitBatch()
+        private var replies = TransmitBatch()
 
         /// Gives all that a node has to send to another, or what of it is for an endpoint, and the answers back.
         mutating func pass(
             from: inout Node, at source: SocketEndpoint, to: inout Node, at target: SocketEndpoint, _ now: Now
         ) {
             while true {
-                out.clear()
-                from.transmit(into: &out, now: now)
-                if out.isEmpty { return }
-                replies.clear()
-                Wire.give(out, from: source, to: &to, at: target, &batch, &replies, now)
-                giveReplies(from: target, to: &from, at: source, now)
+                var turn = PumpTurn()
+                while let output = from.next(in: &turn, into: &out, now: now) {
+                    switch output {
+                    case .datagrams:
+                        replies.clear()
+                        Wire.give(out, from: source, to: &to, at: target, &batch, &replies, now)
+                        giveReplies(from: target, to: &from, at: source, now)
+                    case .event: break
+                    // The simulator's identities were validated when they were made.
+                    case .job(.validate(_, let ticket)):
+                        replies.clear()
+                        from.complete(ticket, isValid: true, replies: &replies, now: now)
+                        giveReplies(from: source, to: &to, at: target, now)
+                    }
+                }
+                if !turn.hasMore { return }
             }
         }
 
         /// Gives what lies in `replies`.
-        mutating func giveReplies(
+        private mutating func giveReplies(
             from source: SocketEndpoint, to: inout Node, at target: SocketEndpoint, _ now: Now
         ) {
             answers.clear()
@@ -115,15 +125,7 @@ enum PeersBench {
                 leaf.handleDeadlines(now: now)
                 wire.pass(from: &leaf, at: endpoint, to: &root, at: rootEndpoint, now)
                 root.handleDeadlines(now: now)
-                // The simulator's identities were validated when they were made.
-                while case .validate(_, let ticket)? = root.nextJob() {
-                    wire.replies.clear()
-                    root.complete(ticket, isValid: true, replies: &wire.replies, now: now)
-                    wire.giveReplies(from: rootEndpoint, to: &leaf, at: endpoint, now)
-                }
                 wire.pass(from: &root, at: rootEndpoint, to: &leaf, at: endpoint, now)
-                while leaf.nextEvent(now: now) != nil {}
-                while root.nextEvent(now: now) != nil {}
             }
         }
 
@@ -134,11 +136,11 @@ enum PeersBench {
             while let next = root.nextDeadline(), next < end {
                 now = now.advanced(by: max(next - now.monotonic, .zero))
                 root.handleDeadlines(now: now)
+                var turn = PumpTurn()
                 repeat {
-                    wire.out.clear()
-                    root.transmit(into: &wire.out, now: now)
-                } while !wire.out.isEmpty
-                while root.nextEvent(now: now) != nil {}
+                    turn = PumpTurn()
+                    while root.next(in: &turn, into: &wire.out, now: now) != nil {}
+                } while turn.hasMore
                 count += 1
             }
             return count

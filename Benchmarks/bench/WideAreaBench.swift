@@ -217,6 +217,8 @@ private struct WideAreaWorld: ~Copyable {
         if touched.1 { right.endBatch(now: now) }
         left.handleDeadlines(now: now)
         right.handleDeadlines(now: now)
+        while left.nextGroupChange() != nil {}
+        while right.nextGroupChange() != nil {}
         while left.nextEvent() != nil {}
         while right.nextEvent() != nil {}
     }

@@ -221,6 +221,7 @@ struct FilterScene: ~Copyable {
                 if bytes.uint16(at: offset) == 22 { hasAnswered = true }
             }
         }
+        while stack.nextGroupChange() != nil {}
         while stack.nextEvent() != nil {}
         while engine.nextPacket() != nil {}
         while engine.nextLocalFrame() != nil {}

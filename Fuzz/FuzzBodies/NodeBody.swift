@@ -149,8 +149,8 @@ private struct NodeScene: ~Copyable {
             connection = try? root.node.stack.tcpConnect(to: SocketEndpoint(remote, port: 7), now: root.now)
             root.pump()
         case 4...9: write(Int(input.uint8()) * 23)
-        case 10: root.node.localNetworkChanged(closedSockets: [], now: root.now)
-        case 11: leaf.node.localNetworkChanged(closedSockets: [0], now: leaf.now)
+        case 10: root.changeNetwork(gone: [])
+        case 11: leaf.changeNetwork(gone: [0])
         default: read()
         }
         root.pump()

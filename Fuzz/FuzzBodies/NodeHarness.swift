@@ -23,8 +23,10 @@ struct NodeHarness: ~Copyable {
     /// What the owner's worker says of identities.
     var identitiesAreValid = true
     private var batch = TransmitBatch()
+    private var replies = TransmitBatch()
     private var inbound = ReceiveBatch()
     private var idlePolls = 0
+    private var isConnected = true
 
     /// Bounds so small that an input of some hundred bytes reaches them.
     static func configuration() -> NodeConfiguration {
@@ -55,7 +57,13 @@ struct NodeHarness: ~Copyable {
         node = Node(
             identity: identity, configuration: NodeHarness.configuration(), random: RandomSource(seed: seed),
             now: FuzzFixture.start)
-        node.setLocalEndpoints([endpoint])
+        node.setLocalNetwork([endpoint], now: FuzzFixture.start)
+    }
+
+    /// The machine loses its address, or gets it back.
+    mutating func changeNetwork(gone: [Int32]) {
+        isConnected.toggle()
+        node.setLocalNetwork(isConnected ? [endpoint] : [], gone: gone, now: now)
     }
 
     // MARK: In
@@ -65,9 +73,9 @@ struct NodeHarness: ~Copyable {
         inbound.clear()
         let path = PhysicalPath(localSocket: 0, remote: remote)
         for bytes in datagrams where !bytes.isEmpty { _ = bytes.withBytes { inbound.append($0, path: path) } }
-        batch.clear()
-        node.receive(&inbound, replies: &batch, now: now)
-        collect()
+        replies.clear()
+        node.receive(&inbound, replies: &replies, now: now)
+        outbox += NodeHarness.datagrams(of: replies)
         pump()
     }
 
@@ -107,30 +115,43 @@ struct NodeHarness: ~Copyable {
         while true {
             rounds += 1
             precondition(rounds < 1024, "a node that never falls silent")
-            while case .validate(_, let ticket)? = node.nextJob() {
-                batch.clear()
-                node.complete(ticket, isValid: identitiesAreValid, replies: &batch, now: now)
-                collect()
-            }
+            var turn = PumpTurn()
             var events = 0
-            while node.nextEvent(now: now) != nil { events += 1 }
+            var hasWorked = false
+            while let output = node.next(in: &turn, into: &batch, now: now) {
+                switch output {
+                case .datagrams: outbox += NodeHarness.datagrams(of: batch)
+                case .event: events += 1
+                case .job(.validate(_, let ticket)):
+                    replies.clear()
+                    node.complete(ticket, isValid: identitiesAreValid, replies: &replies, now: now)
+                    outbox += NodeHarness.datagrams(of: replies)
+                    hasWorked = true
+                }
+            }
             precondition(events <= NodeLimits.events + 256, "events without end")
-            batch.clear()
-            node.transmit(into: &batch, now: now)
-            if batch.isEmpty { break }
-            collect()
+            if !turn.hasMore, !hasWorked { break }
         }
+        checkQuiet()
         checkBounds()
     }
 
-    private mutating func collect() {
-        batch.forEachDatagram { path, bytes in
+    // What a turn leaves behind waits for a deadline or the next call. Nothing may.
+    private mutating func checkQuiet() {
+        var turn = PumpTurn()
+        let output = node.next(in: &turn, into: &batch, now: now)
+        precondition(output == nil, "a turn left something behind")
+    }
+
+    private static func datagrams(of slab: borrowing TransmitBatch) -> [SentDatagram] {
+        var result: [SentDatagram] = []
+        slab.forEachDatagram { path, bytes in
             precondition(
                 !bytes.isEmpty && bytes.byteCount <= ProtocolLimits.physicalMTU, "a datagram beyond the path MTU")
             precondition(path.remote.port != 0, "a datagram to port 0")
-            outbox.append(SentDatagram(path: path, bytes: bytes.copyBytes()))
+            result.append(SentDatagram(path: path, bytes: bytes.copyBytes()))
         }
-        batch.clear()
+        return result
     }
 
     private func checkBounds() {

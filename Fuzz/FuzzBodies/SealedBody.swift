@@ -181,7 +181,7 @@ struct SealedScene: ~Copyable {
         case 1: _ = harness.node.join(FuzzFixture.publicNetwork, saved: FuzzFixture.publicConfiguration, now: now)
         case 2: _ = harness.node.join(FuzzFixture.privateNetwork, saved: input.block(), now: now)
         case 3: _ = harness.node.importPeer(input.block(), now: now)
-        case 4: harness.node.localNetworkChanged(closedSockets: [0], now: now)
+        case 4: harness.changeNetwork(gone: [0])
         case 5: harness.node.orbit(MoonSeed(moonID: UInt64(input.uint8()), seed: FuzzFixture.root.address), now: now)
         case 6: _ = harness.node.deorbit(UInt64(input.uint8()), now: now)
         case 7: connect(input.uint8())

@@ -141,6 +141,7 @@ struct StackHarness: ~Copyable {
             for segment in 0..<burst.count { outbox.append(take(burst, segment)) }
         }
         var events = 0
+        while stack.nextGroupChange() != nil { events += 1 }
         while stack.nextEvent() != nil { events += 1 }
         precondition(events < 4096, "events without end")
         checkBounds()

@@ -199,7 +199,7 @@ package final class Simulation {
         let now = host.clock(time)
         host.node = Node(
             identity: host.identity, configuration: configuration, random: host.random.fork(), now: now)
-        host.node.setLocalEndpoints(host.ports.map { SocketEndpoint(host.address, port: $0) })
+        host.node.setLocalNetwork(host.ports.map { SocketEndpoint(host.address, port: $0) }, now: now)
         let names = host.disk.keys.compactMap { name -> Address? in
             if case .peer(let address) = name { return address }
             return nil
@@ -251,8 +251,9 @@ package final class Simulation {
         replug(host, placement)
         note("\(host.name) moves to \(describe(host)), address \(host.address)")
         guard host.isRunning else { return }
-        host.node.setLocalEndpoints(host.ports.map { SocketEndpoint(host.address, port: $0) })
-        host.node.localNetworkChanged(closedSockets: host.ports.indices.map { Int32($0) }, now: host.clock(time))
+        host.node.setLocalNetwork(
+            host.ports.map { SocketEndpoint(host.address, port: $0) }, gone: host.ports.indices.map { Int32($0) },
+            now: host.clock(time))
         drain(host)
     }
 
@@ -314,21 +315,22 @@ package final class Simulation {
         }
     }
 
-    /// Takes everything out of a node that it has to give, and arms its timer. Called after whatever was done to it.
+    /// Takes everything out of a node that it has to give, and arms its timer. Called after whatever was done to it. Another turn
+    /// follows for the reasons for which the driver takes one: a full slab, or an application that has called into the node.
     package func drain(_ host: SimulatedHost) {
-        guard host.isRunning else { return }
         let now = host.clock(time)
         for round in 0... {
-            outgoing.clear()
-            host.node.transmit(into: &outgoing, now: now)
-            var isQuiet = outgoing.isEmpty
-            outgoing.forEachDatagram { path, bytes in send(bytes, by: path, from: host) }
-            while let event = host.node.nextEvent(now: now) {
-                isQuiet = false
-                handle(event, of: host)
+            guard host.isRunning else { return }
+            var turn = PumpTurn()
+            var hasWorked = false
+            while host.isRunning, let output = host.node.next(in: &turn, into: &outgoing, now: now) {
+                switch output {
+                case .datagrams: outgoing.forEachDatagram { path, bytes in send(bytes, by: path, from: host) }
+                case .event(let event): if handle(event, of: host) { hasWorked = true }
+                case .job(let job): begin(job, on: host)
+                }
             }
-            while let job = host.node.nextJob() { begin(job, on: host) }
-            if isQuiet || !host.isRunning { break }
+            guard turn.hasMore || hasWorked else { break }
             if round == Simulation.wakesAtOnceLimit {
                 fail("\(host.name) always has something more to send")
                 stop(host, isClean: false)
@@ -364,7 +366,8 @@ package final class Simulation {
 
     // MARK: What nodes say
 
-    private func handle(_ event: NodeEvent, of host: SimulatedHost) {
+    // Whether an application has called into the node.
+    private func handle(_ event: NodeEvent, of host: SimulatedHost) -> Bool {
         switch event {
         case .online:
             host.isOnline = true
@@ -395,8 +398,12 @@ package final class Simulation {
             record(event: 8, host)
             note("\(host.name) network \(network) \(status)")
         case .networkChanged, .networkLeft, .addressReady, .userMessage: break
-        case .socket, .echoReply, .echoFailed, .echoTimedOut: workload.handle(event, of: host, self)
+        case .socket:
+            workload.handle(event, of: host, self)
+            return true
+        case .echoReply, .echoFailed, .echoTimedOut: workload.handle(event, of: host, self)
         }
+        return false
     }
 
     private func record(event: UInt64, _ host: SimulatedHost, _ detail: UInt64 = 0) {

@@ -140,13 +140,13 @@ extension NetworkStack {
 
     mutating func joinGroup(_ group: MulticastGroup, address: IPAddress?, on id: InterfaceID) {
         if interfaces[id.slot].join(group, address: address), id != loopback {
-            events.append(.groupJoined(id, group))
+            groupChanges.append(GroupChange(id, group, isJoined: true))
         }
     }
 
     mutating func leaveGroup(_ group: MulticastGroup, address: IPAddress?, on id: InterfaceID) {
         if interfaces[id.slot].leave(group, address: address), id != loopback {
-            events.append(.groupLeft(id, group))
+            groupChanges.append(GroupChange(id, group, isJoined: false))
         }
     }
 

@@ -2,11 +2,11 @@
 // Read first: Docs/architecture.md, RFC 1122, RFC 8200, RFC 9293.
 //
 //   in:   receive(frame) ... endBatch          out:  nextBurst -> write(segment) ...
-//         socket calls                               nextEvent
+//         socket calls                               nextEvent, nextGroupChange
 //         handleDeadlines                            nextDeadline
 //
-// After every call in: pull `nextBurst` until nil while there is room, drain `nextEvent`, arm one timer at
-// `nextDeadline`.
+// After every call in: drain `nextGroupChange`, pull `nextBurst` until nil while there is room, drain `nextEvent`, arm one timer
+// at `nextDeadline`.
 // One owner at a time. Nothing here reads a clock, draws system randomness or depends on hash order.
 
 package import NetPrimitives
@@ -107,6 +107,7 @@ package struct NetworkStack: ~Copyable {
     var controlQueue = RingQueue<OwnedPacket>()
     var controlBytes = 0
     var eventSockets = RingQueue<SocketID>()
+    var groupChanges = RingQueue<GroupChange>()
     var events = RingQueue<StackEvent>()
     /// How many queued events a peer caused: those are bounded.
     var remoteEvents = 0
@@ -184,6 +185,9 @@ package struct NetworkStack: ~Copyable {
     }
 
     // MARK: Events
+
+    /// What the link is to do next about groups, or nil.
+    package mutating func nextGroupChange() -> GroupChange? { groupChanges.popFirst() }
 
     /// The next event, or nil. The edges of a socket are one event, however many there were.
     package mutating func nextEvent() -> StackEvent? {

@@ -22,6 +22,10 @@ extension Node {
                 isQuiet = false
                 handle(event, now)
             }
+            while let change = stack.nextGroupChange() {
+                isQuiet = false
+                handle(change, now)
+            }
             while let frame = ethernet.nextLocalFrame() {
                 isQuiet = false
                 hasDelivered = true
@@ -137,34 +141,14 @@ extension Node {
         }
     }
 
-    /// The stack's events, with interfaces translated to networks. Group changes are the Ethernet layer's business.
-    mutating func map(_ event: StackEvent, now: Now) -> NodeEvent? {
-        switch event {
-        case .socket(let id, let edges): return .socket(id, edges)
-        case .groupJoined(let interface, let group):
-            if let entry = interfaces.of(interface: interface) {
-                _ = ethernet.subscribe(
-                    network: entry.network,
-                    to: [ZeroTierWire.MulticastGroup(mac: group.mac, distinguisher: group.distinguisher)],
-                    now: now)
-            }
-            return nil
-        case .groupLeft(let interface, let group):
-            if let entry = interfaces.of(interface: interface) {
-                ethernet.unsubscribe(
-                    network: entry.network,
-                    from: [ZeroTierWire.MulticastGroup(mac: group.mac, distinguisher: group.distinguisher)])
-            }
-            return nil
-        case .addressReady(let interface, let address):
-            return interfaces.of(interface: interface).map { .addressReady($0.networkID, address) }
-        case .addressConflict(let interface, let address, let mac, _):
-            return interfaces.of(interface: interface).map { .addressConflict($0.networkID, address, mac) }
-        case .echoReply(let reply): return .echoReply(reply)
-        case .echoFailed(let address, let identifier, let sequence, let reporter, let error):
-            return .echoFailed(address, identifier: identifier, sequence: sequence, reporter: reporter, error)
-        case .echoTimedOut(let address, let identifier, let sequence):
-            return .echoTimedOut(address, identifier: identifier, sequence: sequence)
+    /// The stack's groups are the Ethernet layer's subscriptions. A network that has been left has none.
+    private mutating func handle(_ change: GroupChange, _ now: Now) {
+        guard let entry = interfaces.of(interface: change.interface) else { return }
+        let group = ZeroTierWire.MulticastGroup(mac: change.group.mac, distinguisher: change.group.distinguisher)
+        if change.isJoined {
+            _ = ethernet.subscribe(network: entry.network, to: [group], now: now)
+        } else {
+            ethernet.unsubscribe(network: entry.network, from: [group])
         }
     }
 }

@@ -1,7 +1,7 @@
 //  The way out: bursts to routes to sealed datagrams, written once and in place.
 //  Read first: Docs/architecture.md, "The way of a packet out".
 
-package import NetPrimitives
+import NetPrimitives
 import NetStack
 import ZeroTierEthernet
 import ZeroTierPeers
@@ -9,7 +9,7 @@ import ZeroTierWire
 
 extension Node {
     /// Writes what is due into the slab, as much as fits. Nothing written means that nothing is due.
-    package mutating func transmit(into batch: inout TransmitBatch, now: Now) {
+    mutating func transmit(into batch: inout TransmitBatch, now: Now) {
         peers.transmitControl(into: &batch, now: now)
         for _ in 0..<NodeLimits.settleRounds {
             while true {

@@ -4,8 +4,7 @@
 //      datagrams --receive--> peers --verbs--> ethernet --frames--> stack --> sockets
 //      datagrams <-transmit-- peers <-routes-- ethernet <-bursts--- stack <-- sockets
 //
-//  One owner at a time: the holder of the driver's lock, or the simulator. After every call drain `nextEvent`, `nextJob`
-//  and `transmit`, and arm one timer at `nextDeadline`.
+//  One owner at a time: the holder of the driver's lock, or the simulator. After every call it empties the node: `Node+Pump`.
 
 package import NetPrimitives
 package import NetStack
@@ -142,13 +141,12 @@ package struct Node: ~Copyable {
 
     // MARK: Surroundings
 
-    /// Addresses and ports at which our sockets are bound, to be told to peers.
-    package mutating func setLocalEndpoints(_ endpoints: [SocketEndpoint]) { peers.setLocalEndpoints(endpoints) }
-
-    /// Sockets were closed or addresses changed: paths over them are tried anew.
-    package mutating func localNetworkChanged(closedSockets: [Int32], now: Now) {
-        peers.localNetworkChanged(closedSockets: closedSockets, now: now)
-        settle(now: now)
+    /// Addresses and ports at which our sockets are bound, to be told to peers. `gone`: local sockets from which nothing leaves any
+    /// more; paths over them are tried anew. Whether the endpoints are others than before.
+    @discardableResult
+    package mutating func setLocalNetwork(_ endpoints: [SocketEndpoint], gone: [Int32] = [], now: Now) -> Bool {
+        defer { settle(now: now) }
+        return peers.setLocalNetwork(endpoints, gone: gone, now: now)
     }
 
     /// The interface on the way to an endpoint takes only shorter datagrams than the last ones.
@@ -189,9 +187,6 @@ package struct Node: ~Copyable {
 
     // MARK: Work that costs more than a packet may
 
-    /// The oldest job; its result comes back by `complete`.
-    package mutating func nextJob() -> PeerJob? { peers.nextJob() }
-
     /// Gives a job's result.
     package mutating func complete(
         _ ticket: JobTicket, isValid: Bool, replies: inout TransmitBatch, now: Now
@@ -222,13 +217,29 @@ package struct Node: ~Copyable {
 
     // MARK: Events
 
-    /// Takes the oldest event; sockets' edges come last.
-    package mutating func nextEvent(now: Now) -> NodeEvent? {
+    /// Takes the oldest event; sockets' edges come last. It changes nothing else.
+    mutating func nextEvent() -> NodeEvent? {
         if let event = events.popFirst() { return event }
         while let event = stack.nextEvent() {
-            if let mapped = map(event, now: now) { return mapped }
+            if let told = told(event) { return told }
         }
         return nil
+    }
+
+    /// The stack's event with a network in the place of its interface; nil when that network has been left meanwhile.
+    private func told(_ event: StackEvent) -> NodeEvent? {
+        switch event {
+        case .socket(let id, let edges): return .socket(id, edges)
+        case .addressReady(let interface, let address):
+            return interfaces.of(interface: interface).map { .addressReady($0.networkID, address) }
+        case .addressConflict(let interface, let address, let mac, _):
+            return interfaces.of(interface: interface).map { .addressConflict($0.networkID, address, mac) }
+        case .echoReply(let reply): return .echoReply(reply)
+        case .echoFailed(let address, let identifier, let sequence, let reporter, let error):
+            return .echoFailed(address, identifier: identifier, sequence: sequence, reporter: reporter, error)
+        case .echoTimedOut(let address, let identifier, let sequence):
+            return .echoTimedOut(address, identifier: identifier, sequence: sequence)
+        }
     }
 
     mutating func emit(_ event: NodeEvent) {
@@ -264,6 +275,8 @@ package enum NodeLimits {
     package static let events = 1024
     /// Leading bytes of a packet that rules may look at: IPv6 with a few extension headers, and a transport header.
     package static let headerBytes = 256
+    /// Room in the slab that any packet finds: with less, something may have been left behind.
+    static let largestPacketBytes = 12_288
     /// Bytes before the Ethernet payload of the longest frame verb: packet header and EXT_FRAME header.
     static let frameOverhead = PacketHeader.payloadOffset + ExtendedFrame.headerLength
     /// What fits into the seven parts that a packet may have, on every way; controllers may say up to 10,000.

@@ -1,4 +1,4 @@
-//  What a node tells its owner, drained by `nextEvent()` after each call. Bytes leave elsewhere: by `transmit`.
+//  What a node tells its owner, piece by piece in each turn of its pump: see `Node+Pump`.
 
 package import NetPrimitives
 package import NetStack

@@ -82,8 +82,13 @@ struct AnswerLedger: Sendable {
 extension PeerEngine {
     /// Whether the path that a packet came by answered us before: the peer's own, or for a relayed packet that of a root.
     mutating func isConfirmed(_ opened: OpenedPacket) -> Bool {
-        if opened.hops == 0 { return topology.peers[opened.peer].pathIndex(opened.path) != nil }
-        return upstreamPeers.contains { topology.peers[$0].paths.contains { $0.matches(opened.path) } }
+        isConfirmed(opened.path, of: opened.peer, hops: opened.hops)
+    }
+
+    /// The same for a path by which a packet of a peer came, after so many relays.
+    mutating func isConfirmed(_ path: PhysicalPath, of id: PeerID, hops: Int) -> Bool {
+        if hops == 0 { return topology.peers[id].pathIndex(path) != nil }
+        return upstreamPeers.contains { topology.peers[$0].paths.contains { $0.matches(path) } }
     }
 
     /// Whether an answer of so many bytes may go where a packet came from.

@@ -4,6 +4,14 @@
 import NetPrimitives
 import ZeroTierWire
 
+extension PhysicalPath {
+    /// Whether anything for an endpoint leaves from the path's socket: one of its family.
+    func leads(to endpoint: SocketEndpoint) -> Bool { endpoint.address.isIPv4 == remote.address.isIPv4 }
+
+    /// The socket to try an endpoint from that was told by this path: that of the path if it leads there.
+    func socket(for endpoint: SocketEndpoint) -> Int32 { leads(to: endpoint) ? localSocket : PhysicalPath.anySocket }
+}
+
 /// A path that was confirmed by a reply, and how it does.
 struct Path: Sendable {
     /// Where datagrams go.

@@ -231,8 +231,8 @@ extension PeerEngine {
         // An empty push does not count as done: addresses may become known in the next moment.
         guard !endpoints.isEmpty else { return }
         topology.peers[id].lastPathPush = now.monotonic
-        // Not to an endpoint that proved nothing.
-        let isConfirmed = hops > 0 || topology.peers[id].pathIndex(path) != nil
+        // Not to an endpoint that proved nothing: what was relayed came from a root, or from whoever says so.
+        let isConfirmed = isConfirmed(path, of: id, hops: hops)
         for packet in PushDirectPaths.packets(for: endpoints) {
             enqueue(
                 .pushDirectPaths, packet.encoded, to: id, isConfirmed ? .path(path) : .best, expectsReply: false,
@@ -266,14 +266,14 @@ extension PeerEngine {
     /// The network under us changed (interface up or down, sleep): everything is asked anew. `closedSockets` are gone, and
     /// the paths with them: their far ends are tried from what is left. A change that follows another one closely is acted upon
     /// a little later, since questions of the first may have left by an address that is gone already.
-    package mutating func localNetworkChanged(closedSockets: [Int32], now: Now) {
+    mutating func localNetworkChanged(closedSockets: [Int32], now: Now) {
         for id in topology.peers.ids { leaveSockets(closedSockets, id, now) }
         let next = lastNetworkChange.map { $0 + ProtocolLimits.pathDoubtInterval } ?? now.monotonic
         if next <= now.monotonic { askAnew(now) } else { timers.schedule(.localNetwork, at: next) }
     }
 
     /// Whether a peer has a path by one of these sockets.
-    package func hasPaths(from sockets: [Int32]) -> Bool {
+    func hasPaths(from sockets: [Int32]) -> Bool {
         !sockets.isEmpty
             && topology.peers.ids.contains { id in
                 topology.peers[id].paths.contains { sockets.contains($0.physical.localSocket) }

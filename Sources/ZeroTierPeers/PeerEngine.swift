@@ -81,6 +81,8 @@ package struct PeerEngine: ~Copyable {
     /// Whether a root said that our address is another node's: told once.
     var hasCollision = false
     var localEndpoints: [SocketEndpoint] = []
+    /// Whether they were ever told: a machine may have none for a while.
+    var isLocalNetworkKnown = false
     /// When the network under us last changed.
     var lastNetworkChange: MonotonicInstant?
     /// Until when peers may still send to a place where we were before: they are greeted often.
@@ -179,9 +181,19 @@ package struct PeerEngine: ~Copyable {
 
     // MARK: What the owner decides
 
-    /// The addresses and ports at which our sockets are bound or mapped, to be told to peers.
-    package mutating func setLocalEndpoints(_ endpoints: [SocketEndpoint]) {
+    /// The addresses and ports at which our sockets are bound or mapped, to be told to peers. `gone`: local sockets from which
+    /// nothing leaves any more. Whether the endpoints are others than before; then, but for the first time, everything is asked
+    /// anew.
+    @discardableResult
+    package mutating func setLocalNetwork(
+        _ endpoints: [SocketEndpoint], gone: [Int32] = [], now: Now
+    ) -> Bool {
+        let isFirst = !isLocalNetworkKnown
+        let isChanged = endpoints != localEndpoints
+        isLocalNetworkKnown = true
         localEndpoints = endpoints
+        if isChanged && !isFirst || hasPaths(from: gone) { localNetworkChanged(closedSockets: gone, now: now) }
+        return isChanged
     }
 
     /// Prefixes of the virtual networks joined: no path leads into them, that would be a tunnel in its own tunnel.

@@ -203,14 +203,14 @@ struct DatagramTests {
         try member.stack.joinGroup(receiver, group, now: network.now)
         member.drainEvents()
         let joined = MulticastGroup(MACAddress(0x0100_5e01_0203))
-        #expect(member.events.contains(.groupJoined(member.interface, joined)))
+        #expect(member.groupChanges.contains(GroupChange(member.interface, joined, isJoined: true)))
         try network.hosts[0].sendTo(sender, [2], to: SocketEndpoint(group, port: 7_000), now: network.now)
         network.run(for: .milliseconds(50))
         let (datagram, bytes) = try member.receiveFrom(receiver, now: network.now)
         #expect(bytes == [2] && datagram.destination == group && datagram.hopLimit == 1)
         try member.stack.leaveGroup(receiver, group)
         member.drainEvents()
-        #expect(member.events.contains(.groupLeft(member.interface, joined)))
+        #expect(member.groupChanges.contains(GroupChange(member.interface, joined, isJoined: false)))
     }
 
     @Test func `a member on the sending stack hears the group too, unless told not to`() throws {

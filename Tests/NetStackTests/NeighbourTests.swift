@@ -12,7 +12,8 @@ struct NeighbourTests {
         let id = host.interface
         let linkLocal = IPAddress.linkLocal(host.mac)
         func joined(_ mac: UInt64, _ distinguisher: UInt32 = 0) -> Bool {
-            host.events.contains(.groupJoined(id, MulticastGroup(MACAddress(mac), distinguisher: distinguisher)))
+            let group = MulticastGroup(MACAddress(mac), distinguisher: distinguisher)
+            return host.groupChanges.contains(GroupChange(id, group, isJoined: true))
         }
         #expect(joined(0x3333_0000_0001))
         #expect(joined(0xffff_ffff_ffff, 0x0a00_0001))
@@ -51,10 +52,10 @@ struct NeighbourTests {
         host.stack.removeAddress(address("10.0.0.1"), from: host.interface, now: network.now)
         host.drainEvents()
         let arp = MulticastGroup(.broadcast, distinguisher: 0x0a00_0001)
-        #expect(host.events.contains(.groupLeft(host.interface, arp)))
+        #expect(host.groupChanges.contains(GroupChange(host.interface, arp, isJoined: false)))
         host.stack.removeInterface(host.interface, now: network.now)
         host.drainEvents()
-        for group in before { #expect(host.events.contains(.groupLeft(host.interface, group))) }
+        for group in before { #expect(host.groupChanges.contains(GroupChange(host.interface, group, isJoined: false))) }
         #expect(host.stack.interfaces.ids.map { InterfaceID($0) } == [host.stack.loopback])
         #expect(host.stack.nextDeadline == nil)
     }

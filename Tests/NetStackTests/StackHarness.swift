@@ -29,6 +29,7 @@ final class StackHost {
     let mac: MACAddress
     let interface: InterfaceID
     var events: [StackEvent] = []
+    var groupChanges: [GroupChange] = []
 
     init(
         _ number: UInt64, addresses: [String], mtu: Int = 2_800, seed: UInt64 = 1,
@@ -46,8 +47,9 @@ final class StackHost {
         }
     }
 
-    /// Moves the stack's events to `events`.
+    /// Moves the stack's events to `events`, and what it wants of the link to `groupChanges`.
     func drainEvents() {
+        while let change = stack.nextGroupChange() { groupChanges.append(change) }
         while let event = stack.nextEvent() { events.append(event) }
     }
 

@@ -17,11 +17,11 @@ import ZeroTierWire
     @Test func `events that nobody takes are bounded: the first stay, the others are counted`() {
         let lab = Lab(nodes: 1)
         let now = lab.now
-        while lab.hosts[1].node.nextEvent(now: now) != nil {}
+        while lab.hosts[1].node.nextEvent() != nil {}
         for number in 0..<UInt64(NodeLimits.events + 5) { _ = lab.hosts[1].node.deorbit(number, now: now) }
         #expect(lab.hosts[1].node.eventsLost == 5)
         var moons: [UInt64] = []
-        while let event = lab.hosts[1].node.nextEvent(now: now) {
+        while let event = lab.hosts[1].node.nextEvent() {
             if case .delete(.moon(let number)) = event { moons.append(number) }
         }
         #expect(moons == Array(0..<UInt64(NodeLimits.events)))
@@ -31,12 +31,11 @@ import ZeroTierWire
 
     @Test func `records of peers in the state are bounded: the one stored first goes`() {
         let lab = Lab(nodes: 1)
-        let now = lab.now
-        while lab.hosts[1].node.nextEvent(now: now) != nil {}
+        while lab.hosts[1].node.nextEvent() != nil {}
         for number in 1...UInt64(ProtocolLimits.storedPeers + 2) { lab.hosts[1].node.noteStored(Address(number)) }
         lab.hosts[1].node.noteStored(Address(3))
         var deleted: [Address] = []
-        while let event = lab.hosts[1].node.nextEvent(now: now) {
+        while let event = lab.hosts[1].node.nextEvent() {
             if case .delete(.peer(let address)) = event { deleted.append(address) }
         }
         #expect(deleted == [Address(1), Address(2)])

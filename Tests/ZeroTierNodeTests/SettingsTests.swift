@@ -100,19 +100,19 @@ import ZeroTierWire
     @Test func `settings are stored, come back, and go with the network`() throws {
         let now = lab.now
         _ = lab.hosts[1].node.join(first, saved: try configuration(first, ["10.1.0.5/16"], []), now: now)
-        while lab.hosts[1].node.nextEvent(now: now) != nil {}
+        while lab.hosts[1].node.nextEvent() != nil {}
         var settings = NetworkSettings()
         settings.allowsGlobal = true
         settings.managedPrefixes = try [prefix("10.1.0.0/16"), prefix("fd00::/8")]
         _ = lab.hosts[1].node.setSettings(settings, of: first, now: now)
         var stored: [UInt8]?
-        while let event = lab.hosts[1].node.nextEvent(now: now) {
+        while let event = lab.hosts[1].node.nextEvent() {
             if case .store(.networkSettings(first), let bytes) = event { stored = bytes }
         }
         #expect(NetworkSettings(decoding: try #require(stored)) == settings)
         _ = lab.hosts[1].node.leave(first, now: now)
         var isDeleted = false
-        while let event = lab.hosts[1].node.nextEvent(now: now) {
+        while let event = lab.hosts[1].node.nextEvent() {
             if case .delete(.networkSettings(first)) = event { isDeleted = true }
         }
         #expect(isDeleted)

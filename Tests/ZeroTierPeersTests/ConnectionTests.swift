@@ -186,7 +186,7 @@ import ZeroTierWire
         let (a, b) = (leaf(1), leaf(2))
         // Private addresses reach private ones only.
         hub.passes = { ($0.from.address.v4 >> 24 == 10) == ($0.to.address.v4 >> 24 == 10) }
-        for node in [a, b] { node.engine.setLocalEndpoints([node.sockets[1]]) }
+        for node in [a, b] { node.engine.setLocalNetwork([node.sockets[1]], now: hub.now) }
         #expect(hub.run(until: { a.isOnline && b.isOnline }, within: .seconds(1)))
         hub.run(.milliseconds(100))
         hub.sendFrame(a, to: b.address)

@@ -589,7 +589,7 @@ import ZeroTierWire
         let star = Star(leaves: 2, leaf: { _ in })
         #expect(star.connect())
         let (a, b) = (star.leaves[0], star.leaves[1])
-        a.engine.setLocalEndpoints([Fixture.endpoint(40, 1)])
+        a.engine.setLocalNetwork([Fixture.endpoint(40, 1)], now: star.hub.now)
         star.hub.sendFrame(b, to: a.address)
         star.hub.run(.milliseconds(20))
         guard var packet = a.received.last?.packet else { return }

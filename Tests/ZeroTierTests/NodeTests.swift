@@ -438,6 +438,30 @@ extension DriverTests {
             await node.shutdown()
         }
 
+        @Test func `a group that a socket joins is told to the roots by the call itself`() async throws {
+            let nodes = try await Constellation()
+            _ = try await nodes.join()
+            let driver = nodes.first.driver
+            // Under one hold of the lock: nothing but the call can have sent.
+            var turns: [NodeDriver.Next] = []
+            let (sent, left) = driver.state.withLock { state -> (UInt64, Int?) in
+                guard state.core != nil else { return (0, nil) }
+                let now = SystemClock.now()
+                repeat { turns.append(driver.settle(&state.core!, now)) } while turns.last?.hasMore == true
+                let before = state.core!.port.statistics.datagramsSent
+                guard let socket = try? state.core!.node.stack.udpOpen(isIPv4: false),
+                    (try? state.core!.joinGroup(socket, IPAddress("ff05::1234")!, now: now)) != nil
+                else { return (0, nil) }
+                turns.append(driver.settle(&state.core!, now))
+                let after = state.core!.port.statistics.datagramsSent
+                return (after - before, state.core!.node.ethernet.packetCount)
+            }
+            for next in turns { driver.carryOn(next, slabs: .max) }
+            #expect(sent >= 1)
+            #expect(left == 0)
+            await nodes.shutdown()
+        }
+
         @Test func `a datagram behind an error is received by the same call`() async throws {
             let planet = try Constellation.makePlanet(port: 1)
             let node = try await Node.start(Constellation.configuration(TestIdentity.first, planet))

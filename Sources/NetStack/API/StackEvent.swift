@@ -54,14 +54,27 @@ package struct EchoReply: Hashable, Sendable {
     package let roundTrip: Duration
 }
 
+/// What a stack wants of the link: frames to a group, or no more of them. Drain with `nextGroupChange()` before bursts are pulled:
+/// what the link has to tell others is to leave with them.
+package struct GroupChange: Hashable, Sendable {
+    /// The interface that changed.
+    package let interface: InterfaceID
+    /// The group.
+    package let group: MulticastGroup
+    /// Whether frames to it are wanted from now on.
+    package let isJoined: Bool
+
+    package init(_ interface: InterfaceID, _ group: MulticastGroup, isJoined: Bool) {
+        self.interface = interface
+        self.group = group
+        self.isJoined = isJoined
+    }
+}
+
 /// What a stack tells its owner. Drain with `nextEvent()` after each call.
 package enum StackEvent: Hashable, Sendable {
     /// Edges of a socket.
     case socket(SocketID, SocketEvents)
-    /// The interface wants frames to this group.
-    case groupJoined(InterfaceID, MulticastGroup)
-    /// The interface no longer wants frames to this group.
-    case groupLeft(InterfaceID, MulticastGroup)
     /// Duplicate address detection ended without objection.
     case addressReady(InterfaceID, IPAddress)
     /// Somebody else uses the address; the MAC says who. `lost` when the address can no longer be used here.

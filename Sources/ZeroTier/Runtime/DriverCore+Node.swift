@@ -179,16 +179,8 @@ extension DriverCore {
         // Paths from an address that is gone are no good any more.
         let gone = port.locals?.numbers(where: { !local.has($0) }) ?? []
         let endpoints = local.usable.map { SocketEndpoint($0, port: port.port) }
-        let isChanged = endpoints != localEndpoints
-        let isFirst = localEndpoints.isEmpty
-        if isChanged {
-            localEndpoints = endpoints
-            node.setLocalEndpoints(endpoints)
-        }
-        if isChanged && !isFirst || node.peers.hasPaths(from: gone) {
-            node.localNetworkChanged(closedSockets: gone, now: now)
-        }
-        if isChanged { outbox.append(.localAddressesChanged(endpoints)) }
+        localEndpoints = endpoints
+        if node.setLocalNetwork(endpoints, gone: gone, now: now) { outbox.append(.localAddressesChanged(endpoints)) }
     }
 
     // MARK: Shutdown
@@ -211,13 +203,8 @@ extension DriverCore {
 
     // MARK: Events
 
-    /// Takes everything the machine has to tell.
-    mutating func collectEvents(now: Now) {
-        while let event = node.nextEvent(now: now) { take(event, now) }
-        while let job = node.nextJob() { work.append(.job(job)) }
-    }
-
-    private mutating func take(_ event: ZeroTierNode.NodeEvent, _ now: Now) {
+    /// Something that the machine tells.
+    mutating func take(_ event: ZeroTierNode.NodeEvent, _ now: Now) {
         if let traces { traces.note(event, node.stack) }
         switch event {
         case .socket(let id, _):

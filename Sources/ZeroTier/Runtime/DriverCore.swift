@@ -117,11 +117,25 @@ struct DriverCore: ~Copyable {
 
     // MARK: Out
 
-    /// Room that any packet finds; a batch with less may have left something behind.
-    private static let largestPacket = 12_288
+    /// One turn of the node's pump: one slab leaves, then everything is told. True if there may be more to send at once.
+    /// `isLast`: there is no later time to send at.
+    mutating func pump(now: Now, isLast: Bool = false) -> Bool {
+        var turn = PumpTurn(transmits: takesTurnToSend(isLast: isLast, now: now))
+        var isSent = true
+        while let output = node.next(in: &turn, into: &batch, now: now) {
+            switch output {
+            case .datagrams:
+                cursor = UDPPort.Cursor()
+                isSent = flush()
+            case .event(let event): take(event, now)
+            case .job(let job): work.append(.job(job))
+            }
+        }
+        return isSent && turn.hasMore
+    }
 
-    /// Sends one slab. True if there may be more to send at once. `isLast`: there is no later time to send at.
-    mutating func transmit(now: Now, isLast: Bool = false) -> Bool {
+    // Whether the slab is free, and what there is to send should leave now.
+    private mutating func takesTurnToSend(isLast: Bool, now: Now) -> Bool {
         guard blockedSocket == nil else {
             // What waits leaves when the kernel takes more, whatever the time is then.
             hold.release()
@@ -135,11 +149,7 @@ struct DriverCore: ~Copyable {
         }
         hold.release()
         if let path = port.takeTooLong() { node.noteTooLong(path, now: now) }
-        batch.clear()
-        node.transmit(into: &batch, now: now)
-        guard !batch.isEmpty else { return false }
-        cursor = UDPPort.Cursor()
-        return flush() && batch.freeBytes < DriverCore.largestPacket
+        return true
     }
 
     // Goes on with the batch at hand. False if the kernel's buffer is full.

@@ -193,11 +193,10 @@ final class NodeDriver: Sendable {
         var hasTraces = false
     }
 
-    // Sends one slab, collects what happened and arms the timer. Called with the lock held.
+    // Takes one turn of the pump and arms the timer. Called with the lock held.
     func settle(_ core: inout DriverCore, _ now: Now) -> Next {
         var next = Next()
-        next.hasMore = core.transmit(now: now)
-        core.collectEvents(now: now)
+        next.hasMore = core.pump(now: now)
         next.hasTraces = core.collectTraces(now: now)
         core.armTimer()
         next.wakes = core.wakes.take()
@@ -500,8 +499,9 @@ final class NodeDriver: Sendable {
             // Nobody waits for ever for what does not come any more.
             if !state.keepsStack { state.core!.abortUndelivered(now: now) }
             // A few slabs of resets and last control packets; whatever the kernel does not take is lost.
-            for _ in 0..<NodeDriver.slabsPerCall where state.core!.transmit(now: now, isLast: true) {}
-            state.core!.collectEvents(now: now)
+            for _ in 0..<NodeDriver.slabsPerCall {
+                guard state.core!.pump(now: now, isLast: true) else { break }
+            }
             _ = state.core!.collectTraces(now: now)
             state.core!.stopWaits()
             return (state.core!.wakes.take(), state.core!.watches.takeSignalled(), state.core!.takeWork())

@@ -21,7 +21,8 @@ extension PeerEngine {
         var isRedirected = false
         for record in push.records where !record.isForget && isAllowed(record.endpoint, for: id) {
             if record.isClusterRedirect {
-                if !isRedirected, isTrusted || credit >= cost, topology.peers[id].attemptGate.allow(now.monotonic),
+                if !isRedirected, isTrusted || opened.path.leads(to: record.endpoint) && credit >= cost,
+                    topology.peers[id].attemptGate.allow(now.monotonic),
                     isTrusted || account.map({ answers.allow(cost, to: $0, now.monotonic) }) ?? true
                 {
                     redirect(id, from: opened, to: record.endpoint, now: now)
@@ -34,7 +35,9 @@ extension PeerEngine {
             let address = record.endpoint.address
             let kind = Int(scopes.scope(of: address).rawValue) * 2 + (address.isIPv4 ? 1 : 0)
             guard attempts[kind, default: 0] < ProtocolLimits.directPathAttempts else { continue }
-            guard isTrusted || credit >= cost else {
+            // From the socket that the push came to nothing leaves for the other family.
+            let isReachable = opened.path.leads(to: record.endpoint)
+            guard isTrusted || isReachable && credit >= cost else {
                 // Its first frame may be on its way: then these are tried.
                 topology.peers[id].hold(record.endpoint)
                 continue
@@ -69,7 +72,7 @@ extension PeerEngine {
     /// The peer wants to be reached at another address than the one it sent from. Unlike the reference the new
     /// path counts only when it answers: the old ones stay until then.
     private mutating func redirect(_ id: PeerID, from opened: OpenedPacket, to endpoint: SocketEndpoint, now: Now) {
-        let path = PhysicalPath(localSocket: opened.path.localSocket, remote: endpoint)
+        let path = PhysicalPath(localSocket: opened.path.socket(for: endpoint), remote: endpoint)
         var priority = 1
         if let index = topology.peers[id].pathIndex(opened.path) { priority = topology.peers[id].paths[index].priority }
         topology.peers[id].redirect = (endpoint, priority + 2)

@@ -11,7 +11,7 @@ extension PeerEngine {
         guard topology.peers[opened.peer].rendezvousGate.allow(now.monotonic) else { return drop(.rendezvousLimit) }
         guard let rendezvous = try? Rendezvous(decoding: payload) else { return drop(.malformed) }
         guard rendezvous.peer != identity.address, !rendezvous.peer.isReserved else { return drop(.malformed) }
-        let socket = opened.path.localSocket
+        let socket = opened.path.socket(for: rendezvous.endpoint)
         guard let id = topology.lookUp(rendezvous.peer) else {
             let early = EarlyRendezvous(endpoint: rendezvous.endpoint, localSocket: socket, since: now.monotonic)
             guard lookup.park(early, for: rendezvous.peer) else { return drop(.noRoomToWait) }

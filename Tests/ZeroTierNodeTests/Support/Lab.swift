@@ -50,6 +50,7 @@ final class Lab {
     private var flights: [Flight] = []
     private var order = 0
     private var batch = TransmitBatch()
+    private var replies = TransmitBatch()
     private var inbound = ReceiveBatch()
     private(set) var hosts: [LabHost] = []
     private(set) var datagrams = 0
@@ -77,7 +78,7 @@ final class Lab {
                 identity: identity, configuration: configuration, random: RandomSource(seed: UInt64(index + 1)),
                 now: now)
             let host = LabHost(node: node, endpoint: endpoint)
-            host.node.setLocalEndpoints([endpoint])
+            host.node.setLocalNetwork([endpoint], now: now)
             hosts.append(host)
         }
     }
@@ -85,23 +86,27 @@ final class Lab {
     private func pump(_ host: LabHost) {
         guard host.isUp else { return }
         while true {
-            while case .validate(let identity, let ticket)? = host.node.nextJob() {
-                batch.clear()
-                // The fixture's identities are valid; checking them takes most of a second in a debug build.
-                let isKnown = Fixture.identities.contains(identity)
-                host.node.complete(ticket, isValid: isKnown, replies: &batch, now: now)
-                dispatch(host)
+            var turn = PumpTurn()
+            var hasWorked = false
+            while let output = host.node.next(in: &turn, into: &batch, now: now) {
+                switch output {
+                case .datagrams: dispatch(batch, of: host)
+                case .event(let event): host.events.append(event)
+                case .job(.validate(let identity, let ticket)):
+                    replies.clear()
+                    // The fixture's identities are valid; checking them takes most of a second in a debug build.
+                    let isKnown = Fixture.identities.contains(identity)
+                    host.node.complete(ticket, isValid: isKnown, replies: &replies, now: now)
+                    dispatch(replies, of: host)
+                    hasWorked = true
+                }
             }
-            while let event = host.node.nextEvent(now: now) { host.events.append(event) }
-            batch.clear()
-            host.node.transmit(into: &batch, now: now)
-            if batch.isEmpty { return }
-            dispatch(host)
+            guard turn.hasMore || hasWorked else { return }
         }
     }
 
-    private func dispatch(_ host: LabHost) {
-        batch.forEachDatagram { path, bytes in
+    private func dispatch(_ slab: borrowing TransmitBatch, of host: LabHost) {
+        slab.forEachDatagram { path, bytes in
             order += 1
             flights.append(
                 Flight(
@@ -119,9 +124,9 @@ final class Lab {
         if isDirect { directDatagrams += 1 }
         inbound.clear()
         _ = flight.bytes.withBytes { inbound.append($0, path: PhysicalPath(localSocket: 0, remote: flight.from)) }
-        batch.clear()
-        host.node.receive(&inbound, replies: &batch, now: now)
-        dispatch(host)
+        replies.clear()
+        host.node.receive(&inbound, replies: &replies, now: now)
+        dispatch(replies, of: host)
         pump(host)
     }
 

@@ -1,0 +1,92 @@
+import NetPrimitives
+import Testing
+import ZeroTierWire
+
+@testable import ZeroTierPeers
+
+/// Nodes with several addresses, of both families.
+@Suite struct LocalAddressTests {
+    @Test func `our addresses do not go to a stranger who says that it relays`() {
+        let star = Star(leaves: 2)
+        #expect(star.connect())
+        let (a, b) = (star.leaves[0], star.leaves[1])
+        let endpoints = (1...4).map { Fixture.endpoint(40, $0) }
+        a.engine.setLocalNetwork(endpoints, now: star.hub.now)
+        star.hub.sendFrame(b, to: a.address)
+        star.hub.run(.milliseconds(20))
+        guard var packet = a.received.last?.packet else { return }
+        let stranger = Fixture.endpoint(60, 1)
+        packet.path = PhysicalPath(localSocket: 0, remote: stranger)
+        packet.hops = 1
+        star.hub.forgetLog()
+        a.engine.noteTrust(packet, now: star.hub.now)
+        star.hub.settle(a)
+        #expect(!star.hub.log.contains { $0.to == stranger })
+        #expect(star.hub.log.contains { $0.from == a.sockets[0] })
+    }
+
+    @Test(arguments: [false, true])
+    func `an endpoint of the other family is not tried from the socket of this one`(isRedirect: Bool) throws {
+        let star = Star(leaves: 2)
+        #expect(star.connect())
+        let (a, b) = (star.leaves[0], star.leaves[1])
+        star.hub.run(.seconds(5))
+        let other = SocketEndpoint(try #require(IPAddress("2a00::7")), port: 9993)
+        let record = PushDirectPaths.Record(
+            flags: isRedirect ? PushDirectPaths.Record.clusterRedirectFlag : 0, endpoint: other)
+        let prober = Prober(b.identity, to: a.identity)
+        guard let id = a.engine.topology.lookUp(b.address) else { return }
+        a.engine.topology.peers[id].lastTrust = nil
+        func tries(_ packetID: UInt64) -> [Int32] {
+            let others = (1...8).map { PushDirectPaths.Record(endpoint: Fixture.endpoint(30, $0)) }
+            let push = PushDirectPaths([record] + others)
+            var batch = ReceiveBatch()
+            var replies = TransmitBatch()
+            var out = TransmitBatch()
+            let bytes = prober.packet(Verb.pushDirectPaths.rawValue, push.encoded, id: packetID)
+            _ = bytes.withBytes { batch.append($0, path: PhysicalPath(localSocket: 0, remote: b.sockets[0])) }
+            _ = a.engine.open(&batch, at: 0, replies: &replies, now: star.hub.now)
+            a.engine.transmitControl(into: &out, now: star.hub.now)
+            return out.runs.filter { $0.path.remote == other }.map(\.path.localSocket)
+        }
+        #expect(tries(50).isEmpty)
+        #expect(a.engine.topology.peers[id].heldEndpoints.contains(other) == !isRedirect)
+        star.hub.trust(a, b)
+        #expect(tries(51) == [PhysicalPath.anySocket])
+    }
+
+    @Test func `an introduction of the other family is followed from any socket`() throws {
+        let star = Star(leaves: 2)
+        #expect(star.connect())
+        let (a, b) = (star.leaves[0], star.leaves[1])
+        let other = SocketEndpoint(try #require(IPAddress("2a00::7")), port: 9993)
+        let prober = Prober(star.root.identity, to: a.identity)
+        let bytes = prober.packet(Verb.rendezvous.rawValue, Rendezvous(peer: b.address, endpoint: other).encoded)
+        var batch = ReceiveBatch()
+        var replies = TransmitBatch()
+        var out = TransmitBatch()
+        _ = bytes.withBytes { batch.append($0, path: PhysicalPath(localSocket: 0, remote: star.root.sockets[0])) }
+        _ = a.engine.open(&batch, at: 0, replies: &replies, now: star.hub.now)
+        a.engine.transmitControl(into: &out, now: star.hub.now)
+        #expect(out.runs.filter { $0.path.remote == other }.map(\.path.localSocket) == [PhysicalPath.anySocket])
+    }
+
+    @Test func `a machine that gets its only address back asks its roots at once`() {
+        let star = Star(leaves: 2)
+        #expect(star.connect())
+        let a = star.leaves[0]
+        a.engine.setLocalNetwork([a.sockets[0]], now: star.hub.now)
+        star.hub.run(.seconds(5))
+        a.engine.setLocalNetwork([], gone: [0], now: star.hub.now)
+        star.hub.settle(a)
+        // Nothing leaves a machine without an address.
+        star.hub.passes = { _ in false }
+        star.hub.run(.seconds(60))
+        star.hub.passes = { _ in true }
+        star.hub.forgetLog()
+        a.engine.setLocalNetwork([a.sockets[0]], now: star.hub.now)
+        star.hub.settle(a)
+        #expect(star.hub.log.contains { $0.from == a.sockets[0] && $0.to == star.root.sockets[0] })
+        #expect(star.hub.run(until: { a.isOnline }, within: .milliseconds(100)))
+    }
+}
