@@ -38,15 +38,32 @@ struct LargeScenario {
     }
 
     private func build() {
-        for _ in 0..<3 { simulation.addRoot() }
+        for _ in 0..<3 {
+            let root = simulation.addRoot(binding: .everyAddress)
+            simulation.addAddress(to: root, at: .open, isIPv4: true, isFirst: true)
+            simulation.addAddress(to: root, at: .open, isIPv4: false)
+        }
         simulation.makePlanet()
         for index in 0..<LargeScenario.nodes {
             let host = simulation.addHost(
-                at: place(index), link: LinkModel(latency: .milliseconds(simulation.draw(1...50))))
+                at: place(index), link: LinkModel(latency: .milliseconds(simulation.draw(1...50))),
+                binding: index % 12 == 3 ? .eachAddress : .everyAddress)
+            if index % 3 == 0 { addAddresses(to: host, index) }
             simulation.join(host, Simulation.adHocNetwork)
         }
         for root in simulation.hosts where root.isRoot { simulation.start(root) }
         for host in leaves { simulation.after(.milliseconds(simulation.draw(0...10_000))) { $0.start(host) } }
+    }
+
+    // A third has a second address behind a firewall, by IPv6 mostly, and some a third one.
+    private func addAddresses(to host: SimulatedHost, _ index: Int) {
+        let isIPv4 = index % 4 == 0
+        let known = simulation.firewalls.indices.filter { simulation.firewalls[$0].inside.address.isIPv4 == isIPv4 }
+        let firewall =
+            known.last.flatMap { simulation.drawOne(in: 4) ? nil : $0 } ?? simulation.addFirewall(isIPv4: isIPv4)
+        simulation.addAddress(
+            to: host, at: .guarded(firewall: firewall), isIPv4: isIPv4, isFirst: simulation.drawOne(in: 2))
+        if index % 9 == 0 { simulation.addAddress(to: host, at: .open, isIPv4: simulation.drawOne(in: 2)) }
     }
 
     // A fifth is on the internet, the others are in fives behind translators.

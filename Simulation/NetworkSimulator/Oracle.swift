@@ -11,7 +11,8 @@
 //  Address-restricted and symmetric is direct: the hole that the first opens is for all ports of the second's translator,
 //  and the second sends to an endpoint that does not depend on who sends. Port-restricted and symmetric is not: the port
 //  from which the second sends is one that the first has never heard of. Behind one translator hosts meet by their private
-//  addresses, or, if they are kept apart, by hairpinning, which for a symmetric translator fails for the same reason.
+//  addresses, or, if they are kept apart, by hairpinning, which for a symmetric translator fails for the same reason. A firewall
+//  without translation is like a port-restricted translator; behind one firewall all is open.
 
 /// How two hosts reach each other.
 package enum Reach: UInt8, Sendable, Hashable {
@@ -19,6 +20,8 @@ package enum Reach: UInt8, Sendable, Hashable {
     case direct
     /// Through a root.
     case relayed
+    /// One of these: the way is there, but nobody is obliged to find it.
+    case either
     /// Not at all.
     case impossible
 }
@@ -29,8 +32,15 @@ package enum Placement: Sendable, Hashable {
     case open
     /// Behind a translator, by its number.
     case behind(nat: Int)
+    /// With an address of its own behind a firewall, by its number.
+    case guarded(firewall: Int)
     /// Somewhere that lets no datagram pass.
     case blocked
+}
+
+extension Placement {
+    /// The translator's number, behind one.
+    var nat: Int? { if case .behind(let nat) = self { nat } else { nil } }
 }
 
 /// Answers from topology alone.
@@ -42,6 +52,8 @@ package enum Oracle {
         case (.open, _), (_, .open): .direct
         case (.behind(let one), .behind(let other)):
             one == other ? reachBehind(model(one)) : reach(model(one).kind, model(other).kind)
+        case (.guarded(let one), .guarded(let other)): one == other ? .direct : reach(.portRestricted, .portRestricted)
+        case (.guarded, .behind(let nat)), (.behind(let nat), .guarded): reach(.portRestricted, model(nat).kind)
         }
     }
 

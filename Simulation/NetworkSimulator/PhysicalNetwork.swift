@@ -1,6 +1,6 @@
 //  Where hosts are plugged in, and the way of a datagram from one to another.
 
-import NetPrimitives
+package import NetPrimitives
 import ZeroTierCrypto
 package import ZeroTierWire
 
@@ -14,19 +14,22 @@ extension Simulation {
 
     /// Adds a root, on the internet. All roots are added before `makePlanet`, and at most four.
     @discardableResult
-    package func addRoot(link: LinkModel = LinkModel(latency: .milliseconds(10))) -> SimulatedHost {
+    package func addRoot(
+        link: LinkModel = LinkModel(latency: .milliseconds(10)), binding: Binding = .eachAddress
+    ) -> SimulatedHost {
         let address = IPAddress(v4: 0x5000_0001 + UInt32(hosts.count) << 8)
-        return add(nextIdentity(), at: .open, address: address, isRoot: true, [Simulation.defaultPort], link)
+        return add(
+            nextIdentity(), SimulatedInterface(.open, address), isRoot: true, [Simulation.defaultPort], link, binding)
     }
 
-    /// Makes the planet of all roots so far.
-    package func makePlanet() {
+    /// Makes the planet of all roots so far, with all their addresses. `dead`: endpoints of the first root at which nobody is.
+    package func makePlanet(dead: [SocketEndpoint] = []) {
         var random = random.fork()
         let keys = SecretKeys.generate(using: &random)
         let roots = hosts.filter(\.isRoot).map { host in
             World.Root(
                 identity: host.identity.withoutSecret,
-                endpoints: [SocketEndpoint(host.address, port: host.ports[0])])
+                endpoints: host.localEndpoints + (host.index == 0 ? dead : []))
         }
         planet = World(
             kind: .planet, id: 0x5117, timestampMilliseconds: UInt64(Simulation.epochMilliseconds),
@@ -46,61 +49,79 @@ extension Simulation {
         return index
     }
 
+    /// Adds a firewall with its network of public addresses and gives its number.
+    package func addFirewall(isIPv4: Bool, expiry: Duration = .seconds(60)) -> Int {
+        let index = firewalls.count
+        let inside =
+            isIPv4
+            ? IPPrefix(IPAddress(v4: 0x5f00_0000 + UInt32(index) << 8), length: 24)
+            : IPPrefix(IPAddress(v6High: 0x2a02_0000_0000_0000 + UInt64(index), low: 0), length: 64)
+        firewalls.append(SimulatedFirewall(inside: inside, expiry: expiry))
+        return index
+    }
+
     /// Adds a host that is no root.
     @discardableResult
     package func addHost(
-        at placement: Placement, link: LinkModel = LinkModel(latency: .milliseconds(10)),
-        ports: [UInt16] = [Simulation.defaultPort], identity: Identity? = nil
+        at placement: Placement, isIPv4: Bool = true, link: LinkModel = LinkModel(latency: .milliseconds(10)),
+        ports: [UInt16] = [Simulation.defaultPort], identity: Identity? = nil, binding: Binding = .eachAddress
     ) -> SimulatedHost {
-        let address = freeAddress(at: placement)
-        return add(identity ?? nextIdentity(), at: placement, address: address, isRoot: false, ports, link)
+        let interface = SimulatedInterface(placement, freeAddress(at: placement, isIPv4: isIPv4))
+        return add(identity ?? nextIdentity(), interface, isRoot: false, ports, link, binding)
     }
 
-    private func freeAddress(at placement: Placement) -> IPAddress {
+    func freeAddress(at placement: Placement, isIPv4: Bool) -> IPAddress {
         addressesGiven += 1
         switch placement {
-        case .open, .blocked: return IPAddress(v4: 0x6400_0001 + UInt32(addressesGiven) << 8)
+        case .open, .blocked:
+            return isIPv4
+                ? IPAddress(v4: 0x6400_0001 + UInt32(addressesGiven) << 8)
+                : IPAddress(v6High: 0x2a00_0000_0000_0000 + UInt64(addressesGiven), low: 1)
         case .behind(let nat):
             nats[nat].hostsSeen += 1
             return IPAddress(v4: nats[nat].inside.address.v4 + UInt32(1 + nats[nat].hostsSeen))
+        case .guarded(let firewall):
+            firewalls[firewall].hostsSeen += 1
+            let first = firewalls[firewall].inside.address
+            let number = UInt64(firewalls[firewall].hostsSeen)
+            return isIPv4
+                ? IPAddress(v4: first.v4 + UInt32(number)) : IPAddress(v6High: first.high, low: number)
         }
     }
 
     /// Takes a host from its place and puts it into another.
     func replug(_ host: SimulatedHost, _ placement: Placement) {
-        switch host.placement {
-        case .open: hostsByAddress[host.address] = nil
-        case .behind(let nat): hostsBehind[nat].removeAll { $0 === host }
-        case .blocked: break
-        }
-        host.placement = placement
-        host.address = freeAddress(at: placement)
-        plugIn(host)
+        unplug(host, host.interfaces[0])
+        host.interfaces[0] = SimulatedInterface(placement, freeAddress(at: placement, isIPv4: true))
+        plugIn(host, host.interfaces[0])
     }
 
-    private func plugIn(_ host: SimulatedHost) {
-        switch host.placement {
-        case .open: hostsByAddress[host.address] = host.index
+    func plugIn(_ host: SimulatedHost, _ interface: SimulatedInterface) {
+        switch interface.placement {
+        case .open, .guarded: hostsByAddress[interface.address] = host.index
         case .behind(let nat): hostsBehind[nat].append(host)
         case .blocked: break
         }
     }
 
-    private func add(
-        _ identity: Identity, at placement: Placement, address: IPAddress, isRoot: Bool, _ ports: [UInt16],
-        _ link: LinkModel
-    ) -> SimulatedHost {
-        let host = SimulatedHost(
-            index: hosts.count, identity: identity, placement: placement, address: address, isRoot: isRoot,
-            ports: ports, link: link, random: random.fork())
-        hosts.append(host)
-        plugIn(host)
-        return host
+    func unplug(_ host: SimulatedHost, _ interface: SimulatedInterface) {
+        switch interface.placement {
+        case .open, .guarded: hostsByAddress[interface.address] = nil
+        case .behind(let nat): hostsBehind[nat].removeAll { $0 === host }
+        case .blocked: break
+        }
     }
 
-    /// What must be possible between two hosts.
-    package func reach(_ first: SimulatedHost, _ second: SimulatedHost) -> Reach {
-        Oracle.reach(first.placement, second.placement) { nats[$0].model }
+    private func add(
+        _ identity: Identity, _ interface: SimulatedInterface, isRoot: Bool, _ ports: [UInt16], _ link: LinkModel,
+        _ binding: Binding
+    ) -> SimulatedHost {
+        let host = SimulatedHost(
+            index: hosts.count, identity: identity, interface: interface, isRoot: isRoot, binding: binding,
+            ports: ports, link: link, random: random.fork())
+        hosts.append(host)
+        plugIn(host, interface)
+        return host
     }
 
     /// A translator loses its mappings; with `newAddress` it also gets another address from its provider.
@@ -114,11 +135,19 @@ extension Simulation {
     // MARK: The way of a datagram
 
     /// From a host's socket to the end of its line.
-    func leave(_ datagram: Datagram, timeToLive: UInt8, _ host: SimulatedHost) {
+    func leave(_ datagram: Datagram, from interface: Int, timeToLive: UInt8, _ host: SimulatedHost) {
         var datagram = datagram
-        switch host.placement {
+        switch host.interfaces[interface].placement {
         case .blocked: return
-        case .open: if timeToLive != 0, timeToLive <= 2 { return }
+        case .open: break
+        case .guarded(let firewall):
+            if firewalls[firewall].inside.contains(datagram.destination.address) {
+                if let index = hostsByAddress[datagram.destination.address] {
+                    schedule(.arrival(host: index, datagram), at: time + Simulation.localLatency)
+                }
+                return
+            }
+            firewalls[firewall].noteOut(from: datagram.source, to: datagram.destination, time)
         case .behind(let nat):
             if nats[nat].inside.contains(datagram.destination.address) {
                 sendLocally(datagram, host, nat: nat)
@@ -130,9 +159,9 @@ extension Simulation {
                 if nats[nat].model.hairpins { enter(datagram, nat: nat, hasLine: false) }
                 return
             }
-            // A datagram that only opens the translator dies at the provider.
-            if timeToLive != 0, timeToLive <= 2 { return }
         }
+        // A datagram that only opens the translator dies at the provider.
+        if timeToLive != 0, timeToLive <= 2 { return }
         // Private addresses are routed nowhere.
         guard hostsByAddress[datagram.destination.address] != nil || natsByAddress[datagram.destination.address] != nil
         else { return }
@@ -142,9 +171,9 @@ extension Simulation {
     }
 
     private func sendLocally(_ datagram: Datagram, _ host: SimulatedHost, nat: Int) {
-        let isOwn = datagram.destination.address == host.address
-        guard isOwn || !nats[nat].model.isolatesHosts,
-            let other = hostsBehind[nat].first(where: { $0.address == datagram.destination.address })
+        let destination = datagram.destination.address
+        guard host.interface(at: destination) != nil || !nats[nat].model.isolatesHosts,
+            let other = hostsBehind[nat].first(where: { $0.interface(at: destination) != nil })
         else { return }
         schedule(.arrival(host: other.index, datagram), at: time + Simulation.localLatency)
     }
@@ -153,6 +182,13 @@ extension Simulation {
     func crossInternet(_ datagram: Datagram) {
         adversary?.record(datagram)
         if let index = hostsByAddress[datagram.destination.address] {
+            let host = hosts[index]
+            if let interface = host.interface(at: datagram.destination.address),
+                case .guarded(let firewall) = host.interfaces[interface].placement,
+                !firewalls[firewall].admits(from: datagram.source, to: datagram.destination, time)
+            {
+                return
+            }
             descend(datagram, to: hosts[index])
         } else if let nat = natsByAddress[datagram.destination.address] {
             enter(datagram, nat: nat, hasLine: true)
@@ -162,7 +198,7 @@ extension Simulation {
     private func enter(_ datagram: Datagram, nat: Int, hasLine: Bool) {
         guard
             let inside = nats[nat].translateIn(from: datagram.source, toPort: datagram.destination.port, time),
-            let host = hostsBehind[nat].first(where: { $0.address == inside.address })
+            let host = hostsBehind[nat].first(where: { $0.interface(at: inside.address) != nil })
         else { return }
         var datagram = datagram
         datagram.destination = inside

@@ -1,4 +1,4 @@
-//  One computer: a node, where it is plugged in, its clocks, its disk, and what it runs.
+//  One computer: a node, its addresses, its clocks, its disk, and what it runs.
 
 package import NetPrimitives
 import ZeroTierEthernet
@@ -18,12 +18,14 @@ package struct Arrivals: Sendable, Hashable {
 package final class SimulatedHost {
     package let index: Int
     package let identity: Identity
-    package internal(set) var placement: Placement
-    /// The address of its own interface: private behind a translator.
-    var address: IPAddress
+    /// Its addresses. Routes choose the first of a family.
+    package internal(set) var interfaces: [SimulatedInterface]
     package let isRoot: Bool
-    /// The ports of its UDP sockets; the position is the socket's number.
+    package let binding: Binding
+    /// The ports of its UDP sockets.
     package internal(set) var ports: [UInt16]
+    /// Addresses at which something arrived since the node's start, if one socket is bound to all.
+    var numberedAddresses: [IPAddress] = []
     var uplink: Link
     var downlink: Link
 
@@ -63,21 +65,23 @@ package final class SimulatedHost {
     package internal(set) var arrivals: [Address: Arrivals] = [:]
     /// IDs of the packets with the length of a ping that came.
     var packetsSeen: Set<UInt64> = []
+    /// By remote endpoint: the addresses of this host to which it sent something.
+    var askedAddresses: [SocketEndpoint: Set<IPAddress>] = [:]
     /// Datagrams that gave the present node a frame.
     var frameGivers: Set<TraceDigest> = []
     /// Frames of networks that it had not joined, in its lives before this one.
     var strayFramesBefore = 0
 
     init(
-        index: Int, identity: Identity, placement: Placement, address: IPAddress, isRoot: Bool, ports: [UInt16],
-        link: LinkModel, random: RandomSource
+        index: Int, identity: Identity, interface: SimulatedInterface, isRoot: Bool, binding: Binding,
+        ports: [UInt16], link: LinkModel, random: RandomSource
     ) {
         var random = random
         self.index = index
         self.identity = identity
-        self.placement = placement
-        self.address = address
+        interfaces = [interface]
         self.isRoot = isRoot
+        self.binding = binding
         self.ports = ports
         uplink = Link(link)
         downlink = Link(link)

@@ -51,6 +51,7 @@ package final class Simulation {
     var recordedPackets: Set<UInt64> = []
     package internal(set) var hosts: [SimulatedHost] = []
     var nats: [SimulatedNAT] = []
+    var firewalls: [SimulatedFirewall] = []
     package private(set) var digest = TraceDigest()
     /// What was found wrong.
     package private(set) var failures: [String] = []
@@ -81,6 +82,10 @@ package final class Simulation {
     var natsByAddress: [IPAddress: Int] = [:]
     /// By translator.
     var hostsBehind: [[SimulatedHost]] = []
+    /// What leaves while a datagram is taken in.
+    var answering: AskedAddressChecker?
+    /// Datagrams whose answer left from the address that was asked, although others were there.
+    package internal(set) var answersChecked = 0
     var addressesGiven = 0
     private var identitiesUsed = 0
     private var validations: [Identity: Bool] = [:]
@@ -199,7 +204,9 @@ package final class Simulation {
         let now = host.clock(time)
         host.node = Node(
             identity: host.identity, configuration: configuration, random: host.random.fork(), now: now)
-        host.node.setLocalNetwork(host.ports.map { SocketEndpoint(host.address, port: $0) }, now: now)
+        host.numberedAddresses = []
+        host.askedAddresses = [:]
+        host.node.setLocalNetwork(host.localEndpoints, now: now)
         let names = host.disk.keys.compactMap { name -> Address? in
             if case .peer(let address) = name { return address }
             return nil
@@ -250,11 +257,7 @@ package final class Simulation {
     package func move(_ host: SimulatedHost, to placement: Placement) {
         replug(host, placement)
         note("\(host.name) moves to \(describe(host)), address \(host.address)")
-        guard host.isRunning else { return }
-        host.node.setLocalNetwork(
-            host.ports.map { SocketEndpoint(host.address, port: $0) }, gone: host.ports.indices.map { Int32($0) },
-            now: host.clock(time))
-        drain(host)
+        tellAddresses(host, gone: host.ports.indices.map { Int32($0) })
     }
 
     private func wake(_ host: SimulatedHost) {
@@ -271,14 +274,18 @@ package final class Simulation {
     }
 
     private func deliver(_ datagram: Datagram, to host: SimulatedHost) {
-        guard host.isRunning, let socket = host.ports.firstIndex(of: datagram.destination.port) else { return }
+        guard host.isRunning, let interface = host.interface(at: datagram.destination.address),
+            host.interfaces[interface].isUp, let port = host.ports.firstIndex(of: datagram.destination.port)
+        else { return }
         received.clear()
-        let path = PhysicalPath(localSocket: Int32(socket), remote: datagram.source)
+        let local = host.localSocket(interface: interface, port: port)
+        let path = PhysicalPath(localSocket: local, remote: datagram.source)
         let isTaken = datagram.bytes.withBytes { received.append($0, path: path) }
         guard isTaken else { return }
         adversary?.ledger.noteArrival(datagram.bytes.count, from: datagram.source.address, at: host.index)
         noteArrival(datagram, at: host)
         arrivalFrom = datagram.sender
+        answering = AskedAddressChecker(datagram, host)
         replies.clear()
         let frames = host.node.stack.statistics.framesReceived
         host.node.receive(&received, replies: &replies, now: host.clock(time))
@@ -286,6 +293,7 @@ package final class Simulation {
         sendReplies(of: host)
         drain(host)
         arrivalFrom = nil
+        endAnswer(of: host)
     }
 
     // Delivery is honest: what gave a frame gives none again, however often and from wherever it comes.
@@ -415,13 +423,13 @@ package final class Simulation {
     // MARK: What leaves a host
 
     private func send(_ bytes: RawSpan, by path: PhysicalPath, from host: SimulatedHost) {
-        for (socket, port) in host.ports.enumerated()
-        where path.localSocket == PhysicalPath.anySocket || path.localSocket == Int32(socket) {
-            let source = SocketEndpoint(host.address, port: port)
+        forEachWayOut(path, of: host) { interface, port in
+            let source = SocketEndpoint(host.interfaces[interface].address, port: port)
             inspect(bytes, from: source, to: path.remote, host)
+            answering?.note(from: source.address, to: path.remote)
             let datagram = Datagram(
                 bytes: bytes.copyBytes(), sender: host.index, source: source, destination: path.remote)
-            leave(datagram, timeToLive: path.timeToLive, host)
+            leave(datagram, from: interface, timeToLive: path.timeToLive, host)
         }
     }
 
@@ -439,7 +447,7 @@ package final class Simulation {
             fail("\(host.name) sent a datagram of \(bytes.byteCount) bytes")
         }
         adversary?.ledger.noteDeparture(bytes.byteCount, to: destination.address, by: host.index)
-        if logsDatagrams { note("\(host.name) sends \(bytes.byteCount) bytes to \(destination)") }
+        if logsDatagrams { note("\(host.name) sends \(bytes.byteCount) bytes from \(source) to \(destination)") }
         datagramCount += 1
         host.datagramsSent += 1
         host.longestDatagram = max(host.longestDatagram, bytes.byteCount)

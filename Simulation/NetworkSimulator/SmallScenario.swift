@@ -53,12 +53,16 @@ struct SmallScenario {
     // MARK: Topology
 
     private func build() {
-        for _ in 0..<simulation.draw(1...3) { drawLongest(simulation.addRoot(link: drawLink(isRoot: true))) }
-        simulation.makePlanet()
+        buildRoots()
         let count = drawCount()
-        for _ in 0..<count {
-            let ports = simulation.drawOne(in: 4) ? [UInt16(9993), 29_993] : [9993]
-            let host = simulation.addHost(at: drawPlacement(), link: drawLink(isRoot: false), ports: ports)
+        for index in 0..<count {
+            // Every world has one; with one socket for all addresses there is one port.
+            let isMultihomed = index == 1 || simulation.drawOne(in: 3)
+            let binding = isMultihomed && !simulation.drawOne(in: 4) ? Binding.everyAddress : .eachAddress
+            let ports = binding == .eachAddress && simulation.drawOne(in: 4) ? [UInt16(9993), 29_993] : [9993]
+            let host = simulation.addHost(
+                at: drawPlacement(), link: drawLink(isRoot: false), ports: ports, binding: binding)
+            if isMultihomed { drawAddresses(of: host) }
             drawLongest(host)
             if simulation.drawOne(in: 5) { host.protocolVersion = 11 }
             // The first two are members, so that there is a network; the first is in both if there are two.
@@ -69,6 +73,50 @@ struct SmallScenario {
         for host in leaves {
             simulation.after(.milliseconds(simulation.draw(0...5000))) { $0.start(host) }
         }
+    }
+
+    // Most worlds have roots of both families, some of them with several addresses of one. Now and then a planet names a place where
+    // nobody is.
+    private func buildRoots() {
+        let isDual = !simulation.drawOne(in: 3)
+        for _ in 0..<simulation.draw(1...3) {
+            let binding = simulation.drawOne(in: 3) ? Binding.eachAddress : .everyAddress
+            let root = simulation.addRoot(link: drawLink(isRoot: true), binding: binding)
+            if isDual { simulation.addAddress(to: root, at: .open, isIPv4: false) }
+            for _ in 0..<simulation.draw(0...2) {
+                let isIPv4 = !isDual || simulation.drawOne(in: 2)
+                simulation.addAddress(to: root, at: .open, isIPv4: isIPv4, isFirst: simulation.drawOne(in: 2))
+            }
+            drawLongest(root)
+        }
+        let dead = SocketEndpoint(IPAddress(v4: 0x5100_0001), port: Simulation.defaultPort)
+        simulation.makePlanet(dead: simulation.drawOne(in: 6) ? [dead] : [])
+    }
+
+    // One to three more addresses, of which routes choose any. One place behind a translator is enough: two might be alike.
+    private func drawAddresses(of host: SimulatedHost) {
+        for _ in 0..<simulation.draw(1...3) {
+            let isIPv4 = simulation.drawOne(in: 3)
+            let placement: Placement
+            switch simulation.draw(0...9) {
+            case 0: placement = .blocked
+            case 1...3: placement = .open
+            default: placement = .guarded(firewall: drawFirewall(isIPv4: isIPv4))
+            }
+            simulation.addAddress(to: host, at: placement, isIPv4: isIPv4, isFirst: simulation.drawOne(in: 2))
+        }
+        // Routes do not choose a dead end where there is another way.
+        if host.binding == .everyAddress {
+            host.interfaces =
+                host.interfaces.filter { $0.placement != .blocked }
+                + host.interfaces.filter { $0.placement == .blocked }
+        }
+    }
+
+    private func drawFirewall(isIPv4: Bool) -> Int {
+        let known = simulation.firewalls.indices.filter { simulation.firewalls[$0].inside.address.isIPv4 == isIPv4 }
+        if !known.isEmpty, simulation.drawOne(in: 3) { return simulation.draw(from: known) }
+        return simulation.addFirewall(isIPv4: isIPv4, expiry: .seconds(simulation.draw(from: [30, 60, 180])))
     }
 
     // Mostly few: they show as much and cost less.
@@ -167,14 +215,15 @@ struct SmallScenario {
         for _ in 0..<simulation.draw(0...4) {
             let time = Duration.milliseconds(simulation.draw(6000...34_000))
             let host = simulation.draw(from: leaves)
-            switch simulation.draw(0...8) {
+            switch simulation.draw(0...11) {
+            case 9...11: planAddresses(time)
             case 0: planRestart(host, time, ports: host.ports)
             case 1: planRestart(host, time, ports: host.ports.map { $0 + UInt16(simulation.draw(1...500)) })
             case 2: planRestart(simulation.draw(from: roots), time, ports: [Simulation.defaultPort])
             case 7:
                 let placement = drawPlacement()
                 // Nothing could be asked of a transfer to there.
-                guard placement != .blocked else { continue }
+                guard placement != .blocked, host.interfaces.count == 1 else { continue }
                 simulation.after(time) { $0.move(host, to: placement) }
             case 8:
                 // One that never comes back; another must be left.
@@ -188,7 +237,7 @@ struct SmallScenario {
                 }
                 simulation.after(time + .milliseconds(simulation.draw(300...6000))) { _ in host.isCut = false }
             default:
-                guard case .behind(let nat) = host.placement else { continue }
+                guard let nat = host.interfaces.compactMap(\.placement.nat).first else { continue }
                 let isNew = simulation.drawOne(in: 3)
                 simulation.after(time) { $0.restartNAT(nat, newAddress: isNew) }
             }
@@ -202,9 +251,26 @@ struct SmallScenario {
         simulation.after(time) { $0.restart(host, ports: ports, isClean: isClean, pause: pause) }
     }
 
+    // An address of a host with several goes for a while, or another one takes its place.
+    private func planAddresses(_ time: Duration) {
+        let host = simulation.draw(from: simulation.hosts.filter { $0.interfaces.count > 1 })
+        let index = simulation.draw(0...host.interfaces.count - 1)
+        if !host.isRoot, host.binding == .everyAddress, simulation.drawOne(in: 3) {
+            simulation.after(time) { $0.replaceAddress(index, of: host) }
+            return
+        }
+        simulation.after(time) { $0.setInterface(index, of: host, isUp: false) }
+        simulation.after(time + .milliseconds(simulation.draw(300...6000))) {
+            $0.setInterface(index, of: host, isUp: true)
+        }
+    }
+
     private func heal() {
         simulation.note("all faults end")
-        for host in simulation.hosts { host.endFaults() }
+        for host in simulation.hosts {
+            host.endFaults()
+            for index in host.interfaces.indices { simulation.setInterface(index, of: host, isUp: true) }
+        }
     }
 
     // MARK: Liveness
@@ -232,11 +298,11 @@ struct SmallScenario {
     }
 
     private var isOnlineAsExpected: Bool {
-        leaves.allSatisfy { $0.isOnline == ($0.placement != .blocked) }
+        leaves.allSatisfy { $0.isOnline == simulation.canReachRoot($0) }
     }
 
     private func checkNow() {
-        for host in leaves where host.isOnline != (host.placement != .blocked) {
+        for host in leaves where host.isOnline != simulation.canReachRoot(host) {
             simulation.fail("\(host.name) \(simulation.describe(host)) is \(host.isOnline ? "online" : "offline")")
         }
         simulation.failAll(ReachabilityChecker.differences(simulation, fresh: .seconds(2)), "reachability")
@@ -257,7 +323,9 @@ struct SmallScenario {
 
     private func summary(_ took: Duration, _ datagrams: Int) -> String {
         let states = simulation.workload.transfers.map(\.state)
-        return "\(roots.count) roots, \(leaves.count) nodes, \(networks.count) networks, "
+        let addresses = leaves.reduce(0) { $0 + $1.interfaces.count }
+        return "\(roots.count) roots, \(leaves.count) nodes with \(addresses) addresses, "
+            + "\(networks.count) networks, "
             + "\(simulation.workload.pings.count { !$0.isStray } / 2) pairs, "
             + "\(states.count { $0 == .done }) of \(states.count) transfers, \(simulation.workload.bytesMoved / 1000) kB, "
             + "\(datagrams) datagrams, whole again after \(took.milliseconds) ms"

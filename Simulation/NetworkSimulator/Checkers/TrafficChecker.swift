@@ -74,7 +74,7 @@ package struct TrafficChecker {
         let minutes = minutes(simulation)
         let paths = Double(max(host.pathCount(simulation.time), before.paths))
         let relayed = Double(max(host.relayedPeerCount(simulation.time), before.relayed))
-        let unanswered = host.isOnline ? 0 : Double(simulation.hosts.count(where: \.isRoot) * host.ports.count)
+        let unanswered = host.isOnline ? 0 : Double(simulation.hosts.count(where: \.isRoot) * host.socketCount)
         return paths * (TrafficChecker.perPathAndMinute * minutes + TrafficChecker.perPath)
             + TrafficChecker.perHost + Double(host.linkChanges - before.linkChanges) * TrafficChecker.perLinkChange
             + relayed * TrafficChecker.perRelayedAndMinute * minutes

@@ -44,6 +44,9 @@ package struct WireChecker {
             case .relayed:
                 isAsItMust =
                     forth.direct == 0 && back.direct == 0 && forth.relayed >= answers - 1 && back.relayed >= answers
+            case .either:
+                isAsItMust =
+                    forth.direct + forth.relayed >= answers - 1 && back.direct + back.relayed >= answers && answers > 0
             case .impossible: isAsItMust = forth == Arrivals() && back == Arrivals() && answers == 0
             }
             guard !isAsItMust else { return nil }
