@@ -70,11 +70,13 @@ import ZeroTierWire
             table.append(CandidateTableTests.candidate(number, from: 8, owesProof: false))
         }
         for _ in 0..<200 {
-            let victim = try #require(table.victim(for: Fixture.endpoint(9, 1).address))
+            let chosen = table.victim(for: Fixture.endpoint(9, 1).address)
+            let victim = try #require(chosen)
             #expect(table[victim].hello?.path.remote.address == Fixture.endpoint(7, 1).address)
         }
         // The prefix that fills the room takes it from itself.
-        let own = try #require(table.victim(for: Fixture.endpoint(7, 1).address))
+        let choice = table.victim(for: Fixture.endpoint(7, 1).address)
+        let own = try #require(choice)
         #expect(table[own].hello?.path.remote.address == Fixture.endpoint(7, 1).address)
         var proven = CandidateTable(seed: 3)
         for number in 0..<100 {
