@@ -13,7 +13,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
@@ -171,13 +170,6 @@ int csystem_thread_is_current(uint64_t handle) {
 
 uint64_t csystem_thread_self(void) {
     return (uint64_t)pthread_self();
-}
-
-void csystem_thread_give_way(void) {
-    id_t thread = (id_t)syscall(SYS_gettid);
-    errno = 0;
-    int nice = getpriority(PRIO_PROCESS, thread);
-    if (errno == 0) setpriority(PRIO_PROCESS, thread, nice + 5);
 }
 
 // The word of a parked thread.

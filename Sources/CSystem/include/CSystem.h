@@ -123,8 +123,6 @@ int csystem_thread_detach(uint64_t handle);
 int csystem_thread_is_current(uint64_t handle);
 // The calling thread's handle.
 uint64_t csystem_thread_self(void);
-// Where others want the processor, the calling thread gets less of it than they do.
-void csystem_thread_give_way(void);
 
 // Parks the thread until `word` is not 0 or the time is over (`nanoseconds` < 0: for ever), then sets it to 0.
 // Returns 1 if it was unparked, 0 when the time is over. An interruptible wait returns 2 after a handler of a signal: with

@@ -125,8 +125,6 @@ final class NodeDriver: Sendable {
             if state.core != nil { state.core!.expectOnline(now: SystemClock.now()) }
         }
         let helperThread = try Thread(name: "zt-helper") { [self] in
-            // Strangers can cause two thirds of a processor's work here, which packets do not wait for.
-            csystem_thread_give_way()
             helper.run(perform)
             settings.onEnd()
         }
