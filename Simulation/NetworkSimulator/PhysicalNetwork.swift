@@ -127,6 +127,7 @@ extension Simulation {
     /// A translator loses its mappings; with `newAddress` it also gets another address from its provider.
     package func restartNAT(_ index: Int, newAddress: Bool = false) {
         note("translator \(index) restarts\(newAddress ? " with another address" : "")")
+        if newAddress { lastAddressChange = time }
         natsByAddress[nats[index].address] = nil
         nats[index].restart(address: newAddress ? IPAddress(v4: nats[index].address.v4 + 1) : nil)
         natsByAddress[nats[index].address] = index

@@ -82,6 +82,8 @@ package final class Simulation {
     var natsByAddress: [IPAddress: Int] = [:]
     /// By translator.
     var hostsBehind: [[SimulatedHost]] = []
+    /// When a translator last got another address.
+    var lastAddressChange = MonotonicInstant.zero
     /// What leaves while a datagram is taken in.
     var answering: AskedAddressChecker?
     /// Datagrams whose answer left from the address that was asked, although others were there.

@@ -11,6 +11,8 @@ struct SmallScenario {
     /// How long what has come about must hold.
     private static let stability = Duration.seconds(5)
     private static let settling = Duration.seconds(12)
+    /// The longest silence between a node and its root.
+    private static let keepalive = Duration.seconds(16)
     private static let silence = Duration.seconds(40)
 
     private let simulation: Simulation
@@ -289,8 +291,10 @@ struct SmallScenario {
         }
         checkNow()
         guard simulation.failures.isEmpty else { return }
-        // What left before the last pair became direct arrives.
-        simulation.run(for: .seconds(1))
+        // What left before the last pair became direct arrives. That its translator has another address a node hears with the next
+        // answer of a root, and then it asks all others anew.
+        let known = simulation.lastAddressChange + SmallScenario.keepalive
+        simulation.run(for: max(.seconds(1), known - simulation.time))
         let wire = WireChecker(simulation)
         simulation.run(for: SmallScenario.stability)
         checkNow()

@@ -54,7 +54,8 @@ struct SurfaceAddresses: Sendable {
         let before = reports.remove(at: index)
         reports.append(report)
         guard isTrusted, before.surface.address != surface.address else { return .nothing }
-        reports.removeAll { $0.scope == scope && $0.reporterEndpoint != path.remote }
+        // What others saw, and this one by our other sockets, is the same change. Another line of ours has an address of its own.
+        reports.removeAll { $0.scope == scope && $0.surface.address == before.surface.address }
         return .addressChanged(scope, isIPv4: surface.address.isIPv4)
     }
 
