@@ -37,7 +37,8 @@ import ZeroTierWire
             switch random.next(below: 4) {
             case 0, 1:
                 if let place {
-                    #expect(table.remove(place).identity.address == CandidateTableTests.identity(number).address)
+                    let removed = table.remove(place)
+                    #expect(removed.identity == CandidateTableTests.identity(number))
                     model[number] = nil
                 } else {
                     let owesProof = random.next(below: 2) == 0
@@ -109,6 +110,7 @@ import ZeroTierWire
             burst: limits.agreementBurst, interval: limits.agreementInterval, seed: 1)
         let flooder = Fixture.endpoint(50, 1).address
         var granted = 0
+        var refused = 0
         // 20,000 a second for ten seconds; others now and then.
         for step in 0..<200_000 {
             let now = MonotonicInstant(nanoseconds: 1) + .microseconds(50 * step)
@@ -117,11 +119,12 @@ import ZeroTierWire
             #expect(isGranted == isExpected)
             if isGranted { granted += 1 }
             if step % 1000 == 999 {
-                let isTaken = gate.allow(Fixture.endpoint(100 + step / 1000 % 100, 1).address, now)
-                #expect(isTaken)
+                if !gate.allow(Fixture.endpoint(100 + step / 1000 % 100, 1).address, now) { refused += 1 }
             }
         }
         // 16 and 20 a second of its own; 512 and 250 a second of all.
         #expect((3000...3300).contains(granted))
+        // Of the 100 others one has the flooder's slot: 1 in 256 has.
+        #expect(refused <= 4)
     }
 }

@@ -309,8 +309,10 @@ struct RootProgram {
     func `an echo is served and asked by nodes of their own`(kind: [String]) async throws {
         let root = try await RootProgram()
         let common = ["--network", Constellation.network.description] + kind + root.options
-        let count = kind == ["--udp"] ? "10" : "1"
-        let server = try Program(Command.path, ["echo", "serve", "--count", count] + common)
+        // A question that has no answer within a second is asked again, and answered twice: on a busy machine nobody knows how
+        // many there are.
+        let count = kind == ["--udp"] ? [] : ["--count", "1"]
+        let server = try Program(Command.path, ["echo", "serve"] + count + common)
         let ready = try await server.line(containing: "ready: ")
         _ = try await server.line(containing: "listening")
         let address = String(try #require(ready.split(separator: " ").last).prefix { $0 != "/" })
@@ -319,7 +321,9 @@ struct RootProgram {
         let client = try Program(Command.path, ["echo", "send", "--to", address, "--json"] + size + common)
         #expect(try await client.end() == 0, "\(client.output)")
         for line in client.output { #expect(try Command.json(line) is [String: Any], "\(line)") }
-        #expect(try await server.end() == 0, "\(server.output)")
+        if count.isEmpty { server.interrupt() }
+        let status = try await server.end()
+        #expect(count.isEmpty || status == 0, "\(server.output)")
         let line = try await client.line(containing: "\"bytes\"")
         let result = try #require(try Command.json(line) as? [String: Any])
         #expect(result["bytes"] as? Int == (kind == ["--udp"] ? 1000 : 300_000), "\(result)")
