@@ -11,8 +11,8 @@ struct SmallScenario {
     /// How long what has come about must hold.
     private static let stability = Duration.seconds(5)
     private static let settling = Duration.seconds(12)
-    /// The longest silence between a node and its root.
-    private static let keepalive = Duration.seconds(16)
+    /// The longest silence between a node and its root, and the time until a question that had no answer is asked again.
+    private static let keepalive = Duration.seconds(21)
     private static let silence = Duration.seconds(40)
 
     private let simulation: Simulation

@@ -17,27 +17,31 @@ struct PrefixGate: Sendable {
     private let perPrefix: RateLimiter
     // What prefixes may have beyond their own, together: a whole office that starts is one prefix, and so is one that floods.
     private var spare: RateLimiter
+    private let plenty: Int
     private let seed: UInt64
 
     init(burstPerPrefix: Int, intervalPerPrefix: Duration, burst: Int, interval: Duration, seed: UInt64) {
         perPrefix = RateLimiter(burst: burstPerPrefix, interval: intervalPerPrefix)
         total = RateLimiter(burst: burst, interval: interval)
+        plenty = burst / 2
         spare = RateLimiter(burst: max(1, burst / 2), interval: interval * ProtocolLimits.spareShare)
         self.seed = seed
     }
 
     /// Takes a token of the source's prefix and one of all, or says no. A prefix whose own tokens are used up may have some of those
-    /// that are set aside for such.
+    /// that are set aside for such, as long as half of all are there.
     mutating func allow(_ address: IPAddress, _ now: MonotonicInstant) -> Bool {
         let slot = place(of: address)
         // The prefix first: what it is refused must not use up the others' tokens.
-        if slots[slot].allow(now) || spare.allow(now) { return total.allow(now) }
+        if slots[slot].allow(now) || total.tokens(now) > plenty && spare.allow(now) { return total.allow(now) }
         return false
     }
 
     /// Whether `allow` would say yes.
     mutating func wouldAllow(_ address: IPAddress, _ now: MonotonicInstant) -> Bool {
-        total.tokens(now) > 0 && (spare.tokens(now) > 0 || slots[place(of: address)].tokens(now) > 0)
+        let left = total.tokens(now)
+        guard left > 0 else { return false }
+        return left > plenty && spare.tokens(now) > 0 || slots[place(of: address)].tokens(now) > 0
     }
 
     /// Takes a token of the source's prefix; without one of all. A prefix that was served a lot needs one of all instead.
