@@ -11,8 +11,9 @@ struct SmallScenario {
     /// How long what has come about must hold.
     private static let stability = Duration.seconds(5)
     private static let settling = Duration.seconds(12)
-    /// The longest silence between a node and its root, and the time until a question that had no answer is asked again.
-    private static let keepalive = Duration.seconds(21)
+    /// How long a root believes in the path to where a node was, its next look at it, and the HELLO to where the node is: that one
+    /// tells the node its new address. Echoes, which keep paths open, do not.
+    private static let movedUnawares = ProtocolLimits.pathAlive + ProtocolLimits.wakeGrid + .seconds(1)
     private static let silence = Duration.seconds(40)
 
     private let simulation: Simulation
@@ -291,9 +292,9 @@ struct SmallScenario {
         }
         checkNow()
         guard simulation.failures.isEmpty else { return }
-        // What left before the last pair became direct arrives. That its translator has another address a node hears with the next
-        // answer of a root, and then it asks all others anew.
-        let known = simulation.lastAddressChange + SmallScenario.keepalive
+        // What left before the last pair became direct arrives. A node whose translator has another address hears of it from a
+        // root, and then asks all others anew.
+        let known = simulation.lastAddressChange + SmallScenario.movedUnawares
         simulation.run(for: max(.seconds(1), known - simulation.time))
         let wire = WireChecker(simulation)
         simulation.run(for: SmallScenario.stability)
