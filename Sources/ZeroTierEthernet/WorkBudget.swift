@@ -1,5 +1,5 @@
 //  How much others can make us do. Both tables have a bound, and places that follow from a secret: nobody can choose whose place it
-//  takes. Who finds no free place takes that of whom it changes least.
+//  takes. A newcomer that finds no free place takes the one whose owner loses least.
 
 import NetPrimitives
 import ZeroTierWire

@@ -231,7 +231,7 @@ extension PeerEngine {
         // An empty push does not count as done: addresses may become known in the next moment.
         guard !endpoints.isEmpty else { return }
         topology.peers[id].lastPathPush = now.monotonic
-        // Not to an endpoint that proved nothing: what was relayed came from a root, or from whoever says so.
+        // Not to an endpoint that proved nothing: a relayed packet came from a root, or only says so.
         let isConfirmed = isConfirmed(path, of: id, hops: hops)
         for packet in PushDirectPaths.packets(for: endpoints) {
             enqueue(

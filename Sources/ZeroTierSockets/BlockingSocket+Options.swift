@@ -174,8 +174,7 @@ extension BlockingSocket {
         UInt8(truncatingIfNeeded: try within(number, range))
     }
 
-    // Tells the stack. Whoever sets TCP_NODELAY wants what is held back by TCP_CORK or MSG_MORE to leave, also if it was set
-    // before.
+    // Tells the stack. TCP_NODELAY lets out what TCP_CORK or MSG_MORE holds back, also if it was set before.
     private func applyOptions(releasesCorked: Bool) throws(SocketError) {
         try control { (state, stack, _, now) throws(SocketError) in
             guard let id = state.id else { return }
