@@ -4,8 +4,8 @@
 //      confirmed: a path of the peer, or for what was relayed a path of a root: no limit here
 //      all others: bytes out <= bytes in
 //
-//  What a node sends by its own wish (to the roots of its worlds, to addresses that a trusted peer or a root told it) is no
-//  answer; it is bounded by budgets of attempts.
+//  What a node sends to addresses that a peer or a root names is no answer: it is paid from what came from who named them
+//  (PeerEngine+Attempts). What it sends by its own wish, to the roots of its worlds and where its paths led, is bounded by time.
 
 import NetPrimitives
 import ZeroTierWire
@@ -50,6 +50,12 @@ struct AnswerLedger: Sendable {
         accounts[index]?.credit -= byteCount
         bytesOut &+= UInt64(byteCount)
         return true
+    }
+
+    /// Takes what an endpoint may still be answered, so many bytes at most: it pays for something else.
+    mutating func take(atMost byteCount: Int, of endpoint: SocketEndpoint, _ now: MonotonicInstant) -> Int {
+        let taken = min(byteCount, credit(of: endpoint, now))
+        return allow(taken, to: endpoint, now) ? taken : 0
     }
 
     /// Bytes that may go there.
@@ -104,16 +110,20 @@ extension PeerEngine {
         let helloLength = helloLength(to: path.remote)
         let isHello =
             !topology.peers[id].answersEchoPerPath && answers.credit(of: path.remote, time) >= helloLength
-        let length = isHello ? helloLength : PacketHeader.payloadOffset
+        // One of this implementation can answer an ECHO from an endpoint that proved nothing only if it pays for the answer.
+        let filling = !isHello && topology.peers[id].answersPaidEcho ? OKHeader.size : 0
+        let length = isHello ? helloLength : PacketHeader.payloadOffset + filling
         guard answers.credit(of: path.remote, time) >= length,
             topology.peers[id].mayConfirm(path, isNewest: isNewest, time),
             answers.allow(length, to: path.remote, time)
         else { return }
-        enqueue(isHello ? .hello : .echo, to: id, .path(path), expectsReply: true, isWish: true, now: now)
+        enqueue(
+            isHello ? .hello : .echo, [UInt8](repeating: 0, count: filling), to: id, .path(path), expectsReply: true,
+            isWish: true, now: now)
     }
 
     /// Bytes of our HELLO to an endpoint.
-    private func helloLength(to remote: SocketEndpoint) -> Int {
+    func helloLength(to remote: SocketEndpoint) -> Int {
         let moons = roots.moons.count + roots.seeds.count
         return PacketHeader.payloadOffset + 13 + Identity.publicSize + PhysicalAddressCodec.length(of: remote) + 16 + 2
             + moons * 17 + Hello.promisesSize

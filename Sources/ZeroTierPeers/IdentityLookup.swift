@@ -18,6 +18,8 @@ struct WaitingPacket: Sendable {
 struct EarlyRendezvous: Sendable {
     let endpoint: SocketEndpoint
     let localSocket: Int32
+    /// The root that told of it.
+    let teller: Address
     let since: MonotonicInstant
 }
 

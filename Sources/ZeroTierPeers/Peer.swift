@@ -18,6 +18,21 @@ struct PathProbe: Sendable {
     var due: MonotonicInstant
     /// Whether it is tried only once: who told of it never proved to be in a network of ours.
     var isSingle = false
+    /// The peer or root that named it and pays for the tries; nil when it is our own wish.
+    var teller: Address?
+    /// When it was last named.
+    var since: MonotonicInstant
+}
+
+/// Whose turn it is among the endpoints of a root. True is IPv4.
+struct ContactTurns: Sendable {
+    private var ipv4: Int?
+    private var ipv6: Int?
+
+    subscript(isIPv4: Bool) -> Int? {
+        get { isIPv4 ? ipv4 : ipv6 }
+        set { if isIPv4 { ipv4 = newValue } else { ipv6 = newValue } }
+    }
 }
 
 /// One other node.
@@ -60,6 +75,8 @@ struct Peer: ~Copyable {
     /// HELLOs to a root since it was last heard from, and when the next is due.
     var contactAttempts = 0
     var contactDue: MonotonicInstant
+    /// Which of its endpoints is asked next, for each IP version.
+    var contactTurns = ContactTurns()
 
     /// The address to which the peer redirected us, and the priority of the path when it answers.
     var redirect: (endpoint: SocketEndpoint, priority: Int)?
@@ -78,6 +95,8 @@ struct Peer: ~Copyable {
     var versionAskedAt = MonotonicInstant.zero
     /// Endpoints that are tried because the peer says so, introductions, and messages.
     var attemptGate = RateLimiter(burst: ProtocolLimits.attemptBurst, interval: ProtocolLimits.attemptInterval)
+    /// Bytes that came from it and were not yet spent on what it wishes.
+    private var attemptCredit = 0
     var rendezvousGate = RateLimiter(
         burst: ProtocolLimits.rendezvousBurst, interval: ProtocolLimits.rendezvousInterval)
     var userMessageGate = RateLimiter(
@@ -134,6 +153,9 @@ struct Peer: ~Copyable {
         return (version.major, version.minor, version.revision) >= (1, 8, 9)
     }
 
+    /// Whether the peer answers an ECHO from anywhere, with no more bytes than it has: it is of this implementation.
+    var answersPaidEcho: Bool { replays.isGrowing && protocolVersion >= ProtocolLimits.echoProtocolVersion }
+
     /// Whether the peer is of this implementation: it asks whoever sends from a new place, and moves when that answers.
     var movesAtOnce: Bool { replays.isGrowing || softwareVersion.map { $0.major >= 2 } ?? false }
 
@@ -141,6 +163,21 @@ struct Peer: ~Copyable {
     var answersEcho: Bool {
         protocolVersion >= ProtocolLimits.echoProtocolVersion
             && softwareVersion != SoftwareVersion(major: 1, minor: 1, revision: 0)
+    }
+
+    // MARK: Credit
+
+    /// So many authentic bytes came from the peer.
+    @inline(__always)
+    mutating func earn(_ byteCount: Int) {
+        attemptCredit = min(attemptCredit &+ byteCount, ProtocolLimits.attemptCredit)
+    }
+
+    /// Takes bytes from what came; false, and nothing taken, when that is not enough.
+    mutating func pay(_ byteCount: Int) -> Bool {
+        guard attemptCredit >= byteCount else { return false }
+        attemptCredit -= byteCount
+        return true
     }
 
     // MARK: Packets
@@ -255,17 +292,22 @@ struct Peer: ~Copyable {
         return helloGate.allow(now) ? .newest : nil
     }
 
-    /// Adds an endpoint to those being tried, unless it is among them.
-    mutating func probe(_ path: PhysicalPath, isSingle: Bool = false, _ now: MonotonicInstant) {
+    /// Adds an endpoint to those being tried, unless it is among them. `toldBy`: who pays for that; nil for our own wish.
+    mutating func probe(
+        _ path: PhysicalPath, toldBy teller: Address? = nil, isSingle: Bool = false, _ now: MonotonicInstant
+    ) {
         if let index = probes.firstIndex(where: { $0.path == path }) {
             if isSingle { return }
             probes[index].attempts = 0
             probes[index].due = now
+            probes[index].since = now
             probes[index].isSingle = false
+            // What we wish ourselves needs nobody's bytes.
+            if teller == nil { probes[index].teller = nil }
             return
         }
         if probes.count >= ProtocolLimits.probesPerPeer { probes.removeFirst() }
-        probes.append(PathProbe(path: path, due: now, isSingle: isSingle))
+        probes.append(PathProbe(path: path, due: now, isSingle: isSingle, teller: teller, since: now))
     }
 
     /// Keeps an endpoint until the peer is trusted.

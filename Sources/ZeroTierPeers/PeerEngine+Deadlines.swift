@@ -180,14 +180,17 @@ extension PeerEngine {
             time + ProtocolLimits.contactPauses[min(attempt, ProtocolLimits.contactPauses.count - 1)]
     }
 
-    /// HELLO to one endpoint of each family, at random, from all sockets; without endpoints through another root.
+    /// HELLO to one endpoint of each family, from all sockets; without endpoints through another root. Which one is first is random,
+    /// and every other has its turn: one where nobody is any more costs one try.
     private mutating func contact(_ id: PeerID, families: [Bool], _ now: Now) {
         let endpoints = roots.upstream(topology.peers[id].address)?.endpoints ?? []
         var isSent = false
         for isIPv4 in families {
             let candidates = endpoints.filter { $0.address.isIPv4 == isIPv4 }
             guard !candidates.isEmpty else { continue }
-            let endpoint = candidates[random.next(below: candidates.count)]
+            let turn = topology.peers[id].contactTurns[isIPv4] ?? random.next(below: candidates.count)
+            topology.peers[id].contactTurns[isIPv4] = turn &+ 1
+            let endpoint = candidates[turn % candidates.count]
             let path = PhysicalPath(localSocket: PhysicalPath.anySocket, remote: endpoint)
             enqueue(.hello, to: id, .path(path), expectsReply: true, now: now)
             isSent = true

@@ -310,6 +310,7 @@ extension PeerEngine {
         if isActivity { noteActivity(id, time) }
         if opened.hops == 0 {
             if let index = topology.peers[id].pathIndex(opened.path) {
+                topology.peers[id].earn(opened.wireLength)
                 let wasUsable = topology.peers[id].paths[index].isAlive(time)
                 topology.peers[id].paths[index].noteReceipt(time)
                 if !wasUsable { pathCameAlive(id, now) }
@@ -323,7 +324,11 @@ extension PeerEngine {
         } else {
             if isActivity { doubtDirectPath(of: id, now: now) }
             if isActivity || opened.verb == .hello { greetThroughRoot(id, now) }
-            if !isConfirmed(opened) { answers.receive(opened.wireLength, from: opened.path.remote, time) }
+            if isConfirmed(opened) {
+                topology.peers[id].earn(opened.wireLength)
+            } else {
+                answers.receive(opened.wireLength, from: opened.path.remote, time)
+            }
         }
         // A stranger that came directly is being asked to confirm its path: too early to call it relayed.
         if opened.hops > 0, topology.peers[id].reportedDirect == nil { updateLink(id, time) }

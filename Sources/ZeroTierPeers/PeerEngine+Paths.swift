@@ -130,47 +130,6 @@ extension PeerEngine {
         }
     }
 
-    // MARK: Probes
-
-    /// One ECHO to an address, or a HELLO to peers that would not answer it.
-    mutating func sendProbe(to id: PeerID, _ path: PhysicalPath, isWish: Bool = false, _ now: Now) {
-        let isEcho = topology.peers[id].answersEchoPerPath
-        enqueue(isEcho ? .echo : .hello, to: id, .path(path), expectsReply: true, isWish: isWish, now: now)
-    }
-
-    /// Endpoints that were pushed or came by RENDEZVOUS: a few tries with growing pauses.
-    mutating func serviceProbes(_ id: PeerID, _ now: Now) {
-        let time = now.monotonic
-        var index = 0
-        while index < topology.peers[id].probes.count {
-            let probe = topology.peers[id].probes[index]
-            guard probe.due <= time else {
-                index += 1
-                continue
-            }
-            if probe.attempts > (probe.isSingle ? 0 : ProtocolLimits.probePauses.count)
-                || topology.peers[id].paths.contains(where: {
-                    $0.physical.remote == probe.path.remote && $0.isAlive(time)
-                })
-            {
-                topology.peers[id].probes.remove(at: index)
-                continue
-            }
-            sendProbe(to: id, probe.path, isWish: true, now)
-            topology.peers[id].probes[index].attempts += 1
-            let pause = min(probe.attempts, ProtocolLimits.probePauses.count - 1)
-            topology.peers[id].probes[index].due = time + ProtocolLimits.probePauses[pause]
-            index += 1
-        }
-    }
-
-    /// Begins to try an endpoint: at once, from one socket or all.
-    mutating func beginProbe(_ path: PhysicalPath, of id: PeerID, now: Now) {
-        topology.peers[id].probe(path, now.monotonic)
-        serviceProbes(id, now)
-        wake(id, at: nextService(of: id, now.monotonic))
-    }
-
     // MARK: Trust
 
     /// A packet proved that its sender and we belong to one network: the path may relay for ten minutes, and our addresses
@@ -212,7 +171,8 @@ extension PeerEngine {
         for endpoint in topology.peers[id].heldEndpoints
         where isAllowed(endpoint, for: id) && !topology.peers[id].hasPath(to: endpoint, time) {
             guard topology.peers[id].attemptGate.allow(time) else { break }
-            topology.peers[id].probe(PhysicalPath(localSocket: PhysicalPath.anySocket, remote: endpoint), time)
+            let path = PhysicalPath(localSocket: PhysicalPath.anySocket, remote: endpoint)
+            topology.peers[id].probe(path, toldBy: topology.peers[id].address, time)
         }
         topology.peers[id].heldEndpoints = []
         serviceProbes(id, now)

@@ -99,8 +99,15 @@ extension ProtocolLimits {
     /// Endpoints that are tried because one peer said so.
     static let attemptBurst = 64
     static let attemptInterval: Duration = .milliseconds(125)
-    /// Bytes of a HELLO of ours, by IPv6 and with some moons.
-    static let helloLengthAtMost = 200
+    /// Bytes of a peer that are kept to pay for them.
+    static let attemptCredit = 16 * 1024
+    /// An endpoint that nobody can pay for is looked at again after the pause, and forgotten after so long.
+    static let unpaidProbePause: Duration = .milliseconds(250)
+    static let probeLife: Duration = .seconds(30)
+    /// Bytes of OK(ECHO) without a payload.
+    static let echoReplyLength = PacketHeader.payloadOffset + OKHeader.size
+    /// Bytes of an ECHO that pay for the answer to it, and for a question back that pays for its own answer.
+    static let paidEchoFilling = 2 * echoReplyLength - PacketHeader.payloadOffset
     /// Endpoints kept that a peer told before it was trusted.
     static let heldEndpoints = 16
     /// Introductions of one root that are followed.

@@ -55,6 +55,17 @@ import ZeroTierWire
         #expect(longestPause(.seconds(20)) <= .milliseconds(2600))
     }
 
+    @Test(arguments: 1...16)
+    func `an endpoint of a root where nobody is costs one try, whichever is first`(_ seed: UInt64) {
+        let hub = Hub(seed: seed)
+        let endpoints = (1...4).map { Fixture.endpoint(0, $0) }
+        let planet = Fixture.planet([(Fixture.identities[0], endpoints)])
+        hub.add(Fixture.identities[0], [endpoints[Int(seed) % 4]], PeerConfiguration(planet: planet))
+        let node = hub.add(Fixture.identities[1], [Fixture.endpoint(1, 1)], PeerConfiguration(planet: planet))
+        // Three pauses, and the round trip of one who has to be validated first.
+        #expect(hub.run(until: { node.isOnline }, within: .milliseconds(1900)))
+    }
+
     @Test func `a known node is online after exactly one round trip`() {
         let hub = Hub()
         let endpoint = Fixture.endpoint(0, 1)

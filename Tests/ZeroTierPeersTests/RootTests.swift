@@ -571,6 +571,10 @@ import ZeroTierWire
         let forbidden = PushDirectPaths.Record(endpoint: SocketEndpoint(IPAddress(v4: 0x7f00_0001), port: 9993))
         let forgotten = PushDirectPaths.Record(flags: 1, endpoint: Fixture.endpoint(31, 1))
         let push = PushDirectPaths([forbidden, forgotten] + many).encoded
+        // What it names is paid by what it sent.
+        for _ in 0..<8 { star.hub.sendFrame(b, to: a.address) }
+        star.hub.run(.milliseconds(20))
+        star.hub.forgetLog()
         star.hub.receive(a, [prober.packet(Verb.pushDirectPaths.rawValue, push)], from: b.sockets[0])
         let tried = Set(star.hub.log.filter { $0.from == a.sockets[0] }.map(\.to))
         #expect(tried == Set((1...8).map { Fixture.endpoint(30, $0) }))

@@ -15,6 +15,12 @@ extension PeerEngine {
             isAllowed = topology.peers[opened.peer].otherEchoGate.allow(now.monotonic)
         }
         guard isAllowed else { return drop(.echoLimit) }
+        // The asker finds its question by the number; where credit is short, the payload does not come back.
+        var payload = payload
+        if !isConfirmed(opened) {
+            let room = answers.credit(of: opened.path.remote, now.monotonic) - ProtocolLimits.echoReplyLength
+            if room < payload.count { payload.removeLast(payload.count - max(0, room)) }
+        }
         reply(.ok, Echo(payload).reply(to: opened.packetID), to: opened, replies: &replies, now: now)
         return .handled
     }

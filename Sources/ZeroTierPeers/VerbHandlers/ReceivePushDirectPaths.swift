@@ -9,24 +9,20 @@ extension PeerEngine {
         let id = opened.peer
         guard mayFollowPush(id, now.monotonic) else { return drop(.pushLimit) }
         guard let push = try? PushDirectPaths(decoding: payload) else { return drop(.malformed) }
+        // What came from an endpoint that proved nothing pays for our question there, or for the tries: not for both.
+        if !isConfirmed(opened) {
+            let rest = answers.take(atMost: opened.wireLength, of: opened.path.remote, now.monotonic)
+            topology.peers[id].earn(rest)
+        }
         var attempts: [Int: Int] = [:]
         let isTrusted = topology.peers[id].isTrusted(now.monotonic)
-        // Who proved nothing gets no more sent for it than it sent itself: by one socket, and from an endpoint that answered nothing
-        // yet out of the account that our own question there is paid from.
-        var credit = opened.wireLength
-        let account = isConfirmed(opened) ? nil : opened.path.remote
-        let cost =
-            topology.peers[id].answersEchoPerPath
-            ? PacketHeader.payloadOffset : ProtocolLimits.helloLengthAtMost
         var isRedirected = false
         for record in push.records where !record.isForget && isAllowed(record.endpoint, for: id) {
+            // From the socket that the push came to nothing leaves for the other family.
+            let isReachable = opened.path.leads(to: record.endpoint)
             if record.isClusterRedirect {
-                if !isRedirected, isTrusted || opened.path.leads(to: record.endpoint) && credit >= cost,
-                    topology.peers[id].attemptGate.allow(now.monotonic),
-                    isTrusted || account.map({ answers.allow(cost, to: $0, now.monotonic) }) ?? true
-                {
+                if !isRedirected, isTrusted || isReachable, topology.peers[id].attemptGate.allow(now.monotonic) {
                     redirect(id, from: opened, to: record.endpoint, now: now)
-                    credit -= cost
                 }
                 isRedirected = true
                 continue
@@ -35,21 +31,16 @@ extension PeerEngine {
             let address = record.endpoint.address
             let kind = Int(scopes.scope(of: address).rawValue) * 2 + (address.isIPv4 ? 1 : 0)
             guard attempts[kind, default: 0] < ProtocolLimits.directPathAttempts else { continue }
-            // From the socket that the push came to nothing leaves for the other family.
-            let isReachable = opened.path.leads(to: record.endpoint)
-            guard isTrusted || isReachable && credit >= cost else {
+            guard isTrusted || isReachable else {
                 // Its first frame may be on its way: then these are tried.
                 topology.peers[id].hold(record.endpoint)
                 continue
             }
-            guard topology.peers[id].attemptGate.allow(now.monotonic),
-                isTrusted || account.map({ answers.allow(cost, to: $0, now.monotonic) }) ?? true
-            else { break }
-            credit -= cost
+            guard topology.peers[id].attemptGate.allow(now.monotonic) else { break }
             attempts[kind, default: 0] += 1
             let socket = isTrusted ? PhysicalPath.anySocket : opened.path.localSocket
-            topology.peers[id].probe(
-                PhysicalPath(localSocket: socket, remote: record.endpoint), isSingle: !isTrusted, now.monotonic)
+            let path = PhysicalPath(localSocket: socket, remote: record.endpoint)
+            topology.peers[id].probe(path, toldBy: opened.source, isSingle: !isTrusted, now.monotonic)
         }
         serviceProbes(id, now)
         wake(id, at: nextService(of: id, now.monotonic))
@@ -76,6 +67,6 @@ extension PeerEngine {
         var priority = 1
         if let index = topology.peers[id].pathIndex(opened.path) { priority = topology.peers[id].paths[index].priority }
         topology.peers[id].redirect = (endpoint, priority + 2)
-        sendProbe(to: id, path, isWish: true, now)
+        topology.peers[id].probe(path, toldBy: opened.source, isSingle: true, now.monotonic)
     }
 }

@@ -13,27 +13,33 @@ extension PeerEngine {
         guard rendezvous.peer != identity.address, !rendezvous.peer.isReserved else { return drop(.malformed) }
         let socket = opened.path.socket(for: rendezvous.endpoint)
         guard let id = topology.lookUp(rendezvous.peer) else {
-            let early = EarlyRendezvous(endpoint: rendezvous.endpoint, localSocket: socket, since: now.monotonic)
+            let early = EarlyRendezvous(
+                endpoint: rendezvous.endpoint, localSocket: socket, teller: opened.source, since: now.monotonic)
             guard lookup.park(early, for: rendezvous.peer) else { return drop(.noRoomToWait) }
             serviceLookup(now)
             return .handled
         }
-        punch(to: rendezvous.endpoint, localSocket: socket, for: id, now: now)
+        punch(to: rendezvous.endpoint, localSocket: socket, for: id, toldBy: opened.source, now: now)
         return .handled
     }
 
     /// Opens our NAT towards an endpoint with a datagram that does not reach it, then tries the endpoint.
-    mutating func punch(to endpoint: SocketEndpoint, localSocket: Int32, for id: PeerID, now: Now) {
+    mutating func punch(
+        to endpoint: SocketEndpoint, localSocket: Int32, for id: PeerID, toldBy root: Address, now: Now
+    ) {
         guard isAllowed(endpoint, for: id) else { return }
         // A path that works already needs no hole.
         let isAlive = topology.peers[id].paths.contains {
             $0.physical.remote == endpoint && $0.isAlive(now.monotonic) && $0.doubtedSince == nil
         }
-        if !isAlive, endpoint.address.isIPv4 {
+        if !isAlive, endpoint.address.isIPv4, pay(ProtocolLimits.holePunchLength, for: id, toldBy: root) {
             let path = PhysicalPath(
                 localSocket: localSocket, remote: endpoint, timeToLive: ProtocolLimits.holePunchTimeToLive)
             enqueue(.datagram(random.bytes(ProtocolLimits.holePunchLength), path), isWish: true)
         }
-        beginProbe(PhysicalPath(localSocket: localSocket, remote: endpoint), of: id, now: now)
+        topology.peers[id].probe(
+            PhysicalPath(localSocket: localSocket, remote: endpoint), toldBy: root, now.monotonic)
+        serviceProbes(id, now)
+        wake(id, at: nextService(of: id, now.monotonic))
     }
 }
