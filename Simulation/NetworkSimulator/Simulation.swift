@@ -303,7 +303,8 @@ package final class Simulation {
         var hash = TraceDigest()
         _ = datagram.bytes.withBytes { hash.add($0, lookingFor: 0) }
         if !host.frameGivers.insert(hash).inserted {
-            fail("\(host.name) took a frame twice that came again from \(datagram.source)")
+            let source = datagram.bytes.dropFirst(13).prefix(5).reduce(0) { $0 << 8 | UInt64($1) }
+            fail("\(host.name) took a frame of \(Address(source)) twice that came again from \(datagram.source)")
         }
     }
 

@@ -110,8 +110,8 @@ struct Peer: ~Copyable {
     /// What came before.
     var replays = ReplayFilter()
     var outdatedGate = RateLimiter(burst: 1, interval: ProtocolLimits.outdatedInterval)
-    /// HELLOs through a root.
-    var relayedHelloGate = RateLimiter(burst: 1, interval: ProtocolLimits.pingCheck)
+    /// HELLOs through a root, until one is answered.
+    var relayedHelloGate = RateLimiter(burst: 1, interval: ProtocolLimits.relayedHelloInterval)
     /// Paths that a HELLO newer than all before came by: recordings do not use these tokens up.
     var newHelloGate = RateLimiter(
         burst: ProtocolLimits.confirmationBurst, interval: ProtocolLimits.confirmationInterval)
@@ -153,8 +153,11 @@ struct Peer: ~Copyable {
         return (version.major, version.minor, version.revision) >= (1, 8, 9)
     }
 
-    /// Whether the peer answers an ECHO from anywhere, with no more bytes than it has: it is of this implementation.
-    var answersPaidEcho: Bool { replays.isGrowing && protocolVersion >= ProtocolLimits.echoProtocolVersion }
+    /// Whether the peer answers an ECHO from anywhere, with no more bytes than it has: it is of this implementation. One that did
+    /// not answer a HELLO of ours yet gets that, since it says what we promise.
+    var answersPaidEcho: Bool {
+        replays.isGrowing && protocolVersion >= ProtocolLimits.echoProtocolVersion && versionAskedAt != .zero
+    }
 
     /// Whether the peer is of this implementation: it asks whoever sends from a new place, and moves when that answers.
     var movesAtOnce: Bool { replays.isGrowing || softwareVersion.map { $0.major >= 2 } ?? false }

@@ -41,4 +41,7 @@ package struct PeerConfiguration: Sendable {
     package init(planet: World?) {
         self.planet = planet
     }
+
+    /// What HELLO and OK(HELLO) promise: a node that passes for a release of others says what those say.
+    var promises: Hello.Promises? { softwareVersion.major >= 2 ? .growingNumbers : nil }
 }

@@ -345,7 +345,7 @@ extension PeerEngine {
             timestampMilliseconds: UInt64(max(0, now.unixMilliseconds)), identity: identity, sentTo: sentTo,
             planet: WorldReference(
                 id: roots.planet?.id ?? 0, timestampMilliseconds: roots.planet?.timestampMilliseconds ?? 0),
-            moons: moons, promises: .growingNumbers)
+            moons: moons, promises: configuration.promises)
         var payload = hello.encoded
         let section = hello.sectionOffset
         let padding = filledTo - PacketHeader.payloadOffset - payload.count

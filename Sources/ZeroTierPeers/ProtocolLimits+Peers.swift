@@ -127,6 +127,8 @@ extension ProtocolLimits {
     /// A generation that filled up within this has a larger successor, one that took longer than that a smaller one.
     static let replayGenerationFast: Duration = .seconds(10)
     static let replayGenerationSlow: Duration = .seconds(600)
+    /// Until a relayed peer's promise of growing numbers is known, its recordings pass after so many packets more: soon.
+    static let relayedHelloInterval: Duration = .seconds(1)
     /// A peer whose packets are all too old is asked how it is, at most once in this.
     static let outdatedInterval: Duration = .seconds(2)
     /// Copies of one HELLO, or HELLOs of one instant, from the sockets of a node come within this.

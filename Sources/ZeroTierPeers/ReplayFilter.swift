@@ -38,6 +38,8 @@ struct ReplayFilter: Sendable {
     private(set) var newest: UInt64 = 0
     /// Whether the peer promised growing numbers.
     private(set) var isGrowing = false
+    /// The number that came last from a peer that did not.
+    private(set) var latest: UInt64 = 0
 
     /// Places taken in memory, of eight bytes.
     var placeCount: Int { order.room + table.placeCount }
@@ -74,6 +76,7 @@ struct ReplayFilter: Sendable {
     private mutating func judgeUnordered(
         _ number: UInt64, from endpoint: UInt64?, _ now: MonotonicInstant
     ) -> Verdict {
+        latest = number
         // 0 is the free place; an ID of 0 is like any other.
         let key = number == 0 ? UInt64.max : number
         if table.contains(key) { return judgeCopy(number, from: endpoint, now) }
@@ -96,7 +99,8 @@ struct ReplayFilter: Sendable {
 
     private static func copyKey(_ number: UInt64, _ endpoint: UInt64) -> UInt64 { mix(number ^ mix(endpoint)) | 1 }
 
-    /// The peer's newest HELLO, which had this number, said whether its numbers grow. What it sent long before is not taken.
+    /// The peer's newest HELLO or OK(HELLO), which had this number, said whether its numbers grow. What it sent long before is not
+    /// taken.
     mutating func setGrowing(_ isPromised: Bool, at number: UInt64) {
         guard isPromised != isGrowing else { return }
         isGrowing = isPromised

@@ -177,6 +177,20 @@ import ZeroTierWire
             } == true)
     }
 
+    @Test func `an OK to HELLO says what a restarted node has to know of its peer: that its numbers grow`() {
+        let (star, a, b, _) = connected()
+        let record = a.engine.topology.lookUp(b.address).map { a.engine.record(of: $0).encoded } ?? []
+        // Nothing of b's comes by itself: only what answers.
+        star.hub.passes = { !($0.isHello && $0.source == b.address.value) }
+        star.hub.remove(a)
+        let again = star.hub.add(a.identity, a.sockets, PeerConfiguration(planet: star.planet))
+        again.engine.importPeer(record, now: star.hub.now)
+        star.hub.settle(again)
+        star.hub.run(.seconds(1))
+        let id = again.engine.topology.lookUp(b.address)
+        #expect(id.map { again.engine.topology.peers[$0].replays.isGrowing } == true)
+    }
+
     @Test func `a full table of introduced pairs says no, until the oldest may be introduced again`() {
         var introductions = Introductions(limit: 2)
         let now = MonotonicInstant(nanoseconds: 1)

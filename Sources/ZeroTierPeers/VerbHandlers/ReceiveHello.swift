@@ -132,7 +132,7 @@ extension PeerEngine {
             timestampMilliseconds: UInt64(max(0, now.unixMilliseconds)), identity: identity, sentTo: path.remote,
             planet: WorldReference(
                 id: roots.planet?.id ?? 0, timestampMilliseconds: roots.planet?.timestampMilliseconds ?? 0),
-            promises: .growingNumbers)
+            promises: configuration.promises)
         // What others leave out we leave out towards them.
         if PacketHeader.payloadOffset + hello.encoded.count > limit { hello.promises = nil }
         if PacketHeader.payloadOffset + hello.encoded.count > limit { hello.planet = nil }
@@ -339,7 +339,8 @@ extension PeerEngine {
         let body = HelloReply(
             timestampMilliseconds: hello.hello.timestampMilliseconds,
             protocolVersion: configuration.announcedProtocolVersion, softwareVersion: configuration.softwareVersion,
-            surfaceAddress: surface, worlds: worlds)
+            surfaceAddress: surface, worlds: worlds,
+            promises: hello.hello.promises == nil ? nil : configuration.promises)
         return OKHeader(inReplyTo: .hello, packetID: hello.packetID).payload(body.encoded)
     }
 

@@ -53,6 +53,10 @@ extension PeerEngine {
             topology.peers[id].versionAskedAt = request.sentAt
             topology.peers[id].protocolVersion = reply.protocolVersion
             topology.peers[id].softwareVersion = reply.softwareVersion
+            // After a start of ours this comes long before its next HELLO, and recordings of what it sent pass until then.
+            if reply.promises?.contains(.growingNumbers) == true {
+                topology.peers[id].replays.setGrowing(true, at: topology.peers[id].replays.latest)
+            }
         }
         noteReceived(opened, confirms: confirms, now: now)
         if confirms { noteRoundTrip(opened, now.monotonic - request.sentAt) }

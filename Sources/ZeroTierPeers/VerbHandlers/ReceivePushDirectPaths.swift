@@ -38,7 +38,9 @@ extension PeerEngine {
             }
             guard topology.peers[id].attemptGate.allow(now.monotonic) else { break }
             attempts[kind, default: 0] += 1
-            let socket = isTrusted ? PhysicalPath.anySocket : opened.path.localSocket
+            // Where it came from it is answered from where it was asked.
+            let isAny = isTrusted && record.endpoint != opened.path.remote
+            let socket = isAny ? PhysicalPath.anySocket : opened.path.localSocket
             let path = PhysicalPath(localSocket: socket, remote: record.endpoint)
             topology.peers[id].probe(path, toldBy: opened.source, isSingle: !isTrusted, now.monotonic)
         }

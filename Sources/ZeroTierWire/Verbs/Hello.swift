@@ -45,20 +45,6 @@ package struct Hello: WirePayload, Hashable {
     /// Written only together with `planet`.
     package var promises: Promises?
 
-    /// Bits after the moons of a HELLO.
-    package struct Promises: OptionSet, Hashable, Sendable {
-        package let rawValue: UInt32
-        package init(rawValue: UInt32) { self.rawValue = rawValue }
-
-        /// The numbers that the sender takes as packet IDs before sealing only grow, over restarts as well: the Unix time in
-        /// milliseconds in the upper 44 bits.
-        package static let growingNumbers = Promises(rawValue: 1)
-    }
-
-    private static let promisesMark: UInt32 = 0x7377_7a74
-    /// Bytes of the promises.
-    package static let promisesSize = 8
-
     private static let moonType: UInt8 = 127
     private static let moonEntrySize = 17
 
@@ -138,12 +124,7 @@ package struct Hello: WirePayload, Hashable {
             if type == Hello.moonType { moons.append(reference) }
         }
         // What follows may be anything: padding, or fields of later versions.
-        promises = nil
-        if reader.remaining >= Hello.promisesSize {
-            let mark = try reader.uint32("hello.promisesMark")
-            let bits = try reader.uint32("hello.promises")
-            if mark == Hello.promisesMark { promises = Promises(rawValue: bits) }
-        }
+        promises = try Promises.read(from: &reader)
     }
 
     /// Appends the payload with its section in the clear; `PacketArmor.sealHello` encrypts it from `sectionOffset` on.
@@ -163,10 +144,7 @@ package struct Hello: WirePayload, Hashable {
             writer.uint64(moon.id)
             writer.uint64(moon.timestampMilliseconds)
         }
-        if let promises {
-            writer.uint32(Hello.promisesMark)
-            writer.uint32(promises.rawValue)
-        }
+        promises?.encode(into: &writer)
     }
 
     /// As many entries as a packet of the longest kind has room for.

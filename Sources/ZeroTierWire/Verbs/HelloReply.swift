@@ -7,6 +7,7 @@
 //   50     1, 7, 19 physical source address of the HELLO
 //   ..     2        total length of the worlds
 //   ..     ..       serialised worlds, one after another
+//   ..     4, 4     only between nodes of this implementation: promises, as in HELLO
 //
 //  Fields behind the revision may be missing.
 
@@ -15,7 +16,7 @@ package import NetPrimitives
 /// The body of OK(HELLO), behind `OKHeader`.
 package struct HelloReply: WirePayload, Hashable {
     /// Longest run of worlds that a reply has room for.
-    package static let maximumWorldBytes = ProtocolLimits.maximumPayloadLength - OKHeader.size - 13 - 19 - 2
+    package static let maximumWorldBytes = ProtocolLimits.maximumPayloadLength - OKHeader.size - 13 - 19 - 2 - Hello.promisesSize
 
     /// The timestamp of the HELLO that is answered.
     package var timestampMilliseconds: UInt64
@@ -25,16 +26,20 @@ package struct HelloReply: WirePayload, Hashable {
     package var surfaceAddress: SocketEndpoint?
     /// Serialised worlds, one after another. Read with `worlds()`, and only from those who may send them.
     package private(set) var worldBytes: [UInt8]
+    /// What the sender promises, as in HELLO: only in answer to one that had promises.
+    package var promises: Hello.Promises?
 
     /// A reply; worlds that do not fit any more are left out.
     package init(
         timestampMilliseconds: UInt64, protocolVersion: UInt8 = ProtocolLimits.protocolVersion,
-        softwareVersion: SoftwareVersion, surfaceAddress: SocketEndpoint?, worlds: [World] = []
+        softwareVersion: SoftwareVersion, surfaceAddress: SocketEndpoint?, worlds: [World] = [],
+        promises: Hello.Promises? = nil
     ) {
         self.timestampMilliseconds = timestampMilliseconds
         self.protocolVersion = protocolVersion
         self.softwareVersion = softwareVersion
         self.surfaceAddress = surfaceAddress
+        self.promises = promises
         worldBytes = []
         for world in worlds {
             let bytes = world.encoded
@@ -49,11 +54,13 @@ package struct HelloReply: WirePayload, Hashable {
         softwareVersion = try SoftwareVersion(from: &reader, "helloReply.softwareVersion")
         surfaceAddress = nil
         worldBytes = []
+        promises = nil
         if reader.isAtEnd { return }
         surfaceAddress = try PhysicalAddressCodec.decode(from: &reader, "helloReply.surfaceAddress")
         if reader.isAtEnd { return }
         let length = Int(try reader.uint16("helloReply.worldLength"))
         worldBytes = try reader.bytes(length, "helloReply.worlds")
+        promises = try Hello.Promises.read(from: &reader)
     }
 
     package func encode(into writer: inout ByteWriter) {
@@ -63,6 +70,7 @@ package struct HelloReply: WirePayload, Hashable {
         PhysicalAddressCodec.encode(surfaceAddress, into: &writer)
         writer.uint16(UInt16(truncatingIfNeeded: worldBytes.count))
         writer.bytes(worldBytes)
+        promises?.encode(into: &writer)
     }
 
     /// The worlds in the reply, none of them verified. Throws if any of them is malformed.
