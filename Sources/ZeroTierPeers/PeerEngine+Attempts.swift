@@ -25,7 +25,7 @@ extension PeerEngine {
         enqueue(.echo, filling, to: id, .path(path), expectsReply: true, isWish: true, now: now)
     }
 
-    /// Bytes that go out for such a question.
+    /// Bytes that go out for such a question, with their headers.
     private func attemptCost(of id: PeerID, _ path: PhysicalPath) -> Int {
         var length = helloLength(to: path.remote)
         if topology.peers[id].answersPaidEcho {
@@ -33,9 +33,11 @@ extension PeerEngine {
         } else if topology.peers[id].answersEchoPerPath {
             length = PacketHeader.payloadOffset
         }
+        let isIPv4 = path.remote.address.isIPv4
+        // Of what came only the payload counts: so it is less that goes out, however it is measured.
+        length += isIPv4 ? ProtocolLimits.datagramOverheadIPv4 : ProtocolLimits.datagramOverheadIPv6
         guard path.localSocket == PhysicalPath.anySocket else { return length }
         // One leaves from each address of ours.
-        let isIPv4 = path.remote.address.isIPv4
         return length * max(1, localEndpoints.count { $0.address.isIPv4 == isIPv4 })
     }
 

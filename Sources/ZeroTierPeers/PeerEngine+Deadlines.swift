@@ -144,7 +144,7 @@ extension PeerEngine {
             topology.peers[id].paths[index].lastSend = time
             enqueue(isEcho ? .echo : .hello, to: id, .path(path.physical), expectsReply: true, now: now)
         }
-        if isFullRound, topology.peers[id].isUpstream { contactOtherFamilies(id, now) }
+        if isFullRound, topology.peers[id].isUpstream { contactByOtherWays(id, now) }
     }
 
     /// The pause after which a path that nothing was sent by is used.
@@ -200,13 +200,23 @@ extension PeerEngine {
         }
     }
 
-    /// A root that is reached in one family is asked in the other as well, once a minute.
-    private mutating func contactOtherFamilies(_ id: PeerID, _ now: Now) {
+    /// Once a minute a root is asked in the family that it is not reached in, and the one that is used from all our sockets: it tells
+    /// how each is seen. What left by the others may have been lost at the start, and their translators forget.
+    private mutating func contactByOtherWays(_ id: PeerID, _ now: Now) {
+        let time = now.monotonic
         for isIPv4 in [true, false] {
-            let hasPath = topology.peers[id].paths.contains {
-                $0.physical.remote.address.isIPv4 == isIPv4 && $0.isUnexpired(now.monotonic)
+            let path = topology.peers[id].paths.first {
+                $0.physical.remote.address.isIPv4 == isIPv4 && $0.isUnexpired(time)
             }
-            if !hasPath { contact(id, families: [isIPv4], now) }
+            guard let path else {
+                contact(id, families: [isIPv4], now)
+                continue
+            }
+            guard bestUpstream(time) == id, localEndpoints.count(where: { $0.address.isIPv4 == isIPv4 }) > 1 else {
+                continue
+            }
+            let all = PhysicalPath(localSocket: PhysicalPath.anySocket, remote: path.physical.remote)
+            enqueue(.hello, to: id, .path(all), expectsReply: true, now: now)
         }
     }
 

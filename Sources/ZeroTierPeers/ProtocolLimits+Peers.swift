@@ -99,8 +99,10 @@ extension ProtocolLimits {
     /// Endpoints that are tried because one peer said so.
     static let attemptBurst = 64
     static let attemptInterval: Duration = .milliseconds(125)
-    /// Bytes of a peer that are kept to pay for them.
-    static let attemptCredit = 16 * 1024
+    /// Bytes of a peer that are kept to pay for them, and what a datagram costs beyond its payload: its IP and UDP headers.
+    static let attemptCredit = 2048
+    static let datagramOverheadIPv4 = 28
+    static let datagramOverheadIPv6 = 48
     /// An endpoint that nobody can pay for is looked at again after the pause, and forgotten after so long.
     static let unpaidProbePause: Duration = .milliseconds(250)
     static let probeLife: Duration = .seconds(30)

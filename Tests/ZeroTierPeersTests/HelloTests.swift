@@ -248,19 +248,22 @@ private let outside = Fixture.endpoint(9, 9)
         star.hub.settle(star.leaves[0])
         #expect(star.connect())
         let (a, b) = (star.leaves[0], star.leaves[1])
-        func refuse(_ sender: TestNode, quoting id: PacketID, number: UInt64) {
+        func refuse(_ sender: TestNode, quoting id: PacketID) {
             let payload = ErrorReply(inReplyTo: .hello, packetID: id, reason: .identityCollision).encoded
             let prober = Prober(sender.identity, to: a.identity)
+            // A number of now.
+            let number = UInt64(star.hub.now.unixMilliseconds) << 20 | id.value & 0xfffff
             star.hub.receive(
                 a, [prober.packet(Verb.error.rawValue, payload, id: number)], from: sender.sockets[0])
         }
-        let hello = star.hub.lastHello(of: a, to: star.root.sockets[0])
-        refuse(b, quoting: hello, number: 1)
-        refuse(b, quoting: star.hub.lastHello(of: a, to: b.sockets[0]), number: 2)
-        refuse(moonRoot, quoting: star.hub.lastHello(of: a, to: moonRoot.sockets[0]), number: 3)
-        refuse(star.root, quoting: PacketID(9), number: 4)
+        // One to the root itself, not through it.
+        let hello = star.hub.lastHello(of: a, to: star.root.sockets[0], for: star.root)
+        refuse(b, quoting: hello)
+        refuse(b, quoting: star.hub.lastHello(of: a, to: b.sockets[0]))
+        refuse(moonRoot, quoting: star.hub.lastHello(of: a, to: moonRoot.sockets[0]))
+        refuse(star.root, quoting: PacketID(9))
         #expect(!a.has(.identityCollision))
-        refuse(star.root, quoting: hello, number: 5)
+        refuse(star.root, quoting: hello)
         #expect(a.has(.identityCollision))
     }
 

@@ -60,6 +60,9 @@ import ZeroTierWire
         #expect(star.connect())
         let (a, b) = (star.leaves[0], star.leaves[1])
         let other = SocketEndpoint(try #require(IPAddress("2a00::7")), port: 9993)
+        // What is told is paid from what came.
+        for _ in 0..<4 { star.hub.sendFrame(b, to: a.address) }
+        star.hub.run(.milliseconds(20))
         let prober = Prober(star.root.identity, to: a.identity)
         let bytes = prober.packet(Verb.rendezvous.rawValue, Rendezvous(peer: b.address, endpoint: other).encoded)
         var batch = ReceiveBatch()
@@ -69,6 +72,23 @@ import ZeroTierWire
         _ = a.engine.open(&batch, at: 0, replies: &replies, now: star.hub.now)
         a.engine.transmitControl(into: &out, now: star.hub.now)
         #expect(out.runs.filter { $0.path.remote == other }.map(\.path.localSocket) == [PhysicalPath.anySocket])
+    }
+
+    @Test func `a root that is used tells once a minute how each socket is seen, also after what they sent first was lost`() {
+        let star = Star(leaves: 0)
+        let places = (1...3).map { Fixture.endpoint(1, $0) }
+        star.hub.passes = { $0.from != places[1] && $0.from != places[2] }
+        let node = star.hub.add(Fixture.identities[1], places, PeerConfiguration(planet: star.planet))
+        node.engine.setLocalNetwork(places, now: star.hub.now)
+        star.hub.run(.seconds(5))
+        #expect(node.isOnline)
+        star.hub.passes = { _ in true }
+        star.hub.forgetLog()
+        star.hub.run(ProtocolLimits.fullHelloKeepalive + .seconds(2))
+        let asked = Set(star.hub.log.filter { $0.to == star.root.sockets[0] && $0.isHello }.map(\.from))
+        #expect(asked == Set(places))
+        // One round a minute.
+        #expect(star.hub.log.count { $0.from == places[1] && $0.isHello } <= 2)
     }
 
     @Test func `our address changes once, by however many sockets we hear of it, and on one line alone`() throws {

@@ -32,7 +32,8 @@ extension PeerEngine {
         let isAlive = topology.peers[id].paths.contains {
             $0.physical.remote == endpoint && $0.isAlive(now.monotonic) && $0.doubtedSince == nil
         }
-        if !isAlive, endpoint.address.isIPv4, pay(ProtocolLimits.holePunchLength, for: id, toldBy: root) {
+        let cost = ProtocolLimits.holePunchLength + ProtocolLimits.datagramOverheadIPv4
+        if !isAlive, endpoint.address.isIPv4, pay(cost, for: id, toldBy: root) {
             let path = PhysicalPath(
                 localSocket: localSocket, remote: endpoint, timeToLive: ProtocolLimits.holePunchTimeToLive)
             enqueue(.datagram(random.bytes(ProtocolLimits.holePunchLength), path), isWish: true)

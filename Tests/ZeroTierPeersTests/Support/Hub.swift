@@ -112,9 +112,12 @@ final class Hub {
         node.engine.topology.peers[id].lastTrust = now.monotonic
     }
 
-    /// The ID of the last HELLO that a node sent to an endpoint.
-    func lastHello(of node: TestNode, to endpoint: SocketEndpoint) -> PacketID {
-        let last = log.last { $0.to == endpoint && $0.isHello && $0.source == node.address.value }
+    /// The ID of the last HELLO that a node sent to an endpoint, for whomever or for one.
+    func lastHello(of node: TestNode, to endpoint: SocketEndpoint, for receiver: TestNode? = nil) -> PacketID {
+        let last = log.last {
+            $0.to == endpoint && $0.isHello && $0.source == node.address.value
+                && (receiver == nil || $0.destination == receiver?.address.value)
+        }
         guard let flight = last else { return PacketID(0) }
         return flight.packetID
     }
