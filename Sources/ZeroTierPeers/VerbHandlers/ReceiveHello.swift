@@ -388,7 +388,8 @@ extension PeerEngine {
         for packet in released.outbound { enqueue(.packet(packet)) }
         if let rendezvous = released.rendezvous {
             punch(
-                to: rendezvous.endpoint, localSocket: rendezvous.localSocket, for: id, toldBy: rendezvous.teller, now: now)
+                to: rendezvous.endpoint, localSocket: rendezvous.localSocket, for: id, toldBy: rendezvous.teller,
+                now: now)
         }
     }
 }

@@ -16,7 +16,8 @@ package import NetPrimitives
 /// The body of OK(HELLO), behind `OKHeader`.
 package struct HelloReply: WirePayload, Hashable {
     /// Longest run of worlds that a reply has room for.
-    package static let maximumWorldBytes = ProtocolLimits.maximumPayloadLength - OKHeader.size - 13 - 19 - 2 - Hello.promisesSize
+    package static let maximumWorldBytes =
+        ProtocolLimits.maximumPayloadLength - OKHeader.size - 13 - 19 - 2 - Hello.promisesSize
 
     /// The timestamp of the HELLO that is answered.
     package var timestampMilliseconds: UInt64
