@@ -74,7 +74,7 @@ import ZeroTierWire
         #expect(out.runs.filter { $0.path.remote == other }.map(\.path.localSocket) == [PhysicalPath.anySocket])
     }
 
-    @Test func `a root that is used tells once a minute how each socket is seen, also if what they sent first was lost`()
+    @Test func `a root that is used tells once a minute how each socket is seen, even if their first HELLOs were lost`()
     {
         let star = Star(leaves: 0)
         let places = (1...3).map { Fixture.endpoint(1, $0) }
