@@ -75,6 +75,20 @@ import ZeroTierWire
         #expect(lab.directDatagrams > 100)
     }
 
+    @Test(arguments: 1...24)
+    func `a root that is not there delays no first connection`(_ seed: UInt64) throws {
+        let lab = Lab(nodes: 2, hasDeadRoot: true, seed: seed)
+        #expect(lab.run(for: .seconds(10)) { (0...2).allSatisfy { lab.isOnline($0) } })
+        // Half of the members come before, half after.
+        for index in 1...2 {
+            _ = lab.act(index) { node, now in node.join(anyPort, now: now) }
+            if seed % 2 == 0 { lab.run(for: .milliseconds(Int64(seed) * 40)) }
+        }
+        let address = try #require(lab.address(2, on: anyPort))
+        let result = try transfer(lab, to: address, size: 10_000)
+        #expect(result.time < .milliseconds(1500))
+    }
+
     @Test func `a stream comes through when every packet must be relayed`() throws {
         let lab = Lab(nodes: 2)
         for host in lab.hosts.dropFirst() { host.acceptsDirect = false }

@@ -19,7 +19,7 @@ extension PeerEngine {
         var payload = payload
         if !isConfirmed(opened) {
             let room = answers.credit(of: opened.path.remote, now.monotonic) - ProtocolLimits.echoReplyLength
-            if room < payload.count { payload.removeLast(payload.count - max(0, room)) }
+            if room < payload.count { payload = [] }
         }
         reply(.ok, Echo(payload).reply(to: opened.packetID), to: opened, replies: &replies, now: now)
         return .handled

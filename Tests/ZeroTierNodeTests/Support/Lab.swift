@@ -59,15 +59,20 @@ final class Lab {
     let latency = Duration.milliseconds(1)
     let world: World
 
-    /// `identities[0]` is the root.
-    init(nodes: Int, protocolVersion: UInt8 = 12) {
+    /// `identities[0]` is the root; with `hasDeadRoot` the planet names another one, which is not there.
+    init(nodes: Int, protocolVersion: UInt8 = 12, hasDeadRoot: Bool = false, seed: UInt64 = 0) {
         let identities = Array(Fixture.identities.prefix(nodes + 1))
         let rootEndpoint = SocketEndpoint(IPAddress(v4: 0x0a4d_0001), port: 9993)
         let signer = identities[0].secretKeys ?? SecretKeys(Fixture.identities[0].publicKeys.bytes)
         guard let signer else { fatalError("the fixture has no secrets") }
+        var roots = [World.Root(identity: identities[0].withoutSecret, endpoints: [rootEndpoint])]
+        if hasDeadRoot, let dead = Fixture.identities.last {
+            let nowhere = SocketEndpoint(IPAddress(v4: 0x0a4d_0002), port: 9993)
+            roots.append(World.Root(identity: dead.withoutSecret, endpoints: [nowhere]))
+        }
         world = World(
             kind: .planet, id: 42, timestampMilliseconds: 1_700_000_000_000, updateKey: identities[0].publicKeys,
-            roots: [World.Root(identity: identities[0].withoutSecret, endpoints: [rootEndpoint])]
+            roots: roots
         ).signed(with: signer)
         for (index, identity) in identities.enumerated() {
             var configuration = NodeConfiguration(planet: world)
@@ -75,7 +80,7 @@ final class Lab {
             let endpoint =
                 index == 0 ? rootEndpoint : SocketEndpoint(IPAddress(v4: 0x0a4d_0000 + UInt32(10 + index)), port: 9993)
             let node = Node(
-                identity: identity, configuration: configuration, random: RandomSource(seed: UInt64(index + 1)),
+                identity: identity, configuration: configuration, random: RandomSource(seed: seed << 8 | UInt64(index + 1)),
                 now: now)
             let host = LabHost(node: node, endpoint: endpoint)
             host.node.setLocalNetwork([endpoint], now: now)
