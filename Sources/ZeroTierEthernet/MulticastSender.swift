@@ -187,20 +187,22 @@ extension VirtualNetwork {
         {
             return
         }
+        // The best root had its chance: it may be gone, or know less than another one.
+        let isAgain = isUnknown && sender.lastGather != nil
         sender.lastGather = now.monotonic
         let gather = MulticastGather(network: id, group: group, limit: limit, membership: config?.membership).encoded
-        for target in gatherTargets(&shared) { shared.send(.multicastGather, gather, to: target, compress: false) }
+        for target in gatherTargets(ofAllRoots: isAgain, &shared) { shared.send(.multicastGather, gather, to: target, compress: false) }
     }
 
-    private func gatherTargets(_ shared: inout EthernetShared) -> [Address] {
-        var targets: [Address] = []
-        if let best = shared.upstreams.first { targets.append(best) }
+    private func gatherTargets(ofAllRoots isWide: Bool, _ shared: inout EthernetShared) -> [Address] {
+        var targets = Array(shared.upstreams.prefix(1))
         if !id.isAdHoc { targets.append(id.controller) }
         var contacts = config?.alwaysContact ?? []
         for index in contacts.indices.dropLast() {
             contacts.swapAt(index, index + shared.random.next(below: contacts.count - index))
         }
         targets.append(contentsOf: contacts)
+        if isWide { targets.append(contentsOf: shared.upstreams) }
         var seen: Set<Address> = [address]
         return Array(targets.filter { seen.insert($0).inserted }.prefix(ProtocolLimits.gatherTargets))
     }

@@ -65,21 +65,22 @@ extension Node {
             if let identity = peers.identity(of: address) { ethernet.learn(identity, now: now) }
         case .peerDirect(let address, let path):
             // By a root everybody can be reached.
+            if peers.isRoot(address) { updateUpstreams(now) }
             wakeConnections(peers.isRoot(address) ? nil : address, now)
             emit(.peerDirect(address, path.remote))
         case .peerRelayed(let address):
             // Its own path died, so that packets take another one from now on.
-            if !peers.isRoot(address) { wakeConnections(address, now) }
+            if peers.isRoot(address) { updateUpstreams(now) } else { wakeConnections(address, now) }
             emit(.peerRelayed(address))
         case .peerExpired(let address, let record):
             ethernet.forget(address)
             if let record { storePeer(address, record) }
             emit(.peerExpired(address))
         case .planetUpdated(let bytes):
-            updateUpstreams()
+            updateUpstreams(now)
             emit(.store(.planet, bytes))
         case .moonUpdated(let id, let bytes):
-            updateUpstreams()
+            updateUpstreams(now)
             emit(.store(.moon(id), bytes))
         case .okReceived(let reply): receive(reply, now)
         case .errorReceived(let reply): receive(error: reply, now)

@@ -64,7 +64,7 @@ package struct Node: ~Copyable {
             stack = NetworkStack(configuration: configuration.stack, random: stackRandom)
         }
         largestFrameBytes = peers.batchBytes(forPacketOf: NodeLimits.frameOverhead + ProtocolLimits.virtualMTU)
-        updateUpstreams()
+        updateUpstreams(now)
         settle(now: now)
     }
 
@@ -168,7 +168,7 @@ package struct Node: ~Copyable {
     package mutating func deorbit(_ moonID: UInt64, now: Now) -> Bool {
         let wasHeld = peers.deorbit(moonID, now: now)
         emit(.delete(.moon(moonID)))
-        updateUpstreams()
+        updateUpstreams(now)
         settle(now: now)
         return wasHeld
     }
@@ -181,8 +181,8 @@ package struct Node: ~Copyable {
         return address != nil
     }
 
-    mutating func updateUpstreams() {
-        ethernet.setUpstreams(peers.rootAddresses, isUpstream: peers.isRoot)
+    mutating func updateUpstreams(_ now: Now) {
+        ethernet.setUpstreams(peers.rootsByPreference(now: now), isUpstream: peers.isRoot)
     }
 
     // MARK: Work that costs more than a packet may

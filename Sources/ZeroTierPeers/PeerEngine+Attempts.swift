@@ -50,11 +50,12 @@ extension PeerEngine {
         return true
     }
 
-    /// Takes bytes from what the peer sent, or from what the one sent that told of it.
+    /// Takes bytes from what the one sent that named the endpoint. A root names those of others: what they send through it counts for
+    /// it as well, but not what they send directly.
     mutating func pay(_ byteCount: Int, for id: PeerID, toldBy teller: Address) -> Bool {
-        if topology.peers[id].pay(byteCount) { return true }
-        guard let other = topology.lookUp(teller), other != id else { return false }
-        return topology.peers[other].pay(byteCount)
+        guard let payer = topology.lookUp(teller) else { return false }
+        if topology.peers[payer].pay(byteCount) { return true }
+        return payer != id && topology.peers[id].reportedDirect != true && topology.peers[id].pay(byteCount)
     }
 
     // MARK: Probes

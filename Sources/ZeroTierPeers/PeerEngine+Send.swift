@@ -131,6 +131,12 @@ extension PeerEngine {
         return choice
     }
 
+    /// How good a root is to ask something, lower is better: one without a live path comes last.
+    func relayPreference(_ id: PeerID, _ time: MonotonicInstant) -> (Int64, Address) {
+        let isReached = !topology.peers[id].paths.isEmpty && topology.peers[id].isDirect(time)
+        return (isReached ? relayQuality(id, time) : .max, topology.peers[id].address)
+    }
+
     private func relayQuality(_ id: PeerID, _ time: MonotonicInstant) -> Int64 {
         guard let heard = topology.peers[id].lastReceive, time - heard < configuration.activityTimeout else {
             return Int64(UInt32.max)

@@ -136,6 +136,13 @@ package struct PeerEngine: ~Copyable {
     /// The roots' addresses, ascending, without ourselves.
     package var rootAddresses: [Address] { roots.upstreams.map { $0.identity.address } }
 
+    /// The roots' addresses without ourselves, those that can be reached first, the quickest of them before the others.
+    package func rootsByPreference(now: Now) -> [Address] {
+        let ids = upstreamPeers.sorted { relayPreference($0, now.monotonic) < relayPreference($1, now.monotonic) }
+        let known = ids.map { topology.peers[$0].address }
+        return known + rootAddresses.filter { !known.contains($0) }
+    }
+
     /// The planet held.
     package var planet: World? { roots.planet }
 

@@ -61,7 +61,7 @@ import ZeroTierWire
         let (a, b) = (star.leaves[0], star.leaves[1])
         let other = SocketEndpoint(try #require(IPAddress("2a00::7")), port: 9993)
         // What is told is paid from what came.
-        for _ in 0..<4 { star.hub.sendFrame(b, to: a.address) }
+        for _ in 0..<8 { star.hub.sendFrame(star.root, to: a.address) }
         star.hub.run(.milliseconds(20))
         let prober = Prober(star.root.identity, to: a.identity)
         let bytes = prober.packet(Verb.rendezvous.rawValue, Rendezvous(peer: b.address, endpoint: other).encoded)

@@ -59,14 +59,14 @@ final class Lab {
     let latency = Duration.milliseconds(1)
     let world: World
 
-    /// `identities[0]` is the root; with `hasDeadRoot` the planet names another one, which is not there.
-    init(nodes: Int, protocolVersion: UInt8 = 12, hasDeadRoot: Bool = false, seed: UInt64 = 0) {
+    /// `identities[0]` is the root; the planet may name another one, which is not there.
+    init(nodes: Int, protocolVersion: UInt8 = 12, deadRoot: Identity? = nil, seed: UInt64 = 0) {
         let identities = Array(Fixture.identities.prefix(nodes + 1))
         let rootEndpoint = SocketEndpoint(IPAddress(v4: 0x0a4d_0001), port: 9993)
         let signer = identities[0].secretKeys ?? SecretKeys(Fixture.identities[0].publicKeys.bytes)
         guard let signer else { fatalError("the fixture has no secrets") }
         var roots = [World.Root(identity: identities[0].withoutSecret, endpoints: [rootEndpoint])]
-        if hasDeadRoot, let dead = Fixture.identities.last {
+        if let dead = deadRoot {
             let nowhere = SocketEndpoint(IPAddress(v4: 0x0a4d_0002), port: 9993)
             roots.append(World.Root(identity: dead.withoutSecret, endpoints: [nowhere]))
         }
