@@ -205,7 +205,8 @@ extension PeerEngine {
         let opened = OpenedPacket(
             peer: id, source: header.source, verb: verb, packetID: header.id,
             hops: header.hops, path: path, payloadOffset: PacketHeader.payloadOffset,
-            payloadLength: length - PacketHeader.payloadOffset, wireLength: length, isCopy: isCopy)
+            payloadLength: length - PacketHeader.payloadOffset, wireLength: length, isCopy: isCopy,
+            isLate: topology.peers[id].replays.isLate(number))
         if verbByte & Verb.compressedFlag != 0, length > PacketHeader.payloadOffset {
             return decompress(&packet, opened, replies: &replies, now: now)
         }
@@ -311,6 +312,7 @@ extension PeerEngine {
         if opened.hops == 0 {
             if let index = topology.peers[id].pathIndex(opened.path) {
                 topology.peers[id].earn(opened.wireLength)
+                guard !opened.isLate else { return }
                 let wasUsable = topology.peers[id].paths[index].isAlive(time)
                 topology.peers[id].paths[index].noteReceipt(time)
                 if !wasUsable { pathCameAlive(id, now) }
@@ -318,7 +320,7 @@ extension PeerEngine {
                 if confirms, !isOnline, topology.peers[id].isUpstream { becomeOnline(now) }
             } else {
                 answers.receive(opened.wireLength, from: opened.path.remote, time)
-                guard !opened.isCopy else { return }
+                guard !opened.isCopy, !opened.isLate else { return }
                 considerPath(opened.path, for: id, confirms: confirms, isNewest: isNewest, now: now)
             }
         } else {

@@ -38,6 +38,8 @@ package struct OpenedPacket: Sendable, Equatable {
     var wireLength = 0
     /// Whether the same packet came before, from another endpoint: no new path is looked for because of it.
     var isCopy = false
+    /// Whether it was sent long before others that came: somebody may have kept it, so it says nothing of its path.
+    var isLate = false
 }
 
 /// An authentic packet of VL2 that could not be opened in place: it was in parts, compressed, or waited for its sender's

@@ -120,6 +120,10 @@ struct ReplayFilter: Sendable {
         newest = max(number, order.last)
     }
 
+    /// Whether a number is so much older than the newest one that no path delays its packet by that.
+    @inline(__always)
+    func isLate(_ number: UInt64) -> Bool { isGrowing && number < newest &- min(newest, ReplayFilter.lateness) }
+
     /// Whether a number is so much older than the newest one that only a clock that was set back explains it in an answer to
     /// something that we asked just now.
     func isOfClockSetBack(_ number: UInt64) -> Bool { number < newest - min(newest, ReplayFilter.setBack) }
@@ -134,6 +138,8 @@ struct ReplayFilter: Sendable {
 
     /// Packets of so much earlier than the promise may still be on their way: 2 s.
     private static let promiseSlack = UInt64(2000) << 20
+    /// 3 s, more than any round trip that counts.
+    private static let lateness = UInt64(3000) << 20
     /// A minute: twice what an answer may take.
     private static let setBack = UInt64(60_000) << 20
 }

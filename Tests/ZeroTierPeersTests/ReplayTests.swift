@@ -195,6 +195,37 @@ import ZeroTierWire
         #expect(filter.judge(start + 121, from: nil, now) == .replayed)
     }
 
+    @Test func `a packet that was kept back for long is taken, but no sign of life of its path`() throws {
+        let star = Star(leaves: 2)
+        #expect(star.connect())
+        let (a, b) = (star.leaves[0], star.leaves[1])
+        star.hub.run(.seconds(10))
+        star.hub.sendFrame(b, to: a.address)
+        star.hub.run(.milliseconds(20))
+        let found = a.engine.topology.lookUp(b.address)
+        let id = try #require(found)
+        let isGrowing = a.engine.topology.peers[id].replays.isGrowing
+        #expect(isGrowing)
+        star.hub.run(.seconds(2))
+        let heard = a.engine.topology.peers[id].paths.map(\.lastReceive)
+        func deliver(sentBefore pause: Duration, from place: SocketEndpoint) {
+            let number = UInt64(star.hub.now.unixMilliseconds - pause.milliseconds) << 20 | 77
+            let prober = Prober(b.identity, to: a.identity)
+            star.hub.receive(a, [prober.packet(Verb.frame.rawValue, [7], id: number)], from: place)
+        }
+        let taken = a.received.count
+        star.hub.forgetLog()
+        deliver(sentBefore: .milliseconds(5600), from: b.sockets[0])
+        deliver(sentBefore: .milliseconds(5700), from: Fixture.endpoint(99, 9))
+        #expect(a.received.count == taken + 2)
+        let after = a.engine.topology.peers[id].paths.map(\.lastReceive)
+        #expect(after == heard)
+        #expect(!star.hub.log.contains { $0.to == Fixture.endpoint(99, 9) })
+        deliver(sentBefore: .milliseconds(10), from: b.sockets[0])
+        let now = a.engine.topology.peers[id].paths.map(\.lastReceive)
+        #expect(now != heard)
+    }
+
     @Test func `members that never meet directly know of each other that recordings are refused`() {
         let star = Star(leaves: 2, leaf: { $0.directPathsEnabled = false })
         #expect(star.start())
