@@ -191,7 +191,9 @@ extension VirtualNetwork {
         let isAgain = isUnknown && sender.lastGather != nil
         sender.lastGather = now.monotonic
         let gather = MulticastGather(network: id, group: group, limit: limit, membership: config?.membership).encoded
-        for target in gatherTargets(ofAllRoots: isAgain, &shared) { shared.send(.multicastGather, gather, to: target, compress: false) }
+        for target in gatherTargets(ofAllRoots: isAgain, &shared) {
+            shared.send(.multicastGather, gather, to: target, compress: false)
+        }
     }
 
     private func gatherTargets(ofAllRoots isWide: Bool, _ shared: inout EthernetShared) -> [Address] {

@@ -80,7 +80,8 @@ final class Lab {
             let endpoint =
                 index == 0 ? rootEndpoint : SocketEndpoint(IPAddress(v4: 0x0a4d_0000 + UInt32(10 + index)), port: 9993)
             let node = Node(
-                identity: identity, configuration: configuration, random: RandomSource(seed: seed << 8 | UInt64(index + 1)),
+                identity: identity, configuration: configuration,
+                random: RandomSource(seed: seed << 8 | UInt64(index + 1)),
                 now: now)
             let host = LabHost(node: node, endpoint: endpoint)
             host.node.setLocalNetwork([endpoint], now: now)
