@@ -280,7 +280,7 @@ public func zts_instance_socket(
 ) -> Int32 {
     with(instance) { (library) throws(CallFailure) in
         try library.needStarted()
-        let result = SocketCalls.run { () throws(SocketError) in
+        let result = SocketCalls.inCall { () throws(SocketError) in
             try Int(
                 library.layer.socket(
                     family: SocketCalls.outsideFamily(socket_family), type: socket_type, protocol: `protocol`))

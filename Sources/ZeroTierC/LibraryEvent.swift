@@ -4,7 +4,8 @@ import NetPrimitives
 import ZeroTier
 
 /// Something that the program is told.
-enum LibraryEvent: Sendable {
+// Indirect: of cases of different size the compiler reads bytes that were never written, which memory checkers tell.
+indirect enum LibraryEvent: Sendable {
     case stackUp
     case stackDown
     case node(NodeChange, NodeInfo)

@@ -84,11 +84,12 @@ package final class LibraryNode: Sendable {
 
     /// The node while it runs and a root answers.
     var onlineNode: Node? {
-        guard isOnline else { return nil }
+        guard online.load(ordering: .acquiring), isStarted else { return nil }
         return state.withLock { $0.phase == .running ? $0.node : nil }
     }
 
-    var isOnline: Bool { online.load(ordering: .acquiring) && isStarted }
+    /// A root can answer before the start is over: whoever is told so may use the node.
+    var isOnline: Bool { onlineNode != nil }
 
     /// Between start and stop: another start is refused.
     var isBusy: Bool { !CallingThread.isForked && state.withLock { $0.phase == .starting || $0.phase == .running } }

@@ -7,6 +7,7 @@ public import CZeroTier
 import Glibc
 import NetPrimitives
 import Synchronization
+import ZeroTier
 import ZeroTierSockets
 
 /// The name servers of this process, and questions to them.
@@ -44,6 +45,7 @@ enum Resolver {
         let servers = servers.withLock { $0.compactMap(\.self) }
         for time in rounds {
             for server in servers {
+                if CallingThread.isCancelled { return nil }
                 let query = DNSQuery(id: UInt16.random(in: .min ... .max), name: name, type: type)
                 switch ask(server, query, time) {
                 case .addresses(let addresses): return addresses
@@ -142,15 +144,17 @@ enum Resolver {
     static func results(
         _ name: UnsafePointer<CChar>?
     ) -> (UnsafeMutablePointer<czerotier_results>, isIPv4: Bool)? {
-        guard let name = unsafe name else {
-            LastMessage.set("name is NULL")
-            return nil
+        unsafe CallingThread.run {
+            guard let name = unsafe name else {
+                LastMessage.set("name is NULL")
+                return nil
+            }
+            guard LibraryNode.shared.isStarted else {
+                LastMessage.set(CallFailure.notRunning.reason)
+                return nil
+            }
+            return unsafe fillResults(String(cString: name))
         }
-        guard LibraryNode.shared.isStarted else {
-            LastMessage.set(CallFailure.notRunning.reason)
-            return nil
-        }
-        return unsafe fillResults(String(cString: name))
     }
 
     // Why nothing was found.

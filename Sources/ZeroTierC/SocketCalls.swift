@@ -55,9 +55,12 @@ enum SocketCalls {
     }
 
     /// Runs a call; -1 and the number if it fails.
-    static func run(_ body: () throws(SocketError) -> Int) -> Int {
+    static func run(_ body: () throws(SocketError) -> Int) -> Int { CallingThread.run { inCall(body) } }
+
+    /// The same within a call.
+    static func inCall(_ body: () throws(SocketError) -> Int) -> Int {
         do throws(SocketError) {
-            let result = try CallingThread.run(body)
+            let result = try body()
             czerotier_set_errno(0)
             return result
         } catch {
@@ -75,12 +78,14 @@ enum SocketCalls {
     static func on(
         _ descriptor: Int32, _ generation: Generation, _ body: (SocketPlace) throws(SocketError) -> Int
     ) -> Int {
-        guard let place = SocketPlace(descriptor) else {
-            return LibraryNode.shared.isStarted
-                ? fail(.badDescriptor) : failWithoutNode(generation)
+        CallingThread.run {
+            guard let place = SocketPlace(descriptor) else {
+                return LibraryNode.shared.isStarted
+                    ? fail(.badDescriptor) : failWithoutNode(generation)
+            }
+            guard place.library.isStarted else { return failWithoutNode(generation) }
+            return inCall { () throws(SocketError) in try body(place) }
         }
-        guard place.library.isStarted else { return failWithoutNode(generation) }
-        return run { () throws(SocketError) in try body(place) }
     }
 
     // MARK: Single calls
@@ -97,14 +102,16 @@ enum SocketCalls {
 
     /// Closes, also while the service does not run. Calls on closed descriptors fail with EBADF.
     static func close(_ descriptor: Int32, _ generation: Generation) -> Int {
-        let place = SocketPlace(descriptor)
-        if (place?.library ?? LibraryNode.shared).isFreed {
-            return Int(generation.fail(.because(.service, "everything was freed, this socket too")))
-        }
-        guard let place else { return fail(.badDescriptor) }
-        return run { () throws(SocketError) in
-            try place.layer.close(place.descriptor)
-            return 0
+        CallingThread.run {
+            let place = SocketPlace(descriptor)
+            if (place?.library ?? LibraryNode.shared).isFreed {
+                return Int(generation.fail(.because(.service, "everything was freed, this socket too")))
+            }
+            guard let place else { return fail(.badDescriptor) }
+            return inCall { () throws(SocketError) in
+                try place.layer.close(place.descriptor)
+                return 0
+            }
         }
     }
 

@@ -14,6 +14,12 @@ extension SocketCalls {
     static func poll(
         _ entries: UnsafeMutablePointer<zts_pollfd>?, _ count: UInt32, _ timeout: Int32, _ generation: Generation
     ) -> Int {
+        CallingThread.run { unsafe pollInCall(entries, count, timeout, generation) }
+    }
+
+    private static func pollInCall(
+        _ entries: UnsafeMutablePointer<zts_pollfd>?, _ count: UInt32, _ timeout: Int32, _ generation: Generation
+    ) -> Int {
         guard LibraryNode.shared.isStarted || LibraryInstances.hasAny else { return Int(generation.fail(.notRunning)) }
         if unsafe entries == nil, count > 0 { return fail(SocketError(.badMemory, "fds is NULL")) }
         guard count <= largestPoll else { return fail(SocketError(.invalid, "nfds is more than 65536")) }
@@ -40,7 +46,7 @@ extension SocketCalls {
         for index in invalid { unsafe entries![index].revents = PollEvents.invalid.rawValue }
         let time = timeout < 0 ? nil : Duration.milliseconds(Int(timeout))
         do throws(SocketError) {
-            try CallingThread.run { () throws(SocketError) in try wait(&groups, invalid.isEmpty ? time : .zero) }
+            try wait(&groups, invalid.isEmpty ? time : .zero)
         } catch {
             return fail(error)
         }

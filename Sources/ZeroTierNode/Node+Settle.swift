@@ -76,6 +76,7 @@ extension Node {
             ethernet.forget(address)
             if let record { storePeer(address, record) }
             emit(.peerExpired(address))
+        case .falseRecord(let address): emit(.falseRecord(.peer(address)))
         case .planetUpdated(let bytes):
             updateUpstreams(now)
             emit(.store(.planet, bytes))

@@ -149,15 +149,13 @@ extension PeerEngine {
     /// `open` that answered `handled`, and after `complete`.
     package mutating func nextReady(replies: inout TransmitBatch, now: Now) -> ReadyPacket? {
         while let item = ready.popFirst() {
-            switch item {
-            case .opened(let packet): return packet
-            case .raw(var bytes, let path):
-                let length = bytes.count
-                let opened = bytes.withMutableBytes { span in
-                    openWhole(&span, length: length, path: path, replies: &replies, now: now)
-                }
-                if case .packet(let packet) = opened { return ReadyPacket(packet: packet, bytes: bytes) }
+            if let packet = item.opened { return ReadyPacket(packet: packet, bytes: item.bytes) }
+            var bytes = item.bytes
+            let length = bytes.count
+            let opened = bytes.withMutableBytes { span in
+                openWhole(&span, length: length, path: item.path, replies: &replies, now: now)
             }
+            if case .packet(let packet) = opened { return ReadyPacket(packet: packet, bytes: bytes) }
         }
         return nil
     }

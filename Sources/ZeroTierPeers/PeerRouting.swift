@@ -104,10 +104,21 @@ enum ControlItem: Sendable {
 }
 
 /// What `nextReady` works through.
-enum ReadyItem: Sendable {
-    /// A datagram or joined packet still to be opened.
-    case raw([UInt8], PhysicalPath)
-    case opened(ReadyPacket)
+// No enum: of cases of different size the compiler reads bytes that were never written, which memory checkers tell.
+struct ReadyItem: Sendable {
+    /// A datagram or joined packet.
+    let bytes: [UInt8]
+    let path: PhysicalPath
+    /// What was found in it; nil when it is still to be opened.
+    let opened: OpenedPacket?
+
+    static func raw(_ bytes: [UInt8], _ path: PhysicalPath) -> ReadyItem {
+        ReadyItem(bytes: bytes, path: path, opened: nil)
+    }
+
+    static func opened(_ packet: ReadyPacket) -> ReadyItem {
+        ReadyItem(bytes: packet.bytes, path: packet.packet.path, opened: packet.packet)
+    }
 }
 
 /// How a packet is cut into equal datagrams; where to cut is the sender's choice.

@@ -125,6 +125,7 @@ extension DescriptorTable {
         }
         var isInterrupted = false
         while true {
+            if CallingThread.isCancelled { throw .interrupted }
             var isOver = !mayWait || isInterrupted
             if let deadline, deadline <= SystemClock.monotonic() { isOver = true }
             let attached = attachment.now

@@ -100,6 +100,36 @@ import Testing
         await node.shutdown()
     }
 
+    // The order of the original, of which programs wait for the last one only.
+    @Test func `a network's interface and address are told before that it is ready, and that before OK`() async throws {
+        let node = try await Node.start(.init(storage: .store(MemoryStore(identity: TestIdentity.second))))
+        try node.startJoining(.adHoc(ports: 7...9))
+        var monitor = NodeMonitor()
+        let events = monitor.take([.online, .networkChanged(.adHoc(ports: 7...9))], of: node) { NodeInfo() }
+        var codes: (first: [Int32], second: [Int16]) = ([], [])
+        for event in events {
+            codes.first += first(event) { _ in }
+            codes.second += second(event) { _ in }
+        }
+        // Online, interface up, its link, address; routes; ready for IPv6, OK.
+        #expect(codes.first.filter { $0 < 128 || $0 >= 144 } == [2, 64, 67, 146, 38, 35])
+        #expect(codes.second.filter { !(250..<260).contains($0) } == [201, 230, 233, 262, 216, 213])
+        await node.shutdown()
+    }
+
+    @Test func `messages of strangers cost no look at networks and peers, other events do`() async throws {
+        let node = try await Node.start(.init(storage: .store(MemoryStore(identity: TestIdentity.second))))
+        try node.startJoining(.adHoc(ports: 7...9))
+        var monitor = NodeMonitor()
+        let message = NodeEvent.message(from: Self.peer.id, type: 1, data: [1])
+        for _ in 0..<10 { #expect(monitor.take([message, message], of: node) { NodeInfo() }.isEmpty) }
+        // The interface and its address were there to be found all the time.
+        let found = monitor.take([message, .networkChanged(.adHoc(ports: 7...9))], of: node) { NodeInfo() }
+        #expect(found.contains { if case .address(isAdded: true, _, _) = $0 { true } else { false } })
+        #expect(monitor.take([.identityCollision, message], of: node) { NodeInfo() }.count == 1)
+        await node.shutdown()
+    }
+
     @Test func `what a node says of its peers becomes events, once each`() {
         var monitor = NodeMonitor()
         var peers = [Self.peer]

@@ -72,8 +72,9 @@ final class Parker: Sendable {
         unsafe csystem_park(word, duration.map { max(0, $0.nanosecondsSaturated) } ?? -1, 0) == 1
     }
 
-    /// As `park`, for a thread of the program: handlers of the operating system's signals end the wait, and it may be
-    /// cancelled there. False after a handler: any, or with `restarts`, which wants no time, one without SA_RESTART.
+    /// As `park`, for a thread of the program: handlers of the operating system's signals end the wait, and so does a
+    /// cancellation. False after that, and after a handler: any, or with `restarts`, which wants no time, one without
+    /// SA_RESTART.
     func parkInterruptibly(for duration: Duration?, restarts: Bool) -> Bool {
         let time = duration ?? (restarts ? nil : .seconds(1 << 32))
         return unsafe csystem_park(word, time.map { max(0, $0.nanosecondsSaturated) } ?? -1, 1) != 2
@@ -85,7 +86,8 @@ final class Parker: Sendable {
 
 /// The calls of threads of the program.
 package enum CallingThread {
-    /// Runs a call. The thread may be cancelled only where it waits and holds nothing.
+    /// Runs a call. A thread that is cancelled where it waits meanwhile ends after `body`, and does not come back from here:
+    /// what the caller holds then is never released.
     @inline(__always)
     package static func run<Result: ~Copyable, Failure: Error>(
         _ body: () throws(Failure) -> Result
@@ -94,6 +96,9 @@ package enum CallingThread {
         defer { csystem_call_end() }
         return try body()
     }
+
+    /// Whether the thread was cancelled in the call under way: what waits gives up.
+    package static var isCancelled: Bool { csystem_call_is_cancelled() != 0 }
 
     /// Whether this process is a fork of the one in which the nodes run.
     package static var isForked: Bool { csystem_is_forked() != 0 }
