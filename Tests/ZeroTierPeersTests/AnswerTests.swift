@@ -184,7 +184,7 @@ import ZeroTierWire
         star.hub.passes = { !($0.isHello && $0.source == b.address.value) }
         star.hub.remove(a)
         let again = star.hub.add(a.identity, a.sockets, PeerConfiguration(planet: star.planet))
-        again.engine.importPeer(record, now: star.hub.now)
+        again.engine.importPeer(record, isValidated: true, now: star.hub.now)
         star.hub.settle(again)
         star.hub.run(.seconds(1))
         let id = again.engine.topology.lookUp(b.address)
