@@ -5,6 +5,7 @@
 import CZeroTier
 import Glibc
 import ZeroTier
+import ZeroTierLibrary
 import ZeroTierSockets
 
 /// Why a call of the C interface does not do what it was asked: the kind, which is the code, and the reason in words.
@@ -27,10 +28,7 @@ struct CallFailure: Error {
         CallingThread.isForked
             ? forked : because(.service, "the service does not run: it was not started, or was stopped")
     }
-    static let forked = because(
-        .service,
-        "this process is a fork of the one in which the service runs, and has none: fork, or call daemon(), before the start"
-    )
+    static let forked = because(.service, LibraryNode.forkedReason)
     static let noNetworkID = because(.argument, "0 is no network ID")
     static let noAddress = because(
         .noResult, "this node has no address of this family on the network: see the network's status")
@@ -214,7 +212,7 @@ public func zts_get_start_error() -> UnsafePointer<CChar>? {
 public func zts_get_event_fd(_ fd: Int32) -> Int32 {
     Int32(
         clamping: SocketCalls.on(fd, .first) { (place) throws(SocketError) in
-            Int(try place.layer.eventDescriptor(place.descriptor))
+            Int(try place.socket.eventDescriptor())
         })
 }
 

@@ -7,6 +7,7 @@ import Glibc
 import NetPrimitives
 import Synchronization
 import ZeroTier
+import ZeroTierLibrary
 
 private let library = LibraryNode.shared
 

@@ -3,6 +3,7 @@
 import CZeroTier
 import NetPrimitives
 import ZeroTier
+import ZeroTierLibrary
 
 /// The callback of `zts_start`.
 typealias Callback1 = @convention(c) (UnsafeMutablePointer<zts_callback_msg>?) -> Void

@@ -4,6 +4,7 @@ import CZeroTier
 import Glibc
 import NetPrimitives
 import ZeroTier
+import ZeroTierLibrary
 
 extension EventSink {
     /// Tells a handler of generation 2.

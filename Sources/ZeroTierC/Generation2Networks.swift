@@ -6,6 +6,7 @@ public import CZeroTier
 import Glibc
 import NetPrimitives
 import ZeroTier
+import ZeroTierLibrary
 
 private let library = LibraryNode.shared
 private let addressRoom = Int(ZTS_IP_MAX_STR_LEN)

@@ -5,6 +5,7 @@
 public import CZeroTier
 import Glibc
 import NetPrimitives
+import ZeroTierLibrary
 import ZeroTierSockets
 
 private func int(_ result: Int) -> Int32 { Int32(clamping: result) }
@@ -83,7 +84,7 @@ public func zts_bsd_getsockname(
     unsafe int(
         SocketCalls.checked(fd, addr != nil && addrlen != nil, noName) {
             unsafe SocketCalls.name(fd, addr, addrlen, .second) { (place) throws(SocketError) in
-                try place.layer.localEndpoint(place.descriptor)
+                try place.socket.localEndpoint()
             }
         })
 }
@@ -95,7 +96,7 @@ public func zts_bsd_getpeername(
     unsafe int(
         SocketCalls.checked(fd, addr != nil && addrlen != nil, noName) {
             unsafe SocketCalls.name(fd, addr, addrlen, .second) { (place) throws(SocketError) in
-                try place.layer.remoteEndpoint(place.descriptor)
+                try place.socket.remoteEndpoint()
             }
         })
 }

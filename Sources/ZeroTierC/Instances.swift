@@ -4,35 +4,9 @@
 
 public import CZeroTier
 import Glibc
-import Synchronization
 import ZeroTier
+import ZeroTierLibrary
 import ZeroTierSockets
-
-/// The further nodes of this process.
-enum LibraryInstances {
-    private static let table = Mutex<[Int32: LibraryNode]>([:])
-    /// Numbers, and so nodes, of one process.
-    static let largest: Int32 = 2047
-
-    // A fork has the numbers and none of the nodes, and perhaps another thread's hold on the lock.
-    static func node(_ instance: Int32) -> LibraryNode? {
-        CallingThread.isForked ? nil : table.withLock { $0[instance] }
-    }
-
-    static var all: [LibraryNode] { CallingThread.isForked ? [] : table.withLock { Array($0.values) } }
-
-    static var hasAny: Bool { !CallingThread.isForked && table.withLock { !$0.isEmpty } }
-
-    static func add(_ node: LibraryNode) -> Int32? {
-        table.withLock { table in
-            guard let free = (1...largest).first(where: { table[$0] == nil }) else { return nil }
-            table[free] = node
-            return free
-        }
-    }
-
-    static func remove(_ instance: Int32) -> LibraryNode? { table.withLock { $0.removeValue(forKey: instance) } }
-}
 
 private func with(_ instance: Int32, _ body: (LibraryNode) throws(CallFailure) -> Int32) -> Int32 {
     Generation.first.result { () throws(CallFailure) in
@@ -101,7 +75,7 @@ public func zts_instance_stop(_ instance: Int32) -> Int32 {
 @c @implementation
 public func zts_instance_start_again(_ instance: Int32) -> Int32 {
     outcome(instance) { (library) throws(CallFailure) in
-        let settings = library.state.withLock { $0.settings }
+        let settings = library.settings
         try living { () throws(LifeFailure) in try library.start(settings) }
     }
 }

@@ -6,30 +6,12 @@
 public import CZeroTier
 import Glibc
 import NetPrimitives
-import Synchronization
 import ZeroTier
+import ZeroTierLibrary
 import ZeroTierSockets
 
-/// The name servers of this process, and what they say.
+/// What a lookup gives the calling thread.
 enum Resolver {
-    static let serverLimit = 8
-    static let servers = Mutex<[SocketEndpoint?]>(Array(repeating: nil, count: serverLimit))
-
-    /// The addresses of a name, of one family: of IPv4, or if there are none, of IPv6.
-    static func addresses(of name: String) throws(CallFailure) -> [IPAddress] {
-        let servers = servers.withLock { $0.compactMap(\.self) }
-        let found = try asking { () throws(ZeroTierError) in
-            if let known = Node.addressesWithoutServer(of: name) { return known }
-            guard let node = LibraryNode.shared.node else { throw starting }
-            return try node.resolveBlocking(name, servers: servers, endsWithFirst: true)
-        }
-        return found.filter { $0.isIPv4 == found.first?.isIPv4 }
-    }
-
-    private static let starting = ZeroTierError(.nodeStopped, "the node is starting: no name server can be asked yet")
-
-    // MARK: Results of the calling thread
-
     /// The thread's room with what is found for a name of the program. Nil, and a message, if nothing is.
     static func results(
         _ name: UnsafePointer<CChar>?
@@ -49,7 +31,9 @@ enum Resolver {
     private static func fillResults(_ name: String) -> (UnsafeMutablePointer<czerotier_results>, isIPv4: Bool)? {
         let found: [IPAddress]
         do throws(CallFailure) {
-            found = try CallingThread.run { () throws(CallFailure) in try addresses(of: name) }
+            found = try CallingThread.run { () throws(CallFailure) in
+                try asking { () throws(ZeroTierError) in try NameServers.addresses(of: name) }
+            }
         } catch {
             LastMessage.set(error.reason)
             return nil
@@ -99,13 +83,9 @@ public func zts_add_dns_nameserver(_ addr: UnsafeMutablePointer<sockaddr>?) -> I
     Generation.first.outcome { () throws(CallFailure) in
         let endpoint = unsafe try server(addr)
         try LibraryNode.shared.needStarted()
-        let isDone = Resolver.servers.withLock { servers in
-            if servers.contains(endpoint) { return true }
-            guard let free = servers.firstIndex(of: nil) else { return false }
-            servers[free] = endpoint
-            return true
+        if !NameServers.add(endpoint) {
+            throw .because(.general, "there are \(NameServers.limit) name servers already")
         }
-        if !isDone { throw .because(.general, "there are \(Resolver.serverLimit) name servers already") }
     }
 }
 
@@ -114,12 +94,7 @@ public func zts_del_dns_nameserver(_ addr: UnsafeMutablePointer<sockaddr>?) -> I
     Generation.first.outcome { () throws(CallFailure) in
         let endpoint = unsafe try server(addr)
         try LibraryNode.shared.needStarted()
-        let isDone = Resolver.servers.withLock { servers in
-            guard let index = servers.firstIndex(of: endpoint) else { return false }
-            servers[index] = nil
-            return true
-        }
-        if !isDone { throw .because(.noResult, "there is no such name server") }
+        if !NameServers.remove(endpoint) { throw .because(.noResult, "there is no such name server") }
     }
 }
 
@@ -154,13 +129,13 @@ private let visibleServers: UInt8 = 2
 public func zts_dns_set_server(_ index: UInt8, _ addr: UnsafePointer<zts_ip_addr>?) -> Int32 {
     guard index < visibleServers else { return Generation.second.refuse("the index is neither 0 nor 1") }
     let endpoint = unsafe addr.map { unsafe SocketEndpoint(read($0), port: 0) }
-    Resolver.servers.withLock { $0[Int(index)] = endpoint }
+    NameServers[Int(index)] = endpoint
     return 0
 }
 
 @c @implementation
 public func zts_dns_get_server(_ index: UInt8) -> UnsafePointer<zts_ip_addr>? {
-    guard index < visibleServers, let endpoint = Resolver.servers.withLock({ $0[Int(index)] }),
+    guard index < visibleServers, let endpoint = NameServers[Int(index)],
         let results = unsafe czerotier_results()
     else {
         LastMessage.set(index < visibleServers ? "no name server was set" : "the index is neither 0 nor 1")

@@ -6,6 +6,7 @@ public import CZeroTier
 import Glibc
 import NetPrimitives
 import ZeroTier
+import ZeroTierLibrary
 import ZeroTierSockets
 
 /// A `struct zts_mmsghdr` of either generation.
@@ -126,11 +127,11 @@ extension SocketCalls {
         on(descriptor, generation) { (place) throws(SocketError) in
             guard let records = unsafe records else {
                 guard count == 0 else { throw SocketError(.badMemory, noRecords) }
-                _ = try place.layer.family(place.descriptor)
+                _ = try place.socket.family
                 return 0
             }
-            return try place.layer.sendBatch(
-                place.descriptor, unsafe RecordBatch(records, count: count), flags: SocketCalls.flags(flags))
+            return try place.socket.sendBatch(
+                unsafe RecordBatch(records, count: count), flags: SocketCalls.flags(flags))
         }
     }
 
@@ -152,11 +153,11 @@ extension SocketCalls {
             }
             guard let records = unsafe records else {
                 guard count == 0 else { throw SocketError(.badMemory, noRecords) }
-                _ = try place.layer.family(place.descriptor)
+                _ = try place.socket.family
                 return 0
             }
-            let result = try place.layer.receiveBatch(
-                place.descriptor, unsafe RecordBatch(records, count: count), flags: SocketCalls.flags(flags),
+            let result = try place.socket.receiveBatch(
+                unsafe RecordBatch(records, count: count), flags: SocketCalls.flags(flags),
                 until: deadline)
             if let limit = unsafe limit, let deadline, result > 0 {
                 let rest = max(.zero, deadline - SystemClock.monotonic()).components

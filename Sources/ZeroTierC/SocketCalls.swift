@@ -4,37 +4,8 @@ import CZeroTier
 import Glibc
 import NetPrimitives
 import ZeroTier
+import ZeroTierLibrary
 import ZeroTierSockets
-
-/// A descriptor of the program, taken apart: which node's, and which there.
-struct SocketPlace {
-    let library: LibraryNode
-    /// The number in the node's own table.
-    let descriptor: Int32
-
-    /// Descriptors of further nodes carry the node's number above these bits.
-    static let instanceShift: Int32 = 20
-
-    init?(_ descriptor: Int32) {
-        let instance = descriptor >> SocketPlace.instanceShift
-        guard descriptor >= 0 else { return nil }
-        if instance == 0 {
-            library = .shared
-        } else {
-            guard let found = LibraryInstances.node(instance) else { return nil }
-            library = found
-        }
-        self.descriptor = descriptor & (1 << SocketPlace.instanceShift - 1)
-        base = instance << SocketPlace.instanceShift
-    }
-
-    private let base: Int32
-
-    var layer: SocketLayer { library.layer }
-
-    /// The number that the program knows a descriptor of this node by.
-    func outside(_ descriptor: Int32) -> Int32 { base | descriptor }
-}
 
 /// Runs socket calls and sets `zts_errno`.
 enum SocketCalls {
@@ -155,7 +126,7 @@ enum SocketCalls {
             case .unspecified(let given):
                 // Programs older than the rule leave the family out for the wildcard address of IPv4.
                 guard given.address.isUnspecified,
-                    try place.layer.family(place.descriptor) == SocketLimits.familyIPv4
+                    try place.socket.family == SocketLimits.familyIPv4
                 else { throw SocketError(.familyNotSupported, "the address has no family") }
                 endpoint = given
             }
@@ -218,8 +189,7 @@ enum SocketCalls {
             }
             // Sound: the program's promise of `length` bytes for the call.
             let bytes = unsafe UnsafeRawBufferPointer(start: buffer, count: length).bytes
-            return try place.layer.send(
-                place.descriptor, bytes, flags: SocketCalls.flags(flags), to: destination)
+            return try place.socket.send(bytes, flags: SocketCalls.flags(flags), to: destination)
         }
     }
 
@@ -233,10 +203,9 @@ enum SocketCalls {
             let memory = unsafe UnsafeMutableRawBufferPointer(start: buffer, count: length)
             var target = unsafe memory.mutableBytes
             if unsafe address == nil {
-                return try place.layer.receive(place.descriptor, into: &target, flags: SocketCalls.flags(flags))
+                return try place.socket.receive(into: &target, flags: SocketCalls.flags(flags)).count
             }
-            let message = try place.layer.receiveFrom(
-                place.descriptor, into: &target, flags: SocketCalls.flags(flags))
+            let message = try place.socket.receive(into: &target, flags: SocketCalls.flags(flags))
             if let source = message.source {
                 unsafe AddressMemory.write(source, to: address, length: addressLength)
             } else {
@@ -287,8 +256,8 @@ enum SocketCalls {
     ) throws(SocketError) -> Int {
         unsafe try check(count, piece)
         let destination = unsafe try destination(address, addressLength)
-        return try place.layer.sendMessage(
-            place.descriptor, pieces: count, flags: SocketCalls.flags(flags), to: destination
+        return try place.socket.sendMessage(
+            pieces: count, flags: SocketCalls.flags(flags), to: destination
         ) { index, use in
             let (start, length) = unsafe piece(index)
             use(unsafe UnsafeRawBufferPointer(start: start, count: length).bytes)
@@ -299,8 +268,8 @@ enum SocketCalls {
         _ place: SocketPlace, _ count: Int, _ flags: Int32, _ piece: Pieces
     ) throws(SocketError) -> ReceivedMessage {
         unsafe try check(count, piece)
-        return try place.layer.receiveMessage(
-            place.descriptor, pieces: count, flags: SocketCalls.flags(flags)
+        return try place.socket.receiveMessage(
+            pieces: count, flags: SocketCalls.flags(flags)
         ) { index, use in
             let (start, length) = unsafe piece(index)
             var span = unsafe UnsafeMutableRawBufferPointer(start: start, count: length).mutableBytes
@@ -318,9 +287,9 @@ enum SocketCalls {
             switch command {
             case ZTS_F_GETFL:
                 // Read and write, as lwIP has it.
-                return try place.layer.isNonBlocking(place.descriptor) ? Int(ZTS_O_NONBLOCK) | 6 : 6
+                return try place.socket.isNonBlocking ? Int(ZTS_O_NONBLOCK) | 6 : 6
             case ZTS_F_SETFL:
-                try place.layer.setNonBlocking(place.descriptor, flags & nonBlockingBits != 0)
+                try place.socket.setNonBlocking(flags & nonBlockingBits != 0)
                 return 0
             default: throw SocketError(.notImplemented, "fcntl knows ZTS_F_GETFL and ZTS_F_SETFL")
             }
@@ -337,12 +306,11 @@ enum SocketCalls {
         on(descriptor, generation) { (place) throws(SocketError) in
             switch request {
             case 0x4008_667f, 0x4004_667f, hostReadable:
-                let count = try place.layer.bytesAvailable(place.descriptor)
+                let count = try place.socket.bytesAvailable()
                 // Sound: both requests have an int there.
                 unsafe argument.storeBytes(of: Int32(clamping: count), as: Int32.self)
             case 0x8008_667e, 0x8004_667e, hostNonBlocking:
-                try place.layer.setNonBlocking(
-                    place.descriptor, unsafe argument.loadUnaligned(as: Int32.self) != 0)
+                try place.socket.setNonBlocking(unsafe argument.loadUnaligned(as: Int32.self) != 0)
             default: throw SocketError(.notImplemented, "ioctl knows ZTS_FIONREAD and ZTS_FIONBIO")
             }
             return 0

@@ -4,6 +4,7 @@ import CZeroTier
 import Glibc
 import NetPrimitives
 import ZeroTier
+import ZeroTierLibrary
 import ZeroTierSockets
 
 extension SocketCalls {

@@ -7,6 +7,7 @@ import Glibc
 import NetPrimitives
 import Synchronization
 import ZeroTier
+import ZeroTierLibrary
 import ZeroTierSockets
 
 // -1 and return codes fit; descriptors and counts of bytes are cut where the interface has only an int.
@@ -79,7 +80,7 @@ public func zts_getsockname(
     guard unsafe AddressMemory.isPlausible(length.pointee) else { return refuse(AddressMemory.lengths) }
     return unsafe int(
         SocketCalls.name(fd, addr, length, .first) { (place) throws(SocketError) in
-            try place.layer.localEndpoint(place.descriptor)
+            try place.socket.localEndpoint()
         })
 }
 
@@ -91,7 +92,7 @@ public func zts_getpeername(
     guard unsafe AddressMemory.isPlausible(length.pointee) else { return refuse(AddressMemory.lengths) }
     return unsafe int(
         SocketCalls.name(fd, addr, length, .first) { (place) throws(SocketError) in
-            try place.layer.remoteEndpoint(place.descriptor)
+            try place.socket.remoteEndpoint()
         })
 }
 

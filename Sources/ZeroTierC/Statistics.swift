@@ -5,6 +5,7 @@
 public import CZeroTier
 import Glibc
 import ZeroTier
+import ZeroTierLibrary
 
 private typealias Counters = StackCounters.Counters
 

@@ -5,6 +5,7 @@ import CZeroTier
 import Glibc
 import NetPrimitives
 import ZeroTier
+import ZeroTierLibrary
 import ZeroTierSockets
 
 /// Runs `body` with zeroed memory for one structure.

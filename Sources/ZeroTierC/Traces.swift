@@ -3,21 +3,8 @@
 // swift-format-ignore-file: AllPublicDeclarationsHaveDocumentation
 
 import CZeroTier
-import Synchronization
 import ZeroTier
-
-/// What the program said; it holds for all nodes of the process, now and later.
-enum LibraryTraces {
-    private static let said = Mutex<Node.Traces?>(nil)
-
-    /// Nil while the program has said nothing.
-    static var chosen: Node.Traces? { said.withLock { $0 } }
-
-    static func choose(_ traces: Node.Traces) {
-        said.withLock { $0 = traces }
-        for library in LibraryInstances.all + [LibraryNode.shared] { try? library.node?.setTraces(traces) }
-    }
-}
+import ZeroTierLibrary
 
 @c @implementation
 public func zts_trace_set(_ modules: UnsafePointer<CChar>?) -> Int32 {

@@ -5,6 +5,7 @@ import Testing
 
 @testable import ZeroTier
 @testable import ZeroTierC
+@testable import ZeroTierLibrary
 
 /// What a program gets of each event, in both generations: the code, and the one member that belongs to it, filled. Those
 /// that a peer's silence causes take minutes in a whole node.

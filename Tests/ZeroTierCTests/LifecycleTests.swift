@@ -7,6 +7,7 @@ import ZeroTier
 import ZeroTierSockets
 
 @testable import ZeroTierC
+@testable import ZeroTierLibrary
 
 /// Fixed identities, made for tests alone, so that none waits for key work.
 enum TestIdentity {

@@ -2,26 +2,29 @@
 // One service thread per run makes the node, turns what happens to it into events and takes it down.
 
 import NetPrimitives
-import Synchronization
-import ZeroTier
-import ZeroTierSockets
+package import Synchronization
+package import ZeroTier
+package import ZeroTierSockets
 
 /// What a start needs.
-struct RunSettings: Sendable {
+package struct RunSettings: Sendable {
     /// Nil: everything in memory.
-    var path: String?
-    var identity: String?
-    var port: UInt16 = 0
-    var portRange: ClosedRange<UInt16>?
-    var planet: [UInt8]?
-    var refusedInterfaces: [String] = []
-    var sink: EventSink?
+    package var path: String?
+    package var identity: String?
+    package var port: UInt16 = 0
+    package var portRange: ClosedRange<UInt16>?
+    package var planet: [UInt8]?
+    package var refusedInterfaces: [String] = []
+    package var sink: EventSink?
     /// Networks to join as soon as the node is up.
     var networks: [NetworkID] = []
+
+    /// Everything in memory, on any port.
+    package init() {}
 }
 
 /// Why a start or stop was refused.
-enum LifeFailure: Error {
+package enum LifeFailure: Error {
     case alreadyRunning
     case notRunning
     case freed
@@ -31,7 +34,7 @@ enum LifeFailure: Error {
 /// A node of the C interface, over all its runs.
 package final class LibraryNode: Sendable {
     /// The one that both generations' functions without a handle mean.
-    static let shared = LibraryNode(layer: .shared)
+    package static let shared = LibraryNode(layer: .shared)
 
     struct State: Sendable {
         enum Phase: Sendable { case idle, starting, running, stopping }
@@ -51,9 +54,9 @@ package final class LibraryNode: Sendable {
     }
 
     let state = Guarded(State())
-    let events = EventQueue()
-    let layer: SocketLayer
-    let switches = Mutex(CachingSwitches())
+    package let events = EventQueue()
+    package let layer: SocketLayer
+    package let switches = Mutex(CachingSwitches())
     private let online = Atomic(false)
     // Whether the phase is starting or running: every socket call asks. Changed with the state's lock held.
     private let started = Atomic(false)
@@ -69,43 +72,52 @@ package final class LibraryNode: Sendable {
     /// Ports tried for a node that may have any.
     private static let portTrials = 256
 
-    init(layer: SocketLayer) { self.layer = layer }
+    package init(layer: SocketLayer) { self.layer = layer }
 
     // MARK: Questions
 
     /// The node while it runs.
-    var node: Node? {
+    package var node: Node? {
         if CallingThread.isForked { return nil }
         return state.withLock { $0.phase == .running ? $0.node : nil }
     }
 
     /// Between start and stop.
-    var isStarted: Bool { started.load(ordering: .acquiring) && !CallingThread.isForked }
+    package var isStarted: Bool { started.load(ordering: .acquiring) && !CallingThread.isForked }
 
     /// The node while it runs and a root answers.
-    var onlineNode: Node? {
+    package var onlineNode: Node? {
         guard isOnline else { return nil }
         return state.withLock { $0.phase == .running ? $0.node : nil }
     }
 
-    var isOnline: Bool { online.load(ordering: .acquiring) && isStarted }
+    package var isOnline: Bool { online.load(ordering: .acquiring) && isStarted }
 
     /// Between start and stop: another start is refused.
-    var isBusy: Bool { !CallingThread.isForked && state.withLock { $0.phase == .starting || $0.phase == .running } }
-
-    var startError: String? {
-        CallingThread.isForked ? CallFailure.forked.reason : state.withLock { $0.startError }
+    package var isBusy: Bool {
+        !CallingThread.isForked && state.withLock { $0.phase == .starting || $0.phase == .running }
     }
 
-    var isFreed: Bool { !CallingThread.isForked && state.withLock { $0.isFreed } }
+    package var startError: String? {
+        CallingThread.isForked ? LibraryNode.forkedReason : state.withLock { $0.startError }
+    }
+
+    /// Why nothing works in a fork.
+    package static let forkedReason =
+        "this process is a fork of the one in which the service runs, and has none: fork, or call daemon(), before the start"
+
+    package var isFreed: Bool { !CallingThread.isForked && state.withLock { $0.isFreed } }
 
     /// The directory of the last start; nil before the first, and when everything was freed.
-    var path: String? { state.withLock { $0.wasStarted && !$0.isFreed ? $0.settings.path : nil } }
+    package var path: String? { state.withLock { $0.wasStarted && !$0.isFreed ? $0.settings.path : nil } }
+
+    /// What the last start was given.
+    package var settings: RunSettings { state.withLock { $0.settings } }
 
     // MARK: Life
 
     /// The stack is told of once, at the first start, even if that start fails.
-    func announceStack(to sink: EventSink?) {
+    package func announceStack(to sink: EventSink?) {
         guard sink != nil else { return }
         let isFirst = state.withLock { state in
             guard !state.isStackUp, !state.isFreed else { return false }
@@ -118,7 +130,7 @@ package final class LibraryNode: Sendable {
     }
 
     /// Starts and returns at once.
-    func start(_ settings: RunSettings) throws(LifeFailure) {
+    package func start(_ settings: RunSettings) throws(LifeFailure) {
         // Who stopped may start again at once: the run before ends first. Connections that it still delivers have their time.
         _ = state.wait { $0.phase == .stopping ? nil : true }
         let failure = state.withLock { state -> LifeFailure? in
@@ -161,7 +173,7 @@ package final class LibraryNode: Sendable {
     }
 
     /// Wants the end of the run and returns at once.
-    func stop() throws(LifeFailure) {
+    package func stop() throws(LifeFailure) {
         let isRunning = state.withLock { state in
             guard state.phase == .starting || state.phase == .running else { return false }
             state.phase = .stopping
@@ -175,7 +187,7 @@ package final class LibraryNode: Sendable {
     }
 
     /// Takes the node down and makes it again, with its networks; returns when that is done.
-    func restart() throws(LifeFailure) {
+    package func restart() throws(LifeFailure) {
         let target = state.withLock { state -> Int? in
             guard state.phase == .starting || state.phase == .running else { return nil }
             state.restartsWanted += 1
@@ -187,7 +199,7 @@ package final class LibraryNode: Sendable {
     }
 
     /// Ends everything for the rest of the process.
-    func free() throws(LifeFailure) {
+    package func free() throws(LifeFailure) {
         let (isFirst, sink) = state.withLock { state -> (Bool, EventSink?) in
             defer { state.isFreed = true }
             return (!state.isFreed, state.isStackUp ? state.settings.sink : nil)
@@ -459,4 +471,4 @@ package final class LibraryNode: Sendable {
 }
 
 /// Milliseconds since 1970.
-func unixMilliseconds() -> UInt64 { UInt64(max(0, SystemClock.now().unixMilliseconds)) }
+package func unixMilliseconds() -> UInt64 { UInt64(max(0, SystemClock.now().unixMilliseconds)) }
