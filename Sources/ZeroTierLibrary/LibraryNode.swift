@@ -65,10 +65,6 @@ package final class LibraryNode: Sendable {
     private let inbox = Guarded<[NodeEvent]>([])
 
     private static let inboxLimit = 4096
-    // How soon after the last change the service looks for one that no event announces, of a peer's further paths for
-    // example; each look in vain doubles the pause.
-    private static let shortestPause = Duration.milliseconds(500)
-    private static let longestPause = Duration.seconds(8)
     /// Ports tried for a node that may have any.
     private static let portTrials = 256
 
@@ -223,14 +219,12 @@ package final class LibraryNode: Sendable {
         let settings = state.withLock { $0.settings }
         guard let (node, store) = make(settings) else { return }
         var monitor = NodeMonitor()
-        begin(node, settings, store, &monitor)
+        begin(node, settings, store)
         var current = node
-        var pause = LibraryNode.shortestPause
         while true {
-            let told = waitForWork(atMost: pause)
+            let told = waitForWork()
             let wants = state.withLock { ($0.isStopWanted, $0.restartsWanted > $0.restartsDone) }
-            let isChanged = report(told, current, settings, &monitor) || !told.isEmpty
-            pause = isChanged ? LibraryNode.shortestPause : min(pause * 2, LibraryNode.longestPause)
+            report(told, current, settings, &monitor)
             if wants.0 { break }
             if told.contains(.identityCollision) {
                 guard let next = replaceIdentity(current, settings, store, &monitor) else { return }
@@ -249,22 +243,14 @@ package final class LibraryNode: Sendable {
         end(.node(.down, last), settings)
     }
 
-    // Something happened, somebody wants something, or the pause is over.
-    private func waitForWork(atMost pause: Duration) -> [NodeEvent] {
-        inbox.wait(atMost: pause) { [state] inbox -> [NodeEvent]? in
+    // Something happened, or somebody wants something.
+    private func waitForWork() -> [NodeEvent] {
+        inbox.wait { [state] inbox -> [NodeEvent]? in
             let isWanted = state.withLock { $0.isStopWanted || $0.restartsWanted > $0.restartsDone }
             guard !inbox.isEmpty || isWanted else { return nil }
             defer { inbox = [] }
             return inbox
         } ?? []
-    }
-
-    // What is never lost to a flood of other events: who misses it does the wrong thing from then on.
-    private static func isOfItsLife(_ event: NodeEvent) -> Bool {
-        switch event {
-        case .online, .offline, .identityCollision, .stopped: true
-        default: false
-        }
     }
 
     // Called by the node, on any thread.
@@ -276,9 +262,11 @@ package final class LibraryNode: Sendable {
         case .offline, .stopped: online.store(false, ordering: .releasing)
         default: break
         }
+        guard event.rank != nil else { return }
         inbox.withLock { inbox in
             if inbox.count >= LibraryNode.inboxLimit {
-                inbox.remove(at: inbox.firstIndex { !LibraryNode.isOfItsLife($0) } ?? 0)
+                let worst = inbox.compactMap(\.rank).max()
+                inbox.remove(at: inbox.firstIndex { $0.rank == worst } ?? 0)
             }
             inbox.append(event)
         }
@@ -354,9 +342,7 @@ package final class LibraryNode: Sendable {
     }
     private static let loopback = Atomic(false)
 
-    private func begin(
-        _ node: Node, _ settings: RunSettings, _ store: CachingStore, _ monitor: inout NodeMonitor
-    ) {
+    private func begin(_ node: Node, _ settings: RunSettings, _ store: CachingStore) {
         state.withLock { state in
             state.node = node
             if state.phase == .starting { state.phase = .running }
@@ -369,7 +355,6 @@ package final class LibraryNode: Sendable {
         post(.node(.up, up), settings)
         store.announceIdentity()
         for network in settings.networks { try? node.startJoining(network) }
-        report([], node, settings, &monitor)
     }
 
     private func fail(_ error: ZeroTierError, _ settings: RunSettings) {
@@ -439,7 +424,7 @@ package final class LibraryNode: Sendable {
             let next = try makeNode(settings, store)
             var again = settings
             again.networks = joined
-            begin(next, again, store, &monitor)
+            begin(next, again, store)
             return next
         } catch {
             store.unlock()
@@ -452,14 +437,15 @@ package final class LibraryNode: Sendable {
 
     private func post(_ event: LibraryEvent, _ settings: RunSettings) { events.post(event, to: settings.sink) }
 
-    // Whether there was anything to tell.
-    @discardableResult
     private func report(
         _ told: [NodeEvent], _ node: Node, _ settings: RunSettings, _ monitor: inout NodeMonitor
-    ) -> Bool {
-        let news = monitor.take(told, of: node, info: { info(node) })
-        for event in news { events.post(event, to: settings.sink) }
-        return !news.isEmpty
+    ) {
+        let source = NodeMonitor.Source(
+            info: { [self] in info(node) }, offlineReason: { (try? node.status())?.offlineReason },
+            network: { (try? node.networkDetails(of: $0)) ?? nil }, peer: { (try? node.peer($0)) ?? nil })
+        for event in told {
+            for news in monitor.take(event, source) { events.post(news, to: settings.sink) }
+        }
     }
 
     /// The node at this moment.

@@ -1,10 +1,18 @@
-// From a node's state at two moments to the events between them.
+// From what a node tells to what the program is told: each event by itself, nothing is looked for.
 
 import NetPrimitives
 import ZeroTier
 
-/// What the program was told so far, and what it has to be told now.
+/// What the program was told so far.
 struct NodeMonitor {
+    /// What events do not carry: the state of what they are about, as it is by now. Nil if that is no more.
+    struct Source {
+        var info: () -> NodeInfo
+        var offlineReason: () -> String?
+        var network: (NetworkID) -> NetworkDetails?
+        var peer: (NodeID) -> PeerStatus?
+    }
+
     private struct KnownNetwork {
         var details: NetworkDetails
         var addresses: [IPPrefix] = []
@@ -16,82 +24,73 @@ struct NodeMonitor {
         var state: NetworkStatus.State?
     }
 
-    private struct KnownPath: Hashable {
-        var endpoint: SocketEndpoint
-        var isAlive: Bool
-    }
-
     private var networks: [NetworkID: KnownNetwork] = [:]
-    private var paths: [NodeID: [KnownPath]] = [:]
-    // What the program was told last of how a peer is reached.
-    private var reach: [NodeID: LibraryEvent.PeerChange] = [:]
-    // States of networks and peers are told once a root has answered.
+    // Peers that the program was told last are not reached.
+    private var unreachable: Set<NodeID> = []
+    // States of networks are told once a root has answered.
     private var wasOnline = false
-    private var rounds = 0
 
-    /// In a stream of events peers' paths are compared only every so often; without events, at every look: nothing announces
-    /// them.
-    private static let roundsBetweenPaths = 2
-
-    /// What the program is told after these events of the node, or after a while without any.
-    mutating func take(_ told: [NodeEvent], of node: Node, info: () -> NodeInfo) -> [LibraryEvent] {
+    /// What the program is told after an event of the node.
+    mutating func take(_ event: NodeEvent, _ source: Source) -> [LibraryEvent] {
         var result: [LibraryEvent] = []
-        for event in told {
-            switch event {
-            case .online:
-                wasOnline = true
-                result.append(.node(.online, NodeMonitor.info(info(), isOnline: true)))
-            case .offline:
-                result.append(.node(.offline, NodeMonitor.info(info(), isOnline: false, why: try? node.status())))
-            case .warning(let error) where error.code == .noRootAnswered:
-                // Of a node that never was online, every minute: one that was has told so. It may be online by now.
-                var now = info()
-                now.offlineReason = error.message
-                if !now.isOnline, !wasOnline { result.append(.node(.offline, now)) }
-            case .identityCollision: result.append(.node(.identityCollision, info()))
-            default: break
-            }
+        switch event {
+        case .online:
+            wasOnline = true
+            result.append(.node(.online, NodeMonitor.info(source, isOnline: true)))
+            for id in networks.keys.sorted() { look(at: id, source, &result) }
+        case .offline: result.append(.node(.offline, NodeMonitor.info(source, isOnline: false)))
+        case .warning(let error) where error.code == .noRootAnswered:
+            // Of a node that never was online, every minute: one that was has told so. It may be online by now.
+            var now = source.info()
+            now.offlineReason = error.message
+            if !now.isOnline, !wasOnline { result.append(.node(.offline, now)) }
+        case .identityCollision: result.append(.node(.identityCollision, source.info()))
+        case .networkReady(let id, _), .networkChanged(let id), .networkFailed(let id, _): look(at: id, source, &result)
+        case .address(let id, let prefix, let isAdded): take(prefix, isAdded: isAdded, of: id, source, &result)
+        case .route(let id, let route, let isAdded): take(route, isAdded: isAdded, of: id, source, &result)
+        case .networkLeft(let id):
+            if let known = networks.removeValue(forKey: id) { NodeMonitor.takeDown(known, &result) }
+        case .peerDirect(let id, _): tell(id, .direct, source, &result)
+        case .peerRelayed(let id): tell(id, .relayed, source, &result)
+        case .peerUnreachable(let id): tell(id, .unreachable, source, &result)
+        case .peerExpired(let id):
+            if !unreachable.contains(id) { tell(id, .unreachable, source, &result) }
+            unreachable.remove(id)
+        case .path(let id, let endpoint, let change): take(change, endpoint, of: id, source, &result)
+        default: break
         }
-        // What a stranger sends must not cost a look at everything.
-        if !told.isEmpty, told.allSatisfy(\.isMessage) { return result }
-        if let current = try? node.networkDetails() { compare(current, &result) }
-        result += takePeers(told) { try? node.peers() }
         return result
     }
 
     // What the event says goes: the state may have changed since.
-    private static func info(_ info: NodeInfo, isOnline: Bool, why status: NodeStatus? = nil) -> NodeInfo {
-        var result = info
+    private static func info(_ source: Source, isOnline: Bool) -> NodeInfo {
+        var result = source.info()
         result.isOnline = isOnline
-        result.offlineReason = status?.offlineReason
+        result.offlineReason = isOnline ? nil : source.offlineReason()
         return result
     }
 
     // MARK: Networks
 
-    private mutating func compare(_ current: [NetworkDetails], _ result: inout [LibraryEvent]) {
-        for details in current.sorted(by: { $0.status.id < $1.status.id }) { compare(details, &result) }
-        let ids = Set(current.map(\.status.id))
-        for id in networks.keys.sorted() where !ids.contains(id) {
-            if let known = networks.removeValue(forKey: id) { NodeMonitor.takeDown(known, &result) }
-        }
-    }
-
-    private mutating func compare(_ details: NetworkDetails, _ result: inout [LibraryEvent]) {
-        let status = details.status
-        var known = networks[status.id] ?? KnownNetwork(details: details)
-        compareAddresses(details, &known, &result)
-        compareRoutes(details, &known, &result)
+    // The network's state and configuration changed, or may be told now.
+    private mutating func look(at id: NetworkID, _ source: Source, _ result: inout [LibraryEvent]) {
+        // One that was left meanwhile says so next.
+        guard let details = source.network(id) else { return }
+        var known = networks[id] ?? KnownNetwork(details: details)
+        defer { networks[id] = known }
+        // The node may be ahead of its events: addresses that the program was not told of come before the state that goes with
+        // them, and another event after them.
+        let isBehind = details.status.state == .ok && Set(known.addresses) != Set(details.status.addresses)
+        if isBehind { return }
         if wasOnline {
             compareReadiness(details, &known, &result)
-            if known.state != status.state {
-                known.state = status.state
-                result.append(.network(LibraryEvent.NetworkChange(status.state), details))
+            if known.state != details.status.state {
+                known.state = details.status.state
+                result.append(.network(LibraryEvent.NetworkChange(details.status.state), details))
             }
         }
         if NodeMonitor.isUpdate(known.details, details) { result.append(.network(.updated, details)) }
         known.details = details
-        networks[status.id] = known
     }
 
     // Whether a configuration has replaced another; the first one is told of as readiness. What is for this member alone is
@@ -105,41 +104,53 @@ struct NodeMonitor {
             || old.status.isBroadcastEnabled != new.status.isBroadcastEnabled
     }
 
-    private func compareAddresses(
-        _ details: NetworkDetails, _ known: inout KnownNetwork, _ result: inout [LibraryEvent]
+    private mutating func take(
+        _ prefix: IPPrefix, isAdded: Bool, of id: NetworkID, _ source: Source, _ result: inout [LibraryEvent]
     ) {
-        let status = details.status
-        for old in known.addresses where !status.addresses.contains(old) {
-            result.append(.address(isAdded: false, status.id, old))
-        }
-        if status.addresses.isEmpty, known.isUp {
-            known.isUp = false
-            result.append(.interface(.linkDown, details))
-            result.append(.interface(.down, details))
-        }
-        for new in status.addresses where !known.addresses.contains(new) {
+        let current = source.network(id)
+        guard var known = networks[id] ?? current.map({ KnownNetwork(details: $0) }) else { return }
+        defer { networks[id] = known }
+        let details = current ?? known.details
+        let index = known.addresses.firstIndex(of: prefix)
+        if isAdded {
+            guard index == nil else { return }
+            known.addresses.append(prefix)
             known.hasInterface = true
             result.append(.interface(.up, details))
             if !known.isUp {
                 known.isUp = true
                 result.append(.interface(.linkUp, details))
             }
-            result.append(.address(isAdded: true, status.id, new))
+            result.append(.address(isAdded: true, id, prefix))
+            return
         }
-        known.addresses = status.addresses
+        guard let index else { return }
+        known.addresses.remove(at: index)
+        result.append(.address(isAdded: false, id, prefix))
+        // Others may take its place with the next event. One that was left goes down as a whole.
+        guard known.addresses.isEmpty, let current, current.status.addresses.isEmpty else { return }
+        known.isUp = false
+        result.append(.interface(.linkDown, details))
+        result.append(.interface(.down, details))
     }
 
-    private func compareRoutes(
-        _ details: NetworkDetails, _ known: inout KnownNetwork, _ result: inout [LibraryEvent]
+    private mutating func take(
+        _ route: NetworkStatus.Route, isAdded: Bool, of id: NetworkID, _ source: Source, _ result: inout [LibraryEvent]
     ) {
-        let current = Array(zip(details.status.routes, details.routeAttributes))
-        for old in known.routes where !current.contains(where: { $0 == old }) {
+        let current = source.network(id)
+        guard var known = networks[id] ?? current.map({ KnownNetwork(details: $0) }) else { return }
+        defer { networks[id] = known }
+        if isAdded {
+            let all = current.map { Array(zip($0.status.routes, $0.routeAttributes)) } ?? []
+            // One that is gone again is not told of at all.
+            guard let new = all.first(where: { pair in pair.0 == route && !known.routes.contains { $0 == pair } })
+            else { return }
+            known.routes.append(new)
+            result.append(.route(isAdded: true, new.0, new.1))
+        } else if let index = known.routes.firstIndex(where: { $0.0 == route }) {
+            let old = known.routes.remove(at: index)
             result.append(.route(isAdded: false, old.0, old.1))
         }
-        for new in current where !known.routes.contains(where: { $0 == new }) {
-            result.append(.route(isAdded: true, new.0, new.1))
-        }
-        known.routes = current
     }
 
     private func compareReadiness(
@@ -177,71 +188,36 @@ struct NodeMonitor {
             if let known = networks[id] { NodeMonitor.takeDown(known, &result) }
         }
         networks = [:]
-        paths = [:]
+        unreachable = []
         return result
     }
 
     // MARK: Peers
 
-    /// What these events, and the peers' paths now and then, say of peers. `peers` nil: the node is gone.
-    mutating func takePeers(_ told: [NodeEvent], _ peers: () -> [PeerStatus]?) -> [LibraryEvent] {
-        var result: [LibraryEvent] = []
-        rounds += 1
-        var changes: [(NodeID, LibraryEvent.PeerChange)] = []
-        for event in told {
-            switch event {
-            case .peerDirect(let id, _): changes.append((id, .direct))
-            case .peerRelayed(let id): changes.append((id, .relayed))
-            case .peerUnreachable(let id), .peerExpired(let id): changes.append((id, .unreachable))
-            default: break
-            }
-        }
-        guard !changes.isEmpty || told.isEmpty || rounds % NodeMonitor.roundsBetweenPaths == 0,
-            let peers = peers()
-        else { return [] }
-        let now = unixMilliseconds()
-        for (id, change) in changes where change != .unreachable || reach[id] != .unreachable {
-            reach[id] = change
-            let status = peers.first { $0.id == id } ?? PeerStatus.forgotten(id)
-            result.append(.peer(change, PeerInfo(status: status, unixMilliseconds: now)))
-        }
-        compareReach(peers, now, &result)
-        comparePaths(peers, now, &result)
-        return result
+    private mutating func tell(
+        _ id: NodeID, _ change: LibraryEvent.PeerChange, _ source: Source, _ result: inout [LibraryEvent]
+    ) {
+        if change == .unreachable { unreachable.insert(id) } else { unreachable.remove(id) }
+        result.append(.peer(change, NodeMonitor.peer(id, source)))
     }
 
-    // A relayed peer falls silent, or a silent one is heard again through a root: no event tells of these.
-    private mutating func compareReach(_ peers: [PeerStatus], _ now: UInt64, _ result: inout [LibraryEvent]) {
-        var known: [NodeID: LibraryEvent.PeerChange] = [:]
-        for peer in peers {
-            guard let was = reach[peer.id] else { continue }
-            var isNow = was
-            if was == .relayed, !peer.isReachable { isNow = .unreachable }
-            if was == .unreachable, peer.isReachable { isNow = peer.isDirect ? .direct : .relayed }
-            known[peer.id] = isNow
-            if isNow != was { result.append(.peer(isNow, PeerInfo(status: peer, unixMilliseconds: now))) }
+    private func take(
+        _ change: NodeEvent.PathChange, _ endpoint: SocketEndpoint, of id: NodeID, _ source: Source,
+        _ result: inout [LibraryEvent]
+    ) {
+        let info = NodeMonitor.peer(id, source)
+        let path = info.status.paths.first { $0.endpoint == endpoint } ?? .forgotten(endpoint)
+        switch change {
+        case .learned: result.append(.path(.discovered, path, info))
+        case .revived: result.append(.path(.alive, path, info))
+        case .silent: result.append(.path(.dead, path, info))
+        // It was dead before.
+        case .lost: break
         }
-        reach = known
     }
 
-    private mutating func comparePaths(_ peers: [PeerStatus], _ now: UInt64, _ result: inout [LibraryEvent]) {
-        var current: [NodeID: [KnownPath]] = [:]
-        for peer in peers.sorted(by: { $0.id < $1.id }) {
-            let info = PeerInfo(status: peer, unixMilliseconds: now)
-            let former = paths[peer.id] ?? []
-            current[peer.id] = peer.paths.map { KnownPath(endpoint: $0.endpoint, isAlive: $0.isAlive) }
-            for path in peer.paths {
-                guard let old = former.first(where: { $0.endpoint == path.endpoint }) else {
-                    result.append(.path(.discovered, path, info))
-                    continue
-                }
-                if old.isAlive != path.isAlive { result.append(.path(path.isAlive ? .alive : .dead, path, info)) }
-            }
-            for old in former where old.isAlive && !peer.paths.contains(where: { $0.endpoint == old.endpoint }) {
-                result.append(.path(.dead, .forgotten(old.endpoint), info))
-            }
-        }
-        paths = current
+    private static func peer(_ id: NodeID, _ source: Source) -> PeerInfo {
+        PeerInfo(status: source.peer(id) ?? .forgotten(id), unixMilliseconds: unixMilliseconds())
     }
 }
 
@@ -259,8 +235,14 @@ extension LibraryEvent.NetworkChange {
 }
 
 extension NodeEvent {
-    /// Whether it tells of nothing but bytes that a peer sent.
-    fileprivate var isMessage: Bool {
-        if case .message = self { true } else { false }
+    /// How dear an event is to a program that is behind: those of 0 are never lost, the highest go first. Nil: of no interest.
+    var rank: Int? {
+        switch self {
+        // Who misses one does the wrong thing from then on.
+        case .online, .offline, .identityCollision, .stopped: 0
+        case .networkReady, .networkChanged, .networkFailed, .networkLeft, .address, .route, .warning: 1
+        case .peerDirect, .peerRelayed, .peerUnreachable, .peerExpired, .path: 2
+        case .message, .missed, .addressConflict, .localAddressesChanged, .storageFailed: nil
+        }
     }
 }
