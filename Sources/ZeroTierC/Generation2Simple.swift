@@ -10,18 +10,11 @@ import ZeroTierSockets
 
 private let addressRoom = Int(ZTS_IP_MAX_STR_LEN)
 
-private func int(_ result: Int) -> Int32 { Int32(clamping: result) }
-
-// Checks that the node runs, then the arguments, which `reason` tells why they are not valid, then does it.
+// Runs a call whose arguments `reason` tells why they are not valid.
 private func with(
     _ fd: Int32, _ isValid: Bool = true, _ reason: @autoclosure () -> String = "",
     _ body: (SocketPlace) throws(SocketError) -> Int
-) -> Int32 {
-    let isStarted = SocketPlace(fd)?.library.isStarted ?? LibraryNode.shared.isStarted
-    guard isStarted else { return Generation.second.fail(.notRunning) }
-    guard isValid else { return Generation.second.refuse(reason()) }
-    return int(SocketCalls.on(fd, .second, body))
-}
+) -> Int32 { int(Surface.second.on(fd, refusing: isValid ? nil : reason(), body)) }
 
 // The program's text as an address.
 private func address(_ text: UnsafePointer<CChar>?) -> IPAddress? {
@@ -100,13 +93,13 @@ public func zts18_getsockname(
 }
 
 @c @implementation
-public func zts_shutdown_rd(_ fd: Int32) -> Int32 { int(shutdown(fd, 0, .second)) }
+public func zts_shutdown_rd(_ fd: Int32) -> Int32 { int(SocketCalls.shutdown(fd, 0, .second)) }
 
 @c @implementation
-public func zts_shutdown_wr(_ fd: Int32) -> Int32 { int(shutdown(fd, 1, .second)) }
+public func zts_shutdown_wr(_ fd: Int32) -> Int32 { int(SocketCalls.shutdown(fd, 1, .second)) }
 
 @c @implementation
-public func zts_shutdown_rdwr(_ fd: Int32) -> Int32 { int(shutdown(fd, 2, .second)) }
+public func zts_shutdown_rdwr(_ fd: Int32) -> Int32 { int(SocketCalls.shutdown(fd, 2, .second)) }
 
 // MARK: In one call
 

@@ -30,12 +30,10 @@ enum Resolver {
     // Puts addresses of one family and the name into the thread's room. Nil if there are none.
     private static func fillResults(_ name: String) -> (UnsafeMutablePointer<czerotier_results>, isIPv4: Bool)? {
         let found: [IPAddress]
-        do throws(CallFailure) {
-            found = try CallingThread.run { () throws(CallFailure) in
-                try asking { () throws(ZeroTierError) in try NameServers.addresses(of: name) }
-            }
+        do {
+            found = try CallingThread.run { try NameServers.addresses(of: name) }
         } catch {
-            LastMessage.set(error.reason)
+            LastMessage.set(CallFailure(error).reason)
             return nil
         }
         guard let head = found.first, let results = unsafe czerotier_results() else {
@@ -64,8 +62,8 @@ enum Resolver {
 // MARK: Generation 1
 
 // A server's address in either layout.
-private func server(_ addr: UnsafeMutablePointer<sockaddr>?) throws(CallFailure) -> SocketEndpoint {
-    guard let address = unsafe addr else { throw .because(.argument, "addr is NULL") }
+private func server(_ addr: UnsafeMutablePointer<sockaddr>?) throws -> SocketEndpoint {
+    guard let address = unsafe addr else { throw CallFailure.because(.argument, "addr is NULL") }
     do throws(SocketError) {
         // The interface has no length: what the family needs has to be there.
         let first = unsafe try AddressMemory.read(address, length: AddressMemory.sizeHostStorage)
@@ -74,27 +72,27 @@ private func server(_ addr: UnsafeMutablePointer<sockaddr>?) throws(CallFailure)
         }
         return endpoint
     } catch {
-        throw .because(.argument, error.reason ?? "this is no address")
+        throw CallFailure.because(.argument, error.reason ?? "this is no address")
     }
 }
 
 @c @implementation
 public func zts_add_dns_nameserver(_ addr: UnsafeMutablePointer<sockaddr>?) -> Int32 {
-    Generation.first.outcome { () throws(CallFailure) in
+    Generation.first.outcome {
         let endpoint = unsafe try server(addr)
         try LibraryNode.shared.needStarted()
         if !NameServers.add(endpoint) {
-            throw .because(.general, "there are \(NameServers.limit) name servers already")
+            throw CallFailure.because(.general, "there are \(NameServers.limit) name servers already")
         }
     }
 }
 
 @c @implementation
 public func zts_del_dns_nameserver(_ addr: UnsafeMutablePointer<sockaddr>?) -> Int32 {
-    Generation.first.outcome { () throws(CallFailure) in
+    Generation.first.outcome {
         let endpoint = unsafe try server(addr)
         try LibraryNode.shared.needStarted()
-        if !NameServers.remove(endpoint) { throw .because(.noResult, "there is no such name server") }
+        if !NameServers.remove(endpoint) { throw CallFailure.because(.noResult, "there is no such name server") }
     }
 }
 

@@ -77,9 +77,9 @@ extension SocketCalls {
 
     static func setOption(
         _ descriptor: Int32, _ level: Int32, _ number: Int32, _ value: UnsafeRawPointer?, _ length: UInt32,
-        _ generation: Generation
+        _ surface: Surface
     ) -> Int {
-        on(descriptor, generation) { (place) throws(SocketError) in
+        surface.on(descriptor) { (place) throws(SocketError) in
             // A descriptor that does not exist goes before an option that does not.
             _ = try place.socket.family
             guard let name = OptionName(level: level, number: number) else { throw SocketError(.noSuchOption, unknown) }
@@ -157,9 +157,9 @@ extension SocketCalls {
 
     static func getOption(
         _ descriptor: Int32, _ level: Int32, _ number: Int32, _ value: UnsafeMutableRawPointer?,
-        _ length: UnsafeMutablePointer<UInt32>?, _ generation: Generation
+        _ length: UnsafeMutablePointer<UInt32>?, _ surface: Surface
     ) -> Int {
-        on(descriptor, generation) { (place) throws(SocketError) in
+        surface.on(descriptor) { (place) throws(SocketError) in
             _ = try place.socket.family
             guard case .option(let option)? = OptionName(level: level, number: number) else {
                 throw SocketError(.noSuchOption, unknown)

@@ -8,11 +8,13 @@ import ZeroTierLibrary
 
 @c @implementation
 public func zts_trace_set(_ modules: UnsafePointer<CChar>?) -> Int32 {
-    Generation.first.outcome { () throws(CallFailure) in
-        guard let modules = unsafe modules else { throw .because(.argument, "modules is NULL") }
+    Generation.first.outcome {
+        guard let modules = unsafe modules else { throw CallFailure.because(.argument, "modules is NULL") }
         // Sound: a C string by the interface's promise.
         let names = unsafe String(cString: modules)
-        guard let traces = Node.Traces(names) else { throw .because(.argument, Node.Traces.whyUnknown(names)) }
+        guard let traces = Node.Traces(names) else {
+            throw CallFailure.because(.argument, Node.Traces.whyUnknown(names))
+        }
         LibraryTraces.choose(traces)
     }
 }
