@@ -156,7 +156,9 @@ let package = Package(
             swiftSettings: testing),
         .testTarget(
             name: "ZeroTierTests",
-            dependencies: ["ZeroTier", "ZeroTierCommand", "NetStack", "NetPrimitives", "CSystem"],
+            dependencies: [
+                "ZeroTier", "ZeroTierCommand", "ZeroTierNode", "ZeroTierWire", "NetStack", "NetPrimitives", "CSystem",
+            ],
             swiftSettings: testing),
         .testTarget(
             name: "ZeroTierSocketsTests", dependencies: ["ZeroTierSockets", "ZeroTier", "NetPrimitives"],

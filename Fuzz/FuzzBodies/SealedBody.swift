@@ -61,7 +61,9 @@ struct SealedScene: ~Copyable {
                 identity: sender.identity.withoutSecret, protocolVersion: settings & 4 == 0 ? 12 : 9,
                 softwareVersion: version,
                 endpoints: [sender.endpoint])
-            precondition(harness.node.importPeer(record.encoded, now: harness.now), "a record that was just made")
+            precondition(
+                harness.node.importPeer(record.encoded, isValidated: true, now: harness.now),
+                "a record that was just made")
         }
         for (network, saved) in [
             (FuzzFixture.publicNetwork, FuzzFixture.publicConfiguration),
@@ -180,7 +182,7 @@ struct SealedScene: ~Copyable {
         case 0: _ = harness.node.leave(FuzzFixture.publicNetwork, now: now)
         case 1: _ = harness.node.join(FuzzFixture.publicNetwork, saved: FuzzFixture.publicConfiguration, now: now)
         case 2: _ = harness.node.join(FuzzFixture.privateNetwork, saved: input.block(), now: now)
-        case 3: _ = harness.node.importPeer(input.block(), now: now)
+        case 3: _ = harness.node.importPeer(input.block(), isValidated: input.uint8() & 1 == 0, now: now)
         case 4: harness.changeNetwork(gone: [0])
         case 5: harness.node.orbit(MoonSeed(moonID: UInt64(input.uint8()), seed: FuzzFixture.root.address), now: now)
         case 6: _ = harness.node.deorbit(UInt64(input.uint8()), now: now)

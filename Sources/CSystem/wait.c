@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -175,39 +176,55 @@ uint64_t csystem_thread_self(void) {
 // The word of a parked thread.
 enum { EMPTY, SIGNALLED, ASLEEP };
 
-// The calls of a thread of the program that are under way, one inside the other, and what the outermost found.
-static __thread int calls;
+// Whether a call of the thread of a program is under way, and what cancellation was before it; whether the thread was cancelled
+// in a wait.
+static __thread int is_in_call;
 static __thread int outer_state;
+static __thread int is_cancelled;
 
 void csystem_call_begin(void) {
-    if (calls++ == 0) pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &outer_state);
+    // A call that did not end: a handler has jumped out of it.
+    if (is_in_call) return;
+    is_in_call = 1;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &outer_state);
 }
 
 void csystem_call_end(void) {
-    if (--calls == 0) pthread_setcancelstate(outer_state, NULL);
+    is_in_call = 0;
+    if (is_cancelled) {
+        is_cancelled = 0;
+        pthread_exit(PTHREAD_CANCELED);
+    }
+    pthread_setcancelstate(outer_state, NULL);
 }
 
-static void forget_calls(void *unused) {
-    (void)unused;
-    calls = 0;
-}
+int csystem_call_is_cancelled(void) { return is_cancelled; }
 
-// The one place in a call where its thread may be cancelled: it holds nothing.
+static void come_back(void *place) { siglongjmp(*(sigjmp_buf *)place, 1); }
+
+// The one place in a call where a cancellation is noticed. Swift's frames release nothing when they are unwound, so the thread
+// comes back from it, and ends when it has left its call as any other.
 static long cancellable_wait(uint32_t *word, struct timespec *timeout) {
-    long result;
+    volatile long result = -1;
+    volatile int error = ECANCELED;
     int type;
-    if (calls == 0 || outer_state != PTHREAD_CANCEL_ENABLE)
+    sigjmp_buf place;
+    if (!is_in_call || outer_state != PTHREAD_CANCEL_ENABLE || is_cancelled)
         return syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, ASLEEP, timeout, NULL, 0);
-    pthread_cleanup_push(forget_calls, NULL);
-    pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, NULL);
-    pthread_testcancel();
-    pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &type);
-    result = syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, ASLEEP, timeout, NULL, 0);
-    int error = errno;
-    pthread_setcanceltype(type, NULL);
+    pthread_cleanup_push(come_back, &place);
+    if (sigsetjmp(place, 0) == 0) {
+        pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, NULL);
+        pthread_testcancel();
+        pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &type);
+        result = syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, ASLEEP, timeout, NULL, 0);
+        error = errno;
+    } else {
+        is_cancelled = 1;
+    }
+    pthread_setcanceltype(PTHREAD_CANCEL_DEFERRED, NULL);
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
-    errno = error;
     pthread_cleanup_pop(0);
+    errno = error;
     return result;
 }
 
@@ -235,9 +252,10 @@ int csystem_park(uint32_t *word, int64_t nanoseconds, int interruptible) {
         }
         if (!interruptible) {
             syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, ASLEEP, timeout, NULL, 0);
-        } else if (cancellable_wait(word, timeout) != 0 && errno == EINTR) {
+        } else if (cancellable_wait(word, timeout) != 0 && (errno == EINTR || errno == ECANCELED)) {
             // The kernel goes on waiting by itself where a call of its own would.
-            return __atomic_exchange_n(word, EMPTY, __ATOMIC_ACQUIRE) == SIGNALLED ? 1 : 2;
+            int is_over = errno == ECANCELED;
+            return __atomic_exchange_n(word, EMPTY, __ATOMIC_ACQUIRE) == SIGNALLED && !is_over ? 1 : 2;
         }
     }
 }
@@ -255,7 +273,7 @@ void csystem_shield_raise(struct csystem_shield *shield) {
     sigset_t all;
     all_signals(&all);
     pthread_sigmask(SIG_SETMASK, &all, (sigset_t *)shield->mask);
-    csystem_call_begin();
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &shield->cancel_state);
 }
 
 int csystem_shield_lower(struct csystem_shield *shield, int is_signalled) {
@@ -272,7 +290,7 @@ int csystem_shield_lower(struct csystem_shield *shield, int is_signalled) {
             result |= action.sa_flags & SA_RESTART ? CSYSTEM_HANDLED : CSYSTEM_HANDLED | CSYSTEM_INTERRUPTED;
         }
     }
-    csystem_call_end();
+    pthread_setcancelstate(shield->cancel_state, NULL);
     // The handlers run here, in a thread that holds nothing.
     pthread_sigmask(SIG_SETMASK, mask, NULL);
     return result;

@@ -174,7 +174,7 @@ public func zts_instance_socket(
     Generation.first.result {
         let library = try Surface.instance(instance).library()
         try library.needStarted()
-        let result = SocketCalls.socket(socket_family, socket_type, `protocol`, on: library.layer)
+        let result = SocketCalls.socket(socket_family, socket_type, `protocol`, inCallOn: library.layer)
         return result < 0 ? Int32(result) : instance << SocketPlace.instanceShift | Int32(result)
     }
 }

@@ -16,22 +16,24 @@ enum Resolver {
     static func results(
         _ name: UnsafePointer<CChar>?
     ) -> (UnsafeMutablePointer<czerotier_results>, isIPv4: Bool)? {
-        guard let name = unsafe name else {
-            LastMessage.set("name is NULL")
-            return nil
+        unsafe CallingThread.run {
+            guard let name = unsafe name else {
+                LastMessage.set("name is NULL")
+                return nil
+            }
+            guard LibraryNode.shared.isStarted else {
+                LastMessage.set(CallFailure.notRunning.reason)
+                return nil
+            }
+            return unsafe fillResults(String(cString: name))
         }
-        guard LibraryNode.shared.isStarted else {
-            LastMessage.set(CallFailure.notRunning.reason)
-            return nil
-        }
-        return unsafe fillResults(String(cString: name))
     }
 
     // Puts addresses of one family and the name into the thread's room. Nil if there are none.
     private static func fillResults(_ name: String) -> (UnsafeMutablePointer<czerotier_results>, isIPv4: Bool)? {
         let found: [IPAddress]
         do {
-            found = try CallingThread.run { try NameServers.addresses(of: name) }
+            found = try NameServers.addresses(of: name)
         } catch {
             LastMessage.set(CallFailure(error).reason)
             return nil

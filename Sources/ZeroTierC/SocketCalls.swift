@@ -26,9 +26,12 @@ enum SocketCalls {
     }
 
     /// Runs a call; -1 and the number if it fails.
-    static func run(_ body: () throws(SocketError) -> Int) -> Int {
+    static func run(_ body: () throws(SocketError) -> Int) -> Int { CallingThread.run { inCall(body) } }
+
+    /// The same within a call.
+    static func inCall(_ body: () throws(SocketError) -> Int) -> Int {
         do throws(SocketError) {
-            let result = try CallingThread.run(body)
+            let result = try body()
             czerotier_set_errno(0)
             return result
         } catch {
@@ -40,12 +43,12 @@ enum SocketCalls {
 
     static func socket(_ family: Int32, _ type: Int32, _ number: Int32, _ surface: Surface) -> Int {
         guard LibraryNode.shared.isStarted else { return surface.withoutNode() }
-        return socket(family, type, number, on: .shared)
+        return CallingThread.run { socket(family, type, number, inCallOn: .shared) }
     }
 
-    /// Makes a socket. Of IPv6 the host's number is understood too, where it is another.
-    static func socket(_ family: Int32, _ type: Int32, _ number: Int32, on layer: SocketLayer) -> Int {
-        run { () throws(SocketError) in
+    /// Makes a socket, within a call. Of IPv6 the host's number is understood too, where it is another.
+    static func socket(_ family: Int32, _ type: Int32, _ number: Int32, inCallOn layer: SocketLayer) -> Int {
+        inCall { () throws(SocketError) in
             let family = family == 30 ? SocketLimits.familyIPv6 : family
             return try Int(layer.socket(family: family, type: type, protocol: number))
         }
@@ -53,14 +56,16 @@ enum SocketCalls {
 
     /// Closes, also while the service does not run. Calls on closed descriptors fail with EBADF.
     static func close(_ descriptor: Int32, _ surface: Surface) -> Int {
-        let place = SocketPlace(descriptor)
-        if (place?.library ?? LibraryNode.shared).isFreed {
-            return Int(surface.generation.fail(.because(.service, "everything was freed, this socket too")))
-        }
-        guard let place else { return fail(.badDescriptor) }
-        return run { () throws(SocketError) in
-            try place.layer.close(place.descriptor)
-            return 0
+        CallingThread.run {
+            let place = SocketPlace(descriptor)
+            if (place?.library ?? LibraryNode.shared).isFreed {
+                return Int(surface.generation.fail(.because(.service, "everything was freed, this socket too")))
+            }
+            guard let place else { return fail(.badDescriptor) }
+            return inCall { () throws(SocketError) in
+                try place.layer.close(place.descriptor)
+                return 0
+            }
         }
     }
 

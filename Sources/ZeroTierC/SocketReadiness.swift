@@ -15,6 +15,12 @@ extension SocketCalls {
     static func poll(
         _ entries: UnsafeMutablePointer<zts_pollfd>?, _ count: UInt32, _ timeout: Int32, _ surface: Surface
     ) -> Int {
+        CallingThread.run { unsafe pollInCall(entries, count, timeout, surface) }
+    }
+
+    private static func pollInCall(
+        _ entries: UnsafeMutablePointer<zts_pollfd>?, _ count: UInt32, _ timeout: Int32, _ surface: Surface
+    ) -> Int {
         guard LibraryNode.shared.isStarted || LibraryInstances.hasAny else {
             return Int(surface.generation.fail(.notRunning))
         }
@@ -43,7 +49,7 @@ extension SocketCalls {
         for index in invalid { unsafe entries![index].revents = PollEvents.invalid.rawValue }
         let time = timeout < 0 ? nil : Duration.milliseconds(Int(timeout))
         do throws(SocketError) {
-            try CallingThread.run { () throws(SocketError) in try wait(&groups, invalid.isEmpty ? time : .zero) }
+            try wait(&groups, invalid.isEmpty ? time : .zero)
         } catch {
             return fail(error)
         }

@@ -83,11 +83,13 @@ struct Surface: Sendable {
         _ body: (SocketPlace) throws(SocketError) -> Int
     ) -> Int {
         if generation == .first, let reason = problem() { return Int(generation.refuse(reason)) }
-        let place = SocketPlace(descriptor)
-        guard (place?.library ?? .shared).isStarted else { return withoutNode() }
-        if generation == .second, let reason = problem() { return Int(generation.refuse(reason)) }
-        guard let place else { return SocketCalls.fail(.badDescriptor) }
-        return SocketCalls.run { () throws(SocketError) in try body(place) }
+        return CallingThread.run {
+            let place = SocketPlace(descriptor)
+            guard (place?.library ?? .shared).isStarted else { return withoutNode() }
+            if generation == .second, let reason = problem() { return Int(generation.refuse(reason)) }
+            guard let place else { return SocketCalls.fail(.badDescriptor) }
+            return SocketCalls.inCall { () throws(SocketError) in try body(place) }
+        }
     }
 
     /// Why bytes to send are not taken. Datagrams without bytes go by other ways in generation 1.

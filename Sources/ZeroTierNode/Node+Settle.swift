@@ -78,6 +78,7 @@ extension Node {
             ethernet.forget(address)
             if let record { storePeer(address, record) }
             emit(.peerExpired(address))
+        case .falseRecord(let address): emit(.falseRecord(.peer(address)))
         case .planetUpdated(let bytes):
             updateUpstreams()
             emit(.store(.planet, bytes))

@@ -173,9 +173,9 @@ package struct Node: ~Copyable {
         return wasHeld
     }
 
-    /// Takes a stored peer record. Whether it could be used.
-    package mutating func importPeer(_ record: [UInt8], now: Now) -> Bool {
-        let address = peers.importPeer(record, now: now)
+    /// Takes a stored peer record; `isValidated`: its identity was validated before it was stored. Whether it could be used.
+    package mutating func importPeer(_ record: [UInt8], isValidated: Bool, now: Now) -> Bool {
+        let address = peers.importPeer(record, isValidated: isValidated, now: now)
         if let address { noteStored(address) }
         settle(now: now)
         return address != nil

@@ -48,6 +48,8 @@ package enum NodeEvent: Sendable {
     case echoTimedOut(IPAddress, identifier: UInt16, sequence: UInt16)
     /// A message for the application, outside any network.
     case userMessage(from: Address, type: UInt64, data: [UInt8])
+    /// A stored object is not what its name says, and was passed over.
+    case falseRecord(StateObject)
     /// A state object is to be stored; it replaces the former one of that name.
     case store(StateObject, [UInt8])
     /// A state object is to be deleted.

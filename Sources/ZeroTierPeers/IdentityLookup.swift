@@ -81,6 +81,9 @@ struct IdentityLookup: Sendable {
     /// Whether an address is being asked for.
     func isAsking(_ address: Address) -> Bool { entries.contains { $0.address == address && $0.asks } }
 
+    /// The addresses that are being asked for.
+    var asked: [Address] { entries.filter(\.asks).map(\.address) }
+
     /// When something is due: a question or the end of a wait.
     var nextDeadline: MonotonicInstant? {
         var earliest: MonotonicInstant?

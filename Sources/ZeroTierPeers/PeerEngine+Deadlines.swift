@@ -306,6 +306,7 @@ extension PeerEngine {
         let expired = lookup.expire(now.monotonic)
         for _ in 0..<expired.inbound { drops.count(.senderUnknown) }
         for _ in 0..<expired.outbound { drops.count(.destinationUnreachable) }
+        recall(now)
         // What the gate holds back stays due, and goes together in the next packet.
         if let upstream = bestUpstream(now.monotonic), lookup.hasDue(now.monotonic), whoisGate.allow(now.monotonic) {
             let other = bestUpstream(except: upstream, now.monotonic)

@@ -48,6 +48,8 @@ package struct PeerEngine: ~Copyable {
     var upstreamPeers: [PeerID] = []
     var lookup: IdentityLookup
     var validation: IdentityValidation
+    /// Records of earlier runs that nobody has validated yet, a bounded number.
+    var remembered: [Address: PeerRecord] = [:]
     var expected: ExpectedReplies
     var defragmenter: Defragmenter
     var relays: RelayLedger

@@ -40,6 +40,8 @@ package enum PeerEvent: Sendable, Equatable {
     case peerUnreachable(Address)
     /// What became of a path to a peer.
     case path(Address, SocketEndpoint, PathChange)
+    /// The identity in a stored record does not follow from its keys.
+    case falseRecord(Address)
     /// The peer was forgotten; `record` is what `importPeer` takes, nil for a stranger, which is not worth a file.
     case peerExpired(Address, record: [UInt8]?)
     /// A root knows another node with our address: the node cannot work and must stop.

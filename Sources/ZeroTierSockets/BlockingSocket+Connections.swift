@@ -410,7 +410,7 @@ extension BlockingSocket {
                     case .finWait1, .closing, .lastAck: isDelivered = false
                     default: isDelivered = true
                     }
-                    guard isDelivered || deadline <= now.monotonic else {
+                    guard isDelivered || deadline <= now.monotonic || CallingThread.isCancelled else {
                         watch.add(thread)
                         return (try? stack.requestProgressEvent(id)) == nil
                     }

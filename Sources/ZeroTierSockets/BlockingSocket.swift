@@ -164,6 +164,7 @@ package final class BlockingSocket: Sendable {
                 if isFirst { deadline = self.deadline(waiting, SystemClock.monotonic()) }
                 isFirst = false
                 try waitForNode(attached, waiting, dontWait, &thread, deadline)
+                if CallingThread.isCancelled { throw .interrupted }
                 continue
             }
             let step = try port.call { (stack, watches, now) throws(SocketError) -> Step<Result> in
@@ -175,7 +176,7 @@ package final class BlockingSocket: Sendable {
                     if dontWait || state.isNonBlocking { throw .wouldBlock }
                     if isFirst { deadline = BlockingSocket.deadline(state, waiting, now.monotonic) }
                     isFirst = false
-                    if isInterrupted { throw .interrupted }
+                    if isInterrupted || CallingThread.isCancelled { throw .interrupted }
                     if let deadline, deadline <= now.monotonic { throw expired(&state, &stack, &watches, now) }
                     let own = thread ?? state.spare.popLast() ?? ParkedThread()
                     thread = own
@@ -188,6 +189,8 @@ package final class BlockingSocket: Sendable {
             case .wait:
                 // As in the kernel: calls with a time of their own never go on by themselves after a handler.
                 if let thread { isInterrupted = !port.park(thread, until: deadline, restarts: deadline == nil) }
+                // What comes now is for those who go on.
+                if isInterrupted, CallingThread.isCancelled { throw .interrupted }
             case nil:
                 // Stopped, unless a restart has begun since the look.
                 if case .node(let latest) = attachment.now.current, latest.isSame(as: port) { throw .nodeGone }

@@ -128,6 +128,7 @@ extension SocketLayer {
         }
         var isInterrupted = false
         while true {
+            if CallingThread.isCancelled { throw .interrupted }
             var isOver = !mayWait || isInterrupted
             if let deadline, deadline <= SystemClock.monotonic() { isOver = true }
             let attached = attachment.now

@@ -24,6 +24,16 @@ import ZeroTierSockets
         #expect(SocketCalls.flags(ZTS_MSG_WAITFORONE | 0x01) == [.waitForOne, .peek])
     }
 
+    // As with the original, which passes the numbers on to lwIP.
+    @Test func `alone, the host's MSG_PEEK and MSG_OOB mean what the header has under their numbers`() {
+        #expect(Int32(MSG_PEEK) == ZTS_MSG_WAITALL && Int32(MSG_OOB) == ZTS_MSG_PEEK)
+        #expect(SocketCalls.flags(Int32(MSG_PEEK)) == .waitAll)
+        #expect(SocketCalls.flags(Int32(MSG_OOB)) == .peek)
+        #expect(SocketCalls.flags(ZTS_MSG_OOB) == .outOfBand)
+        // With a flag that lwIP does not have they are the host's.
+        #expect(SocketCalls.flags(Int32(MSG_OOB | MSG_NOSIGNAL)) == [.outOfBand, .noSignal])
+    }
+
     @Test(arguments: ["localhost", "LocalHost.", "printer.localhost"])
     func `the names of this host are asked of nobody`(name: String) throws {
         // There is no name server, and no node.

@@ -185,7 +185,7 @@ import ZeroTierWire
             softwareVersion: SoftwareVersion(major: 1, minor: 14, revision: 1),
             endpoints: (1...40).map { Fixture.endpoint(31, $0) })
         star.hub.forgetLog()
-        let address = node.engine.importPeer(record.encoded, now: star.hub.now)
+        let address = node.engine.importPeer(record.encoded, isValidated: true, now: star.hub.now)
         #expect(address == Fixture.identities[20].address)
         star.hub.settle(node)
         let asked = star.hub.log.filter { $0.isHello && $0.destination == address?.value }.map(\.to)

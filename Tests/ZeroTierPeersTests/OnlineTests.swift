@@ -63,7 +63,7 @@ import ZeroTierWire
         let record = PeerRecord(
             identity: Fixture.identities[1], protocolVersion: 12,
             softwareVersion: SoftwareVersion(major: 1, minor: 14, revision: 1), endpoints: [])
-        let taken = root.engine.importPeer(record.encoded, now: hub.now)
+        let taken = root.engine.importPeer(record.encoded, isValidated: true, now: hub.now)
         #expect(taken == record.identity.address)
         let node = hub.add(Fixture.identities[1], [Fixture.endpoint(1, 1)], PeerConfiguration(planet: planet))
         hub.run(.milliseconds(10) - .nanoseconds(1))
@@ -190,10 +190,10 @@ import ZeroTierWire
         #expect(records.map(\.address) == [b.address])
         let other = star.hub.add(
             Fixture.identities[9], [Fixture.endpoint(2, 1)], PeerConfiguration(planet: star.planet))
-        for record in records { other.engine.importPeer(record.record, now: star.hub.now) }
+        for record in records { other.engine.importPeer(record.record, isValidated: true, now: star.hub.now) }
         star.hub.settle(other)
         #expect(star.hub.run(until: { star.hub.isDirect(other, to: b) }, within: .seconds(1)))
-        let taken = other.engine.importPeer([9, 9, 9], now: star.hub.now)
+        let taken = other.engine.importPeer([9, 9, 9], isValidated: true, now: star.hub.now)
         #expect(taken == nil)
     }
 }

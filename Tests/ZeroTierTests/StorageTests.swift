@@ -1,5 +1,7 @@
 import Foundation
+import NetPrimitives
 import Testing
+import ZeroTierWire
 
 @testable import ZeroTier
 
@@ -127,11 +129,11 @@ final class TemporaryDirectory: Sendable {
         #expect(FileSystem.mode(of: lock) == 0o640)
     }
 
-    @Test(arguments: [0o666, 0o620, 0o602])
-    func `a secret that others can change is refused and left as it was`(mode: Int) throws {
+    @Test(arguments: [0o666, 0o620, 0o602], ["identity.secret", "planet.key", "authtoken.secret"])
+    func `a secret that others can change is refused and left as it was`(mode: Int, name: String) throws {
         let directory = TemporaryDirectory()
         try make(directory)
-        let file = "\(directory.path)/identity.secret"
+        let file = "\(directory.path)/\(name)"
         #expect(FileManager.default.createFile(atPath: file, contents: Data(TestIdentity.first.utf8)))
         try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: file)
         let error = #expect(throws: ZeroTierError.self) { try DirectoryStore(path: directory.path) }
@@ -139,6 +141,55 @@ final class TemporaryDirectory: Sendable {
         #expect(FileSystem.mode(of: file) == UInt32(mode))
         try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: file)
         #expect(try DirectoryStore(path: directory.path).warnings.isEmpty)
+    }
+
+    @Test(arguments: ["identity.secret", "planet.key", "authtoken.secret"])
+    func `a secret of another user is refused, and the superuser is told`(name: String) throws {
+        let directory = TemporaryDirectory()
+        try make(directory)
+        let file = "\(directory.path)/\(name)"
+        #expect(FileManager.default.createFile(atPath: file, contents: Data([1])))
+        try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: file)
+        // Only the superuser can give files away; for anybody else the reader is the one that is another.
+        if geteuid() == 0 { #expect(chown(file, 54_321, 54_321) == 0) }
+        let owner = try #require(FileSystem.facts(of: file)).owner
+        #expect(try DirectoryStore.check(secret: file, for: owner) == nil)
+        let error = #expect(throws: ZeroTierError.self) { try DirectoryStore.check(secret: file, for: owner + 1) }
+        #expect(error?.code == .storageUnsafe && error?.message.contains("chown \(owner + 1) \(file)") == true)
+        let warning = try DirectoryStore.check(secret: file, for: 0)
+        #expect(warning?.code == .storageUnsafe && warning?.message.contains(file) == true)
+        let warnings = try DirectoryStore(path: directory.path).warnings
+        #expect(warnings == (geteuid() == 0 ? [warning].compactMap(\.self) : []))
+        #expect(try Data(contentsOf: URL(fileURLWithPath: file)) == Data([1]))
+    }
+
+    @Test(
+        arguments: [
+            "identity.secret", "identity.public", "planet", "planet.key", "port", "moons.d/0000000000000001.moon",
+            "peers.d/0123456789.peer", "networks.d/0123456789abcdef.conf", "networks.d/0123456789abcdef.local.conf",
+        ], [true, false])
+    func `a symbolic link in the place of a file, or of its copy, is replaced, and what it leads to is as it was`(
+        name: String, exists: Bool
+    ) throws {
+        let directory = TemporaryDirectory()
+        let store = try DirectoryStore(path: directory.path)
+        let target = "\(directory.path)/elsewhere"
+        if exists {
+            #expect(FileManager.default.createFile(atPath: target, contents: Data([9])))
+            try FileManager.default.setAttributes([.posixPermissions: 0o640], ofItemAtPath: target)
+        }
+        let file = store.location(of: name)
+        try FileSystem.makeDirectory(URL(fileURLWithPath: file).deletingLastPathComponent().path)
+        for link in [file, file + ".new"] {
+            try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: target)
+        }
+        try store.write(name, [1, 2], isSecret: true)
+        #expect(FileSystem.facts(of: file, followsLinks: false)?.isRegular == true)
+        #expect(FileSystem.mode(of: file) == 0o600)
+        #expect(try store.read(name) == [1, 2])
+        #expect(FileSystem.facts(of: "\(file).new", followsLinks: false) == nil)
+        #expect(FileManager.default.contents(atPath: target) == (exists ? Data([9]) : nil))
+        if exists { #expect(FileSystem.mode(of: target) == 0o640) }
     }
 
     @Test func `a secret that others can read, and a directory that others can write, are told`() throws {
@@ -193,5 +244,90 @@ final class TemporaryDirectory: Sendable {
         #expect(answer == "you said hello")
         listener.stop()
         #expect(!FileManager.default.fileExists(atPath: long + "/control.socket"))
+    }
+}
+
+/// An identity as the machines have it.
+func wireIdentity(_ text: String) -> ZeroTierWire.Identity? { ZeroTierWire.Identity(text: text) }
+
+@Suite struct SealedStoreTests {
+    private func record(_ text: String) throws -> [UInt8] {
+        let identity = try #require(wireIdentity(text)).withoutSecret
+        return PeerRecord(
+            identity: identity, protocolVersion: 12, softwareVersion: SoftwareVersion(major: 1, minor: 14, revision: 1),
+            endpoints: [SocketEndpoint(IPAddress("192.0.2.7")!, port: 9993)]
+        ).encoded
+    }
+
+    private let name = "peers.d/166176ae31.peer"
+
+    @Test func `a node knows the records that it stored from those of others, changed ones and older releases'`() throws
+    {
+        let store = MemoryStore()
+        let first = try #require(wireIdentity(TestIdentity.first))
+        let root = try #require(wireIdentity(TestIdentity.root))
+        let record = try record(TestIdentity.second)
+        let sealed = SealedStore(store, of: first)
+        try sealed.write(name, record, isSecret: false)
+        let own = try #require(try sealed.peer(name))
+        #expect(own.isOwn && own.record == record && own.address.value == 0x16_6176_ae31)
+        #expect(try SealedStore(store, of: root).peer(name)?.isOwn == false)
+        let bytes = try #require(try store.read(name))
+        #expect(try PeerRecord(decoding: bytes) == PeerRecord(decoding: record), "others read it as ever")
+        for index in [0, 3, 40, record.count - 1, bytes.count - 1] {
+            var changed = bytes
+            changed[index] ^= 1
+            try store.write(name, changed, isSecret: false)
+            #expect((try? sealed.peer(name))?.isOwn != true)
+        }
+        for older in [record, Array(record.prefix(10)), []] {
+            try store.write(name, older, isSecret: false)
+            #expect((try? sealed.peer(name))?.isOwn != true)
+        }
+        try sealed.write("planet", [1], isSecret: false)
+        #expect(try store.read("planet") == [1])
+    }
+}
+
+extension DriverTests {
+    @Suite struct PeerFileTests {
+        @Test func `damaged files of peers are told by name and left, and what older releases stored is no peer yet`()
+            async throws
+        {
+            let directory = TemporaryDirectory()
+            let folder = "\(directory.path)/peers.d"
+            try FileManager.default.createDirectory(
+                atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+            let second = try #require(wireIdentity(TestIdentity.second)).withoutSecret
+            let record = PeerRecord(
+                identity: second, protocolVersion: 12,
+                softwareVersion: SoftwareVersion(major: 1, minor: 14, revision: 1), endpoints: []
+            ).encoded
+            // The second one is another's record.
+            let files = ["0123456789.peer": [1, 2, 3], "e579b42b36.peer": record, "\(second.address).peer": record]
+            for (name, bytes) in files { try Data(bytes).write(to: URL(fileURLWithPath: "\(folder)/\(name)")) }
+            try TestIdentity.first.write(
+                toFile: "\(directory.path)/identity.secret", atomically: false, encoding: .utf8)
+            try FileManager.default.setAttributes(
+                [.posixPermissions: 0o600], ofItemAtPath: "\(directory.path)/identity.secret")
+            var configuration = Node.Configuration(storage: .directory(directory.path))
+            configuration.planet = try Constellation.makePlanet(port: 1)
+            let (warnings, told) = AsyncStream.makeStream(of: ZeroTierError.self)
+            configuration.log = { event in
+                if case .warning(let error) = event, error.code == .storageUnavailable { told.yield(error) }
+            }
+            let node = try await Node.start(configuration)
+            for await warning in warnings {
+                #expect(warning.message.contains("\(folder)/0123456789.peer"))
+                #expect(warning.message.contains("\(folder)/e579b42b36.peer"))
+                #expect(!warning.message.contains("\(second.address)"))
+                break
+            }
+            #expect(try !node.peers().contains { $0.id.value == second.address.value })
+            await node.shutdown()
+            for (name, bytes) in files {
+                #expect(FileManager.default.contents(atPath: "\(folder)/\(name)") == Data(bytes), "\(name)")
+            }
+        }
     }
 }

@@ -93,6 +93,57 @@ extension DriverTests {
         }
 
         @Test(arguments: [UDPMode.automatic, .plain])
+        func `single datagrams of many senders are received up to sixteen at a call, in order and with their sources`(
+            mode: UDPMode
+        ) throws {
+            var receiver = try Party(mode)
+            var senders: [SlotID] = []
+            var parties = SlotTable<Party>()
+            for _ in 0..<8 { senders.append(parties.insert(try Party(.plain))) }
+            // Of one sender's none equals the one before in length, so that the kernel joins nothing; one is larger.
+            let rounds = 12
+            func length(_ sender: Int, _ round: Int) -> Int {
+                sender == 3 && round == 5 ? 9000 : 40 + 8 * round + 100 * sender
+            }
+            for round in 0..<rounds {
+                for (number, id) in senders.enumerated() {
+                    try parties[id].port.sendOne(
+                        pattern(number * 16 + round, length(number, round)), to: receiver.endpoint)
+                }
+            }
+            let all = rounds * senders.count
+            var received: [SocketEndpoint: [[UInt8]]] = [:]
+            var calls: [Int] = []
+            while calls.reduce(0, +) < all {
+                let socket = receiver.port.sockets[0]
+                guard csystem_wait_readable(socket.descriptor.number, 1000) == 1 else { break }
+                var count = 0
+                var lasts = 0
+                let found = receiver.receiver.receive(from: socket) { batch, isLast in
+                    if isLast { lasts += 1 }
+                    for index in batch.datagrams.indices {
+                        let bytes = batch.withDatagram(index) { $0.copyBytes(0, $0.byteCount) }
+                        received[batch.datagrams[index].path.remote, default: []].append(bytes)
+                        count += 1
+                    }
+                }
+                #expect(lasts == 1)
+                #expect(found != .nothing)
+                calls.append(count)
+            }
+            for (number, id) in senders.enumerated() {
+                let sent = (0..<rounds).map { pattern(number * 16 + $0, length(number, $0)) }
+                #expect(received[parties[id].endpoint] == sent, "sender \(number)")
+            }
+            #expect(received.count == senders.count)
+            // All were there before the first call. The first buffers are few, in case the kernel joins.
+            let first = receiver.port.sockets[0].coalesces ? [UDPReceiver.coalescedBuffers] : []
+            let singles = (all - first.reduce(0, +)) / UDPReceiver.singleBuffers
+            #expect(calls.starts(with: first + Array(repeating: UDPReceiver.singleBuffers, count: min(singles, 2))))
+            #expect(calls.allSatisfy { $0 <= UDPReceiver.singleBuffers })
+        }
+
+        @Test(arguments: [UDPMode.automatic, .plain])
         func `datagrams to several remotes and with a time to live of their own arrive`(mode: UDPMode) throws {
             var sender = try Party(mode)
             var first = try Party(mode)

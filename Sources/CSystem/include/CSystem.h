@@ -126,7 +126,7 @@ uint64_t csystem_thread_self(void);
 
 // Parks the thread until `word` is not 0 or the time is over (`nanoseconds` < 0: for ever), then sets it to 0.
 // Returns 1 if it was unparked, 0 when the time is over. An interruptible wait returns 2 after a handler of a signal: with
-// a time any handler, for ever only one without SA_RESTART. It is also where a thread in a call can be cancelled.
+// a time any handler, for ever only one without SA_RESTART; or when its thread is cancelled, once.
 int csystem_park(uint32_t *word, int64_t nanoseconds, int interruptible);
 void csystem_unpark(uint32_t *word);
 
@@ -136,16 +136,19 @@ void csystem_unpark(uint32_t *word);
 // held for ever.
 int csystem_is_forked(void);
 
-// A call of a thread of the program begins and ends: in between the thread is not cancelled but where it parks. Calls may
-// be one inside the other.
+// A call of a thread of the program begins and ends; none is inside of another. In between, a cancellation of the thread is only
+// noticed where it parks interruptibly: that wait ends, and the thread itself at the end of the call.
 void csystem_call_begin(void);
 void csystem_call_end(void);
+// Whether the thread was cancelled in the call that is under way, which should end soon.
+int csystem_call_is_cancelled(void);
 
 // A descriptor that is readable, for a thread whose signals are blocked, while one waits for it.
 int csystem_signal_watch_open(void);
 
 struct csystem_shield {
     uint64_t mask[16];
+    int cancel_state;
 };
 
 #define CSYSTEM_HANDLED 1

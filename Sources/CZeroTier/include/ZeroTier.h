@@ -238,8 +238,10 @@ struct zts_peer_list {
 
 /* Forks: nodes do not live on in a child of the process. Every call there fails with ZTS_ERR_SERVICE and says so: call
  * daemon() before zts_start(). Signals: threads of the library block them all. A blocking call is interrupted by a handler
- * as a call of the kernel is, with ZTS_EINTR (signal(7)). Cancellation: a thread can be cancelled where it waits in a call
- * on a socket, within a second, and nowhere else in a call. */
+ * as a call of the kernel is, with ZTS_EINTR (signal(7)). Cancellation: a thread that is cancelled where it waits in a call on
+ * a socket, or for a name server, ends within a second; the call has let go of the socket, and cleanup handlers may call the
+ * library. It is cancelled nowhere else in a call. A handler that jumps out of a call (siglongjmp) leaves what the call had, as
+ * with other libraries: a send or a receive of all that was in its middle keeps others from the same until that socket is closed. */
 
 /** Whether networks are remembered in the directory and rejoined at the next start. On unless switched off. */
 ZT_SOCKET_API void ZTCALL zts_set_network_caching(bool enabled);

@@ -48,6 +48,7 @@ extension Node {
         if let known = NameLookup.immediate(name) { return known }
         var search = try NameSearch(name, servers, endsWithFirst: endsWithFirst, of: self)
         while let question = search.lookup.question {
+            if CallingThread.noticesCancellation() { throw .taskCancelled }
             do throws(ZeroTierError) {
                 let exchange = try begin(question, search.query(question))
                 defer { end(exchange) }

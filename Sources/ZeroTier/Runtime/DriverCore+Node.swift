@@ -249,6 +249,13 @@ extension DriverCore {
                 .failed(ZeroTierError(.timedOut, "\(destination) did not answer")))
         case .userMessage(let address, let type, let data):
             outbox.append(.message(from: NodeID(address), type: type, data: data))
+        case .falseRecord(let object):
+            outbox.append(
+                .warning(
+                    ZeroTierError(
+                        .invalidIdentity,
+                        "\(object.name) in the state directory holds an identity whose address does not follow from its "
+                            + "keys; it was left as it is and not used. Remove it.")))
         case .store(let object, let bytes):
             work.append(.store(name: object.name, bytes: bytes, isSecret: object.isSecret))
         case .delete(let object): work.append(.remove(name: object.name))

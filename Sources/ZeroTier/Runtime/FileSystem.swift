@@ -130,8 +130,8 @@ package enum FileSystem {
         package let isRegular: Bool
         package let isLink: Bool
 
-        /// Whether it belongs to somebody who could not read our files anyway: neither we nor the superuser.
-        package var isForeign: Bool { owner != 0 && owner != geteuid() && geteuid() != 0 }
+        /// Whether it belongs to somebody who could not read a user's files anyway: neither that user nor the superuser.
+        package func isForeign(to user: UInt32) -> Bool { owner != 0 && owner != user }
     }
 
     /// What the system says of a file; nil if there is none.

@@ -23,6 +23,8 @@ enum NodeStart {
     private static let protocolVersions = 11...12
     /// Peers not heard of for so long are not remembered.
     private static let peerLifetime: Int64 = 30 * 86_400
+    /// How many damaged files a warning names.
+    private static let namedFiles = 8
 
     static func run(
         _ configuration: Node.Configuration, keeping kept: KeptStack? = nil
@@ -67,7 +69,10 @@ enum NodeStart {
             var node = ZeroTierNode.Node(
                 identity: identity, configuration: settings(configuration, planet, moons),
                 random: random.fork(), keeping: kept.stack, now: now)
-            for record in peers(store) { _ = node.importPeer(record, now: now) }
+            let sealed = SealedStore(store, of: identity)
+            for peer in peers(sealed, &warnings) {
+                _ = node.importPeer(peer.record, isValidated: peer.isOwn, now: now)
+            }
             for (id, bytes) in try networks(store) {
                 let settings = try store.read(StateName.settings(of: id)).map {
                     ZeroTierWire.NetworkSettings(decoding: $0)
@@ -75,7 +80,7 @@ enum NodeStart {
                 _ = node.join(id, saved: bytes, settings: settings ?? ZeroTierWire.NetworkSettings(), now: now)
             }
             try store.write(StateName.port, Array(String(number).utf8), isSecret: false)
-            let driver = try start(node, watches, port, store, configuration, onEnd)
+            let driver = try start(node, watches, port, sealed, configuration, onEnd)
             try driver.call { [warnings] (core, _) throws(ZeroTierError) in
                 for warning in warnings { core.outbox.append(.warning(warning)) }
             }
@@ -237,16 +242,32 @@ enum NodeStart {
         return moons
     }
 
-    private static func peers(_ store: any StateStore) -> [[UInt8]] {
+    // All of this can be learned again: what is damaged is told and passed over.
+    private static func peers(_ store: SealedStore, _ warnings: inout [ZeroTierError]) -> [SealedStore.Peer] {
         let oldest = SystemClock.now().unixMilliseconds / 1000 - peerLifetime
-        return files(StateName.peerFolder, ".peer", store).compactMap { name, bytes in
-            let location = store.location(of: "\(StateName.peerFolder)/\(name)")
+        var peers: [SealedStore.Peer] = []
+        var damaged: [String] = []
+        for file in (try? store.list(StateName.peerFolder)) ?? [] where file.hasSuffix(".peer") {
+            let name = "\(StateName.peerFolder)/\(file)"
+            let location = store.location(of: name)
             if let changed = FileSystem.modificationTime(of: location), changed < oldest {
-                try? store.remove("\(StateName.peerFolder)/\(name)")
-                return nil
+                try? store.remove(name)
+            } else if let peer = try? store.peer(name), name == StateObject.peer(peer.address).name {
+                peers.append(peer)
+            } else {
+                damaged.append(location)
             }
-            return bytes
         }
+        if !damaged.isEmpty {
+            let named = damaged.prefix(namedFiles).joined(separator: ", ")
+            let more = damaged.count > namedFiles ? " and \(damaged.count - namedFiles) more" : ""
+            warnings.append(
+                ZeroTierError(
+                    .storageUnavailable,
+                    "no record of the peer that the name says, left and not used: \(named)\(more). Remove what is not needed."
+                ))
+        }
+        return peers
     }
 
     // Only what the file's name says is needed: its contents come again from the controller.
@@ -259,17 +280,6 @@ enum NodeStart {
             if let bytes = try store.read("\(StateName.networkFolder)/\(name)") { networks.append((id, bytes)) }
         }
         return networks
-    }
-
-    // A file that cannot be read is as good as none: all of this can be learned again.
-    private static func files(_ folder: String, _ suffix: String, _ store: any StateStore) -> [(
-        name: String, bytes: [UInt8]
-    )] {
-        let names = (try? store.list(folder)) ?? []
-        return names.filter { $0.hasSuffix(suffix) }.compactMap { name in
-            guard let bytes = try? store.read("\(folder)/\(name)") else { return nil }
-            return (name, bytes)
-        }
     }
 
     // MARK: Port

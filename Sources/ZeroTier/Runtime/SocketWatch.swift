@@ -14,7 +14,7 @@ package final class ParkedThread: Sendable {
     package init() {}
 
     /// Waits for a wake-up or the deadline; nil is none. May return early: look again in any case. False if a handler of a
-    /// signal interrupted the wait: any, or with `restarts`, which wants no deadline, one without SA_RESTART.
+    /// signal interrupted the wait: any, or with `restarts`, which wants no deadline, one without SA_RESTART; or a cancellation.
     @discardableResult
     package func park(until deadline: MonotonicInstant?, restarts: Bool = false) -> Bool {
         guard let deadline else { return parker.parkInterruptibly(for: nil, restarts: restarts) }

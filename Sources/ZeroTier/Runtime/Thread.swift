@@ -72,8 +72,9 @@ final class Parker: Sendable {
         unsafe csystem_park(word, duration.map { max(0, $0.nanosecondsSaturated) } ?? -1, 0) == 1
     }
 
-    /// As `park`, for a thread of the program: handlers of the operating system's signals end the wait, and it may be
-    /// cancelled there. False after a handler: any, or with `restarts`, which wants no time, one without SA_RESTART.
+    /// As `park`, for a thread of the program: handlers of the operating system's signals end the wait, and so does a
+    /// cancellation. False after that, and after a handler: any, or with `restarts`, which wants no time, one without
+    /// SA_RESTART.
     func parkInterruptibly(for duration: Duration?, restarts: Bool) -> Bool {
         let time = duration ?? (restarts ? nil : .seconds(1 << 32))
         return unsafe csystem_park(word, time.map { max(0, $0.nanosecondsSaturated) } ?? -1, 1) != 2
@@ -85,7 +86,8 @@ final class Parker: Sendable {
 
 /// The calls of threads of the program.
 package enum CallingThread {
-    /// Runs a call. The thread may be cancelled only where it waits and holds nothing.
+    /// Runs a call. A thread that is cancelled where it waits meanwhile ends after `body`, and does not come back from here:
+    /// what the caller holds then is never released.
     @inline(__always)
     package static func run<Result: ~Copyable, Failure: Error>(
         _ body: () throws(Failure) -> Result
@@ -93,6 +95,15 @@ package enum CallingThread {
         csystem_call_begin()
         defer { csystem_call_end() }
         return try body()
+    }
+
+    /// Whether the thread was cancelled in the call under way: what waits gives up.
+    package static var isCancelled: Bool { csystem_call_is_cancelled() != 0 }
+
+    /// The same, for a call that does not wait where a cancellation is noticed: it is noticed here.
+    static func noticesCancellation() -> Bool {
+        _ = Parker().parkInterruptibly(for: .milliseconds(1), restarts: false)
+        return isCancelled
     }
 
     /// Whether this process is a fork of the one in which the nodes run.

@@ -1,8 +1,14 @@
 // State in files of a directory that belongs to one running node at a time.
 
+import Glibc
 import Synchronization
 
 /// A directory of state files: atomic writes, secrets with mode 0600, one node at a time by a lock file.
+///
+/// A secret that others can change, or that belongs to another user, is refused and left as it was: nobody knows whose it is. One
+/// that others can only read is used, and told by an event and in the log at each start: homes that an older program wrote under
+/// a generous umask go on working. The superuser is told of another user's files and uses them, since containers see a host's
+/// directories like that.
 public final class DirectoryStore: StateStore {
     /// The directory, from the root of the file system.
     public let path: String
@@ -13,7 +19,7 @@ public final class DirectoryStore: StateStore {
     private let keepsModes: Bool
 
     // Files whose contents are for nobody else.
-    private static let secrets: Set<String> = [StateName.secretIdentity, "authtoken.secret"]
+    private static let secrets: Set<String> = [StateName.secretIdentity, StateName.planetKey, "authtoken.secret"]
 
     /// Opens a directory, made with mode 0700 if there is none, and locks it. A relative path counts from the working
     /// directory of this moment. Throws if it cannot be written, another node holds it, or a secret in it is not the
@@ -40,7 +46,7 @@ public final class DirectoryStore: StateStore {
         var warnings: [ZeroTierError] = []
         if keepsModes {
             if let facts = FileSystem.facts(of: path) {
-                if facts.isForeign || (facts.mode & 0o022 != 0 && facts.mode & 0o1000 == 0) {
+                if facts.isForeign(to: geteuid()) || (facts.mode & 0o022 != 0 && facts.mode & 0o1000 == 0) {
                     warnings.append(
                         ZeroTierError(
                             .storageUnsafe,
@@ -49,23 +55,35 @@ public final class DirectoryStore: StateStore {
                 }
             }
             for name in DirectoryStore.secrets.sorted() {
-                if let warning = try DirectoryStore.check(secret: "\(path)/\(name)") { warnings.append(warning) }
+                if let warning = try DirectoryStore.check(secret: "\(path)/\(name)", for: geteuid()) {
+                    warnings.append(warning)
+                }
             }
         }
         self.warnings = warnings
     }
 
-    // Throws if others can change a secret; gives a warning if they can read it.
-    private static func check(secret file: String) throws(ZeroTierError) -> ZeroTierError? {
+    /// Throws if others than a user can change a secret; gives a warning if they can read it.
+    static func check(secret file: String, for user: UInt32) throws(ZeroTierError) -> ZeroTierError? {
         guard let facts = FileSystem.facts(of: file) else { return nil }
-        if facts.isForeign {
-            throw ZeroTierError(.storageUnsafe, "\(file) belongs to another user; it was left as it is and not used")
+        let isForeign = facts.isForeign(to: user)
+        if isForeign, user != 0 {
+            throw ZeroTierError(
+                .storageUnsafe,
+                "\(file) belongs to another user (\(facts.owner)); it was left as it is and not used. Is it still the right "
+                    + "one? Then, as superuser, chown \(user) \(file)")
         }
         if facts.mode & 0o022 != 0 {
             throw ZeroTierError(
                 .storageUnsafe,
                 "\(file) can be changed by others; it was left as it is and not used. Is it still the right one? Then "
                     + "chmod 600 \(file)")
+        }
+        if isForeign {
+            return ZeroTierError(
+                .storageUnsafe,
+                "\(file) belongs to another user (\(facts.owner)), who can act as this node and change it: chown \(user) \(file)"
+            )
         }
         guard facts.mode & 0o044 != 0 else { return nil }
         return ZeroTierError(

@@ -6,7 +6,7 @@
 // planet                     the world of the roots, binary; read from the file `roots` of libzt 1.8 if there is none
 // planet.key                 of a root by itself: what signs its planet, 64 bytes, mode 0600
 // moons.d/<16 hex>.moon      a moon, binary
-// peers.d/<10 hex>.peer      a peer and where it was last, binary
+// peers.d/<10 hex>.peer      a peer and where it was last, binary, with a seal: SealedStore.swift
 // networks.d/<16 hex>.conf   a network's configuration, mode 0600; its presence means "joined"
 // networks.d/<16 hex>.local.conf   what the network's controller may set, text
 // port                       the UDP port of the last run, decimal text

@@ -215,6 +215,7 @@ extension PeerEngine {
         let address = outcome.identity.address
         guard isValid else {
             drops.count(.invalidIdentity)
+            forgetRecord(of: outcome.identity)
             if let root = outcome.toldBy {
                 lookup.refuse(address, by: root, now.monotonic)
                 serviceLookup(now)
@@ -376,6 +377,7 @@ extension PeerEngine {
         wake(id, at: role == .leaf ? now.monotonic + configuration.activityTimeout : now.monotonic)
         emit(event: .identityLearned(foreign.address))
         release(id, now)
+        recall(id, now)
         return id
     }
 
