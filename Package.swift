@@ -66,12 +66,16 @@ let package = Package(
                 "NetPrimitives", "CSystem",
             ],
             swiftSettings: strict),
-        // Berkeley sockets over a node, and the C library `libzt` made of them.
+        // Berkeley sockets over a node, the life of a node behind a C interface, and the C library `libzt` made of both.
         .target(
             name: "ZeroTierSockets", dependencies: ["ZeroTier", "NetStack", "NetPrimitives"], swiftSettings: strict),
+        .target(
+            name: "ZeroTierLibrary", dependencies: ["ZeroTierSockets", "ZeroTier", "NetPrimitives"],
+            swiftSettings: strict),
         .target(name: "CZeroTier"),
         .target(
-            name: "ZeroTierC", dependencies: ["ZeroTierSockets", "ZeroTier", "NetPrimitives", "CZeroTier"],
+            name: "ZeroTierC",
+            dependencies: ["ZeroTierLibrary", "ZeroTierSockets", "ZeroTier", "NetPrimitives", "CZeroTier"],
             swiftSettings: strict),
         .executableTarget(
             name: "ZeroTierCommand",
@@ -99,7 +103,8 @@ let package = Package(
         .executableTarget(
             name: "bench",
             dependencies: [
-                "ZeroTier", "ZeroTierC", "CZeroTier", "ZeroTierNode", "ZeroTierPeers", "ZeroTierEthernet", "NetStack",
+                "ZeroTier", "ZeroTierLibrary", "ZeroTierC", "CZeroTier", "ZeroTierNode", "ZeroTierPeers",
+                "ZeroTierEthernet", "NetStack",
                 "ZeroTierWire", "ZeroTierCrypto", "NetPrimitives", "CSystem", "CProcessCounts",
             ],
             path: "Benchmarks/bench", swiftSettings: strict),
@@ -163,7 +168,9 @@ let package = Package(
             exclude: ["main.c", "run"], cSettings: [.define("_GNU_SOURCE", .when(platforms: [.linux]))]),
         .testTarget(
             name: "ZeroTierCTests",
-            dependencies: ["ZeroTierC", "CZeroTier", "LibraryStress", "ZeroTierSockets", "ZeroTier"],
+            dependencies: [
+                "ZeroTierC", "ZeroTierLibrary", "CZeroTier", "LibraryStress", "ZeroTierSockets", "ZeroTier",
+            ],
             exclude: ["Layout"], swiftSettings: testing),
         .testTarget(
             name: "SimulationTests", dependencies: ["NetworkSimulator", "ZeroTierWire", "NetPrimitives"],

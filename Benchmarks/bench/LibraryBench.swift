@@ -6,6 +6,7 @@ import Foundation
 import Synchronization
 import ZeroTier
 import ZeroTierC
+import ZeroTierLibrary
 
 /// The process's own node of the C interface as a client.
 enum LibraryBench {

@@ -402,6 +402,10 @@ package final class Simulation {
             host.linkChanges += 1
             record(event: 6, host, address.value)
             note("\(host.name) relayed to \(address)")
+        case .peerUnreachable(let address):
+            host.linkChanges += 1
+            record(event: 9, host, address.value)
+            note("\(host.name) hears nothing of \(address) any more")
         case .peerExpired(let address):
             record(event: 7, host, address.value)
             note("\(host.name) forgets \(address)")
@@ -413,7 +417,7 @@ package final class Simulation {
         case .networkStatus(let network, let status):
             record(event: 8, host)
             note("\(host.name) network \(network) \(status)")
-        case .networkChanged, .networkLeft, .addressReady, .userMessage: break
+        case .networkChanged, .networkLeft, .addressReady, .userMessage, .path, .address, .route: break
         case .socket:
             workload.handle(event, of: host, self)
             return true

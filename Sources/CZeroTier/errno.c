@@ -3,9 +3,6 @@
 #include "CZeroTier.h"
 
 #include <string.h>
-#ifdef __linux__
-#include <sys/eventfd.h>
-#endif
 
 /* The header makes the name the calling thread's number; here it is the exported object. */
 #undef zts_errno
@@ -95,10 +92,6 @@ struct czerotier_results *czerotier_results(void) { return &thread_results; }
 
 #ifdef __linux__
 const char *czerotier_error_text(int number) { return strerrordesc_np(number); }
-
-int czerotier_event_descriptor(void) { return eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC); }
 #else
 const char *czerotier_error_text(int number) { return number == 0 ? "no error" : NULL; }
-
-int czerotier_event_descriptor(void) { return -1; }
 #endif

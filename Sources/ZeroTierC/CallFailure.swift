@@ -5,6 +5,7 @@
 import CZeroTier
 import Glibc
 import ZeroTier
+import ZeroTierLibrary
 import ZeroTierSockets
 
 /// Why a call of the C interface does not do what it was asked: the kind, which is the code, and the reason in words.
@@ -27,11 +28,7 @@ struct CallFailure: Error {
         CallingThread.isForked
             ? forked : because(.service, "the service does not run: it was not started, or was stopped")
     }
-    static let forked = because(
-        .service,
-        "this process is a fork of the one in which the service runs, and has none: fork, or call daemon(), before the start"
-    )
-    static let noNetworkID = because(.argument, "0 is no network ID")
+    static let forked = because(.service, LibraryNode.forkedReason)
     static let noAddress = because(
         .noResult, "this node has no address of this family on the network: see the network's status")
     static let noFamily = because(.argument, "the family is neither ZTS_AF_INET nor ZTS_AF_INET6")
@@ -65,30 +62,30 @@ enum Generation {
     func refuse(_ reason: String) -> Int32 { fail(.because(.argument, reason)) }
 
     /// Runs a call and gives its result or the failure's code.
-    func result(_ body: () throws(CallFailure) -> Int32) -> Int32 {
+    func result(_ body: () throws -> Int32) -> Int32 {
         if CallingThread.isForked { return fail(.forked) }
-        do throws(CallFailure) {
+        do {
             return try CallingThread.run(body)
         } catch {
-            return fail(error)
+            return fail(CallFailure(error))
         }
     }
 
     /// As `result`, for a call whose success is 0.
-    func outcome(_ body: () throws(CallFailure) -> Void) -> Int32 {
-        result { () throws(CallFailure) in
+    func outcome(_ body: () throws -> Void) -> Int32 {
+        result {
             try body()
             return 0
         }
     }
 
     /// As `result`, for a call whose result is an identifier: codes become huge numbers.
-    func identifier(_ body: () throws(CallFailure) -> UInt64) -> UInt64 {
-        do throws(CallFailure) {
-            if CallingThread.isForked { throw .forked }
+    func identifier(_ body: () throws -> UInt64) -> UInt64 {
+        do {
+            if CallingThread.isForked { throw CallFailure.forked }
             return try CallingThread.run(body)
         } catch {
-            return UInt64(bitPattern: Int64(fail(error)))
+            return UInt64(bitPattern: Int64(fail(CallFailure(error))))
         }
     }
 }
@@ -110,6 +107,16 @@ enum LastMessage {
 }
 
 extension CallFailure {
+    /// What any failure is for the C interface.
+    init(_ error: any Error) {
+        switch error {
+        case let failure as CallFailure: self = failure
+        case let failure as LifeFailure: self.init(failure)
+        case let error as ZeroTierError: self.init(error)
+        default: self.init(kind: .general, reason: "\(error)")
+        }
+    }
+
     /// What a failure of the node is for the C interface.
     init(_ error: ZeroTierError) {
         let kind: Kind =
@@ -120,40 +127,6 @@ extension CallFailure {
             default: .general
             }
         self.init(kind: kind, reason: error.message.isEmpty ? "\(error.code)" : error.message)
-    }
-}
-
-/// Runs a call of the node.
-func asking<Result>(_ body: () throws(ZeroTierError) -> Result) throws(CallFailure) -> Result {
-    do throws(ZeroTierError) {
-        return try body()
-    } catch {
-        throw CallFailure(error)
-    }
-}
-
-extension LibraryNode {
-    /// The node, if it is online as generation 1 wants it.
-    func needOnline() throws(CallFailure) -> Node {
-        guard let node = onlineNode else {
-            guard isStarted else { throw .notRunning }
-            let reason = try? self.node?.status().offlineReason
-            throw .because(.service, "the node is not online: \(reason ?? "no root has answered yet")")
-        }
-        return node
-    }
-
-    /// That the service was started and not stopped: what socket calls want.
-    func needStarted() throws(CallFailure) {
-        guard isStarted else { throw .notRunning }
-    }
-
-    /// The node, if it runs as generation 2 wants it.
-    func needRunning() throws(CallFailure) -> Node {
-        guard let node else {
-            throw .because(.service, isStarted ? "the node is starting" : "the node does not run")
-        }
-        return node
     }
 }
 
@@ -213,18 +186,16 @@ public func zts_get_start_error() -> UnsafePointer<CChar>? {
 @c @implementation
 public func zts_get_event_fd(_ fd: Int32) -> Int32 {
     Int32(
-        clamping: SocketCalls.on(fd, .first) { (place) throws(SocketError) in
-            Int(try place.layer.eventDescriptor(place.descriptor))
-        })
+        clamping: Surface.first.on(fd) { (place) throws(SocketError) in Int(try place.socket.eventDescriptor()) })
 }
 
 @c @implementation
 public func zts_get_node_event_fd() -> Int32 {
-    Generation.first.result { () throws(CallFailure) in
+    Generation.first.result {
         // What free has closed must not come back: nothing would close it.
-        if LibraryNode.shared.isFreed { throw .because(.service, "everything was freed") }
+        if LibraryNode.shared.isFreed { throw CallFailure.because(.service, "everything was freed") }
         guard let number = LibraryNode.shared.events.eventDescriptor() else {
-            throw .because(.general, "the system gives no descriptor")
+            throw CallFailure.because(.general, "the system gives no descriptor")
         }
         return number
     }

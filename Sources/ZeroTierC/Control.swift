@@ -7,12 +7,9 @@ import Glibc
 import NetPrimitives
 import Synchronization
 import ZeroTier
+import ZeroTierLibrary
 
 private let library = LibraryNode.shared
-
-private func first(_ body: () throws(CallFailure) -> Int32) -> Int32 { Generation.first.result(body) }
-
-private func first(_ body: () throws(CallFailure) -> Void) -> Int32 { Generation.first.outcome(body) }
 
 extension CallFailure {
     init(_ failure: LifeFailure) {
@@ -76,40 +73,25 @@ func start(_ settings: RunSettings, _ generation: Generation) -> Int32 {
     }
 }
 
-/// Runs a step of the life cycle.
-func living(_ body: () throws(LifeFailure) -> Void) throws(CallFailure) {
-    do throws(LifeFailure) {
-        try body()
-    } catch {
-        throw CallFailure(error)
-    }
-}
+@c @implementation
+public func zts_stop() -> Int32 { Surface.first.life { try $0.stop() } }
 
 @c @implementation
-public func zts_stop() -> Int32 {
-    first { () throws(CallFailure) -> Void in try living { () throws(LifeFailure) in try library.stop() } }
-}
+public func zts_restart() -> Int32 { Surface.first.life { try $0.restart() } }
 
 @c @implementation
-public func zts_restart() -> Int32 {
-    first { () throws(CallFailure) -> Void in try living { () throws(LifeFailure) in try library.restart() } }
-}
+public func zts_free() -> Int32 { Surface.first.life { try $0.free() } }
 
 @c @implementation
-public func zts_free() -> Int32 {
-    first { () throws(CallFailure) -> Void in try living { () throws(LifeFailure) in try library.free() } }
-}
-
-@c @implementation
-public func zts_core_running() -> Int32 { library.isStarted ? 1 : 0 }
+public func zts_core_running() -> Int32 { Surface.first.isStarted }
 
 @c @implementation
 public func zts_get_path(_ homePath: UnsafeMutablePointer<CChar>?, _ len: UnsafeMutablePointer<Int>?) -> Int32 {
-    first { () throws(CallFailure) -> Void in
-        guard unsafe homePath != nil, let length = unsafe len else {
-            throw .because(.argument, "homePath or len is NULL")
+    Generation.first.outcome {
+        guard unsafe homePath != nil, let length = unsafe len else { throw CallFailure.null("homePath or len") }
+        guard let path = library.path else {
+            throw CallFailure.because(.service, "the service was never started, or freed")
         }
-        guard let path = library.path else { throw .because(.service, "the service was never started, or freed") }
         try unsafe copy(path, to: homePath, length: length)
     }
 }
@@ -130,9 +112,7 @@ func copy(
 }
 
 @c @implementation
-public func zts_get_node_id() -> UInt64 {
-    Generation.first.identifier { () throws(CallFailure) in try library.needRunning().id.value }
-}
+public func zts_get_node_id() -> UInt64 { Surface.first.nodeID() }
 
 @c @implementation
 public func _zts_can_perform_service_operation() -> Int32 { library.onlineNode == nil ? 0 : 1 }
@@ -140,163 +120,52 @@ public func _zts_can_perform_service_operation() -> Int32 { library.onlineNode =
 // MARK: Networks
 
 @c @implementation
-public func zts_join(_ nwid: UInt64) -> Int32 {
-    first { () throws(CallFailure) -> Void in
-        guard nwid != 0 else { throw .noNetworkID }
-        let node = try library.needOnline()
-        try asking { () throws(ZeroTierError) in try node.startJoining(NetworkID(nwid)) }
-    }
-}
+public func zts_join(_ nwid: UInt64) -> Int32 { Surface.first.join(nwid) }
 
 @c @implementation
-public func zts_leave(_ nwid: UInt64) -> Int32 {
-    first { () throws(CallFailure) -> Void in
-        let node = try library.needOnline()
-        try asking { () throws(ZeroTierError) in try node.leave(NetworkID(nwid)) }
-    }
-}
+public func zts_leave(_ nwid: UInt64) -> Int32 { Surface.first.leave(nwid) }
 
 @c @implementation
 public func zts_leave_all() -> Int32 {
-    first { () throws(CallFailure) -> Void in
-        let node = try library.needOnline()
-        try asking { () throws(ZeroTierError) in
-            for network in try node.networks() { try node.leave(network.id) }
-        }
+    Surface.first.outcome { node in
+        for network in try node.networks() { try node.leave(network.id) }
     }
 }
 
 @c @implementation
-public func zts_get_num_joined_networks() -> Int32 {
-    first { () throws(CallFailure) -> Int32 in try networkCount(of: try library.needOnline()) }
-}
-
-/// How many networks are joined.
-func networkCount(of node: Node) throws(CallFailure) -> Int32 {
-    Int32(clamping: try asking { () throws(ZeroTierError) in try node.networks() }.count)
-}
-
-/// The details of one network; nil if it is not joined.
-func detailsIfJoined(_ nwid: UInt64, of node: Node) throws(CallFailure) -> NetworkDetails? {
-    let all = try asking { () throws(ZeroTierError) in try node.networkDetails() }
-    return all.first { $0.status.id.value == nwid }
-}
-
-/// The details of one network.
-func details(_ nwid: UInt64, of node: Node) throws(CallFailure) -> NetworkDetails {
-    guard let found = try detailsIfJoined(nwid, of: node) else {
-        throw .because(.noResult, "network \(NetworkID(nwid)) is not joined")
-    }
-    return found
-}
+public func zts_get_num_joined_networks() -> Int32 { Surface.first.networkCount() }
 
 @c @implementation
 public func zts_get_network_details(_ nwid: UInt64, _ nd: UnsafeMutablePointer<zts_network_details>?) -> Int32 {
-    first { () throws(CallFailure) -> Void in unsafe try describe(nwid, of: library, to: nd) }
-}
-
-/// Writes the details of one network.
-func describe(
-    _ nwid: UInt64, of library: LibraryNode, to nd: UnsafeMutablePointer<zts_network_details>?
-) throws(CallFailure) {
-    guard nwid != 0 else { throw .noNetworkID }
-    guard let target = unsafe nd else { throw .because(.argument, "nd is NULL") }
-    let found = try details(nwid, of: try library.needRunning())
-    unsafe memset(target, 0, MemoryLayout<zts_network_details>.size)
-    unsafe Details.fill(target, found)
+    unsafe Surface.first.describe(nwid, to: nd)
 }
 
 @c @implementation
 public func zts_get_all_network_details(
     _ nds: UnsafeMutablePointer<zts_network_details>?, _ num: UnsafeMutablePointer<Int32>?
-) -> Int32 {
-    first { () throws(CallFailure) -> Void in unsafe try describeNetworks(of: library, to: nds, count: num) }
-}
-
-/// Writes the details of all networks for which there is room.
-func describeNetworks(
-    of library: LibraryNode, to nds: UnsafeMutablePointer<zts_network_details>?,
-    count: UnsafeMutablePointer<Int32>?
-) throws(CallFailure) {
-    guard let target = unsafe nds, let count = unsafe count else { throw .because(.argument, "nds or num is NULL") }
-    guard unsafe count.pointee >= 0 else { throw .because(.argument, "num is negative") }
-    let node = try library.needRunning()
-    let all = try asking { () throws(ZeroTierError) in try node.networkDetails() }.prefix(Int(unsafe count.pointee))
-    for (index, network) in all.enumerated() {
-        unsafe memset(target + index, 0, MemoryLayout<zts_network_details>.size)
-        unsafe Details.fill(target + index, network)
-    }
-    unsafe count.pointee = Int32(all.count)
-}
+) -> Int32 { unsafe Surface.first.describeNetworks(to: nds, count: num) }
 
 // MARK: Addresses
 
 @c @implementation
 public func zts_has_address(_ nwid: UInt64) -> Int32 {
-    first { () throws(CallFailure) -> Int32 in
-        guard nwid != 0 else { throw .noNetworkID }
-        let found = try detailsIfJoined(nwid, of: try library.needRunning())
-        return found?.status.addresses.isEmpty ?? true ? 0 : 1
+    Surface.first.value(.network(nwid), needs: .running) { node in
+        try node.detailsIfJoined(nwid)?.status.addresses.isEmpty ?? true ? 0 : 1
     }
 }
 
 @c @implementation
-public func zts_get_num_assigned_addresses(_ nwid: UInt64) -> Int32 {
-    first { () throws(CallFailure) -> Int32 in
-        Int32(clamping: try details(nwid, of: try library.needRunning()).status.addresses.count)
-    }
-}
+public func zts_get_num_assigned_addresses(_ nwid: UInt64) -> Int32 { Surface.first.addressCount(nwid) }
 
 @c @implementation
 public func zts_get_address_at_index(
     _ nwid: UInt64, _ index: Int32, _ addr: UnsafeMutablePointer<sockaddr>?, _ addrlen: UnsafeMutablePointer<socklen_t>?
-) -> Int32 {
-    first { () throws(CallFailure) -> Void in unsafe try address(nwid, at: index, of: library, to: addr, addrlen) }
-}
-
-/// One of the addresses on a network.
-func address(
-    _ nwid: UInt64, at index: Int32, of library: LibraryNode, to addr: UnsafeMutablePointer<sockaddr>?,
-    _ addrlen: UnsafeMutablePointer<socklen_t>?
-) throws(CallFailure) {
-    guard let target = unsafe addr, let length = unsafe addrlen else {
-        throw .because(.argument, "addr or addrlen is NULL")
-    }
-    guard index >= 0 else { throw .because(.argument, "the index is negative") }
-    let addresses = try details(nwid, of: try library.needRunning()).status.addresses
-    guard index < addresses.count else {
-        throw .because(.argument, "there are \(addresses.count) addresses, and none at \(index)")
-    }
-    let address = addresses[Int(index)].address
-    let size: UInt32 = address.isIPv4 ? 16 : 28
-    guard unsafe length.pointee >= size else { throw .because(.argument, "an address takes \(size) bytes") }
-    unsafe memset(target, 0, Int(size))
-    unsafe length.pointee = AddressMemory.writeHost(address, to: target)
-}
-
-/// The first address of a family, given in either numbering.
-func address(
-    _ nwid: UInt64, family: Int32, of library: LibraryNode, to addr: UnsafeMutablePointer<sockaddr_storage>?
-) throws(CallFailure) {
-    guard nwid != 0 else { throw .noNetworkID }
-    guard let target = unsafe addr else { throw .because(.argument, "addr is NULL") }
-    guard family == 2 || family == 10 || family == 30 else { throw .noFamily }
-    let addresses = try details(nwid, of: try library.needRunning()).status.addresses.map(\.address)
-    guard let address = addresses.first(where: { $0.isIPv4 == (family == 2) }) else {
-        throw .noAddress
-    }
-    unsafe memset(target, 0, MemoryLayout<sockaddr_storage>.size)
-    unsafe AddressMemory.writeHost(address, to: target)
-}
+) -> Int32 { unsafe Surface.first.address(nwid, at: index, to: addr, addrlen) }
 
 @c @implementation
 public func zts_get_address(
     _ nwid: UInt64, _ addr: UnsafeMutablePointer<sockaddr_storage>?, _ address_family: Int32
-) -> Int32 {
-    first { () throws(CallFailure) -> Void in
-        try unsafe address(nwid, family: address_family, of: library, to: addr)
-    }
-}
+) -> Int32 { unsafe Surface.first.address(nwid, family: address_family, to: addr) }
 
 private func computed(
     _ addr: UnsafeMutablePointer<sockaddr_storage>?, _ nwid: UInt64, _ nodeID: UInt64,

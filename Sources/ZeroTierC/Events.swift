@@ -3,6 +3,7 @@
 import CZeroTier
 import NetPrimitives
 import ZeroTier
+import ZeroTierLibrary
 
 /// The callback of `zts_start`.
 typealias Callback1 = @convention(c) (UnsafeMutablePointer<zts_callback_msg>?) -> Void
@@ -11,7 +12,7 @@ extension EventSink {
     /// Tells a callback of generation 1.
     static func generation1(_ callback: @escaping (UnsafeMutablePointer<zts_callback_msg>) -> Void) -> EventSink {
         EventSink { event in
-            guard let code = event.generation1 else { return }
+            guard let code = event.codes.first else { return }
             LastMessage.set(event.explanation)
             unsafe withZeroed(zts_callback_msg.self) { message in
                 unsafe message.pointee.eventCode = code
@@ -31,49 +32,6 @@ extension LibraryEvent {
         case .node(.identityCollision, let info):
             "another node has the address \(NodeID(info.id)): this one gets another identity"
         default: ""
-        }
-    }
-
-    /// The code in ZeroTierConstants.h; nil for what this generation does not know.
-    var generation1: Int32? {
-        switch self {
-        case .stackUp: 48
-        case .stackDown: 49
-        case .node(let change, _):
-            switch change {
-            case .up: 0
-            case .offline: 1
-            case .online: 2
-            case .down: 3
-            case .identityCollision: 4
-            case .unrecoverable: 16
-            case .normalTermination: 17
-            }
-        case .network(let change, _): change.generation1
-        case .interface(let change, _):
-            switch change {
-            case .up: 64
-            case .down: 65
-            case .removed: 66
-            case .linkUp: 67
-            case .linkDown: 68
-            }
-        case .peer(let change, _):
-            switch change {
-            case .direct: 96
-            case .relayed: 97
-            case .unreachable: 98
-            }
-        case .path(let change, _, _):
-            switch change {
-            case .discovered: 112
-            case .alive: 113
-            case .dead: 114
-            }
-        case .route(let isAdded, _, _): isAdded ? 128 : 129
-        case .address(let isAdded, _, let prefix):
-            prefix.address.isIPv4 ? (isAdded ? 144 : 145) : (isAdded ? 146 : 147)
-        case .store: nil
         }
     }
 
@@ -127,24 +85,6 @@ extension LibraryEvent {
                 unsafe message.pointee.addr = details
                 unsafe callback(message)
             }
-        }
-    }
-}
-
-extension LibraryEvent.NetworkChange {
-    /// The code in ZeroTierConstants.h; nil for what this generation does not know.
-    var generation1: Int32? {
-        switch self {
-        case .notFound: 32
-        case .clientTooOld: 33
-        case .requestingConfiguration: 34
-        case .ok: 35
-        case .accessDenied: 36
-        case .readyIPv4: 37
-        case .readyIPv6: 38
-        case .readyBoth: 39
-        case .down: 40
-        case .updated: nil
         }
     }
 }

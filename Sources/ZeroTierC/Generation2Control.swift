@@ -7,6 +7,7 @@ import Glibc
 import NetPrimitives
 import Synchronization
 import ZeroTier
+import ZeroTierLibrary
 
 private let library = LibraryNode.shared
 
@@ -16,28 +17,16 @@ private let pending = Mutex(RunSettings())
 /// Texts of identities have buffers of this size.
 private let identityRoom = Int(ZTS_ID_STR_BUF_LEN)
 
-private func second(_ body: () throws(CallFailure) -> Int32) -> Int32 { Generation.second.result(body) }
-
-private func second(_ body: () throws(CallFailure) -> Void) -> Int32 { Generation.second.outcome(body) }
-
 extension CallFailure {
     fileprivate static let noIdentityRoom = because(
         .argument, "there is no buffer of ZTS_ID_STR_BUF_LEN bytes, whose length is said too")
 }
 
 // Settings cannot be changed while the node runs.
-private func configure(_ change: (inout RunSettings) throws(CallFailure) -> Void) -> Int32 {
-    second { () throws(CallFailure) -> Void in
-        if library.isBusy { throw .because(.service, "the node runs: settings are made before the start") }
-        let failure = pending.withLock { settings -> CallFailure? in
-            do throws(CallFailure) {
-                try change(&settings)
-                return nil
-            } catch {
-                return error
-            }
-        }
-        if let failure { throw failure }
+private func configure(_ change: (inout RunSettings) throws -> Void) -> Int32 {
+    Generation.second.outcome {
+        if library.isBusy { throw CallFailure.because(.service, "the node runs: settings are made before the start") }
+        try pending.withLock { try change(&$0) }
     }
 }
 
@@ -61,11 +50,11 @@ func put(_ text: String, _ target: UnsafeMutablePointer<CChar>, room: Int) -> Bo
 
 @c @implementation
 public func zts_id_new(_ key: UnsafeMutablePointer<CChar>?, _ key_buf_len: UnsafeMutablePointer<UInt32>?) -> Int32 {
-    second { () throws(CallFailure) -> Void in
+    Generation.second.outcome {
         guard let target = unsafe key, let length = unsafe key_buf_len, unsafe Int(length.pointee) == identityRoom
-        else { throw .noIdentityRoom }
+        else { throw CallFailure.noIdentityRoom }
         guard let text = Identity.generate().secretText, unsafe put(text, target, room: identityRoom) else {
-            throw .because(.general, "the new identity does not fit into ZTS_ID_STR_BUF_LEN bytes")
+            throw CallFailure.because(.general, "the new identity does not fit into ZTS_ID_STR_BUF_LEN bytes")
         }
         unsafe length.pointee = UInt32(text.utf8.count)
     }
@@ -90,9 +79,9 @@ extension String {
 
 @c @implementation
 public func zts_init_from_storage(_ path: UnsafePointer<CChar>?) -> Int32 {
-    configure { (settings) throws(CallFailure) in
+    configure { settings in
         guard let path = unsafe path, unsafe path.pointee != 0 else {
-            throw .because(.argument, "the path is NULL or empty")
+            throw CallFailure.because(.argument, "the path is NULL or empty")
         }
         settings.path = unsafe String(cString: path)
     }
@@ -100,13 +89,13 @@ public func zts_init_from_storage(_ path: UnsafePointer<CChar>?) -> Int32 {
 
 @c @implementation
 public func zts_init_from_memory(_ key: UnsafePointer<CChar>?, _ len: UInt32) -> Int32 {
-    configure { (settings) throws(CallFailure) in
+    configure { settings in
         guard let key = unsafe key, len > 0, Int(len) <= identityRoom else {
-            throw .because(.argument, "key is NULL or len is not in 1...\(identityRoom)")
+            throw CallFailure.because(.argument, "key is NULL or len is not in 1...\(identityRoom)")
         }
         let text = unsafe text(key, Int(len)).trimmed
         guard let identity = try? Identity(text: text), identity.hasSecret else {
-            throw .because(.argument, "this is not an identity with its secret")
+            throw CallFailure.because(.argument, "this is not an identity with its secret")
         }
         settings.identity = text
     }
@@ -114,26 +103,26 @@ public func zts_init_from_memory(_ key: UnsafePointer<CChar>?, _ len: UInt32) ->
 
 @c @implementation
 public func zts_init_set_event_handler(_ callback: (@convention(c) (UnsafeMutableRawPointer?) -> Void)?) -> Int32 {
-    configure { (settings) throws(CallFailure) in
-        guard let callback = unsafe callback else { throw .because(.argument, "the callback is NULL") }
+    configure { settings in
+        guard let callback = unsafe callback else { throw CallFailure.because(.argument, "the callback is NULL") }
         settings.sink = unsafe EventSink.generation2 { unsafe callback($0) }
     }
 }
 
 @c @implementation
 public func zts_init_set_tcp_relay(_ tcp_relay_addr: UnsafePointer<CChar>?, _ tcp_relay_port: UInt16) -> Int32 {
-    configure { (_) throws(CallFailure) in
+    configure { _ in
         guard let address = unsafe tcp_relay_addr, IPAddress(unsafe String(cString: address)) != nil,
             tcp_relay_port != 0
-        else { throw .because(.argument, "the relay has no address or port 0") }
-        throw .because(.general, "this library does not relay over TCP")
+        else { throw CallFailure.because(.argument, "the relay has no address or port 0") }
+        throw CallFailure.because(.general, "this library does not relay over TCP")
     }
 }
 
 // What this library does not have can be switched off, and not on: a success would be a lie.
 private func absent(_ isWanted: Bool, _ reason: String) -> Int32 {
-    configure { (_) throws(CallFailure) in
-        if isWanted { throw .because(.general, reason) }
+    configure { _ in
+        if isWanted { throw CallFailure.because(.general, reason) }
     }
 }
 
@@ -149,26 +138,28 @@ public func zts_init_force_tcp_relay(_ enabled: Int32) -> Int32 {
 
 @c @implementation
 public func zts_init_blacklist_if(_ prefix: UnsafePointer<CChar>?, _ len: UInt32) -> Int32 {
-    configure { (settings) throws(CallFailure) in
+    configure { settings in
         guard let prefix = unsafe prefix, (1...15).contains(len) else {
-            throw .because(.argument, "prefix is NULL or len is not in 1...15, as names of interfaces have")
+            throw CallFailure.because(.argument, "prefix is NULL or len is not in 1...15, as names of interfaces have")
         }
         let name = unsafe text(prefix, Int(len))
-        guard !name.isEmpty else { throw .because(.argument, "the prefix is empty and would mean every interface") }
+        guard !name.isEmpty else {
+            throw CallFailure.because(.argument, "the prefix is empty and would mean every interface")
+        }
         settings.refusedInterfaces.append(name)
     }
 }
 
 @c @implementation
 public func zts_init_set_roots(_ roots_data: UnsafeRawPointer?, _ len: UInt32) -> Int32 {
-    configure { (settings) throws(CallFailure) in
+    configure { settings in
         guard let data = unsafe roots_data, len > 0, len <= UInt32(ZTS_STORE_DATA_LEN) else {
-            throw .because(.argument, "roots_data is NULL or len is not in 1...ZTS_STORE_DATA_LEN")
+            throw CallFailure.because(.argument, "roots_data is NULL or len is not in 1...ZTS_STORE_DATA_LEN")
         }
         // Sound: the program's promise of `len` bytes.
         let bytes = unsafe Array(UnsafeRawBufferPointer(start: data, count: Int(len)))
         guard let planet = try? Planet(bytes: bytes), !planet.isMoon else {
-            throw .because(.argument, "this is not a planet")
+            throw CallFailure.because(.argument, "this is not a planet")
         }
         settings.planet = bytes
     }
@@ -181,14 +172,14 @@ public func zts_init_set_low_bandwidth_mode(_ enabled: Int32) -> Int32 {
 
 @c @implementation
 public func zts_init_set_port(_ port: UInt16) -> Int32 {
-    configure { (settings) throws(CallFailure) in settings.port = port }
+    configure { settings in settings.port = port }
 }
 
 @c @implementation
 public func zts_init_set_random_port_range(_ start_port: UInt16, _ end_port: UInt16) -> Int32 {
-    configure { (settings) throws(CallFailure) in
+    configure { settings in
         guard start_port > 0, start_port <= end_port else {
-            throw .because(.argument, "the range begins with port 0 or ends before it begins")
+            throw CallFailure.because(.argument, "the range begins with port 0 or ends before it begins")
         }
         settings.portRange = start_port...end_port
     }
@@ -205,7 +196,7 @@ public func zts_init_allow_port_mapping(_ allowed: UInt32) -> Int32 {
 }
 
 private func cache(_ change: (inout CachingSwitches) -> Void) -> Int32 {
-    configure { (_) throws(CallFailure) in library.switches.withLock { change(&$0) } }
+    configure { _ in library.switches.withLock { change(&$0) } }
 }
 
 @c @implementation
@@ -233,55 +224,39 @@ public func zts_node_start() -> Int32 {
 public func zts_node_is_online() -> Int32 { library.isOnline ? 1 : 0 }
 
 @c @implementation
-public func zts_node_get_id() -> UInt64 {
-    Generation.second.identifier { () throws(CallFailure) in try library.needRunning().id.value }
-}
+public func zts_node_get_id() -> UInt64 { Surface.second.nodeID() }
 
 @c @implementation
 public func zts_node_get_id_pair(
     _ key: UnsafeMutablePointer<CChar>?, _ key_dst_len: UnsafeMutablePointer<UInt32>?
 ) -> Int32 {
-    second { () throws(CallFailure) -> Void in
-        let node = try library.needRunning()
+    Surface.second.outcome { node in
         guard let target = unsafe key, let length = unsafe key_dst_len, unsafe Int(length.pointee) >= identityRoom
-        else { throw .noIdentityRoom }
-        let text = try asking { () throws(ZeroTierError) in try node.secretIdentityText() }
-        guard unsafe put(text, target, room: identityRoom) else { throw .noIdentityRoom }
+        else { throw CallFailure.noIdentityRoom }
+        let text = try node.secretIdentityText()
+        guard unsafe put(text, target, room: identityRoom) else { throw CallFailure.noIdentityRoom }
         unsafe length.pointee = UInt32(text.utf8.count)
     }
 }
 
 @c @implementation
-public func zts_node_get_port() -> Int32 {
-    second { () throws(CallFailure) -> Int32 in Int32(try library.needRunning().port) }
-}
+public func zts_node_get_port() -> Int32 { Surface.second.value { Int32($0.port) } }
 
 @c @implementation
-public func zts_node_stop() -> Int32 {
-    second { () throws(CallFailure) -> Void in try living { () throws(LifeFailure) in try library.stop() } }
-}
+public func zts_node_stop() -> Int32 { Surface.second.life { try $0.stop() } }
 
 @c @implementation
 public func zts_node_free() -> Int32 {
-    second { () throws(CallFailure) -> Void in
+    Surface.second.life { library in
         try library.needStarted()
-        try living { () throws(LifeFailure) in try library.free() }
+        try library.free()
     }
 }
 
 @c @implementation
 public func zts_moon_orbit(_ moon_roots_id: UInt64, _ moon_seed: UInt64) -> Int32 {
-    second { () throws(CallFailure) -> Void in
-        let node = try library.needRunning()
-        guard moon_roots_id != 0 else { return }
-        try asking { () throws(ZeroTierError) in try node.orbit(moon_roots_id, seed: NodeID(moon_seed)) }
-    }
+    Surface.second.orbit(moon_roots_id, seed: moon_seed)
 }
 
 @c @implementation
-public func zts_moon_deorbit(_ moon_roots_id: UInt64) -> Int32 {
-    second { () throws(CallFailure) -> Void in
-        let node = try library.needRunning()
-        try asking { () throws(ZeroTierError) in try node.deorbit(moon_roots_id) }
-    }
-}
+public func zts_moon_deorbit(_ moon_roots_id: UInt64) -> Int32 { Surface.second.deorbit(moon_roots_id) }

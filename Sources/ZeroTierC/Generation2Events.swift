@@ -4,13 +4,14 @@ import CZeroTier
 import Glibc
 import NetPrimitives
 import ZeroTier
+import ZeroTierLibrary
 
 extension EventSink {
     /// Tells a handler of generation 2.
     static func generation2(_ handler: @escaping (UnsafeMutableRawPointer) -> Void) -> EventSink {
         EventSink(
             deliver: { event in
-                guard let code = event.generation2 else { return }
+                guard let code = event.codes.second else { return }
                 LastMessage.set(event.explanation)
                 unsafe withZeroed(zts_event_msg_t.self) { message in
                     unsafe message.pointee.event_code = code
@@ -21,67 +22,6 @@ extension EventSink {
 }
 
 extension LibraryEvent {
-    /// The code in ZeroTierSockets.h; nil for what this generation does not know.
-    var generation2: Int16? {
-        switch self {
-        case .stackUp: 220
-        case .stackDown: 221
-        case .node(let change, _):
-            switch change {
-            case .up: 200
-            case .online: 201
-            case .offline: 202
-            case .down: 203
-            case .identityCollision, .unrecoverable: 204
-            case .normalTermination: nil
-            }
-        case .network(let change, _):
-            switch change {
-            case .notFound: 210
-            case .clientTooOld: 211
-            case .requestingConfiguration: 212
-            case .ok: 213
-            case .accessDenied: 214
-            case .readyIPv4: 215
-            case .readyIPv6: 216
-            case .readyBoth: 217
-            case .down: 218
-            case .updated: 219
-            }
-        case .interface(let change, _):
-            switch change {
-            case .up: 230
-            case .down: 231
-            case .removed: 232
-            case .linkUp: 233
-            case .linkDown: 234
-            }
-        case .peer(let change, _):
-            switch change {
-            case .direct: 240
-            case .relayed: 241
-            case .unreachable: 242
-            }
-        case .path(let change, _, _):
-            switch change {
-            case .discovered: 243
-            case .alive: nil
-            case .dead: 244
-            }
-        case .route(let isAdded, _, _): isAdded ? 250 : 251
-        case .address(let isAdded, _, let prefix):
-            prefix.address.isIPv4 ? (isAdded ? 260 : 261) : (isAdded ? 262 : 263)
-        case .store(let object, _):
-            switch object {
-            case .secretIdentity: 270
-            case .publicIdentity: 271
-            case .planet: 272
-            case .peer: 273
-            case .network: 274
-            }
-        }
-    }
-
     // Fills the one member that belongs to the event and calls.
     fileprivate func fill(
         _ message: UnsafeMutablePointer<zts_event_msg_t>, then handler: (UnsafeMutablePointer<zts_event_msg_t>) -> Void

@@ -6,27 +6,16 @@ public import CZeroTier
 import Glibc
 import NetPrimitives
 import ZeroTier
+import ZeroTierLibrary
 
-private let library = LibraryNode.shared
 private let addressRoom = Int(ZTS_IP_MAX_STR_LEN)
 
-private func second(_ body: () throws(CallFailure) -> Int32) -> Int32 { Generation.second.result(body) }
-
-private func second(_ body: () throws(CallFailure) -> Void) -> Int32 { Generation.second.outcome(body) }
-
-// A joined network of the running node.
-private func network(_ id: UInt64) throws(CallFailure) -> NetworkDetails {
-    let node = try library.needRunning()
-    guard id != 0 else { throw .noNetworkID }
-    return try details(id, of: node)
-}
-
 /// True for IPv4, false for IPv6; nothing else is a family.
-private func isIPv4(_ family: UInt32) throws(CallFailure) -> Bool {
+private func isIPv4(_ family: UInt32) throws -> Bool {
     switch family {
     case 2: return true
     case 10, 30: return false
-    default: throw .noFamily
+    default: throw CallFailure.noFamily
     }
 }
 
@@ -36,74 +25,60 @@ extension CallFailure {
 }
 
 // That there is an element.
-private func check(_ index: UInt32, _ count: Int) throws(CallFailure) {
-    guard Int(index) < count else { throw .because(.argument, "there are \(count), and none at \(index)") }
+private func check(_ index: UInt32, _ count: Int) throws {
+    guard Int(index) < count else { throw CallFailure.because(.argument, "there are \(count), and none at \(index)") }
 }
 
 // MARK: Networks
 
 @c @implementation
-public func zts_net_join(_ net_id: UInt64) -> Int32 {
-    second { () throws(CallFailure) -> Void in
-        let node = try library.needRunning()
-        guard net_id != 0 else { throw .noNetworkID }
-        try asking { () throws(ZeroTierError) in try node.startJoining(NetworkID(net_id)) }
-    }
-}
+public func zts_net_join(_ net_id: UInt64) -> Int32 { Surface.second.join(net_id) }
 
 @c @implementation
-public func zts_net_leave(_ net_id: UInt64) -> Int32 {
-    second { () throws(CallFailure) -> Void in
-        let node = try library.needRunning()
-        guard net_id != 0 else { throw .noNetworkID }
-        try asking { () throws(ZeroTierError) in try node.leave(NetworkID(net_id)) }
-    }
-}
+public func zts_net_leave(_ net_id: UInt64) -> Int32 { Surface.second.leave(net_id) }
 
 @c @implementation
 public func zts_net_transport_is_ready(_ net_id: UInt64) -> Int32 {
-    second { () throws(CallFailure) -> Int32 in
-        let node = try library.needRunning()
-        guard net_id != 0 else { return 0 }
-        let networks = try asking { () throws(ZeroTierError) in try node.networks() }
-        guard let status = networks.first(where: { $0.id.value == net_id }) else { return 0 }
+    Surface.second.value { node in
+        guard net_id != 0, let status = try node.detailsIfJoined(net_id)?.status else { return 0 }
         return status.state == .ok && !status.addresses.isEmpty ? 1 : 0
     }
 }
 
 @c @implementation
 public func zts_net_get_mac(_ net_id: UInt64) -> UInt64 {
-    Generation.second.identifier { () throws(CallFailure) in try network(net_id).status.mac.bits }
+    Surface.second.identifier(.network(net_id)) { try $0.details(net_id).status.mac.bits }
 }
 
 @c @implementation
 public func zts_net_get_mac_str(_ net_id: UInt64, _ dst: UnsafeMutablePointer<CChar>?, _ len: UInt32) -> Int32 {
-    second { () throws(CallFailure) -> Void in
-        _ = try library.needRunning()
-        guard let target = unsafe dst, len >= UInt32(ZTS_MAC_ADDRSTRLEN),
-            unsafe put(try network(net_id).status.mac.description, target, room: Int(len))
-        else { throw .because(.argument, "there is no buffer of ZTS_MAC_ADDRSTRLEN bytes") }
+    Surface.second.outcome { node in
+        let noRoom = CallFailure.because(.argument, "there is no buffer of ZTS_MAC_ADDRSTRLEN bytes")
+        guard let target = unsafe dst, len >= UInt32(ZTS_MAC_ADDRSTRLEN) else { throw noRoom }
+        if let problem = CallFailure.network(net_id) { throw problem }
+        guard unsafe put(try node.details(net_id).status.mac.description, target, room: Int(len)) else { throw noRoom }
     }
 }
 
 @c @implementation
 public func zts_net_get_broadcast(_ net_id: UInt64) -> Int32 {
-    second { () throws(CallFailure) -> Int32 in try network(net_id).status.isBroadcastEnabled ? 1 : 0 }
+    Surface.second.value(.network(net_id)) { try $0.details(net_id).status.isBroadcastEnabled ? 1 : 0 }
 }
 
 @c @implementation
 public func zts_net_get_mtu(_ net_id: UInt64) -> Int32 {
-    second { () throws(CallFailure) -> Int32 in Int32(clamping: try network(net_id).status.mtu) }
+    Surface.second.value(.network(net_id)) { Int32(clamping: try $0.details(net_id).status.mtu) }
 }
 
 @c @implementation
 public func zts_net_get_name(_ net_id: UInt64, _ dst: UnsafeMutablePointer<CChar>?, _ len: UInt32) -> Int32 {
-    second { () throws(CallFailure) -> Void in
-        _ = try library.needOnline()
+    Surface.second.outcome(needs: .online) { node in
         guard let target = unsafe dst, len == UInt32(ZTS_MAX_NETWORK_SHORT_NAME_LENGTH) else {
-            throw .because(.argument, "there is no buffer of exactly ZTS_MAX_NETWORK_SHORT_NAME_LENGTH bytes")
+            throw CallFailure.because(
+                .argument, "there is no buffer of exactly ZTS_MAX_NETWORK_SHORT_NAME_LENGTH bytes")
         }
-        let name = try network(net_id).status.name
+        if let problem = CallFailure.network(net_id) { throw problem }
+        let name = try node.details(net_id).status.name
         let cut = String(decoding: name.utf8.prefix(Int(len) - 1), as: UTF8.self)
         if !(unsafe put(cut, target, room: Int(len))) { _ = unsafe put("", target, room: Int(len)) }
     }
@@ -111,12 +86,12 @@ public func zts_net_get_name(_ net_id: UInt64, _ dst: UnsafeMutablePointer<CChar
 
 @c @implementation
 public func zts_net_get_status(_ net_id: UInt64) -> Int32 {
-    second { () throws(CallFailure) -> Int32 in Int32(Details2.status(try network(net_id).status.state).rawValue) }
+    Surface.second.value(.network(net_id)) { Int32(Details2.status(try $0.details(net_id).status.state).rawValue) }
 }
 
 @c @implementation
 public func zts_net_get_type(_ net_id: UInt64) -> Int32 {
-    second { () throws(CallFailure) -> Int32 in try network(net_id).status.isPrivate ? 0 : 1 }
+    Surface.second.value(.network(net_id)) { try $0.details(net_id).status.isPrivate ? 0 : 1 }
 }
 
 @c @implementation
@@ -128,46 +103,44 @@ public func zts_net_compute_adhoc_id(_ start_port: UInt16, _ end_port: UInt16) -
 
 @c @implementation
 public func zts_route_is_assigned(_ net_id: UInt64, _ family: UInt32) -> Int32 {
-    second { () throws(CallFailure) -> Int32 in
-        _ = try library.needRunning()
+    Surface.second.value { node in
         let wanted = try isIPv4(family)
-        let found = try network(net_id)
-        return found.status.routes.contains { $0.target.address.isIPv4 == wanted } ? 1 : 0
+        if let problem = CallFailure.network(net_id) { throw problem }
+        return try node.details(net_id).status.routes.contains { $0.target.address.isIPv4 == wanted } ? 1 : 0
     }
 }
 
 @c @implementation
 public func zts_addr_is_assigned(_ net_id: UInt64, _ family: UInt32) -> Int32 {
-    second { () throws(CallFailure) -> Int32 in
-        guard net_id != 0 else { throw .noNetworkID }
-        guard let node = library.node else { return 0 }
+    Generation.second.result {
+        if let problem = CallFailure.network(net_id) { throw problem }
+        guard let node = LibraryNode.shared.node else { return 0 }
         let wanted = try isIPv4(family)
-        guard let found = try detailsIfJoined(net_id, of: node) else { return 0 }
+        guard let found = try node.detailsIfJoined(net_id) else { return 0 }
         return found.status.addresses.contains { $0.address.isIPv4 == wanted } ? 1 : 0
     }
 }
 
-// The first address of a family.
-private func address(_ net_id: UInt64, _ family: UInt32) throws(CallFailure) -> IPAddress {
-    _ = try library.needRunning()
-    let wanted = try isIPv4(family)
-    let found = try network(net_id)
-    guard let prefix = found.status.addresses.first(where: { $0.address.isIPv4 == wanted }) else {
-        throw .noAddress
+extension Node {
+    // The first address of a family.
+    fileprivate func address(_ net_id: UInt64, _ family: UInt32) throws -> IPAddress {
+        let wanted = try isIPv4(family)
+        if let problem = CallFailure.network(net_id) { throw problem }
+        guard let prefix = try details(net_id).status.addresses.first(where: { $0.address.isIPv4 == wanted }) else {
+            throw CallFailure.noAddress
+        }
+        return prefix.address
     }
-    return prefix.address
 }
 
 @c @implementation
 public func zts_addr_get(
     _ net_id: UInt64, _ family: UInt32, _ addr: UnsafeMutablePointer<zts_sockaddr_storage>?
 ) -> Int32 {
-    second { () throws(CallFailure) -> Void in
-        _ = try library.needRunning()
-        guard let target = unsafe addr else { throw .because(.argument, "addr is NULL") }
-        let found = try address(net_id, family)
-        unsafe memset(target, 0, MemoryLayout<zts_sockaddr_storage>.size)
-        unsafe AddressMemory.writeStack(found, to: target)
+    unsafe Surface.second.outcome(addr == nil ? .null("addr") : nil) { node in
+        let found = try node.address(net_id, family)
+        unsafe memset(addr!, 0, MemoryLayout<zts_sockaddr_storage>.size)
+        unsafe AddressMemory.writeStack(found, to: addr!)
     }
 }
 
@@ -175,11 +148,13 @@ public func zts_addr_get(
 public func zts_addr_get_str(
     _ net_id: UInt64, _ family: UInt32, _ dst: UnsafeMutablePointer<CChar>?, _ len: UInt32
 ) -> Int32 {
-    second { () throws(CallFailure) -> Void in
-        guard net_id != 0 else { throw .noNetworkID }
-        guard let target = unsafe dst, Int(len) >= addressRoom,
-            unsafe put(try address(net_id, family).description, target, room: Int(len))
-        else { throw .noTextRoom }
+    Generation.second.outcome {
+        if let problem = CallFailure.network(net_id) { throw problem }
+        guard let target = unsafe dst, Int(len) >= addressRoom else { throw CallFailure.noTextRoom }
+        let node = try LibraryNode.shared.node(.running)
+        guard unsafe put(try node.address(net_id, family).description, target, room: Int(len)) else {
+            throw CallFailure.noTextRoom
+        }
     }
 }
 
@@ -187,14 +162,16 @@ public func zts_addr_get_str(
 public func zts_addr_get_all(
     _ net_id: UInt64, _ addr: UnsafeMutablePointer<zts_sockaddr_storage>?, _ count: UnsafeMutablePointer<UInt32>?
 ) -> Int32 {
-    second { () throws(CallFailure) -> Void in
-        _ = try library.needRunning()
+    Surface.second.outcome { node in
         guard let target = unsafe addr, let count = unsafe count,
             unsafe count.pointee == UInt32(ZTS_MAX_ASSIGNED_ADDRESSES)
-        else { throw .because(.argument, "addr or count is NULL, or count is not ZTS_MAX_ASSIGNED_ADDRESSES") }
-        let addresses = try network(net_id).status.addresses.prefix(Int(ZTS_MAX_ASSIGNED_ADDRESSES))
+        else {
+            throw CallFailure.because(.argument, "addr or count is NULL, or count is not ZTS_MAX_ASSIGNED_ADDRESSES")
+        }
+        if let problem = CallFailure.network(net_id) { throw problem }
+        let addresses = try node.details(net_id).status.addresses.prefix(Int(ZTS_MAX_ASSIGNED_ADDRESSES))
         guard !addresses.isEmpty else {
-            throw .because(.noResult, "this node has no address on the network: see the network's status")
+            throw CallFailure.because(.noResult, "this node has no address on the network: see the network's status")
         }
         for (index, prefix) in addresses.enumerated() {
             unsafe memset(target + index, 0, MemoryLayout<zts_sockaddr_storage>.size)
@@ -259,10 +236,9 @@ private let coreLock = Guarded(CoreLock())
 
 @c @implementation
 public func zts_core_lock_obtain() -> Int32 {
-    second { () throws(CallFailure) -> Void in
-        let node = try library.needRunning()
-        let networks = try asking { () throws(ZeroTierError) in try node.networkDetails() }
-        let peers = try asking { () throws(ZeroTierError) in try node.peers() }
+    Surface.second.outcome { node in
+        let networks = try node.networkDetails()
+        let peers = try node.peers()
         let own = pthread_self()
         _ = coreLock.wait { lock -> Bool? in
             // The same thread gets it again, with a newer answer, instead of waiting for itself.
@@ -275,62 +251,60 @@ public func zts_core_lock_obtain() -> Int32 {
 
 @c @implementation
 public func zts_core_lock_release() -> Int32 {
-    second { () throws(CallFailure) -> Void in
+    Generation.second.outcome {
         let isOwner = coreLock.withLock { lock in
             guard let owner = lock.owner, pthread_equal(owner, pthread_self()) != 0 else { return false }
             lock = CoreLock()
             return true
         }
-        guard isOwner else { throw .because(.service, "this thread does not hold the lock") }
+        guard isOwner else { throw CallFailure.because(.service, "this thread does not hold the lock") }
     }
 }
 
 // The snapshot of the thread that holds the lock, else the present.
-private func queried(_ net_id: UInt64) throws(CallFailure) -> NetworkDetails {
-    let node = try library.needRunning()
+private func queried(_ net_id: UInt64, _ node: Node) throws -> NetworkDetails {
     let held = coreLock.withLock { lock -> [NetworkDetails]? in
         lock.owner.map { pthread_equal($0, pthread_self()) != 0 } ?? false ? lock.networks : nil
     }
-    guard let held else { return try details(net_id, of: node) }
+    guard let held else { return try node.details(net_id) }
     guard let found = held.first(where: { $0.status.id.value == net_id }) else {
-        throw .because(.noResult, "network \(NetworkID(net_id)) was not joined when the lock was obtained")
+        throw CallFailure.because(.noResult, "network \(NetworkID(net_id)) was not joined when the lock was obtained")
     }
     return found
 }
 
-private func paths(_ peer_id: UInt64) throws(CallFailure) -> [PeerStatus.Path] {
-    let node = try library.needRunning()
+private func paths(_ peer_id: UInt64, _ node: Node) throws -> [PeerStatus.Path] {
     let held = coreLock.withLock { lock -> [PeerStatus]? in
         lock.owner.map { pthread_equal($0, pthread_self()) != 0 } ?? false ? lock.peers : nil
     }
-    let peers = if let held { held } else { try asking { () throws(ZeroTierError) in try node.peers() } }
+    let peers = if let held { held } else { try node.peers() }
     guard let peer = peers.first(where: { $0.id.value == peer_id }) else {
-        throw .because(.noResult, "peer \(NodeID(peer_id)) is unknown")
+        throw CallFailure.because(.noResult, "peer \(NodeID(peer_id)) is unknown")
     }
     return peer.paths
 }
 
 @c @implementation
 public func zts_core_query_addr_count(_ net_id: UInt64) -> Int32 {
-    second { () throws(CallFailure) -> Int32 in Int32(clamping: try queried(net_id).status.addresses.count) }
+    Surface.second.value { node in Int32(clamping: try queried(net_id, node).status.addresses.count) }
 }
 
 @c @implementation
 public func zts_core_query_addr(
     _ net_id: UInt64, _ idx: UInt32, _ addr: UnsafeMutablePointer<CChar>?, _ len: UInt32
 ) -> Int32 {
-    second { () throws(CallFailure) -> Void in
-        let addresses = try queried(net_id).status.addresses
+    Surface.second.outcome { node in
+        let addresses = try queried(net_id, node).status.addresses
         try check(idx, addresses.count)
         guard let target = unsafe addr,
             unsafe put(addresses[Int(idx)].address.description, target, room: Int(len))
-        else { throw .noTextRoom }
+        else { throw CallFailure.noTextRoom }
     }
 }
 
 @c @implementation
 public func zts_core_query_route_count(_ net_id: UInt64) -> Int32 {
-    second { () throws(CallFailure) -> Int32 in Int32(clamping: try queried(net_id).status.routes.count) }
+    Surface.second.value { node in Int32(clamping: try queried(net_id, node).status.routes.count) }
 }
 
 @c @implementation
@@ -338,16 +312,16 @@ public func zts_core_query_route(
     _ net_id: UInt64, _ idx: UInt32, _ target: UnsafeMutablePointer<CChar>?, _ via: UnsafeMutablePointer<CChar>?,
     _ len: UInt32, _ flags: UnsafeMutablePointer<UInt16>?, _ metric: UnsafeMutablePointer<UInt16>?
 ) -> Int32 {
-    second { () throws(CallFailure) -> Void in
-        let found = try queried(net_id)
+    Surface.second.outcome { node in
+        let found = try queried(net_id, node)
         try check(idx, min(found.status.routes.count, found.routeAttributes.count))
         guard let target = unsafe target, let via = unsafe via else {
-            throw .because(.argument, "target or via is NULL")
+            throw CallFailure.because(.argument, "target or via is NULL")
         }
         let route = found.status.routes[Int(idx)]
         guard unsafe put(route.target.address.description, target, room: Int(len)),
             unsafe put(route.via?.description ?? "0.0.0.0", via, room: Int(len))
-        else { throw .noTextRoom }
+        else { throw CallFailure.noTextRoom }
         unsafe flags?.pointee = found.routeAttributes[Int(idx)].flags
         unsafe metric?.pointee = found.routeAttributes[Int(idx)].metric
     }
@@ -355,36 +329,39 @@ public func zts_core_query_route(
 
 @c @implementation
 public func zts_core_query_path_count(_ peer_id: UInt64) -> Int32 {
-    second { () throws(CallFailure) -> Int32 in Int32(clamping: try paths(peer_id).count) }
+    Surface.second.value { node in Int32(clamping: try paths(peer_id, node).count) }
 }
 
 @c @implementation
 public func zts_core_query_path(
     _ peer_id: UInt64, _ idx: UInt32, _ dst: UnsafeMutablePointer<CChar>?, _ len: UInt32
 ) -> Int32 {
-    second { () throws(CallFailure) -> Void in
-        let all = try paths(peer_id)
+    Surface.second.outcome { node in
+        let all = try paths(peer_id, node)
         try check(idx, all.count)
         let endpoint = all[Int(idx)].endpoint
         guard let target = unsafe dst, unsafe put("\(endpoint.address)/\(endpoint.port)", target, room: Int(len)) else {
-            throw .because(.argument, "there is no buffer with room for the address, a slash, the port and a 0")
+            throw CallFailure.because(
+                .argument, "there is no buffer with room for the address, a slash, the port and a 0")
         }
     }
 }
 
 @c @implementation
 public func zts_core_query_mc_count(_ net_id: UInt64) -> Int32 {
-    second { () throws(CallFailure) -> Int32 in Int32(clamping: try queried(net_id).groups.count) }
+    Surface.second.value { node in Int32(clamping: try queried(net_id, node).groups.count) }
 }
 
 @c @implementation
 public func zts_core_query_mc(
     _ net_id: UInt64, _ idx: UInt32, _ mac: UnsafeMutablePointer<UInt64>?, _ adi: UnsafeMutablePointer<UInt32>?
 ) -> Int32 {
-    second { () throws(CallFailure) -> Void in
-        let groups = try queried(net_id).groups
+    Surface.second.outcome { node in
+        let groups = try queried(net_id, node).groups
         try check(idx, groups.count)
-        guard let mac = unsafe mac, let adi = unsafe adi else { throw .because(.argument, "mac or adi is NULL") }
+        guard let mac = unsafe mac, let adi = unsafe adi else {
+            throw CallFailure.because(.argument, "mac or adi is NULL")
+        }
         unsafe mac.pointee = groups[Int(idx)].mac.bits
         unsafe adi.pointee = groups[Int(idx)].distinguisher
     }

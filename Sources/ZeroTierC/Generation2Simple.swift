@@ -5,22 +5,16 @@
 import CZeroTier
 import Glibc
 import NetPrimitives
+import ZeroTierLibrary
 import ZeroTierSockets
 
 private let addressRoom = Int(ZTS_IP_MAX_STR_LEN)
 
-private func int(_ result: Int) -> Int32 { Int32(clamping: result) }
-
-// Checks that the node runs, then the arguments, which `reason` tells why they are not valid, then does it.
+// Runs a call whose arguments `reason` tells why they are not valid.
 private func with(
     _ fd: Int32, _ isValid: Bool = true, _ reason: @autoclosure () -> String = "",
     _ body: (SocketPlace) throws(SocketError) -> Int
-) -> Int32 {
-    let isStarted = SocketPlace(fd)?.library.isStarted ?? LibraryNode.shared.isStarted
-    guard isStarted else { return Generation.second.fail(.notRunning) }
-    guard isValid else { return Generation.second.refuse(reason()) }
-    return int(SocketCalls.on(fd, .second, body))
-}
+) -> Int32 { int(Surface.second.on(fd, refusing: isValid ? nil : reason(), body)) }
 
 // The program's text as an address.
 private func address(_ text: UnsafePointer<CChar>?) -> IPAddress? {
@@ -83,7 +77,7 @@ public func zts18_getpeername(
     _ fd: Int32, _ remote_addr_str: UnsafeMutablePointer<CChar>?, _ len: Int32, _ port: UnsafeMutablePointer<UInt16>?
 ) -> Int32 {
     with(fd, unsafe remote_addr_str != nil && Int(len) == addressRoom, noRoom) { (place) throws(SocketError) in
-        unsafe put(try place.layer.remoteEndpoint(place.descriptor), remote_addr_str!, port)
+        unsafe put(try place.socket.remoteEndpoint(), remote_addr_str!, port)
         return 0
     }
 }
@@ -93,19 +87,19 @@ public func zts18_getsockname(
     _ fd: Int32, _ local_addr_str: UnsafeMutablePointer<CChar>?, _ len: Int32, _ port: UnsafeMutablePointer<UInt16>?
 ) -> Int32 {
     with(fd, unsafe local_addr_str != nil && Int(len) == addressRoom, noRoom) { (place) throws(SocketError) in
-        unsafe put(try place.layer.localEndpoint(place.descriptor), local_addr_str!, port)
+        unsafe put(try place.socket.localEndpoint(), local_addr_str!, port)
         return 0
     }
 }
 
 @c @implementation
-public func zts_shutdown_rd(_ fd: Int32) -> Int32 { int(shutdown(fd, 0, .second)) }
+public func zts_shutdown_rd(_ fd: Int32) -> Int32 { int(SocketCalls.shutdown(fd, 0, .second)) }
 
 @c @implementation
-public func zts_shutdown_wr(_ fd: Int32) -> Int32 { int(shutdown(fd, 1, .second)) }
+public func zts_shutdown_wr(_ fd: Int32) -> Int32 { int(SocketCalls.shutdown(fd, 1, .second)) }
 
 @c @implementation
-public func zts_shutdown_rdwr(_ fd: Int32) -> Int32 { int(shutdown(fd, 2, .second)) }
+public func zts_shutdown_rdwr(_ fd: Int32) -> Int32 { int(SocketCalls.shutdown(fd, 2, .second)) }
 
 // MARK: In one call
 
@@ -178,28 +172,28 @@ public func zts_udp_client(_ remote_ipstr: UnsafePointer<CChar>?) -> Int32 {
 
 private func set(_ fd: Int32, _ option: SocketOption, switch enabled: Int32) -> Int32 {
     with(fd, enabled == 0 || enabled == 1, noSwitch) { (place) throws(SocketError) in
-        try place.layer.setOption(place.descriptor, option, .integer(Int(enabled)))
+        try place.socket.setOption(option, .integer(Int(enabled)))
         return 0
     }
 }
 
 private func set(_ fd: Int32, _ option: SocketOption, number: Int32, in range: ClosedRange<Int32>) -> Int32 {
     with(fd, range.contains(number), "the value is not in \(range)") { (place) throws(SocketError) in
-        try place.layer.setOption(place.descriptor, option, .integer(Int(number)))
+        try place.socket.setOption(option, .integer(Int(number)))
         return 0
     }
 }
 
 private func get(_ fd: Int32, _ option: SocketOption) -> Int32 {
     with(fd) { (place) throws(SocketError) in
-        guard case .integer(let number) = try place.layer.option(place.descriptor, option) else { return 0 }
+        guard case .integer(let number) = try place.socket.option(option) else { return 0 }
         return number
     }
 }
 
 private func linger(_ fd: Int32, _ part: (Linger) -> Int) -> Int32 {
     with(fd) { (place) throws(SocketError) in
-        guard case .linger(let linger) = try place.layer.option(place.descriptor, .linger) else { return 0 }
+        guard case .linger(let linger) = try place.socket.option(.linger) else { return 0 }
         return part(linger)
     }
 }
@@ -207,14 +201,14 @@ private func linger(_ fd: Int32, _ part: (Linger) -> Int) -> Int32 {
 private func setTime(_ fd: Int32, _ option: SocketOption, _ seconds: Int32, _ microseconds: Int32) -> Int32 {
     with(fd, seconds >= 0 && microseconds >= 0, "the time is negative") { (place) throws(SocketError) in
         let time = Duration.seconds(Int(seconds)) + .microseconds(Int(microseconds))
-        try place.layer.setOption(place.descriptor, option, .duration(time == .zero ? nil : time))
+        try place.socket.setOption(option, .duration(time == .zero ? nil : time))
         return 0
     }
 }
 
 private func wholeSeconds(_ fd: Int32, _ option: SocketOption) -> Int32 {
     with(fd) { (place) throws(SocketError) in
-        guard case .duration(let time) = try place.layer.option(place.descriptor, option) else { return 0 }
+        guard case .duration(let time) = try place.socket.option(option) else { return 0 }
         return Int((time ?? .zero).components.seconds)
     }
 }
@@ -229,8 +223,7 @@ public func zts_get_no_delay(_ fd: Int32) -> Int32 { get(fd, .noDelay) }
 public func zts_set_linger(_ fd: Int32, _ enabled: Int32, _ value: Int32) -> Int32 {
     with(fd, (enabled == 0 || enabled == 1) && value >= 0, value < 0 ? "the time is negative" : noSwitch) {
         (place) throws(SocketError) in
-        try place.layer.setOption(
-            place.descriptor, .linger, .linger(Linger(isOn: enabled == 1, seconds: Int(value))))
+        try place.socket.setOption(.linger, .linger(Linger(isOn: enabled == 1, seconds: Int(value))))
         return 0
     }
 }
@@ -294,14 +287,14 @@ public func zts_get_keepalive(_ fd: Int32) -> Int32 { get(fd, .keepAlive) }
 @c @implementation
 public func zts_set_blocking(_ fd: Int32, _ enabled: Int32) -> Int32 {
     with(fd, enabled == 0 || enabled == 1, noSwitch) { (place) throws(SocketError) in
-        try place.layer.setNonBlocking(place.descriptor, enabled == 0)
+        try place.socket.setNonBlocking(enabled == 0)
         return 0
     }
 }
 
 @c @implementation
 public func zts_get_blocking(_ fd: Int32) -> Int32 {
-    with(fd) { (place) throws(SocketError) in try place.layer.isNonBlocking(place.descriptor) ? 0 : 1 }
+    with(fd) { (place) throws(SocketError) in try place.socket.isNonBlocking ? 0 : 1 }
 }
 
 @c @implementation
@@ -309,7 +302,7 @@ public func zts_get_last_socket_error(_ fd: Int32) -> Int32 { get(fd, .error) }
 
 @c @implementation
 public func zts_get_pending_data_size(_ fd: Int32) -> Int32 {
-    with(fd) { (place) throws(SocketError) in try place.layer.bytesAvailable(place.descriptor) }
+    with(fd) { (place) throws(SocketError) in try place.socket.bytesAvailable() }
 }
 
 @c @implementation

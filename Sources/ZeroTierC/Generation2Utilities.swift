@@ -146,16 +146,16 @@ private func storedKey(_ name: String) -> Planet.SigningKey? {
 
 private func export(
     _ bytes: [UInt8], _ target: UnsafeMutablePointer<CChar>, _ length: UnsafeMutablePointer<UInt32>
-) throws(CallFailure) {
+) throws {
     guard unsafe Int(length.pointee) >= bytes.count else {
-        throw .because(.argument, "\(bytes.count) bytes are needed")
+        throw CallFailure.because(.argument, "\(bytes.count) bytes are needed")
     }
     for (index, byte) in bytes.enumerated() { unsafe target[index] = CChar(bitPattern: byte) }
     unsafe length.pointee = UInt32(bytes.count)
 }
 
 // The roots that the program describes: identities and endpoints as text, each list up to the first NULL.
-private func roots(_ specification: UnsafeMutablePointer<zts_root_set_t>) throws(CallFailure) -> [Planet.Root] {
+private func roots(_ specification: UnsafeMutablePointer<zts_root_set_t>) throws -> [Planet.Root] {
     let identities = unsafe elements(specification, \.public_id_str, as: UnsafeMutablePointer<CChar>?.self)
     let endpoints = unsafe elements(specification, \.endpoint_ip_str, as: UnsafeMutablePointer<CChar>?.self)
     let perRoot = Int(ZTS_MAX_ENDPOINTS_PER_ROOT)
@@ -163,19 +163,19 @@ private func roots(_ specification: UnsafeMutablePointer<zts_root_set_t>) throws
     for index in 0..<Int(ZTS_MAX_NUM_ROOTS) {
         guard let text = unsafe identities[index], unsafe text.pointee != 0 else { break }
         guard let identity = try? Identity(text: unsafe String(cString: text)) else {
-            throw .because(.argument, "root \(index) has no identity")
+            throw CallFailure.because(.argument, "root \(index) has no identity")
         }
         var places: [SocketEndpoint] = []
         for place in 0..<perRoot {
             guard let text = unsafe endpoints[index * perRoot + place], unsafe text.pointee != 0 else { break }
             guard let endpoint = SocketEndpoint(unsafe String(cString: text)) else {
-                throw .because(.argument, "root \(index) has an endpoint that is none")
+                throw CallFailure.because(.argument, "root \(index) has an endpoint that is none")
             }
             places.append(endpoint)
         }
         result.append(Planet.Root(identity: identity, endpoints: places))
     }
-    guard (1...4).contains(result.count) else { throw .because(.argument, "a planet has one to four roots") }
+    guard (1...4).contains(result.count) else { throw CallFailure.because(.argument, "a planet has one to four roots") }
     return result
 }
 
@@ -186,11 +186,11 @@ public func zts_util_sign_root_set(
     _ curr_key: UnsafeMutablePointer<CChar>?, _ curr_key_len: UnsafeMutablePointer<UInt32>?, _ id: UInt64,
     _ ts: UInt64, _ roots_spec: UnsafeMutablePointer<zts_root_set_t>?
 ) -> Int32 {
-    Generation.second.outcome { () throws(CallFailure) in
+    Generation.second.outcome {
         guard let target = unsafe roots_out, let length = unsafe roots_len, let previous = unsafe prev_key,
             let previousLength = unsafe prev_key_len, let current = unsafe curr_key,
             let currentLength = unsafe curr_key_len, let specification = unsafe roots_spec
-        else { throw .because(.argument, "one of the pointers is NULL") }
+        else { throw CallFailure.because(.argument, "one of the pointers is NULL") }
         let roots = unsafe try roots(specification)
         let currentKey = storedKey("current.c25519") ?? Planet.SigningKey()
         let previousKey = storedKey("previous.c25519") ?? currentKey

@@ -4,37 +4,8 @@ import CZeroTier
 import Glibc
 import NetPrimitives
 import ZeroTier
+import ZeroTierLibrary
 import ZeroTierSockets
-
-/// A descriptor of the program, taken apart: which node's, and which there.
-struct SocketPlace {
-    let library: LibraryNode
-    /// The number in the node's own table.
-    let descriptor: Int32
-
-    /// Descriptors of further nodes carry the node's number above these bits.
-    static let instanceShift: Int32 = 20
-
-    init?(_ descriptor: Int32) {
-        let instance = descriptor >> SocketPlace.instanceShift
-        guard descriptor >= 0 else { return nil }
-        if instance == 0 {
-            library = .shared
-        } else {
-            guard let found = LibraryInstances.node(instance) else { return nil }
-            library = found
-        }
-        self.descriptor = descriptor & (1 << SocketPlace.instanceShift - 1)
-        base = instance << SocketPlace.instanceShift
-    }
-
-    private let base: Int32
-
-    var layer: SocketLayer { library.layer }
-
-    /// The number that the program knows a descriptor of this node by.
-    func outside(_ descriptor: Int32) -> Int32 { base | descriptor }
-}
 
 /// Runs socket calls and sets `zts_errno`.
 enum SocketCalls {
@@ -68,44 +39,27 @@ enum SocketCalls {
         }
     }
 
-    /// The node does not run: the generation's code, and ENETDOWN for who asks for the number.
-    static func failWithoutNode(_ generation: Generation) -> Int {
-        czerotier_set_errno(SocketErrno.networkDown.rawValue)
-        return Int(generation.fail(.notRunning))
-    }
-
-    /// Runs a call on a descriptor whose node runs; the service code if it does not.
-    static func on(
-        _ descriptor: Int32, _ generation: Generation, _ body: (SocketPlace) throws(SocketError) -> Int
-    ) -> Int {
-        CallingThread.run {
-            guard let place = SocketPlace(descriptor) else {
-                return LibraryNode.shared.isStarted
-                    ? fail(.badDescriptor) : failWithoutNode(generation)
-            }
-            guard place.library.isStarted else { return failWithoutNode(generation) }
-            return inCall { () throws(SocketError) in try body(place) }
-        }
-    }
-
     // MARK: Single calls
 
-    static func socket(_ family: Int32, _ type: Int32, _ number: Int32, _ generation: Generation) -> Int {
-        guard LibraryNode.shared.isStarted else { return failWithoutNode(generation) }
-        return run { () throws(SocketError) in
-            try Int(SocketLayer.shared.socket(family: outsideFamily(family), type: type, protocol: number))
+    static func socket(_ family: Int32, _ type: Int32, _ number: Int32, _ surface: Surface) -> Int {
+        guard LibraryNode.shared.isStarted else { return surface.withoutNode() }
+        return CallingThread.run { socket(family, type, number, inCallOn: .shared) }
+    }
+
+    /// Makes a socket, within a call. Of IPv6 the host's number is understood too, where it is another.
+    static func socket(_ family: Int32, _ type: Int32, _ number: Int32, inCallOn layer: SocketLayer) -> Int {
+        inCall { () throws(SocketError) in
+            let family = family == 30 ? SocketLimits.familyIPv6 : family
+            return try Int(layer.socket(family: family, type: type, protocol: number))
         }
     }
 
-    /// The host's number of IPv6 where it is another.
-    static func outsideFamily(_ family: Int32) -> Int32 { family == 30 ? SocketLimits.familyIPv6 : family }
-
     /// Closes, also while the service does not run. Calls on closed descriptors fail with EBADF.
-    static func close(_ descriptor: Int32, _ generation: Generation) -> Int {
+    static func close(_ descriptor: Int32, _ surface: Surface) -> Int {
         CallingThread.run {
             let place = SocketPlace(descriptor)
             if (place?.library ?? LibraryNode.shared).isFreed {
-                return Int(generation.fail(.because(.service, "everything was freed, this socket too")))
+                return Int(surface.generation.fail(.because(.service, "everything was freed, this socket too")))
             }
             guard let place else { return fail(.badDescriptor) }
             return inCall { () throws(SocketError) in
@@ -116,10 +70,10 @@ enum SocketCalls {
     }
 
     static func connect(
-        _ descriptor: Int32, _ address: UnsafeRawPointer, _ length: UInt32, _ generation: Generation
+        _ descriptor: Int32, _ address: UnsafeRawPointer?, _ length: UInt32, _ surface: Surface
     ) -> Int {
-        on(descriptor, generation) { (place) throws(SocketError) in
-            switch unsafe try AddressMemory.read(address, length: length) {
+        unsafe surface.on(descriptor, refusing: AddressMemory.problem(address, length)) { (place) throws(SocketError) in
+            switch unsafe try AddressMemory.read(address!, length: length) {
             case .unspecified: try place.layer.connect(place.descriptor, to: nil)
             case .endpoint(let endpoint):
                 try connecting(to: endpoint, of: place.library) { () throws(SocketError) in
@@ -153,16 +107,16 @@ enum SocketCalls {
     }
 
     static func bind(
-        _ descriptor: Int32, _ address: UnsafeRawPointer, _ length: UInt32, _ generation: Generation
+        _ descriptor: Int32, _ address: UnsafeRawPointer?, _ length: UInt32, _ surface: Surface
     ) -> Int {
-        on(descriptor, generation) { (place) throws(SocketError) in
+        unsafe surface.on(descriptor, refusing: AddressMemory.problem(address, length)) { (place) throws(SocketError) in
             let endpoint: SocketEndpoint
-            switch unsafe try AddressMemory.read(address, length: length) {
+            switch unsafe try AddressMemory.read(address!, length: length) {
             case .endpoint(let given): endpoint = given
             case .unspecified(let given):
                 // Programs older than the rule leave the family out for the wildcard address of IPv4.
                 guard given.address.isUnspecified,
-                    try place.layer.family(place.descriptor) == SocketLimits.familyIPv4
+                    try place.socket.family == SocketLimits.familyIPv4
                 else { throw SocketError(.familyNotSupported, "the address has no family") }
                 endpoint = given
             }
@@ -171,23 +125,61 @@ enum SocketCalls {
         }
     }
 
+    static func listen(_ descriptor: Int32, _ backlog: Int32, _ surface: Surface) -> Int {
+        surface.on(descriptor) { (place) throws(SocketError) in
+            try place.layer.listen(place.descriptor, backlog: Int(backlog))
+            return 0
+        }
+    }
+
+    static func shutdown(_ descriptor: Int32, _ how: Int32, _ surface: Surface) -> Int {
+        surface.on(descriptor) { (place) throws(SocketError) in
+            guard let side = ShutdownSide(rawValue: how) else {
+                throw SocketError(.invalid, "how is none of ZTS_SHUT_RD, ZTS_SHUT_WR and ZTS_SHUT_RDWR")
+            }
+            try place.layer.shutdown(place.descriptor, side)
+            return 0
+        }
+    }
+
     static func accept(
         _ descriptor: Int32, _ address: UnsafeMutableRawPointer?, _ length: UnsafeMutablePointer<UInt32>?,
-        nonBlocking: Bool = false, _ generation: Generation
+        nonBlocking: Bool = false, _ surface: Surface
     ) -> Int {
-        on(descriptor, generation) { (place) throws(SocketError) in
+        surface.on(descriptor) { (place) throws(SocketError) in
             let (new, remote) = try place.layer.accept(place.descriptor, nonBlocking: nonBlocking)
             unsafe AddressMemory.write(remote, to: address, length: length)
             return Int(place.outside(new))
         }
     }
 
-    static func name(
+    static func localName(
         _ descriptor: Int32, _ address: UnsafeMutableRawPointer?, _ length: UnsafeMutablePointer<UInt32>?,
-        _ generation: Generation, _ endpoint: (SocketPlace) throws(SocketError) -> SocketEndpoint
+        _ surface: Surface
     ) -> Int {
-        on(descriptor, generation) { (place) throws(SocketError) in
-            unsafe AddressMemory.write(try endpoint(place), to: address, length: length)
+        unsafe name(descriptor, address, length, surface) { (socket) throws(SocketError) in try socket.localEndpoint() }
+    }
+
+    static func peerName(
+        _ descriptor: Int32, _ address: UnsafeMutableRawPointer?, _ length: UnsafeMutablePointer<UInt32>?,
+        _ surface: Surface
+    ) -> Int {
+        unsafe name(descriptor, address, length, surface) { (socket) throws(SocketError) in try socket.remoteEndpoint()
+        }
+    }
+
+    private static func name(
+        _ descriptor: Int32, _ address: UnsafeMutableRawPointer?, _ length: UnsafeMutablePointer<UInt32>?,
+        _ surface: Surface, _ endpoint: (BlockingSocket) throws(SocketError) -> SocketEndpoint
+    ) -> Int {
+        var problem: String? {
+            guard unsafe address != nil, let length = unsafe length else { return "addr or addrlen is NULL" }
+            // Generation 2 takes any room, and cuts.
+            if surface.generation == .second { return nil }
+            return AddressMemory.isPlausible(unsafe length.pointee) ? nil : AddressMemory.lengths
+        }
+        return surface.on(descriptor, refusing: problem) { (place) throws(SocketError) in
+            unsafe AddressMemory.write(try endpoint(try place.socket), to: address, length: length)
             return 0
         }
     }
@@ -213,68 +205,55 @@ enum SocketCalls {
     }
 
     static func send(
-        _ descriptor: Int32, _ buffer: UnsafeRawPointer?, _ length: Int, _ flags: Int32,
-        _ generation: Generation, _ address: UnsafeRawPointer? = nil, _ addressLength: UInt32 = 0
+        _ descriptor: Int32, _ buffer: UnsafeRawPointer?, _ length: Int, _ flags: Int32, _ surface: Surface
     ) -> Int {
-        on(descriptor, generation) { (place) throws(SocketError) in
+        unsafe surface.on(descriptor, refusing: surface.problem(buffer, length)) { (place) throws(SocketError) in
+            // Sound: the program's promise of `length` bytes for the call.
+            let bytes = unsafe UnsafeRawBufferPointer(start: buffer, count: length).bytes
+            return try place.socket.send(bytes, flags: SocketCalls.flags(flags), to: nil)
+        }
+    }
+
+    static func sendTo(
+        _ descriptor: Int32, _ buffer: UnsafeRawPointer?, _ length: Int, _ flags: Int32,
+        _ address: UnsafeRawPointer?, _ addressLength: UInt32, _ surface: Surface
+    ) -> Int {
+        var problem: String? {
+            unsafe surface.problem(buffer, length) ?? AddressMemory.problem(address, addressLength)
+        }
+        return surface.on(descriptor, refusing: problem) { (place) throws(SocketError) in
             var destination: SocketEndpoint?
-            if let address = unsafe address,
-                case .endpoint(let endpoint) = unsafe try AddressMemory.read(address, length: addressLength)
-            {
+            if case .endpoint(let endpoint) = unsafe try AddressMemory.read(address!, length: addressLength) {
                 destination = endpoint
             }
             // Sound: the program's promise of `length` bytes for the call.
             let bytes = unsafe UnsafeRawBufferPointer(start: buffer, count: length).bytes
-            return try place.layer.send(
-                place.descriptor, bytes, flags: SocketCalls.flags(flags), to: destination)
+            return try place.socket.send(bytes, flags: SocketCalls.flags(flags), to: destination)
         }
     }
 
+    private static let noRoom = "buf is NULL or len is larger than an address space"
+
     static func receive(
         _ descriptor: Int32, _ buffer: UnsafeMutableRawPointer?, _ length: Int, _ flags: Int32,
-        _ generation: Generation, _ address: UnsafeMutableRawPointer? = nil,
+        _ surface: Surface, _ address: UnsafeMutableRawPointer? = nil,
         _ addressLength: UnsafeMutablePointer<UInt32>? = nil
     ) -> Int {
-        on(descriptor, generation) { (place) throws(SocketError) in
+        unsafe surface.on(descriptor, refusing: buffer == nil || length < 0 ? noRoom : nil) {
+            (place) throws(SocketError) in
             // Sound: the program's promise of `length` bytes for the call.
             let memory = unsafe UnsafeMutableRawBufferPointer(start: buffer, count: length)
             var target = unsafe memory.mutableBytes
             if unsafe address == nil {
-                return try place.layer.receive(place.descriptor, into: &target, flags: SocketCalls.flags(flags))
+                return try place.socket.receive(into: &target, flags: SocketCalls.flags(flags)).count
             }
-            let message = try place.layer.receiveFrom(
-                place.descriptor, into: &target, flags: SocketCalls.flags(flags))
+            let message = try place.socket.receive(into: &target, flags: SocketCalls.flags(flags))
             if let source = message.source {
                 unsafe AddressMemory.write(source, to: address, length: addressLength)
             } else {
                 unsafe addressLength?.pointee = 0
             }
             return message.count
-        }
-    }
-
-    /// Pieces of the program's memory: (address, length) by index.
-    typealias Pieces = (Int) -> (start: UnsafeMutableRawPointer?, length: Int)
-
-    /// Most pieces of one call, as IOV_MAX.
-    static let largestPieces = 1024
-
-    // The pieces' number and what each says of itself, before anything is made of them.
-    static func check(_ count: Int, _ piece: Pieces) throws(SocketError) {
-        guard (0...largestPieces).contains(count) else {
-            throw SocketError(.messageTooLong, "a call takes 0 to 1024 pieces")
-        }
-        var total = 0
-        for index in 0..<count {
-            let (start, length) = unsafe piece(index)
-            let (sum, isTooLarge) = total.addingReportingOverflow(length)
-            guard length >= 0, !isTooLarge else {
-                throw SocketError(.invalid, "the pieces are longer than memory can be")
-            }
-            guard unsafe start != nil || length == 0 else {
-                throw SocketError(.badMemory, "a piece with a length has no memory")
-            }
-            total = sum
         }
     }
 
@@ -288,46 +267,76 @@ enum SocketCalls {
         return endpoint
     }
 
-    static func sendMessage(
-        _ place: SocketPlace, _ count: Int, _ flags: Int32, _ address: UnsafeRawPointer?, _ addressLength: UInt32,
-        _ piece: Pieces
-    ) throws(SocketError) -> Int {
-        unsafe try check(count, piece)
-        let destination = unsafe try destination(address, addressLength)
-        return try place.layer.sendMessage(
-            place.descriptor, pieces: count, flags: SocketCalls.flags(flags), to: destination
-        ) { index, use in
-            let (start, length) = unsafe piece(index)
-            use(unsafe UnsafeRawBufferPointer(start: start, count: length).bytes)
+    private static let noMessage = "msg is NULL, or its msg_iov while msg_iovlen is not 0"
+
+    static func sendMessage<Header: MessageHeader>(
+        _ descriptor: Int32, _ header: UnsafePointer<Header>?, _ flags: Int32, _ surface: Surface
+    ) -> Int {
+        unsafe surface.on(descriptor, refusing: surface.missing(header)) { (place) throws(SocketError) in
+            guard let header = unsafe header else { throw SocketError(.badMemory, noMessage) }
+            let vectors = unsafe try vectors(of: header.pointee)
+            let destination = unsafe try destination(header.pointee.name, header.pointee.nameLength)
+            return try place.socket.sendMessage(
+                pieces: vectors.count, flags: SocketCalls.flags(flags), to: destination
+            ) { index, use in vectors.use(index, use) }
         }
     }
 
-    static func receiveMessage(
-        _ place: SocketPlace, _ count: Int, _ flags: Int32, _ piece: Pieces
-    ) throws(SocketError) -> ReceivedMessage {
-        unsafe try check(count, piece)
-        return try place.layer.receiveMessage(
-            place.descriptor, pieces: count, flags: SocketCalls.flags(flags)
-        ) { index, use in
-            let (start, length) = unsafe piece(index)
-            var span = unsafe UnsafeMutableRawBufferPointer(start: start, count: length).mutableBytes
-            use(&span)
+    static func receiveMessage<Header: MessageHeader>(
+        _ descriptor: Int32, _ header: UnsafeMutablePointer<Header>?, _ flags: Int32, _ surface: Surface
+    ) -> Int {
+        unsafe surface.on(descriptor, refusing: surface.missing(header.map { unsafe UnsafePointer($0) })) {
+            (place) throws(SocketError) in
+            guard let header = unsafe header else { throw SocketError(.badMemory, noMessage) }
+            let vectors = unsafe try vectors(of: header.pointee)
+            let received = try place.socket.receiveMessage(
+                pieces: vectors.count, flags: SocketCalls.flags(flags)
+            ) { index, use in vectors.use(index, use) }
+            unsafe header.pointee.take(received)
+            return received.count
+        }
+    }
+
+    // The pieces of a message, looked at before anything is made of them.
+    private static func vectors(of header: some MessageHeader) throws(SocketError) -> PieceVectors {
+        guard unsafe header.vectors != nil || header.pieces == 0 else { throw SocketError(.badMemory, noMessage) }
+        return unsafe try PieceVectors(header.vectors, count: header.pieces)
+    }
+
+    /// Sends or receives the pieces of an array of vectors.
+    static func sendPieces(
+        _ descriptor: Int32, _ vectors: UnsafeRawPointer?, _ count: Int32, _ surface: Surface
+    ) -> Int {
+        unsafe surface.on(descriptor, refusing: vectors == nil ? "iov is NULL" : nil) { (place) throws(SocketError) in
+            let vectors = unsafe try PieceVectors(vectors, count: Int(count))
+            return try place.socket.sendMessage(pieces: vectors.count, flags: [], to: nil) { vectors.use($0, $1) }
+        }
+    }
+
+    static func receivePieces(
+        _ descriptor: Int32, _ vectors: UnsafeRawPointer?, _ count: Int32, _ surface: Surface
+    ) -> Int {
+        unsafe surface.on(descriptor, refusing: vectors == nil ? "iov is NULL" : nil) { (place) throws(SocketError) in
+            let vectors = unsafe try PieceVectors(vectors, count: Int(count))
+            return try place.socket.receiveMessage(pieces: vectors.count, flags: []) { vectors.use($0, $1) }.count
         }
     }
 
     // MARK: Modes
 
-    /// `fcntl`. `nonBlockingBits` are the flags that mean non-blocking.
+    /// `fcntl`. Programs of generation 1 pass the host's flag, since the original understood no other; the documentation says to
+    /// pass ours.
     static func control(
-        _ descriptor: Int32, _ command: Int32, _ flags: Int32, nonBlockingBits: Int32, _ generation: Generation
+        _ descriptor: Int32, _ command: Int32, _ flags: Int32, _ surface: Surface
     ) -> Int {
-        on(descriptor, generation) { (place) throws(SocketError) in
+        surface.on(descriptor) { (place) throws(SocketError) in
             switch command {
             case ZTS_F_GETFL:
                 // Read and write, as lwIP has it.
-                return try place.layer.isNonBlocking(place.descriptor) ? Int(ZTS_O_NONBLOCK) | 6 : 6
+                return try place.socket.isNonBlocking ? Int(ZTS_O_NONBLOCK) | 6 : 6
             case ZTS_F_SETFL:
-                try place.layer.setNonBlocking(place.descriptor, flags & nonBlockingBits != 0)
+                let nonBlockingBits = surface.generation == .first ? ZTS_O_NONBLOCK | O_NONBLOCK : ZTS_O_NONBLOCK
+                try place.socket.setNonBlocking(flags & nonBlockingBits != 0)
                 return 0
             default: throw SocketError(.notImplemented, "fcntl knows ZTS_F_GETFL and ZTS_F_SETFL")
             }
@@ -339,17 +348,16 @@ enum SocketCalls {
     private static let hostNonBlocking: UInt = 0x5421
 
     static func request(
-        _ descriptor: Int32, _ request: UInt, _ argument: UnsafeMutableRawPointer, _ generation: Generation
+        _ descriptor: Int32, _ request: UInt, _ argument: UnsafeMutableRawPointer?, _ surface: Surface
     ) -> Int {
-        on(descriptor, generation) { (place) throws(SocketError) in
+        unsafe surface.on(descriptor, refusing: argument == nil ? "argp is NULL" : nil) { (place) throws(SocketError) in
             switch request {
             case 0x4008_667f, 0x4004_667f, hostReadable:
-                let count = try place.layer.bytesAvailable(place.descriptor)
+                let count = try place.socket.bytesAvailable()
                 // Sound: both requests have an int there.
-                unsafe argument.storeBytes(of: Int32(clamping: count), as: Int32.self)
+                unsafe argument!.storeBytes(of: Int32(clamping: count), as: Int32.self)
             case 0x8008_667e, 0x8004_667e, hostNonBlocking:
-                try place.layer.setNonBlocking(
-                    place.descriptor, unsafe argument.loadUnaligned(as: Int32.self) != 0)
+                try place.socket.setNonBlocking(unsafe argument!.loadUnaligned(as: Int32.self) != 0)
             default: throw SocketError(.notImplemented, "ioctl knows ZTS_FIONREAD and ZTS_FIONBIO")
             }
             return 0

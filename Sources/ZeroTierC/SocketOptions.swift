@@ -4,6 +4,7 @@
 import CZeroTier
 import Glibc
 import NetPrimitives
+import ZeroTierLibrary
 import ZeroTierSockets
 
 /// What a level and a number mean.
@@ -76,17 +77,16 @@ extension SocketCalls {
 
     static func setOption(
         _ descriptor: Int32, _ level: Int32, _ number: Int32, _ value: UnsafeRawPointer?, _ length: UInt32,
-        _ generation: Generation
+        _ surface: Surface
     ) -> Int {
-        on(descriptor, generation) { (place) throws(SocketError) in
+        surface.on(descriptor) { (place) throws(SocketError) in
             // A descriptor that does not exist goes before an option that does not.
-            _ = try place.layer.family(place.descriptor)
+            _ = try place.socket.family
             guard let name = OptionName(level: level, number: number) else { throw SocketError(.noSuchOption, unknown) }
             guard let value = unsafe value else { throw SocketError(.badMemory, "optval is NULL") }
             switch name {
             case .option(let option):
-                try place.layer.setOption(
-                    place.descriptor, option, unsafe try read(option, value, length))
+                try place.socket.setOption(option, unsafe try read(option, value, length))
             case .joinIPv4, .leaveIPv4:
                 guard length >= 8 else { throw SocketError(.invalid, tooShort) }
                 let group = unsafe AddressMemory.readIPv4(value)
@@ -103,11 +103,7 @@ extension SocketCalls {
     private static func change(
         _ place: SocketPlace, _ group: IPAddress, _ interface: IPAddress?, isJoin: Bool
     ) throws(SocketError) {
-        if isJoin {
-            try place.layer.joinGroup(place.descriptor, group, interface: interface)
-        } else {
-            try place.layer.leaveGroup(place.descriptor, group, interface: interface)
-        }
+        try place.socket.changeGroup(group, interface: interface, isJoin: isJoin)
     }
 
     private static func read(
@@ -161,10 +157,10 @@ extension SocketCalls {
 
     static func getOption(
         _ descriptor: Int32, _ level: Int32, _ number: Int32, _ value: UnsafeMutableRawPointer?,
-        _ length: UnsafeMutablePointer<UInt32>?, _ generation: Generation
+        _ length: UnsafeMutablePointer<UInt32>?, _ surface: Surface
     ) -> Int {
-        on(descriptor, generation) { (place) throws(SocketError) in
-            _ = try place.layer.family(place.descriptor)
+        surface.on(descriptor) { (place) throws(SocketError) in
+            _ = try place.socket.family
             guard case .option(let option)? = OptionName(level: level, number: number) else {
                 throw SocketError(.noSuchOption, unknown)
             }
@@ -172,7 +168,7 @@ extension SocketCalls {
                 throw SocketError(.badMemory, "optval or optlen is NULL")
             }
             var bytes: [UInt8]
-            switch try place.layer.option(place.descriptor, option) {
+            switch try place.socket.option(option) {
             case .integer(let number): bytes = SocketCalls.bytes(Int32(truncatingIfNeeded: number))
             case .linger(let linger):
                 bytes =

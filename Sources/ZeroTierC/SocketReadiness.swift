@@ -4,6 +4,7 @@ import CZeroTier
 import Glibc
 import NetPrimitives
 import ZeroTier
+import ZeroTierLibrary
 import ZeroTierSockets
 
 extension SocketCalls {
@@ -12,15 +13,17 @@ extension SocketCalls {
     private static let largestPoll: UInt32 = 65_536
 
     static func poll(
-        _ entries: UnsafeMutablePointer<zts_pollfd>?, _ count: UInt32, _ timeout: Int32, _ generation: Generation
+        _ entries: UnsafeMutablePointer<zts_pollfd>?, _ count: UInt32, _ timeout: Int32, _ surface: Surface
     ) -> Int {
-        CallingThread.run { unsafe pollInCall(entries, count, timeout, generation) }
+        CallingThread.run { unsafe pollInCall(entries, count, timeout, surface) }
     }
 
     private static func pollInCall(
-        _ entries: UnsafeMutablePointer<zts_pollfd>?, _ count: UInt32, _ timeout: Int32, _ generation: Generation
+        _ entries: UnsafeMutablePointer<zts_pollfd>?, _ count: UInt32, _ timeout: Int32, _ surface: Surface
     ) -> Int {
-        guard LibraryNode.shared.isStarted || LibraryInstances.hasAny else { return Int(generation.fail(.notRunning)) }
+        guard LibraryNode.shared.isStarted || LibraryInstances.hasAny else {
+            return Int(surface.generation.fail(.notRunning))
+        }
         if unsafe entries == nil, count > 0 { return fail(SocketError(.badMemory, "fds is NULL")) }
         guard count <= largestPoll else { return fail(SocketError(.invalid, "nfds is more than 65536")) }
         let places = (0..<Int(count)).map { unsafe SocketPlace(entries![$0].fd) }
@@ -85,9 +88,9 @@ extension SocketCalls {
     /// `read`, `write` and `except` are sets of 128 bytes, or nil.
     static func select(
         _ count: Int32, _ read: UnsafeMutableRawPointer?, _ write: UnsafeMutableRawPointer?,
-        _ except: UnsafeMutableRawPointer?, seconds: Int?, microseconds: Int, _ generation: Generation
+        _ except: UnsafeMutableRawPointer?, seconds: Int?, microseconds: Int, _ surface: Surface
     ) -> Int {
-        guard LibraryNode.shared.isStarted else { return Int(generation.fail(.notRunning)) }
+        guard LibraryNode.shared.isStarted else { return Int(surface.generation.fail(.notRunning)) }
         return run { () throws(SocketError) in
             var time: Duration?
             if let seconds {

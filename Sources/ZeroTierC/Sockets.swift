@@ -7,16 +7,11 @@ import Glibc
 import NetPrimitives
 import Synchronization
 import ZeroTier
+import ZeroTierLibrary
 import ZeroTierSockets
 
-// -1 and return codes fit; descriptors and counts of bytes are cut where the interface has only an int.
-private func int(_ result: Int) -> Int32 { Int32(clamping: result) }
-
-private func refuse(_ reason: String) -> Int32 { Generation.first.refuse(reason) }
-
-private let nothingToSend = "buf is NULL or len is 0: a datagram without bytes goes by sendmsg"
-private let noRoom = "buf is NULL or len is larger than an address space"
-private let noMessage = "msg is NULL, or its msg_iov while msg_iovlen is not 0"
+/// -1 and return codes fit; descriptors and counts of bytes are cut where the interface has only an int.
+func int(_ result: Int) -> Int32 { Int32(clamping: result) }
 
 @c @implementation
 public func zts_socket(_ socket_family: Int32, _ socket_type: Int32, _ protocol: Int32) -> Int32 {
@@ -25,26 +20,16 @@ public func zts_socket(_ socket_family: Int32, _ socket_type: Int32, _ protocol:
 
 @c @implementation
 public func zts_connect(_ fd: Int32, _ addr: UnsafePointer<sockaddr>?, _ addrlen: socklen_t) -> Int32 {
-    guard let address = unsafe addr else { return refuse("addr is NULL") }
-    guard AddressMemory.isPlausible(addrlen) else { return refuse(AddressMemory.lengths) }
-    return unsafe int(SocketCalls.connect(fd, address, addrlen, .first))
+    unsafe int(SocketCalls.connect(fd, addr, addrlen, .first))
 }
 
 @c @implementation
 public func zts_bind(_ fd: Int32, _ addr: UnsafePointer<sockaddr>?, _ addrlen: socklen_t) -> Int32 {
-    guard let address = unsafe addr else { return refuse("addr is NULL") }
-    guard AddressMemory.isPlausible(addrlen) else { return refuse(AddressMemory.lengths) }
-    return unsafe int(SocketCalls.bind(fd, address, addrlen, .first))
+    unsafe int(SocketCalls.bind(fd, addr, addrlen, .first))
 }
 
 @c @implementation
-public func zts_listen(_ fd: Int32, _ backlog: Int32) -> Int32 {
-    int(
-        SocketCalls.on(fd, .first) { (place) throws(SocketError) in
-            try place.layer.listen(place.descriptor, backlog: Int(backlog))
-            return 0
-        })
-}
+public func zts_listen(_ fd: Int32, _ backlog: Int32) -> Int32 { int(SocketCalls.listen(fd, backlog, .first)) }
 
 @c @implementation
 public func zts_accept(
@@ -74,26 +59,12 @@ public func zts_getsockopt(
 @c @implementation
 public func zts_getsockname(
     _ fd: Int32, _ addr: UnsafeMutablePointer<sockaddr>?, _ addrlen: UnsafeMutablePointer<socklen_t>?
-) -> Int32 {
-    guard unsafe addr != nil, let length = unsafe addrlen else { return refuse("addr or addrlen is NULL") }
-    guard unsafe AddressMemory.isPlausible(length.pointee) else { return refuse(AddressMemory.lengths) }
-    return unsafe int(
-        SocketCalls.name(fd, addr, length, .first) { (place) throws(SocketError) in
-            try place.layer.localEndpoint(place.descriptor)
-        })
-}
+) -> Int32 { unsafe int(SocketCalls.localName(fd, addr, addrlen, .first)) }
 
 @c @implementation
 public func zts_getpeername(
     _ fd: Int32, _ addr: UnsafeMutablePointer<sockaddr>?, _ addrlen: UnsafeMutablePointer<socklen_t>?
-) -> Int32 {
-    guard unsafe addr != nil, let length = unsafe addrlen else { return refuse("addr or addrlen is NULL") }
-    guard unsafe AddressMemory.isPlausible(length.pointee) else { return refuse(AddressMemory.lengths) }
-    return unsafe int(
-        SocketCalls.name(fd, addr, length, .first) { (place) throws(SocketError) in
-            try place.layer.remoteEndpoint(place.descriptor)
-        })
-}
+) -> Int32 { unsafe int(SocketCalls.peerName(fd, addr, addrlen, .first)) }
 
 // MARK: Host name
 
@@ -103,7 +74,7 @@ private let longestHostName = 255
 
 @c @implementation
 public func zts_gethostname(_ name: UnsafeMutablePointer<CChar>?, _ len: Int) -> Int32 {
-    guard let target = unsafe name, len > 0 else { return refuse("name is NULL or len is 0") }
+    guard let target = unsafe name, len > 0 else { return Generation.first.refuse("name is NULL or len is 0") }
     if LibraryNode.shared.isFreed { return Generation.first.fail(.notRunning) }
     guard let text = hostName.withLock({ $0 }) ?? LibraryNode.shared.node?.id.description else {
         return Generation.first.fail(.notRunning)
@@ -122,7 +93,7 @@ public func zts_gethostname(_ name: UnsafeMutablePointer<CChar>?, _ len: Int) ->
 @c @implementation
 public func zts_sethostname(_ name: UnsafePointer<CChar>?, _ len: Int) -> Int32 {
     guard let source = unsafe name, len >= 0, len <= longestHostName else {
-        return refuse("name is NULL or len is more than \(longestHostName)")
+        return Generation.first.refuse("name is NULL or len is more than \(longestHostName)")
     }
     if LibraryNode.shared.isFreed { return Generation.first.fail(.notRunning) }
     // Sound: the program's promise of `len` bytes.
@@ -138,18 +109,7 @@ public func zts_sethostname(_ name: UnsafePointer<CChar>?, _ len: Int) -> Int32 
 public func zts_close(_ fd: Int32) -> Int32 { int(SocketCalls.close(fd, .first)) }
 
 @c @implementation
-public func zts_shutdown(_ fd: Int32, _ how: Int32) -> Int32 { int(shutdown(fd, how, .first)) }
-
-/// `shutdown` of either generation.
-func shutdown(_ fd: Int32, _ how: Int32, _ generation: Generation) -> Int {
-    SocketCalls.on(fd, generation) { (place) throws(SocketError) in
-        guard let side = ShutdownSide(rawValue: how) else {
-            throw SocketError(.invalid, "how is none of ZTS_SHUT_RD, ZTS_SHUT_WR and ZTS_SHUT_RDWR")
-        }
-        try place.layer.shutdown(place.descriptor, side)
-        return 0
-    }
-}
+public func zts_shutdown(_ fd: Int32, _ how: Int32) -> Int32 { int(SocketCalls.shutdown(fd, how, .first)) }
 
 @c @implementation
 public func zts_select(
@@ -169,103 +129,60 @@ public func zts_poll(_ fds: UnsafeMutablePointer<zts_pollfd>?, _ nfds: zts_nfds_
 
 @c @implementation
 public func zts_fcntl(_ fd: Int32, _ cmd: Int32, _ flags: Int32) -> Int32 {
-    // Programs pass the host's flag, since the original understood no other; the documentation says to pass ours.
-    int(SocketCalls.control(fd, cmd, flags, nonBlockingBits: ZTS_O_NONBLOCK | O_NONBLOCK, .first))
+    int(SocketCalls.control(fd, cmd, flags, .first))
 }
 
 @c @implementation
 public func zts_ioctl(_ fd: Int32, _ request: UInt, _ argp: UnsafeMutableRawPointer?) -> Int32 {
-    guard let argument = unsafe argp else { return refuse("argp is NULL") }
-    return unsafe int(SocketCalls.request(fd, request, argument, .first))
+    unsafe int(SocketCalls.request(fd, request, argp, .first))
 }
 
 // MARK: Data
 
 @c @implementation
 public func zts_send(_ fd: Int32, _ buf: UnsafeRawPointer?, _ len: Int, _ flags: Int32) -> Int {
-    guard unsafe buf != nil, len > 0 else { return Int(refuse(nothingToSend)) }
-    return unsafe SocketCalls.send(fd, buf, len, flags, .first)
+    unsafe SocketCalls.send(fd, buf, len, flags, .first)
 }
 
 @c @implementation
 public func zts_sendto(
     _ fd: Int32, _ buf: UnsafeRawPointer?, _ len: Int, _ flags: Int32, _ addr: UnsafePointer<sockaddr>?,
     _ addrlen: socklen_t
-) -> Int {
-    guard unsafe buf != nil, len > 0 else { return Int(refuse(nothingToSend)) }
-    guard unsafe addr != nil else { return Int(refuse("addr is NULL")) }
-    guard AddressMemory.isPlausible(addrlen) else { return Int(refuse(AddressMemory.lengths)) }
-    return unsafe SocketCalls.send(fd, buf, len, flags, .first, addr, addrlen)
-}
+) -> Int { unsafe SocketCalls.sendTo(fd, buf, len, flags, addr, addrlen, .first) }
 
 @c @implementation
 public func zts_sendmsg(_ fd: Int32, _ msg: UnsafePointer<msghdr>?, _ flags: Int32) -> Int {
-    SocketCalls.on(fd, .first) { (place) throws(SocketError) in
-        guard let message = unsafe msg?.pointee else { throw SocketError(.badMemory, noMessage) }
-        let vectors = unsafe message.msg_iov
-        if unsafe vectors == nil, unsafe message.msg_iovlen > 0 { throw SocketError(.badMemory, noMessage) }
-        return unsafe try SocketCalls.sendMessage(
-            place, Int(clamping: message.msg_iovlen), flags, message.msg_name, message.msg_namelen
-        ) { index in
-            // Sound: the program's promise for the call.
-            unsafe (vectors![index].iov_base, vectors![index].iov_len)
-        }
-    }
+    unsafe SocketCalls.sendMessage(fd, msg, flags, .first)
 }
 
 @c @implementation
 public func zts_recv(_ fd: Int32, _ buf: UnsafeMutableRawPointer?, _ len: Int, _ flags: Int32) -> Int {
-    guard unsafe buf != nil, len >= 0 else { return Int(refuse(noRoom)) }
-    return unsafe SocketCalls.receive(fd, buf, len, flags, .first)
+    unsafe SocketCalls.receive(fd, buf, len, flags, .first)
 }
 
 @c @implementation
 public func zts_recvfrom(
     _ fd: Int32, _ buf: UnsafeMutableRawPointer?, _ len: Int, _ flags: Int32, _ addr: UnsafeMutablePointer<sockaddr>?,
     _ addrlen: UnsafeMutablePointer<socklen_t>?
-) -> Int {
-    guard unsafe buf != nil, len >= 0 else { return Int(refuse(noRoom)) }
-    return unsafe SocketCalls.receive(fd, buf, len, flags, .first, addr, addrlen)
-}
+) -> Int { unsafe SocketCalls.receive(fd, buf, len, flags, .first, addr, addrlen) }
 
 @c @implementation
 public func zts_recvmsg(_ fd: Int32, _ msg: UnsafeMutablePointer<msghdr>?, _ flags: Int32) -> Int {
-    SocketCalls.on(fd, .first) { (place) throws(SocketError) in
-        guard let message = unsafe msg else { throw SocketError(.badMemory, noMessage) }
-        let vectors = unsafe message.pointee.msg_iov
-        if unsafe vectors == nil, unsafe message.pointee.msg_iovlen > 0 { throw SocketError(.badMemory, noMessage) }
-        let received = unsafe try SocketCalls.receiveMessage(
-            place, Int(clamping: message.pointee.msg_iovlen), flags
-        ) { index in
-            // Sound: the program's promise for the call.
-            unsafe (vectors![index].iov_base, vectors![index].iov_len)
-        }
-        if let source = received.source {
-            unsafe AddressMemory.write(
-                source, to: message.pointee.msg_name, length: &message.pointee.msg_namelen)
-        } else {
-            unsafe message.pointee.msg_namelen = 0
-        }
-        unsafe message.pointee.msg_controllen = 0
-        unsafe message.pointee.msg_flags = received.isTruncated ? Int32(MSG_TRUNC) : 0
-        return received.count
-    }
+    unsafe SocketCalls.receiveMessage(fd, msg, flags, .first)
 }
 
 @c @implementation
 public func zts_read(_ fd: Int32, _ buf: UnsafeMutableRawPointer?, _ len: Int) -> Int32 {
-    guard unsafe buf != nil, len >= 0 else { return refuse(noRoom) }
-    return unsafe int(SocketCalls.receive(fd, buf, min(len, Int(Int32.max)), 0, .first))
+    unsafe int(SocketCalls.receive(fd, buf, min(len, Int(Int32.max)), 0, .first))
 }
 
 @c @implementation
 public func zts_write(_ fd: Int32, _ buf: UnsafeRawPointer?, _ len: Int) -> Int32 {
-    guard unsafe buf != nil, len > 0 else { return refuse(nothingToSend) }
-    return unsafe int(SocketCalls.send(fd, buf, min(len, Int(Int32.max)), 0, .first))
+    unsafe int(SocketCalls.send(fd, buf, min(len, Int(Int32.max)), 0, .first))
 }
 
 @c @implementation
 public func zts_read_offset(_ fd: Int32, _ buf: UnsafeMutableRawPointer?, _ offset: Int, _ len: Int) -> Int32 {
-    guard let buffer = unsafe buf, offset >= 0, len >= 0 else { return refuse(noRoom) }
-    return unsafe int(SocketCalls.receive(fd, buffer + offset, min(len, Int(Int32.max)), 0, .first))
+    let target = unsafe offset < 0 ? nil : buf.map { unsafe $0 + offset }
+    return unsafe int(SocketCalls.receive(fd, target, min(len, Int(Int32.max)), 0, .first))
 }

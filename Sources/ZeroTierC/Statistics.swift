@@ -75,61 +75,35 @@ extension StackCounters {
     }
 }
 
-// All is 0 while no node runs.
-private func counters(of library: LibraryNode) -> StackCounters {
-    (try? library.node?.stackCounters()) ?? StackCounters()
-}
-
-/// Writes all counters of a node's stack.
-func fillStatistics(_ statsDest: UnsafeMutablePointer<zts_stats>?, of library: LibraryNode) throws(CallFailure) {
-    guard let target = unsafe statsDest else { throw .because(.argument, "statsDest is NULL") }
-    unsafe counters(of: library).fill(target)
-}
-
-/// Writes the counters of one protocol.
-func fillStatistics(
-    _ protoStatsDest: UnsafeMutableRawPointer?, ofProtocol number: Int32, of library: LibraryNode
-) throws(CallFailure) {
-    guard let target = unsafe protoStatsDest else { throw .because(.argument, "protoStatsDest is NULL") }
-    guard (0...9).contains(number) else {
-        throw .because(.argument, "\(number) is none of ZTS_STATS_PROTOCOL_*, which are 0 to 9")
-    }
-    let all = counters(of: library)
-    let chosen: zts_stats_proto =
+extension StackCounters {
+    /// The counters of one of `ZTS_STATS_PROTOCOL_*`; nil for another number.
+    func proto(_ number: Int32) -> zts_stats_proto? {
         switch number {
-        case ZTS_STATS_PROTOCOL_LINK: all.proto(all.link)
-        case ZTS_STATS_PROTOCOL_ETHARP: all.proto(all.arp)
-        case ZTS_STATS_PROTOCOL_IP: all.proto(all.ipv4)
-        case ZTS_STATS_PROTOCOL_UDP: all.proto(all.udp)
-        case ZTS_STATS_PROTOCOL_TCP: all.tcpWithCache
-        case ZTS_STATS_PROTOCOL_ICMP: all.proto(all.icmp4)
-        case ZTS_STATS_PROTOCOL_IP6: all.proto(all.ipv6)
-        case ZTS_STATS_PROTOCOL_ICMP6: all.proto(all.icmp6)
-        default: all.proto(all.fragments)
+        case ZTS_STATS_PROTOCOL_LINK: proto(link)
+        case ZTS_STATS_PROTOCOL_ETHARP: proto(arp)
+        case ZTS_STATS_PROTOCOL_IP: proto(ipv4)
+        case ZTS_STATS_PROTOCOL_UDP: proto(udp)
+        case ZTS_STATS_PROTOCOL_TCP: tcpWithCache
+        case ZTS_STATS_PROTOCOL_ICMP: proto(icmp4)
+        case ZTS_STATS_PROTOCOL_IP6: proto(ipv6)
+        case ZTS_STATS_PROTOCOL_ICMP6: proto(icmp6)
+        case 0...9: proto(fragments)
+        default: nil
         }
-    // Sound: the interface wants a `struct zts_stats_proto` there.
-    unsafe target.storeBytes(of: chosen, as: zts_stats_proto.self)
+    }
 }
 
 @c @implementation
 public func zts_get_all_stats(_ statsDest: UnsafeMutablePointer<zts_stats>?) -> Int32 {
-    Generation.first.outcome { () throws(CallFailure) in
-        unsafe try fillStatistics(statsDest, of: .shared)
-    }
+    unsafe Surface.first.fillStatistics(statsDest)
 }
 
 @c @implementation
 public func zts_get_protocol_stats(_ protocolType: Int32, _ protoStatsDest: UnsafeMutableRawPointer?) -> Int32 {
-    Generation.first.outcome { () throws(CallFailure) in
-        unsafe try fillStatistics(protoStatsDest, ofProtocol: protocolType, of: .shared)
-    }
+    unsafe Surface.first.fillStatistics(protoStatsDest, ofProtocol: protocolType)
 }
 
 @c @implementation
 public func zts_stats_get_all(_ dst: UnsafeMutablePointer<zts_stats_counter_t>?) -> Int32 {
-    Generation.second.outcome { () throws(CallFailure) in
-        _ = try LibraryNode.shared.needStarted()
-        guard let target = unsafe dst else { throw .because(.argument, "dst is NULL") }
-        unsafe counters(of: .shared).fill(target)
-    }
+    unsafe Surface.second.fillStatistics(dst)
 }

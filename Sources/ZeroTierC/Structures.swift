@@ -5,6 +5,7 @@ import CZeroTier
 import Glibc
 import NetPrimitives
 import ZeroTier
+import ZeroTierLibrary
 import ZeroTierSockets
 
 /// Runs `body` with zeroed memory for one structure.
@@ -43,6 +44,12 @@ enum AddressMemory {
 
     /// Lengths that socket calls look at at all.
     static func isPlausible(_ length: UInt32) -> Bool { (16...28).contains(length) || length == sizeHostStorage }
+
+    /// Why an address that the program gives is not taken.
+    static func problem(_ address: UnsafeRawPointer?, _ length: UInt32) -> String? {
+        if unsafe address == nil { return "addr is NULL" }
+        return isPlausible(length) ? nil : lengths
+    }
 
     static let lengths = "an address of IPv4 has 16 bytes, one of IPv6 has 28, a sockaddr_storage 128"
 

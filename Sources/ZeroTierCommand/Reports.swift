@@ -166,6 +166,10 @@ extension Report {
         case .peerUnreachable(let peer):
             return report("peerUnreachable", "peer \(peer) does not answer any more", [("peer", .text(peer))])
         case .peerRelayed(let peer): return report("peerRelayed", "peer \(peer) relayed", [("peer", .text(peer))])
+        case .path(let peer, let endpoint, let change):
+            return report(
+                "path", "path of \(peer) at \(endpoint): \(change.rawValue)",
+                [("peer", .text(peer)), ("endpoint", .text(endpoint)), ("change", .string(change.rawValue))])
         case .peerExpired(let peer): return report("peerExpired", "peer \(peer) expired", [("peer", .text(peer))])
         case .networkReady(let network, let addresses):
             return report(
@@ -174,6 +178,16 @@ extension Report {
                 [("network", .text(network)), ("addresses", .array(addresses.map { .text($0) }))])
         case .networkChanged(let network):
             return report("networkChanged", "network \(network) changed", [("network", .text(network))])
+        case .address(let network, let prefix, let isAdded):
+            return report(
+                isAdded ? "addressAdded" : "addressRemoved",
+                "network \(network): \(isAdded ? "got" : "lost") the address \(prefix)",
+                [("network", .text(network)), ("address", .text(prefix))])
+        case .route(let network, let route, let isAdded):
+            return report(
+                isAdded ? "routeAdded" : "routeRemoved",
+                "network \(network): \(isAdded ? "got" : "lost") the route to \(route.target)",
+                [("network", .text(network)), ("target", .text(route.target))])
         case .networkFailed(let network, let error):
             return report(
                 "networkFailed", "network \(network): \(error.message)",

@@ -69,9 +69,12 @@ extension Node {
             wakeConnections(peers.isRoot(address) ? nil : address, now)
             emit(.peerDirect(address, path.remote))
         case .peerRelayed(let address):
-            // Its own path died, so that packets take another one from now on.
-            if peers.isRoot(address) { updateUpstreams(now) } else { wakeConnections(address, now) }
+            leaveOwnPath(address, now)
             emit(.peerRelayed(address))
+        case .peerUnreachable(let address):
+            leaveOwnPath(address, now)
+            emit(.peerUnreachable(address))
+        case .path(let address, let endpoint, let change): emit(.path(address, endpoint, change))
         case .peerExpired(let address, let record):
             ethernet.forget(address)
             if let record { storePeer(address, record) }
@@ -88,6 +91,11 @@ extension Node {
         case .userMessage(let source, let type, let data):
             emit(.userMessage(from: source, type: type, data: data))
         }
+    }
+
+    /// A peer's own path died, so that packets take another one from now on.
+    private mutating func leaveOwnPath(_ address: Address, _ now: Now) {
+        if peers.isRoot(address) { updateUpstreams(now) } else { wakeConnections(address, now) }
     }
 
     /// The way to a peer (nil: to all) has just opened: what waits for an answer from there asks again at once.

@@ -272,7 +272,7 @@ package struct StackHandover: ~Copyable {
 /// Bounds of the composition itself.
 package enum NodeLimits {
     /// Events that wait for the owner.
-    package static let events = 1024
+    package static let events = 8192
     /// Leading bytes of a packet that rules may look at: IPv6 with a few extension headers, and a transport header.
     package static let headerBytes = 256
     /// Room in the slab that any packet finds: with less, something may have been left behind.

@@ -3,6 +3,7 @@
 package import NetPrimitives
 package import NetStack
 package import ZeroTierEthernet
+package import ZeroTierPeers
 package import ZeroTierWire
 
 /// A change worth telling.
@@ -17,13 +18,21 @@ package enum NodeEvent: Sendable {
     case peerDirect(Address, SocketEndpoint)
     /// The peer is now reached through a root only.
     case peerRelayed(Address)
+    /// The peer does not answer any more, neither directly nor through a root.
+    case peerUnreachable(Address)
+    /// What became of a path to a peer.
+    case path(Address, SocketEndpoint, PathChange)
     /// The peer was forgotten.
     case peerExpired(Address)
     /// A network's status changed.
     case networkStatus(NetworkID, NetworkStatus)
     /// A network's addresses, routes, MTU, name or DNS changed: read `Node.network(_:)`.
     case networkChanged(NetworkID)
-    /// A network was left and its interface is gone.
+    /// An address of ours came to a network, or went: the stack has it already, or no longer.
+    case address(NetworkID, IPPrefix, isAdded: Bool)
+    /// The same of a route.
+    case route(NetworkID, NetworkRoute, isAdded: Bool)
+    /// A network was left and its interface is gone, with its addresses and routes.
     case networkLeft(NetworkID)
     /// An address on a network can be used.
     case addressReady(NetworkID, IPAddress)

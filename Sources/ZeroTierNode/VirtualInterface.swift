@@ -18,7 +18,7 @@ struct VirtualInterface: Sendable {
 struct ConfiguredInterface: Sendable {
     let entry: VirtualInterface
     var addresses: [IPPrefix] = []
-    var routes: [StackRoute] = []
+    var routes: [NetworkRoute] = []
 }
 
 /// All joined networks' interfaces, found from either side without hashing: both IDs carry small dense numbers.
@@ -80,11 +80,13 @@ extension Node {
     mutating func applyConfiguration(of network: SlotID, now: Now) {
         guard let snapshot = ethernet.snapshot(of: network) else { return }
         var current: ConfiguredInterface
+        var isAdopted = false
         if let existing = interfaces.configuration(of: network) {
             current = existing
             stack.setMTU(evenMTU(snapshot.mtu), of: existing.entry.interface, now: now)
         } else if let adopted = adoptInterface(network, snapshot, now) {
             current = adopted
+            isAdopted = true
         } else {
             var settings = InterfaceConfiguration(mtu: evenMTU(snapshot.mtu))
             settings.judgesReassembled = true
@@ -106,17 +108,32 @@ extension Node {
         for new in addresses where !current.addresses.contains(new) {
             _ = stack.addAddress(new, to: interface, isAssigned: true, now: now)
         }
-        current.addresses = addresses
-        let routes = allowed.routes.map { route in
-            StackRoute(route.target, interface: interface, gateway: route.via, metric: Int(route.metric))
-        }
-        if routes != current.routes {
+        if allowed.routes != current.routes {
             stack.removeRoutes(on: interface)
-            for route in routes { _ = stack.addRoute(route) }
-            current.routes = routes
+            for route in allowed.routes {
+                _ = stack.addRoute(
+                    StackRoute(route.target, interface: interface, gateway: route.via, metric: Int(route.metric)))
+            }
         }
+        // What an interface has from an earlier node was told by that one.
+        tell(snapshot.id, from: isAdopted ? nil : current, to: allowed)
+        current.addresses = addresses
+        current.routes = allowed.routes
         interfaces.set(current)
         noteInterfaces()
+    }
+
+    // Each address and route that came or went, those that went first.
+    private mutating func tell(_ network: NetworkID, from old: ConfiguredInterface?, to new: NetworkSnapshot) {
+        let (addresses, routes) = (old?.addresses ?? [], old?.routes ?? [])
+        for address in addresses where !new.addresses.contains(address) {
+            emit(.address(network, address, isAdded: false))
+        }
+        for address in new.addresses where !addresses.contains(address) {
+            emit(.address(network, address, isAdded: true))
+        }
+        for route in routes where !new.routes.contains(route) { emit(.route(network, route, isAdded: false)) }
+        for route in new.routes where !routes.contains(route) { emit(.route(network, route, isAdded: true)) }
     }
 
     /// A network as far as its settings let its controller have its way.

@@ -24,6 +24,8 @@ struct Path: Sendable {
     var lastSend: MonotonicInstant
     /// Until when packets that come by it may be relayed by a node that is no root.
     var trustedUntil: MonotonicInstant = .zero
+    /// Whether it was alive when it was last told of; nil before.
+    var toldAlive: Bool?
     /// Round trip time.
     var latency: Duration?
     /// Greater is better; redirects raise it.

@@ -123,7 +123,9 @@ struct Peer: ~Copyable {
     var otherEchoGate = RateLimiter(burst: ProtocolLimits.echoBurst, interval: ProtocolLimits.echoInterval)
 
     /// What was last told about how the peer is reached; nil when nothing was.
-    var reportedDirect: Bool?
+    var reported: Reach?
+    /// Paths that are gone, to be told of.
+    var lostPaths: [Path] = []
     /// Whether a wake-up of this peer is in the deadline queue for keepalive.
     var isKeptAlive = false
 
@@ -243,14 +245,14 @@ struct Peer: ~Copyable {
         var path = path
         if let redirect, redirect.endpoint == path.physical.remote {
             path.priority = redirect.priority
-            paths.removeAll { $0.priority < redirect.priority }
+            removePaths { $0.priority < redirect.priority }
             self.redirect = nil
         }
         for index in paths.indices where paths[index].isSibling(of: path.physical) { paths[index].isSuperseded = true }
-        paths.removeAll { $0.isSuperseded && !$0.isAlive(now) }
+        removePaths { $0.isSuperseded && !$0.isAlive(now) }
         if paths.count >= ProtocolLimits.pathsKept {
             let oldest = paths.indices.min { (paths[$0].lastReceive ?? .zero) < (paths[$1].lastReceive ?? .zero) }
-            if let oldest { paths.remove(at: oldest) }
+            if let oldest { noteLost(paths.remove(at: oldest)) }
         }
         paths.append(path)
         recentPath = paths.count - 1
@@ -262,8 +264,8 @@ struct Peer: ~Copyable {
     /// Removes what is expired, and lets a superseded path live again when the one that took its place is gone.
     mutating func dropExpiredPaths(_ now: MonotonicInstant) {
         guard !paths.isEmpty else { return }
-        paths.removeAll { !$0.isUnexpired(now) && now - $0.lastSend >= ProtocolLimits.resetPathPatience }
-        if let priority = paths.map(\.priority).max() { paths.removeAll { $0.priority < priority } }
+        removePaths { !$0.isUnexpired(now) && now - $0.lastSend >= ProtocolLimits.resetPathPatience }
+        if let priority = paths.map(\.priority).max() { removePaths { $0.priority < priority } }
         let list = paths
         for index in paths.indices where paths[index].isSuperseded {
             let path = paths[index]

@@ -55,7 +55,7 @@ extension PeerEngine {
 
     /// A peer of which nothing was told yet is told of with its first packet, not by time passing.
     private mutating func updateLinkIfKnown(_ id: PeerID, _ time: MonotonicInstant) {
-        if topology.peers[id].reportedDirect != nil { updateLink(id, time) }
+        if topology.peers[id].reported != nil { updateLink(id, time) }
     }
 
     /// When a peer next needs service: the earliest of its deadlines.
@@ -77,6 +77,7 @@ extension PeerEngine {
             }
         } else {
             due = topology.peers[id].lastHeard + configuration.activityTimeout
+            if let silence = silenceDue(of: id), silence > time { due = min(due, silence) }
         }
         let isKeptAlive =
             isUpstream || topology.peers[id].isActive(time, timeout: configuration.activityTimeout)

@@ -330,8 +330,12 @@ extension PeerEngine {
                 answers.receive(opened.wireLength, from: opened.path.remote, time)
             }
         }
+        switch topology.peers[id].reported {
+        case .direct, .relayed: break
         // A stranger that came directly is being asked to confirm its path: too early to call it relayed.
-        if opened.hops > 0, topology.peers[id].reportedDirect == nil { updateLink(id, time) }
+        case nil: if opened.hops > 0 { updateLink(id, time) }
+        case .unreachable: updateLink(id, time)
+        }
     }
 
     /// Who never met directly says hello through a root until that is answered: each has to know which ciphers the other one speaks,

@@ -66,15 +66,6 @@ extension PeerEngine {
         }
     }
 
-    /// Tells when a peer changed between direct and relayed.
-    mutating func updateLink(_ id: PeerID, _ time: MonotonicInstant) {
-        let way = ownWay(id, .alive, time)
-        guard topology.peers[id].reportedDirect != (way != nil) else { return }
-        topology.peers[id].reportedDirect = way != nil
-        let address = topology.peers[id].address
-        emit(event: way.map { .peerDirect(address, $0.path) } ?? .peerRelayed(address))
-    }
-
     // MARK: Doubt
 
     /// The peer relays its traffic although we know a direct path: it may have lost it, by a restart for example.
@@ -246,7 +237,7 @@ extension PeerEngine {
             let remote = path.physical.remote
             topology.peers[id].probe(PhysicalPath(localSocket: PhysicalPath.anySocket, remote: remote), now.monotonic)
         }
-        topology.peers[id].paths.removeAll { closed.contains($0.physical.localSocket) }
+        topology.peers[id].removePaths { closed.contains($0.physical.localSocket) }
         updateLink(id, now.monotonic)
         wake(id, at: now.monotonic)
     }

@@ -36,6 +36,10 @@ package enum PeerEvent: Sendable, Equatable {
     case peerDirect(Address, PhysicalPath)
     /// The peer is now reached through a root only.
     case peerRelayed(Address)
+    /// The peer does not answer any more, neither directly nor through a root.
+    case peerUnreachable(Address)
+    /// What became of a path to a peer.
+    case path(Address, SocketEndpoint, PathChange)
     /// The identity in a stored record does not follow from its keys.
     case falseRecord(Address)
     /// The peer was forgotten; `record` is what `importPeer` takes, nil for a stranger, which is not worth a file.

@@ -20,6 +20,12 @@ extension ProtocolLimits {
     /// Least distance of two searches on a way that does not answer at all, or is in doubt.
     static let pathMTURetry: Duration = .seconds(1)
 
+    // MARK: Silence
+
+    /// Silence after which a peer that was always relayed is taken for gone: members of a common network say something every two
+    /// minutes.
+    package static let relayedSilence: Duration = .seconds(150)
+
     // MARK: Memory
 
     /// Peers that are not roots (about 2 KB each).

@@ -38,7 +38,9 @@ extension BlockingSocket {
 
     // MARK: Send
 
-    func sendBatch<Batch: OutgoingBatch>(_ batch: Batch, flags: MessageFlags) throws(SocketError) -> Int {
+    /// Sends the messages of a batch in their order and gives how many, at most 1024: those before the first that failed, or
+    /// before the first that would have had to wait or had waited for too long. Fails if that is the first one.
+    package func sendBatch<Batch: OutgoingBatch>(_ batch: Batch, flags: MessageFlags) throws(SocketError) -> Int {
         let count = min(batch.count, SocketLimits.batchMessages)
         if isStream { return try sendStreamBatch(batch, count, flags) }
         guard !flags.contains(.outOfBand) else { throw SocketError(.notSupported, "there is no urgent data") }
@@ -138,7 +140,10 @@ extension BlockingSocket {
 
     // MARK: Receive
 
-    func receiveBatch<Batch: IncomingBatch>(
+    /// Receives the messages of a batch and gives how many. Waits until the batch is full, with `waitForOne` until one has
+    /// come, not at all if the call does not block, and at most until `deadline`; nil is none. Fails if none has come. An
+    /// error after the first message is the next call's.
+    package func receiveBatch<Batch: IncomingBatch>(
         _ batch: Batch, flags: MessageFlags, until deadline: MonotonicInstant?
     ) throws(SocketError) -> Int {
         if isStream { return try receiveStreamBatch(batch, flags, deadline) }

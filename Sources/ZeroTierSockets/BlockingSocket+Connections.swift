@@ -1,6 +1,6 @@
 // Names, connecting, listening, ending. Read first: bind(2), connect(2), listen(2), accept(2), shutdown(2), tcp(7).
 
-import NetPrimitives
+package import NetPrimitives
 import NetStack
 import Synchronization
 import ZeroTier
@@ -292,14 +292,16 @@ extension BlockingSocket {
 
     // MARK: Names
 
-    func localEndpoint() throws(SocketError) -> SocketEndpoint {
+    /// Where the socket is bound; unspecified and 0 as far as that is not decided.
+    package func localEndpoint() throws(SocketError) -> SocketEndpoint {
         try control { (state, stack, _, _) throws(SocketError) in
             guard let id = state.id else { return unspecified }
             return wrapped(try stackCall { () throws(StackError) in try stack.localEndpoint(id) })
         }
     }
 
-    func remoteEndpoint() throws(SocketError) -> SocketEndpoint {
+    /// Where the socket is connected to.
+    package func remoteEndpoint() throws(SocketError) -> SocketEndpoint {
         try control { (state, stack, _, _) throws(SocketError) in
             guard let id = state.id else { throw SocketError(.notConnected) }
             return wrapped(try stackCall { () throws(StackError) in try stack.remoteEndpoint(id) })

@@ -2,7 +2,7 @@
 // One hold of the node's lock per call that need not wait; bytes are copied once, between the caller's memory and the
 // stack's ring.
 
-import NetPrimitives
+package import NetPrimitives
 import NetStack
 import Synchronization
 import ZeroTier
@@ -10,7 +10,9 @@ import ZeroTier
 extension BlockingSocket {
     // MARK: Send
 
-    func send(
+    /// Sends bytes, to the connected peer or to a destination, which a stream ignores, and gives how many were taken: all,
+    /// unless the call does not block or its time-out ended it.
+    package func send(
         _ bytes: RawSpan, flags: MessageFlags, to destination: SocketEndpoint?
     ) throws(SocketError) -> Int {
         guard !flags.contains(.outOfBand) else { throw SocketError(.notSupported, "there is no urgent data") }
@@ -123,7 +125,8 @@ extension BlockingSocket {
 
     // MARK: Receive
 
-    func receive(
+    /// Receives bytes, or one datagram; a count of 0 is the end of the stream.
+    package func receive(
         into target: inout MutableRawSpan, flags: MessageFlags, _ waiting: Waiting = .receive
     ) throws(SocketError) -> ReceivedMessage {
         if isStream {
@@ -222,7 +225,8 @@ extension BlockingSocket {
         if others { watch.signal() }
     }
 
-    func bytesAvailable() throws(SocketError) -> Int {
+    /// FIONREAD: bytes of the stream that can be read, or bytes of the next datagram.
+    package func bytesAvailable() throws(SocketError) -> Int {
         try control { (state, stack, _, _) throws(SocketError) in
             guard let id = state.id else { return 0 }
             return try stackCall { () throws(StackError) in
@@ -238,7 +242,9 @@ extension BlockingSocket {
 
     // MARK: Pieces
 
-    func sendMessage(
+    /// Sends what lies in several pieces, as one datagram or as one stretch of the stream. `piece` is called with an index
+    /// and hands that piece to its second argument.
+    package func sendMessage(
         pieces: Int, flags: MessageFlags, to destination: SocketEndpoint?,
         _ piece: (_ index: Int, _ use: (RawSpan) -> Void) -> Void
     ) throws(SocketError) -> Int {
@@ -292,8 +298,10 @@ extension BlockingSocket {
         }
     }
 
-    func receiveMessage(
-        pieces: Int, flags: MessageFlags, _ waiting: Waiting,
+    /// Receives into several pieces one after the other. `piece` is called with an index and hands that piece to its
+    /// second argument.
+    package func receiveMessage(
+        pieces: Int, flags: MessageFlags, _ waiting: Waiting = .receive,
         _ piece: (_ index: Int, _ use: (inout MutableRawSpan) -> Void) -> Void
     ) throws(SocketError) -> ReceivedMessage {
         if !isStream || flags.contains(.peek) { return try receiveScattered(pieces, flags, waiting, piece) }

@@ -1,15 +1,20 @@
 // Options of a socket: remembered here, told to the stack as soon as it has the socket. Read first: socket(7), ip(7),
 // ipv6(7), tcp(7).
 
-import NetPrimitives
+package import NetPrimitives
 import NetStack
 import Synchronization
 import ZeroTier
 
 extension BlockingSocket {
-    var isNonBlocking: Bool { state.withLock { $0.isNonBlocking } }
+    /// The socket's family, 2 or 10.
+    package var family: Int32 { isIPv4 ? SocketLimits.familyIPv4 : SocketLimits.familyIPv6 }
 
-    func setNonBlocking(_ isOn: Bool) throws(SocketError) {
+    /// Whether calls on the descriptor do not block (O_NONBLOCK).
+    package var isNonBlocking: Bool { state.withLock { $0.isNonBlocking } }
+
+    /// Sets O_NONBLOCK (F_SETFL, FIONBIO).
+    package func setNonBlocking(_ isOn: Bool) throws(SocketError) {
         try state.withLock { (state) throws(SocketError) in
             if state.isClosed { throw .closed }
             state.isNonBlocking = isOn
@@ -31,7 +36,9 @@ extension BlockingSocket {
 
     // MARK: Set
 
-    func setOption(_ option: SocketOption, _ value: SocketOptionValue) throws(SocketError) {
+    /// Sets an option. ENOPROTOOPT if the socket has none of that name or it can only be read, EINVAL for a value that is
+    /// out of range or of the wrong kind.
+    package func setOption(_ option: SocketOption, _ value: SocketOptionValue) throws(SocketError) {
         if option == .ipv6Only, !isStream { try checkUnbound() }
         if option == .multicastInterface {
             guard case .address(let address) = value else { throw SocketError(.invalid) }
@@ -196,7 +203,8 @@ extension BlockingSocket {
 
     // MARK: Get
 
-    func option(_ option: SocketOption) throws(SocketError) -> SocketOptionValue {
+    /// Reads an option.
+    package func option(_ option: SocketOption) throws(SocketError) -> SocketOptionValue {
         switch option {
         case .error: return .integer(Int(try takeError()))
         case .type: return .integer(Int(isStream ? SocketLimits.typeStream : SocketLimits.typeDatagram))
@@ -339,7 +347,8 @@ extension BlockingSocket {
         }
     }
 
-    func changeGroup(_ group: IPAddress, interface: IPAddress?, isJoin: Bool) throws(SocketError) {
+    /// Joins or leaves a multicast group, on the interface with the local address given or on the one that leads there.
+    package func changeGroup(_ group: IPAddress, interface: IPAddress?, isJoin: Bool) throws(SocketError) {
         guard !isStream else { throw SocketError(.noSuchOption) }
         try control { (state, stack, watches, now) throws(SocketError) in
             let id = try datagram(&state, &stack, &watches)

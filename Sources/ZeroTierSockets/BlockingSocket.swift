@@ -1,13 +1,13 @@
 // One socket behind a descriptor: what it remembers beyond the stack, and how a call on it runs, waits and ends.
 // Read first: Docs/architecture.md, "Locks and wake-ups"; socket(7).
 
-import NetPrimitives
+package import NetPrimitives
 import NetStack
 import Synchronization
 import ZeroTier
 
 /// A Berkeley socket. Calls run with the node's lock held and, inside it, that of the socket; waiting holds neither.
-final class BlockingSocket: Sendable {
+package final class BlockingSocket: Sendable {
     /// What the socket's lock protects.
     struct State {
         /// The socket in the stack; nil before the first call that needs one.
@@ -71,7 +71,7 @@ final class BlockingSocket: Sendable {
     }
 
     /// Which time-out ends a call that waits.
-    enum Waiting {
+    package enum Waiting {
         case receive
         /// As `receive`, but not beyond an instant.
         case receiveUntil(MonotonicInstant)
@@ -117,7 +117,7 @@ final class BlockingSocket: Sendable {
 
     /// A socket as `socket(2)` names it.
     static func make(
-        family: Int32, type: Int32, protocol number: Int32, in table: DescriptorTable
+        family: Int32, type: Int32, protocol number: Int32, in layer: SocketLayer
     ) throws(SocketError) -> BlockingSocket {
         guard family == SocketLimits.familyIPv4 || family == SocketLimits.familyIPv6 else {
             throw SocketError(.familyNotSupported)
@@ -134,8 +134,8 @@ final class BlockingSocket: Sendable {
         default: throw SocketError(.invalid, "there is no such type of socket")
         }
         return BlockingSocket(
-            isIPv4: family == SocketLimits.familyIPv4, isStream: isStream, attachment: table.attachment,
-            numbers: table.numbers)
+            isIPv4: family == SocketLimits.familyIPv4, isStream: isStream, attachment: layer.attachment,
+            numbers: layer.numbers)
     }
 
     /// The descriptor, given back when the last call on the socket has ended.

@@ -20,7 +20,8 @@ import Testing
         "Sources/ZeroTier": all + ["CSystem"],
         "Sources/ZeroTierCommand": ["ZeroTier"],
         "Sources/ZeroTierSockets": ["ZeroTier", "NetStack", "NetPrimitives"],
-        "Sources/ZeroTierC": ["ZeroTierSockets", "ZeroTier", "NetPrimitives", "CZeroTier"],
+        "Sources/ZeroTierLibrary": ["ZeroTierSockets", "ZeroTier", "NetPrimitives"],
+        "Sources/ZeroTierC": ["ZeroTierLibrary", "ZeroTierSockets", "ZeroTier", "NetPrimitives", "CZeroTier"],
         "Examples/Swift": ["ZeroTier"],
         "Tests/InteropTests": ["ZeroTier"],
         "Tests/Floods": wire + ["ZeroTier", "CFlood"],
@@ -29,7 +30,9 @@ import Testing
         "Simulation/simulate": ["NetworkSimulator"],
         "Fuzz/FuzzBodies": all,
         "Fuzz/fuzz": ["FuzzBodies"],
-        "Benchmarks/bench": all + ["CProcessCounts", "ZeroTier", "CSystem", "ZeroTierC", "CZeroTier"],
+        "Benchmarks/bench": all + [
+            "CProcessCounts", "ZeroTier", "CSystem", "ZeroTierLibrary", "ZeroTierC", "CZeroTier",
+        ],
     ]
 
     /// What a target may import from outside.
@@ -37,6 +40,7 @@ import Testing
         switch target {
         case "Sources/ZeroTierCrypto": ["CCryptoBoringSSL"]
         case "Sources/ZeroTier", "Sources/ZeroTierSockets", "Sources/ZeroTierC": ["Glibc", "Synchronization"]
+        case "Sources/ZeroTierLibrary": ["Synchronization"]
         case "Sources/ZeroTierCommand":
             ["ArgumentParser", "Dispatch", "Foundation", "Glibc", "Synchronization"]
         case "Fuzz/fuzz", "Tests/TestController": ["Glibc"]

@@ -5,6 +5,7 @@ import Testing
 
 @testable import ZeroTier
 @testable import ZeroTierC
+@testable import ZeroTierLibrary
 
 /// What a program gets of each event, in both generations: the code, and the one member that belongs to it, filled. Those
 /// that a peer's silence causes take minutes in a whole node.
@@ -100,93 +101,120 @@ import Testing
         await node.shutdown()
     }
 
-    // The order of the original, of which programs wait for the last one only.
-    @Test func `a network's interface and address are told before that it is ready, and that before OK`() async throws {
-        let node = try await Node.start(.init(storage: .store(MemoryStore(identity: TestIdentity.second))))
-        try node.startJoining(.adHoc(ports: 7...9))
-        var monitor = NodeMonitor()
-        let events = monitor.take([.online, .networkChanged(.adHoc(ports: 7...9))], of: node) { NodeInfo() }
-        var codes: (first: [Int32], second: [Int16]) = ([], [])
-        for event in events {
-            codes.first += first(event) { _ in }
-            codes.second += second(event) { _ in }
-        }
-        // Online, interface up, its link, address; routes; ready for IPv6, OK.
-        #expect(codes.first.filter { $0 < 128 || $0 >= 144 } == [2, 64, 67, 146, 38, 35])
-        #expect(codes.second.filter { !(250..<260).contains($0) } == [201, 230, 233, 262, 216, 213])
-        await node.shutdown()
-    }
+    // A monitor's source, with what the node has by now.
+    private final class State {
+        var peers: [PeerStatus] = []
+        var networks: [NetworkDetails] = []
 
-    @Test func `messages of strangers cost no look at networks and peers, other events do`() async throws {
-        let node = try await Node.start(.init(storage: .store(MemoryStore(identity: TestIdentity.second))))
-        try node.startJoining(.adHoc(ports: 7...9))
-        var monitor = NodeMonitor()
-        let message = NodeEvent.message(from: Self.peer.id, type: 1, data: [1])
-        for _ in 0..<10 { #expect(monitor.take([message, message], of: node) { NodeInfo() }.isEmpty) }
-        // The interface and its address were there to be found all the time.
-        let found = monitor.take([message, .networkChanged(.adHoc(ports: 7...9))], of: node) { NodeInfo() }
-        #expect(found.contains { if case .address(isAdded: true, _, _) = $0 { true } else { false } })
-        #expect(monitor.take([.identityCollision, message], of: node) { NodeInfo() }.count == 1)
-        await node.shutdown()
+        var source: NodeMonitor.Source {
+            NodeMonitor.Source(
+                info: { NodeInfo(isOnline: true) }, offlineReason: { "no root answers" },
+                network: { [self] id in networks.first { $0.status.id == id } },
+                peer: { [self] id in peers.first { $0.id == id } })
+        }
     }
 
     @Test func `what a node says of its peers becomes events, once each`() {
         var monitor = NodeMonitor()
-        var peers = [Self.peer]
-        func take(_ told: [NodeEvent]) -> [(Int32?, UInt64)] {
-            // Paths are compared in every second round of events, and whenever there are none.
-            let events = monitor.takePeers(told) { peers } + monitor.takePeers([]) { peers }
-            return events.map { event in
+        let state = State()
+        state.peers = [Self.peer]
+        func codes(_ event: NodeEvent) -> [Int32] {
+            monitor.take(event, state.source).compactMap { event in
                 switch event {
-                case .peer(_, let info), .path(_, _, let info): (event.generation1, info.status.id.value)
-                default: (event.generation1, 0)
+                case .peer(_, let info), .path(_, _, let info): #expect(info.status.id == Self.peer.id)
+                default: Issue.record("\(event)")
                 }
+                return event.codes.first
             }
         }
-        func codes(_ told: [NodeEvent]) -> [Int32] {
-            let result = take(told)
-            #expect(result.allSatisfy { $0.1 == Self.peer.id.value })
-            return result.compactMap(\.0)
-        }
-        #expect(codes([.peerDirect(Self.peer.id, Self.endpoint)]) == [96, 112])
-        #expect(codes([]).isEmpty)
-        peers[0].paths[0].isAlive = false
-        #expect(codes([]) == [114])
-        peers[0].paths[0].isAlive = true
-        #expect(codes([]) == [113])
-        peers[0].paths = []
-        #expect(codes([.peerRelayed(Self.peer.id)]) == [97, 114])
+        #expect(codes(.peerDirect(Self.peer.id, Self.endpoint)) == [96])
+        #expect(codes(.path(Self.peer.id, Self.endpoint, .learned)) == [112])
+        #expect(codes(.path(Self.peer.id, Self.endpoint, .silent)) == [114])
+        #expect(codes(.path(Self.peer.id, Self.endpoint, .revived)) == [113])
+        #expect(codes(.path(Self.peer.id, Self.endpoint, .lost)).isEmpty)
+        #expect(codes(.peerRelayed(Self.peer.id)) == [97])
         // A peer that is forgotten is told of, although nothing is known of it any more.
-        peers = []
-        #expect(codes([.peerExpired(Self.peer.id)]) == [98])
-        #expect(codes([]).isEmpty)
+        state.peers = []
+        #expect(codes(.peerExpired(Self.peer.id)) == [98])
+        // One that was told of as unreachable is not told of again.
+        #expect(codes(.peerUnreachable(Self.peer.id)) == [98])
+        #expect(codes(.peerExpired(Self.peer.id)).isEmpty)
     }
 
-    @Test func `a peer that is gone is told of as unreachable, not as relayed, and again when it is heard`() {
+    // The codes of both generations for a node's events about one network.
+    private func fold(
+        _ monitor: inout NodeMonitor, _ state: State, _ events: [NodeEvent]
+    ) -> [Int16] {
+        events.flatMap { monitor.take($0, state.source) }.compactMap(\.codes.second)
+    }
+
+    @Test func `a network comes up address by address, its state after them, and goes down as a whole`() async throws {
+        let node = try await Node.start(.init(storage: .store(MemoryStore(identity: TestIdentity.second))))
+        let id = NetworkID.adHoc(ports: 7...9)
+        try node.startJoining(id)
+        var details = try #require(try node.networkDetails(of: id))
+        await node.shutdown()
+        let six = try #require(details.status.addresses.first)
+        let four = IPPrefix("10.1.2.3/24")!
+        let route = NetworkStatus.Route(target: IPPrefix("10.9.0.0/16")!, via: IPAddress("10.1.2.9")!)
+        details.status.routes = [route]
+        details.routeAttributes = [NetworkDetails.RouteAttributes(flags: 0, metric: 7)]
+        details.revision = 1
+        details.status.addresses = [six, four]
+        let state = State()
         var monitor = NodeMonitor()
-        var peer = Self.peer
-        var peers: [PeerStatus] { [peer] }
-        func codes(_ told: [NodeEvent]) -> [Int32] {
-            (monitor.takePeers(told) { peers } + monitor.takePeers([]) { peers }).compactMap(\.generation1)
-                .filter { 96...98 ~= $0 }
-        }
-        #expect(codes([.peerDirect(peer.id, Self.endpoint)]) == [96])
-        peer.isDirect = false
-        peer.sinceReceive = .seconds(19)
-        #expect(!peer.isReachable)
-        #expect(codes([.peerUnreachable(peer.id)]) == [98])
-        #expect(codes([]).isEmpty)
-        // Once more, as it is forgotten: nothing new.
-        #expect(codes([.peerExpired(peer.id)]).isEmpty)
-        peer.sinceReceive = .seconds(1)
-        #expect(codes([]) == [97])
-        // It was always relayed, and ends: members of one network are never silent for so long.
-        peer.paths = []
-        peer.sinceReceive = .seconds(100)
-        #expect(codes([]).isEmpty)
-        peer.sinceReceive = .seconds(151)
-        #expect(codes([]) == [98])
-        peer.isDirect = true
-        #expect(codes([]) == [96])
+        // The node is ahead of its events.
+        state.networks = [details]
+        #expect(fold(&monitor, state, [.online, .networkChanged(id)]) == [201])
+        #expect(fold(&monitor, state, [.address(id, six, isAdded: true)]) == [230, 233, 262])
+        #expect(fold(&monitor, state, [.networkChanged(id)]).isEmpty)
+        #expect(fold(&monitor, state, [.address(id, four, isAdded: true)]) == [230, 260])
+        #expect(fold(&monitor, state, [.route(id, route, isAdded: true)]) == [250])
+        #expect(
+            fold(&monitor, state, [.networkChanged(id), .networkReady(id, addresses: [])]) == [215, 216, 217, 213])
+        // One address takes another's place: the interface stays up.
+        let other = IPPrefix("10.1.2.4/24")!
+        details.status.addresses = [other]
+        details.revision = 2
+        state.networks = [details]
+        #expect(
+            fold(
+                &monitor, state,
+                [
+                    .address(id, six, isAdded: false), .address(id, four, isAdded: false),
+                    .address(id, other, isAdded: true), .networkChanged(id),
+                ]) == [263, 261, 230, 260, 219])
+        // All are taken away.
+        details.status.addresses = []
+        details.revision = 3
+        state.networks = [details]
+        #expect(
+            fold(&monitor, state, [.address(id, other, isAdded: false), .networkChanged(id)]) == [261, 234, 231, 219])
+        details.status.addresses = [four]
+        state.networks = [details]
+        #expect(
+            fold(&monitor, state, [.address(id, four, isAdded: true), .networkChanged(id)])
+                == [230, 233, 260, 215, 219])
+        // Left: what was not told of goes untold.
+        state.networks = []
+        #expect(fold(&monitor, state, [.networkChanged(id)]).isEmpty)
+        #expect(fold(&monitor, state, [.networkLeft(id), .networkLeft(id)]) == [261, 251, 234, 231, 232, 218])
+    }
+
+    @Test func `states are told once a root has answered`() async throws {
+        let node = try await Node.start(.init(storage: .store(MemoryStore(identity: TestIdentity.second))))
+        let id = NetworkID.adHoc(ports: 7...9)
+        try node.startJoining(id)
+        let details = try #require(try node.networkDetails(of: id))
+        await node.shutdown()
+        let state = State()
+        state.networks = [details]
+        var monitor = NodeMonitor()
+        let prefix = try #require(details.status.addresses.first)
+        #expect(
+            fold(&monitor, state, [.networkChanged(id), .address(id, prefix, isAdded: true), .networkChanged(id)])
+                == [230, 233, 262])
+        #expect(fold(&monitor, state, [.online]) == [201, 216, 213])
+        #expect(fold(&monitor, state, [.offline, .online]) == [202, 201])
     }
 }

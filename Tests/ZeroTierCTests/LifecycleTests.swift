@@ -7,6 +7,7 @@ import ZeroTier
 import ZeroTierSockets
 
 @testable import ZeroTierC
+@testable import ZeroTierLibrary
 
 /// Fixed identities, made for tests alone, so that none waits for key work.
 enum TestIdentity {
@@ -237,7 +238,7 @@ enum TestIdentity {
         let queue = EventQueue()
         let sink = EventSink { event in
             _ = gate.wait { $0 ? true : nil }
-            if let code = event.generation1 { codes.withLock { $0.append(code) } }
+            if let code = event.codes.first { codes.withLock { $0.append(code) } }
         }
         #expect(queue.start() == nil)
         let peer = PeerInfo(status: .forgotten(NodeID(1)), unixMilliseconds: 0)

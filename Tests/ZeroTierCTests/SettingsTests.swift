@@ -6,6 +6,7 @@ import ZeroTierSockets
 
 @testable import ZeroTier
 @testable import ZeroTierC
+@testable import ZeroTierLibrary
 
 /// What is set before a start has its effect in the run.
 @Suite(.serialized) struct SettingsTests {

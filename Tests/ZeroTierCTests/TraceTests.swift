@@ -6,6 +6,7 @@ import ZeroTierSockets
 
 @testable import ZeroTier
 @testable import ZeroTierC
+@testable import ZeroTierLibrary
 
 extension SharedNodeTests {
     /// What `zts_trace_set` says holds for the process.

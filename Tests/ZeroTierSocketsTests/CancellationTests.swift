@@ -170,4 +170,27 @@ private final class CancelledProgram: @unchecked Sendable {
         }
         await lab.shutdown()
     }
+
+    @Test func `a lookup that is cancelled ends with the question under way, and leaves no socket`() async throws {
+        let (layer, node) = try Lab.alone()
+        try await blocking {
+            defer { node.shutdownBlocking() }
+            let silent = try layer.udp()
+            try layer.bind(silent, to: SocketEndpoint(IPAddress("127.0.0.1")!, port: 53))
+            let servers = (1...8).map { _ in SocketEndpoint(IPAddress("127.0.0.1")!, port: 53) }
+            let asking = CancelledProgram {
+                _ = try node.resolveBlocking("a.test", servers: servers, endsWithFirst: true)
+            }
+            _ = try layer.receive(silent, 512)
+            asking.cancel()
+            asking.end()
+            // Eight servers, three rounds: it did not ask them all.
+            var asked = 1
+            while layer.state(silent).contains(.input) {
+                _ = try layer.receive(silent, 512)
+                asked += 1
+            }
+            #expect(asked <= 2)
+        }
+    }
 }

@@ -53,6 +53,63 @@ func eventually(_ what: String = "", _ condition: () throws -> Bool) throws {
 
 func pattern(_ count: Int) -> [UInt8] { (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 2_654_435_761 >> 13) } }
 
+/// What is asked of one socket, by its descriptor.
+extension SocketLayer {
+    func localEndpoint(_ descriptor: Int32) throws -> SocketEndpoint { try self[descriptor].localEndpoint() }
+    func remoteEndpoint(_ descriptor: Int32) throws -> SocketEndpoint { try self[descriptor].remoteEndpoint() }
+    func family(_ descriptor: Int32) throws -> Int32 { try self[descriptor].family }
+    func isNonBlocking(_ descriptor: Int32) throws -> Bool { try self[descriptor].isNonBlocking }
+    func setNonBlocking(_ descriptor: Int32, _ isOn: Bool) throws { try self[descriptor].setNonBlocking(isOn) }
+    func bytesAvailable(_ descriptor: Int32) throws -> Int { try self[descriptor].bytesAvailable() }
+    func eventDescriptor(_ descriptor: Int32) throws -> Int32 { try self[descriptor].eventDescriptor() }
+
+    func send(_ descriptor: Int32, _ bytes: RawSpan, flags: MessageFlags, to: SocketEndpoint? = nil) throws -> Int {
+        try self[descriptor].send(bytes, flags: flags, to: to)
+    }
+
+    func receive(_ descriptor: Int32, into target: inout MutableRawSpan, flags: MessageFlags) throws -> Int {
+        try self[descriptor].receive(into: &target, flags: flags).count
+    }
+
+    func receiveFrom(
+        _ descriptor: Int32, into target: inout MutableRawSpan, flags: MessageFlags
+    ) throws -> ReceivedMessage { try self[descriptor].receive(into: &target, flags: flags) }
+
+    func sendMessage(
+        _ descriptor: Int32, pieces: Int, flags: MessageFlags, to destination: SocketEndpoint?,
+        _ piece: (_ index: Int, _ use: (RawSpan) -> Void) -> Void
+    ) throws -> Int { try self[descriptor].sendMessage(pieces: pieces, flags: flags, to: destination, piece) }
+
+    func receiveMessage(
+        _ descriptor: Int32, pieces: Int, flags: MessageFlags,
+        _ piece: (_ index: Int, _ use: (inout MutableRawSpan) -> Void) -> Void
+    ) throws -> ReceivedMessage { try self[descriptor].receiveMessage(pieces: pieces, flags: flags, .receive, piece) }
+
+    func sendBatch(_ descriptor: Int32, _ batch: some OutgoingBatch, flags: MessageFlags) throws -> Int {
+        try self[descriptor].sendBatch(batch, flags: flags)
+    }
+
+    func receiveBatch(
+        _ descriptor: Int32, _ batch: some IncomingBatch, flags: MessageFlags, until deadline: MonotonicInstant?
+    ) throws -> Int { try self[descriptor].receiveBatch(batch, flags: flags, until: deadline) }
+
+    func setOption(_ descriptor: Int32, _ option: SocketOption, _ value: SocketOptionValue) throws {
+        try self[descriptor].setOption(option, value)
+    }
+
+    func option(_ descriptor: Int32, _ option: SocketOption) throws -> SocketOptionValue {
+        try self[descriptor].option(option)
+    }
+
+    func joinGroup(_ descriptor: Int32, _ group: IPAddress, interface: IPAddress? = nil) throws {
+        try self[descriptor].changeGroup(group, interface: interface, isJoin: true)
+    }
+
+    func leaveGroup(_ descriptor: Int32, _ group: IPAddress, interface: IPAddress? = nil) throws {
+        try self[descriptor].changeGroup(group, interface: interface, isJoin: false)
+    }
+}
+
 extension SocketLayer {
     func stream(_ family: Int32 = 2) throws -> Int32 { try socket(family: family, type: 1, protocol: 0) }
     func udp(_ family: Int32 = 2) throws -> Int32 { try socket(family: family, type: 2, protocol: 0) }

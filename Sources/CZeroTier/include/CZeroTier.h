@@ -28,9 +28,6 @@ const char *czerotier_message(void);
 /** What an error number of Linux means; NULL if nothing. */
 const char *czerotier_error_text(int number);
 
-/** A new eventfd, non-blocking, or -1. */
-int czerotier_event_descriptor(void);
-
 /** Room of the calling thread for results that functions return a pointer to. */
 struct czerotier_results {
     struct hostent host;

@@ -132,6 +132,16 @@ extension Node {
         try driver.call { (core, _) throws(ZeroTierError) in core.node.networks.map { NetworkDetails($0) } }
     }
 
+    /// A joined network at this moment, with all details; nil if it is not joined.
+    package func networkDetails(of id: NetworkID) throws(ZeroTierError) -> NetworkDetails? {
+        try driver.call { (core, _) throws(ZeroTierError) in core.node.network(id.wire).map { NetworkDetails($0) } }
+    }
+
+    /// A peer at this moment; nil if it is not known.
+    package func peer(_ id: NodeID) throws(ZeroTierError) -> PeerStatus? {
+        try driver.call { (core, now) throws(ZeroTierError) in core.peer(id, now: now) }
+    }
+
     /// The planet held.
     package func planetReference() throws(ZeroTierError) -> PlanetReference? {
         try driver.call { (core, _) throws(ZeroTierError) in

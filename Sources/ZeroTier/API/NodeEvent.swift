@@ -15,12 +15,18 @@ public enum NodeEvent: Hashable, Sendable {
     /// The peer does not answer any more, neither directly nor through a root. `peerDirect` follows when it is back on a
     /// direct path.
     case peerUnreachable(NodeID)
+    /// What became of a path to the peer. Which of its paths is taken, `peerDirect` tells.
+    case path(NodeID, SocketEndpoint, PathChange)
     /// The peer was silent for long and is forgotten.
     case peerExpired(NodeID)
     /// The network can be used, with these addresses.
     case networkReady(NetworkID, addresses: [IPPrefix])
     /// The network's configuration changed.
     case networkChanged(NetworkID)
+    /// This node got an address on the network, or lost one. A network that is left takes its addresses along untold.
+    case address(NetworkID, IPPrefix, isAdded: Bool)
+    /// The network got a route, or lost one. A network that is left takes its routes along untold.
+    case route(NetworkID, NetworkStatus.Route, isAdded: Bool)
     /// The network cannot be used, or no longer; the error says why.
     case networkFailed(NetworkID, ZeroTierError)
     /// The network was left.
@@ -42,6 +48,18 @@ public enum NodeEvent: Hashable, Sendable {
     case missed(Int)
     /// The node is shut down; no event follows.
     case stopped
+
+    /// What became of a path.
+    public enum PathChange: String, Hashable, Sendable {
+        /// The peer answered on it: packets may take it.
+        case learned
+        /// Nothing came by it lately.
+        case silent
+        /// Something came by it again.
+        case revived
+        /// It is forgotten.
+        case lost
+    }
 }
 
 /// The events of a node from the moment when this was made. Every consumer gets all of them; a consumer that falls behind

@@ -1,5 +1,6 @@
 // What a node, its networks and its peers are at one moment.
 
+import ZeroTierPeers
 import ZeroTierWire
 
 /// A node at one moment.
@@ -96,9 +97,8 @@ public struct PeerStatus: Hashable, Sendable {
 extension PeerStatus {
     /// Silence after which a peer that was direct is taken for gone: its paths were asked meanwhile.
     static let patience = ProtocolLimits.pathAlive
-    /// The same for a peer that was always relayed. It is not asked, but members of a common network say something every
-    /// two minutes.
-    static let relayedPatience = Duration.seconds(150)
+    /// The same for a peer that was always relayed, which is not asked.
+    static let relayedPatience = ProtocolLimits.relayedSilence
 
     /// Whether a packet to it has a way: a path that answers, or a root, and the peer said something lately. Roots are never
     /// behind others.

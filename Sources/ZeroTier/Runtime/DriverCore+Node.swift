@@ -222,13 +222,16 @@ extension DriverCore {
         case .peerDirect(let address, let endpoint):
             notePeers(now: now)
             outbox.append(.peerDirect(NodeID(address), endpoint))
-        case .peerRelayed(let address):
-            // One that was direct and has gone silent is not behind a root: it is gone.
-            let isGone = node.peers.snapshot(of: address, now: now).map { !PeerStatus($0).isReachable } ?? false
-            outbox.append(isGone ? .peerUnreachable(NodeID(address)) : .peerRelayed(NodeID(address)))
+        case .peerRelayed(let address): outbox.append(.peerRelayed(NodeID(address)))
+        case .peerUnreachable(let address): outbox.append(.peerUnreachable(NodeID(address)))
+        case .path(let address, let endpoint, let change):
+            outbox.append(.path(NodeID(address), endpoint, NodeEvent.PathChange(change)))
         case .peerExpired(let address): outbox.append(.peerExpired(NodeID(address)))
         case .networkStatus(let id, let status): takeStatus(NetworkID(id), status)
         case .networkChanged(let id): publish(.networkChanged(NetworkID(id)))
+        case .address(let id, let prefix, let isAdded): publish(.address(NetworkID(id), prefix, isAdded: isAdded))
+        case .route(let id, let route, let isAdded):
+            publish(.route(NetworkID(id), NetworkStatus.Route(route), isAdded: isAdded))
         case .networkLeft(let id): publish(.networkLeft(NetworkID(id)))
         case .addressReady: waits.wake(.node, into: &wakes)
         case .addressConflict(let id, let address, _): publish(.addressConflict(NetworkID(id), address))
@@ -312,6 +315,10 @@ extension DriverCore {
 
     var planet: Planet? { node.peers.planet.map { Planet($0) } }
 
+    func peer(_ id: NodeID, now: Now) -> PeerStatus? {
+        node.peers.snapshot(of: id.address, now: now).map { PeerStatus($0) }
+    }
+
     func peers(now: Now) -> [PeerStatus] { node.peers.snapshots(now: now).map { PeerStatus($0) } }
 }
 
@@ -339,9 +346,25 @@ extension NetworkStatus {
         self.init(
             id: NetworkID(snapshot.id), name: snapshot.name, state: State(snapshot.status), mac: snapshot.mac,
             mtu: snapshot.mtu, addresses: snapshot.addresses,
-            routes: snapshot.routes.map { Route(target: $0.target, via: $0.via) }, isPrivate: snapshot.isPrivate,
+            routes: snapshot.routes.map { Route($0) }, isPrivate: snapshot.isPrivate,
             isBroadcastEnabled: snapshot.broadcastEnabled, nameServers: snapshot.dns.servers,
             nameDomain: snapshot.dns.domain)
+    }
+}
+
+extension NetworkStatus.Route {
+    init(_ route: NetworkRoute) { self.init(target: route.target, via: route.via) }
+}
+
+extension NodeEvent.PathChange {
+    init(_ change: ZeroTierPeers.PathChange) {
+        self =
+            switch change {
+            case .learned: .learned
+            case .silent: .silent
+            case .revived: .revived
+            case .lost: .lost
+            }
     }
 }
 

@@ -100,6 +100,12 @@ package enum CallingThread {
     /// Whether the thread was cancelled in the call under way: what waits gives up.
     package static var isCancelled: Bool { csystem_call_is_cancelled() != 0 }
 
+    /// The same, for a call that does not wait where a cancellation is noticed: it is noticed here.
+    static func noticesCancellation() -> Bool {
+        _ = Parker().parkInterruptibly(for: .milliseconds(1), restarts: false)
+        return isCancelled
+    }
+
     /// Whether this process is a fork of the one in which the nodes run.
     package static var isForked: Bool { csystem_is_forked() != 0 }
 }

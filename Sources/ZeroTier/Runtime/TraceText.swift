@@ -29,6 +29,11 @@ enum TraceText {
             case .peerRelayed(let peer): (.paths, "peer \(peer) is relayed")
             case .peerUnreachable(let peer): (.paths, "peer \(peer) does not answer")
             case .peerExpired(let peer): (.paths, "peer \(peer) is forgotten")
+            case .path(let peer, let endpoint, let change): (.paths, "path of \(peer) at \(endpoint): \(change)")
+            case .address(let network, let prefix, let isAdded):
+                (.networks, "network \(network) has \(isAdded ? "the" : "no longer the") address \(prefix)")
+            case .route(let network, let route, let isAdded):
+                (.networks, "network \(network) has \(isAdded ? "the" : "no longer the") route to \(route.target)")
             case .localAddressesChanged(let endpoints): (.paths, "own endpoints: \(list(endpoints))")
             case .networkReady(let network, let addresses):
                 (.networks, "network \(network) is ready with \(list(addresses))")

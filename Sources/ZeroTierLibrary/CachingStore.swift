@@ -4,11 +4,11 @@ import Synchronization
 import ZeroTier
 
 /// Which kinds of state are kept.
-struct CachingSwitches: Sendable {
-    var networks = true
-    var peers = true
-    var roots = true
-    var identity = true
+package struct CachingSwitches: Sendable {
+    package var networks = true
+    package var peers = true
+    package var roots = true
+    package var identity = true
 }
 
 /// The directory or memory of the library's node.

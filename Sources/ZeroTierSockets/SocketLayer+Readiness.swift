@@ -4,7 +4,7 @@
 import NetPrimitives
 import NetStack
 import Synchronization
-import ZeroTier
+package import ZeroTier
 
 extension BlockingSocket {
     /// What the socket is ready for, by what was asked; with `willWait` the stack is told to report what is missing.
@@ -54,8 +54,9 @@ extension BlockingSocket {
                 || (isUsed && ready.contains(.hangUp)) || (wantsOutput && ready.contains(.output)))
     }
 
-    /// The operating system's descriptor that follows the socket's readiness.
-    func eventDescriptor() throws(SocketError) -> Int32 {
+    /// A descriptor of the operating system that is readable while the socket has something to receive, an error, or room
+    /// again after a send or connect that would have blocked. Owned by the socket: only to be polled.
+    package func eventDescriptor() throws(SocketError) -> Int32 {
         let number: Int32
         do throws(SystemError) {
             number = try watch.eventDescriptor()
@@ -78,7 +79,7 @@ extension BlockingSocket {
     }
 }
 
-extension DescriptorTable {
+extension SocketLayer {
     // One descriptor of a poll or select call.
     private struct Asked {
         let socket: BlockingSocket?
@@ -98,7 +99,9 @@ extension DescriptorTable {
 
     // MARK: Poll
 
-    func poll(_ entries: inout [PollEntry], timeout: Duration?) throws(SocketError) -> Int {
+    /// Waits until at least one entry is ready and gives how many are; 0 when the time is over. A timeout of zero only
+    /// looks, nil waits for ever. EINTR after a handler of a signal.
+    package func poll(_ entries: inout [PollEntry], timeout: Duration?) throws(SocketError) -> Int {
         var asked = entries.map { entry in
             Asked(socket: find(entry.descriptor), events: entry.events)
         }
@@ -178,7 +181,9 @@ extension DescriptorTable {
 
     // MARK: Select
 
-    func select(
+    /// Waits until at least one descriptor below `count` is ready for what it was named for and gives how many bits remain
+    /// set. EINVAL if `count` is not in 0...1024, EBADF if a set names a descriptor that does not exist.
+    package func select(
         count: Int, read: inout DescriptorSet, write: inout DescriptorSet, except: inout DescriptorSet,
         timeout: Duration?
     ) throws(SocketError) -> Int {
@@ -218,25 +223,32 @@ extension DescriptorTable {
     }
 }
 
-extension DescriptorTable {
+extension SocketLayer {
     // MARK: Node
 
-    var isAttached: Bool {
+    /// Whether there is a node.
+    package var isAttached: Bool {
         if case .none = attachment.now.current { return false }
         return true
     }
 
-    func attach(_ port: SocketPort) {
-        attachment.attach(port)
+    /// From here on calls go to this node. Sockets of the node before are dead, as after `detach`.
+    package func attach(_ node: Node) {
+        attachment.attach(SocketPort(node))
         wakeAll()
     }
 
-    func detach() {
+    /// The node is about to be stopped: pending calls return ENETDOWN, and so do later ones.
+    package func detach() {
         attachment.detach()
         wakeAll()
     }
 
-    func restart(_ configuration: Node.Configuration) throws(ZeroTierError) -> Node {
+    /// Stops the attached node and starts another in its place that takes over the sockets with all connections: blocked
+    /// calls go on waiting meanwhile. The configuration should have the same identity and know the same networks: what is
+    /// bound to an address that the new node does not have fails with ENETDOWN. If the start fails, all sockets are dead.
+    /// Blocks, about as long as stop and start; not to be called on a thread of the node.
+    package func restart(_ configuration: Node.Configuration) throws(ZeroTierError) -> Node {
         defer { wakeAll() }
         return try attachment.restart(configuration)
     }

@@ -1,11 +1,11 @@
 // Events of the library, before they take the form of one generation of the interface.
 
-import NetPrimitives
-import ZeroTier
+package import NetPrimitives
+package import ZeroTier
 
 /// Something that the program is told.
 // Indirect: of cases of different size the compiler reads bytes that were never written, which memory checkers tell.
-indirect enum LibraryEvent: Sendable {
+package indirect enum LibraryEvent: Sendable {
     case stackUp
     case stackDown
     case node(NodeChange, NodeInfo)
@@ -17,20 +17,20 @@ indirect enum LibraryEvent: Sendable {
     case address(isAdded: Bool, NetworkID, IPPrefix)
     case store(StoredObject, [UInt8])
 
-    enum NodeChange: Sendable {
+    package enum NodeChange: Sendable {
         case up, offline, online, down, identityCollision, normalTermination
         case unrecoverable(String)
     }
 
-    enum NetworkChange: Sendable {
+    package enum NetworkChange: Sendable {
         case notFound, clientTooOld, requestingConfiguration, ok, accessDenied, readyIPv4, readyIPv6, readyBoth, down
         case updated
     }
 
-    enum InterfaceChange: Sendable { case up, down, removed, linkUp, linkDown }
-    enum PeerChange: Sendable { case direct, relayed, unreachable }
-    enum PathChange: Sendable { case discovered, alive, dead }
-    enum StoredObject: Sendable { case secretIdentity, publicIdentity, planet, peer, network }
+    package enum InterfaceChange: Sendable { case up, down, removed, linkUp, linkDown }
+    package enum PeerChange: Sendable { case direct, relayed, unreachable }
+    package enum PathChange: Sendable { case discovered, alive, dead }
+    package enum StoredObject: Sendable { case secretIdentity, publicIdentity, planet, peer, network }
 
     /// How dear an event is when the queue is full: 0 are never dropped, the highest go first.
     var rank: Int {
@@ -45,29 +45,50 @@ indirect enum LibraryEvent: Sendable {
 }
 
 /// This node, as events and queries tell it.
-struct NodeInfo: Sendable {
-    var id: UInt64 = 0
-    var isOnline = false
+package struct NodeInfo: Sendable {
+    package var id: UInt64 = 0
+    package var isOnline = false
     /// What keeps it from being online, if that was asked for.
-    var offlineReason: String?
+    package var offlineReason: String?
     /// What its owner should see to, at the start.
-    var warning: String?
-    var port: UInt16 = 0
-    var planet: PlanetReference?
-    var unixMilliseconds: UInt64 = 0
+    package var warning: String?
+    package var port: UInt16 = 0
+    package var planet: PlanetReference?
+    package var unixMilliseconds: UInt64 = 0
+
+    package init(
+        id: UInt64 = 0, isOnline: Bool = false, port: UInt16 = 0, planet: PlanetReference? = nil,
+        unixMilliseconds: UInt64 = 0
+    ) {
+        self.id = id
+        self.isOnline = isOnline
+        self.port = port
+        self.planet = planet
+        self.unixMilliseconds = unixMilliseconds
+    }
 }
 
 /// A peer at the moment `unixMilliseconds`.
-struct PeerInfo: Sendable {
-    var status: PeerStatus
-    var unixMilliseconds: UInt64
+package struct PeerInfo: Sendable {
+    package var status: PeerStatus
+    package var unixMilliseconds: UInt64
+
+    package init(status: PeerStatus, unixMilliseconds: UInt64) {
+        self.status = status
+        self.unixMilliseconds = unixMilliseconds
+    }
 }
 
 /// Who is told, and in which form.
-struct EventSink: @unchecked Sendable {
+package struct EventSink: @unchecked Sendable {
     // Sound to share: the closure holds function and context pointers of the program and no state; it is called on the
     // callback thread alone.
-    let deliver: (LibraryEvent) -> Void
+    package let deliver: (LibraryEvent) -> Void
     /// Whether the form has events for what is to be stored.
-    var wantsStores = false
+    package var wantsStores = false
+
+    package init(deliver: @escaping (LibraryEvent) -> Void, wantsStores: Bool = false) {
+        self.deliver = deliver
+        self.wantsStores = wantsStores
+    }
 }

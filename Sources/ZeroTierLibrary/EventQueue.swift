@@ -1,13 +1,11 @@
 // The queue between the library and the program's callback, and the one thread that calls it.
 
-import CZeroTier
-import Glibc
 import Synchronization
 import ZeroTier
 
 /// Delivers events one at a time, in order. Bounded: what repeats is dropped when the program is too slow, what tells of
 /// the node's life never is.
-final class EventQueue: Sendable {
+package final class EventQueue: Sendable {
     private struct State: Sendable {
         var queue: [(event: LibraryEvent, sink: EventSink)] = []
         var isFinished = false
@@ -16,8 +14,8 @@ final class EventQueue: Sendable {
     }
 
     private let state = Guarded(State())
-    // eventfd that is readable after each delivery; -1 while nobody asked for it.
-    private let descriptor = Guarded<Int32>(-1)
+    // Readable after each delivery; nil while nobody asked for it.
+    private let descriptor = Guarded<WakeEvent?>(nil)
 
     static let capacity = 1024
 
@@ -84,27 +82,14 @@ final class EventQueue: Sendable {
     // MARK: For event loops
 
     /// The eventfd, made on the first call; nil if the system gives none.
-    func eventDescriptor() -> Int32? {
-        let number = descriptor.withLock { number in
-            if number < 0 { number = czerotier_event_descriptor() }
-            return number
-        }
-        return number >= 0 ? number : nil
-    }
-
-    private func signal() {
-        descriptor.withLock { number in
-            guard number >= 0 else { return }
-            var one: UInt64 = 1
-            // Sound: eight bytes of a local.
-            _ = unsafe write(number, &one, 8)
+    package func eventDescriptor() -> Int32? {
+        descriptor.withLock { event in
+            if event == nil { event = try? WakeEvent() }
+            return event?.descriptor.number
         }
     }
 
-    private func closeDescriptor() {
-        descriptor.withLock { number in
-            if number >= 0 { _ = close(number) }
-            number = -1
-        }
-    }
+    private func signal() { descriptor.withLock { $0?.signal() } }
+
+    private func closeDescriptor() { descriptor.withLock { $0 = nil } }
 }

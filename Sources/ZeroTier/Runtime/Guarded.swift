@@ -1,19 +1,18 @@
 // State that threads share and wait on. Read first: pthread_cond_wait(3).
 
-import CZeroTier
 import Glibc
 
 /// A value behind a lock. Threads can wait until it is as they want it; every change wakes them to look again.
 // Sound to share: the value is only reached with the mutex held, and moves between threads with it.
 @safe
-final class Guarded<Value>: @unchecked Sendable {
+package final class Guarded<Value>: @unchecked Sendable {
     // Sound: allocated in init, freed in deinit, and only passed to the functions of pthread.
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private let condition: UnsafeMutablePointer<pthread_cond_t>
     // Sound: only touched with the mutex held.
     private var value: Value
 
-    init(_ value: Value) {
+    package init(_ value: Value) {
         self.value = value
         unsafe mutex = .allocate(capacity: 1)
         unsafe condition = .allocate(capacity: 1)
@@ -33,7 +32,7 @@ final class Guarded<Value>: @unchecked Sendable {
     }
 
     /// Reads or changes the value, and wakes who waits. `body` must not come back to this object.
-    func withLock<Result>(_ body: (inout Value) -> Result) -> Result {
+    package func withLock<Result>(_ body: (inout Value) -> Result) -> Result {
         unsafe pthread_mutex_lock(mutex)
         defer {
             unsafe pthread_cond_broadcast(condition)
@@ -43,7 +42,7 @@ final class Guarded<Value>: @unchecked Sendable {
     }
 
     /// Waits until `body` gives something; nil when the time is over first.
-    func wait<Result>(atMost time: Duration? = nil, _ body: (inout Value) -> Result?) -> Result? {
+    package func wait<Result>(atMost time: Duration? = nil, _ body: (inout Value) -> Result?) -> Result? {
         var end = timespec()
         if let time {
             unsafe clock_gettime(CLOCK_MONOTONIC, &end)

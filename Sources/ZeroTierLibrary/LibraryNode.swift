@@ -2,26 +2,29 @@
 // One service thread per run makes the node, turns what happens to it into events and takes it down.
 
 import NetPrimitives
-import Synchronization
-import ZeroTier
-import ZeroTierSockets
+package import Synchronization
+package import ZeroTier
+package import ZeroTierSockets
 
 /// What a start needs.
-struct RunSettings: Sendable {
+package struct RunSettings: Sendable {
     /// Nil: everything in memory.
-    var path: String?
-    var identity: String?
-    var port: UInt16 = 0
-    var portRange: ClosedRange<UInt16>?
-    var planet: [UInt8]?
-    var refusedInterfaces: [String] = []
-    var sink: EventSink?
+    package var path: String?
+    package var identity: String?
+    package var port: UInt16 = 0
+    package var portRange: ClosedRange<UInt16>?
+    package var planet: [UInt8]?
+    package var refusedInterfaces: [String] = []
+    package var sink: EventSink?
     /// Networks to join as soon as the node is up.
     var networks: [NetworkID] = []
+
+    /// Everything in memory, on any port.
+    package init() {}
 }
 
 /// Why a start or stop was refused.
-enum LifeFailure: Error {
+package enum LifeFailure: Error {
     case alreadyRunning
     case notRunning
     case freed
@@ -31,7 +34,7 @@ enum LifeFailure: Error {
 /// A node of the C interface, over all its runs.
 package final class LibraryNode: Sendable {
     /// The one that both generations' functions without a handle mean.
-    static let shared = LibraryNode(layer: .shared)
+    package static let shared = LibraryNode(layer: .shared)
 
     struct State: Sendable {
         enum Phase: Sendable { case idle, starting, running, stopping }
@@ -51,9 +54,9 @@ package final class LibraryNode: Sendable {
     }
 
     let state = Guarded(State())
-    let events = EventQueue()
-    let layer: SocketLayer
-    let switches = Mutex(CachingSwitches())
+    package let events = EventQueue()
+    package let layer: SocketLayer
+    package let switches = Mutex(CachingSwitches())
     private let online = Atomic(false)
     // Whether the phase is starting or running: every socket call asks. Changed with the state's lock held.
     private let started = Atomic(false)
@@ -62,51 +65,56 @@ package final class LibraryNode: Sendable {
     private let inbox = Guarded<[NodeEvent]>([])
 
     private static let inboxLimit = 4096
-    // How soon after the last change the service looks for one that no event announces, of a peer's further paths for
-    // example; each look in vain doubles the pause.
-    private static let shortestPause = Duration.milliseconds(500)
-    private static let longestPause = Duration.seconds(8)
     /// Ports tried for a node that may have any.
     private static let portTrials = 256
 
-    init(layer: SocketLayer) { self.layer = layer }
+    package init(layer: SocketLayer) { self.layer = layer }
 
     // MARK: Questions
 
     /// The node while it runs.
-    var node: Node? {
+    package var node: Node? {
         if CallingThread.isForked { return nil }
         return state.withLock { $0.phase == .running ? $0.node : nil }
     }
 
     /// Between start and stop.
-    var isStarted: Bool { started.load(ordering: .acquiring) && !CallingThread.isForked }
+    package var isStarted: Bool { started.load(ordering: .acquiring) && !CallingThread.isForked }
 
     /// The node while it runs and a root answers.
-    var onlineNode: Node? {
+    package var onlineNode: Node? {
         guard online.load(ordering: .acquiring), isStarted else { return nil }
         return state.withLock { $0.phase == .running ? $0.node : nil }
     }
 
     /// A root can answer before the start is over: whoever is told so may use the node.
-    var isOnline: Bool { onlineNode != nil }
+    package var isOnline: Bool { onlineNode != nil }
 
     /// Between start and stop: another start is refused.
-    var isBusy: Bool { !CallingThread.isForked && state.withLock { $0.phase == .starting || $0.phase == .running } }
-
-    var startError: String? {
-        CallingThread.isForked ? CallFailure.forked.reason : state.withLock { $0.startError }
+    package var isBusy: Bool {
+        !CallingThread.isForked && state.withLock { $0.phase == .starting || $0.phase == .running }
     }
 
-    var isFreed: Bool { !CallingThread.isForked && state.withLock { $0.isFreed } }
+    package var startError: String? {
+        CallingThread.isForked ? LibraryNode.forkedReason : state.withLock { $0.startError }
+    }
+
+    /// Why nothing works in a fork.
+    package static let forkedReason =
+        "this process is a fork of the one in which the service runs, and has none: fork, or call daemon(), before the start"
+
+    package var isFreed: Bool { !CallingThread.isForked && state.withLock { $0.isFreed } }
 
     /// The directory of the last start; nil before the first, and when everything was freed.
-    var path: String? { state.withLock { $0.wasStarted && !$0.isFreed ? $0.settings.path : nil } }
+    package var path: String? { state.withLock { $0.wasStarted && !$0.isFreed ? $0.settings.path : nil } }
+
+    /// What the last start was given.
+    package var settings: RunSettings { state.withLock { $0.settings } }
 
     // MARK: Life
 
     /// The stack is told of once, at the first start, even if that start fails.
-    func announceStack(to sink: EventSink?) {
+    package func announceStack(to sink: EventSink?) {
         guard sink != nil else { return }
         let isFirst = state.withLock { state in
             guard !state.isStackUp, !state.isFreed else { return false }
@@ -119,7 +127,7 @@ package final class LibraryNode: Sendable {
     }
 
     /// Starts and returns at once.
-    func start(_ settings: RunSettings) throws(LifeFailure) {
+    package func start(_ settings: RunSettings) throws(LifeFailure) {
         // Who stopped may start again at once: the run before ends first. Connections that it still delivers have their time.
         _ = state.wait { $0.phase == .stopping ? nil : true }
         let failure = state.withLock { state -> LifeFailure? in
@@ -162,7 +170,7 @@ package final class LibraryNode: Sendable {
     }
 
     /// Wants the end of the run and returns at once.
-    func stop() throws(LifeFailure) {
+    package func stop() throws(LifeFailure) {
         let isRunning = state.withLock { state in
             guard state.phase == .starting || state.phase == .running else { return false }
             state.phase = .stopping
@@ -176,7 +184,7 @@ package final class LibraryNode: Sendable {
     }
 
     /// Takes the node down and makes it again, with its networks; returns when that is done.
-    func restart() throws(LifeFailure) {
+    package func restart() throws(LifeFailure) {
         let target = state.withLock { state -> Int? in
             guard state.phase == .starting || state.phase == .running else { return nil }
             state.restartsWanted += 1
@@ -188,7 +196,7 @@ package final class LibraryNode: Sendable {
     }
 
     /// Ends everything for the rest of the process.
-    func free() throws(LifeFailure) {
+    package func free() throws(LifeFailure) {
         let (isFirst, sink) = state.withLock { state -> (Bool, EventSink?) in
             defer { state.isFreed = true }
             return (!state.isFreed, state.isStackUp ? state.settings.sink : nil)
@@ -212,14 +220,12 @@ package final class LibraryNode: Sendable {
         let settings = state.withLock { $0.settings }
         guard let (node, store) = make(settings) else { return }
         var monitor = NodeMonitor()
-        begin(node, settings, store, &monitor)
+        begin(node, settings, store)
         var current = node
-        var pause = LibraryNode.shortestPause
         while true {
-            let told = waitForWork(atMost: pause)
+            let told = waitForWork()
             let wants = state.withLock { ($0.isStopWanted, $0.restartsWanted > $0.restartsDone) }
-            let isChanged = report(told, current, settings, &monitor) || !told.isEmpty
-            pause = isChanged ? LibraryNode.shortestPause : min(pause * 2, LibraryNode.longestPause)
+            report(told, current, settings, &monitor)
             if wants.0 { break }
             if told.contains(.identityCollision) {
                 guard let next = replaceIdentity(current, settings, store, &monitor) else { return }
@@ -238,22 +244,14 @@ package final class LibraryNode: Sendable {
         end(.node(.down, last), settings)
     }
 
-    // Something happened, somebody wants something, or the pause is over.
-    private func waitForWork(atMost pause: Duration) -> [NodeEvent] {
-        inbox.wait(atMost: pause) { [state] inbox -> [NodeEvent]? in
+    // Something happened, or somebody wants something.
+    private func waitForWork() -> [NodeEvent] {
+        inbox.wait { [state] inbox -> [NodeEvent]? in
             let isWanted = state.withLock { $0.isStopWanted || $0.restartsWanted > $0.restartsDone }
             guard !inbox.isEmpty || isWanted else { return nil }
             defer { inbox = [] }
             return inbox
         } ?? []
-    }
-
-    // What is never lost to a flood of other events: who misses it does the wrong thing from then on.
-    private static func isOfItsLife(_ event: NodeEvent) -> Bool {
-        switch event {
-        case .online, .offline, .identityCollision, .stopped: true
-        default: false
-        }
     }
 
     // Called by the node, on any thread.
@@ -265,9 +263,11 @@ package final class LibraryNode: Sendable {
         case .offline, .stopped: online.store(false, ordering: .releasing)
         default: break
         }
+        guard event.rank != nil else { return }
         inbox.withLock { inbox in
             if inbox.count >= LibraryNode.inboxLimit {
-                inbox.remove(at: inbox.firstIndex { !LibraryNode.isOfItsLife($0) } ?? 0)
+                let worst = inbox.compactMap(\.rank).max()
+                inbox.remove(at: inbox.firstIndex { $0.rank == worst } ?? 0)
             }
             inbox.append(event)
         }
@@ -343,9 +343,7 @@ package final class LibraryNode: Sendable {
     }
     private static let loopback = Atomic(false)
 
-    private func begin(
-        _ node: Node, _ settings: RunSettings, _ store: CachingStore, _ monitor: inout NodeMonitor
-    ) {
+    private func begin(_ node: Node, _ settings: RunSettings, _ store: CachingStore) {
         state.withLock { state in
             state.node = node
             if state.phase == .starting { state.phase = .running }
@@ -358,7 +356,6 @@ package final class LibraryNode: Sendable {
         post(.node(.up, up), settings)
         store.announceIdentity()
         for network in settings.networks { try? node.startJoining(network) }
-        report([], node, settings, &monitor)
     }
 
     private func fail(_ error: ZeroTierError, _ settings: RunSettings) {
@@ -428,7 +425,7 @@ package final class LibraryNode: Sendable {
             let next = try makeNode(settings, store)
             var again = settings
             again.networks = joined
-            begin(next, again, store, &monitor)
+            begin(next, again, store)
             return next
         } catch {
             store.unlock()
@@ -441,14 +438,15 @@ package final class LibraryNode: Sendable {
 
     private func post(_ event: LibraryEvent, _ settings: RunSettings) { events.post(event, to: settings.sink) }
 
-    // Whether there was anything to tell.
-    @discardableResult
     private func report(
         _ told: [NodeEvent], _ node: Node, _ settings: RunSettings, _ monitor: inout NodeMonitor
-    ) -> Bool {
-        let news = monitor.take(told, of: node, info: { info(node) })
-        for event in news { events.post(event, to: settings.sink) }
-        return !news.isEmpty
+    ) {
+        let source = NodeMonitor.Source(
+            info: { [self] in info(node) }, offlineReason: { (try? node.status())?.offlineReason },
+            network: { (try? node.networkDetails(of: $0)) ?? nil }, peer: { (try? node.peer($0)) ?? nil })
+        for event in told {
+            for news in monitor.take(event, source) { events.post(news, to: settings.sink) }
+        }
     }
 
     /// The node at this moment.
@@ -460,4 +458,4 @@ package final class LibraryNode: Sendable {
 }
 
 /// Milliseconds since 1970.
-func unixMilliseconds() -> UInt64 { UInt64(max(0, SystemClock.now().unixMilliseconds)) }
+package func unixMilliseconds() -> UInt64 { UInt64(max(0, SystemClock.now().unixMilliseconds)) }

@@ -1,0 +1,93 @@
+//  What is told of a peer: how it is reached, and what becomes of its paths. Looked at wherever a path or the time changes
+//  something, never with every packet.
+
+import NetPrimitives
+import ZeroTierWire
+
+/// What became of a path.
+package enum PathChange: Hashable, Sendable {
+    /// The peer answered on it: packets may take it.
+    case learned
+    /// Nothing came by it lately.
+    case silent
+    /// Something came by it again.
+    case revived
+    /// It is forgotten.
+    case lost
+}
+
+/// How a peer is reached.
+enum Reach: Sendable {
+    case direct
+    case relayed
+    /// Neither directly nor, as far as its silence tells, through a root.
+    case unreachable
+}
+
+extension Peer {
+    /// Takes paths away; those that were told of are told of as lost.
+    mutating func removePaths(where isGone: (Path) -> Bool) {
+        for path in paths where isGone(path) { noteLost(path) }
+        paths.removeAll(where: isGone)
+    }
+
+    /// A path is no more.
+    mutating func noteLost(_ path: Path) {
+        if path.toldAlive != nil, lostPaths.count < ProtocolLimits.pathsKept { lostPaths.append(path) }
+    }
+
+    /// Silence after which the peer counts as gone: its paths were asked meanwhile. One that was always relayed is not asked.
+    var patience: Duration { paths.isEmpty ? ProtocolLimits.relayedSilence : ProtocolLimits.pathAlive }
+
+    /// Whether a packet to it finds a root that reaches it, as far as its silence tells. Roots are never behind others.
+    func isBehindRoot(_ time: MonotonicInstant) -> Bool {
+        guard role == .leaf, let lastReceive else { return false }
+        return time - lastReceive < patience
+    }
+}
+
+extension PeerEngine {
+    /// Tells when it changed how a peer is reached, and what became of its paths.
+    mutating func updateLink(_ id: PeerID, _ time: MonotonicInstant) {
+        let way = ownWay(id, .alive, time)
+        let reach: Reach = way != nil ? .direct : topology.peers[id].isBehindRoot(time) ? .relayed : .unreachable
+        if topology.peers[id].reported != reach {
+            topology.peers[id].reported = reach
+            let address = topology.peers[id].address
+            switch reach {
+            case .direct: if let way { emit(event: .peerDirect(address, way.path)) }
+            case .relayed: emit(event: .peerRelayed(address))
+            case .unreachable: emit(event: .peerUnreachable(address))
+            }
+            wake(id, at: nextService(of: id, time))
+        }
+        tellPaths(of: id, time)
+    }
+
+    /// When a peer's silence becomes worth telling; nil if it is not waited for.
+    func silenceDue(of id: PeerID) -> MonotonicInstant? {
+        guard topology.peers[id].reported == .relayed, let heard = topology.peers[id].lastReceive else { return nil }
+        return heard + topology.peers[id].patience
+    }
+
+    // What there is no room for is told at the next look: other events go first.
+    private mutating func tellPaths(of id: PeerID, _ time: MonotonicInstant) {
+        let address = topology.peers[id].address
+        var hasRoom: Bool { events.count < events.capacity / 2 }
+        while hasRoom, !topology.peers[id].lostPaths.isEmpty {
+            let path = topology.peers[id].lostPaths.removeFirst()
+            if path.toldAlive == true { emit(event: .path(address, path.physical.remote, .silent)) }
+            emit(event: .path(address, path.physical.remote, .lost))
+        }
+        for index in topology.peers[id].paths.indices {
+            let isAlive = topology.peers[id].paths[index].isAlive(time)
+            let told = topology.peers[id].paths[index].toldAlive
+            guard told != isAlive, hasRoom else { continue }
+            // One that was never alive as far as anybody was told is not worth telling.
+            guard isAlive || told != nil else { continue }
+            topology.peers[id].paths[index].toldAlive = isAlive
+            let change: PathChange = told == nil ? .learned : isAlive ? .revived : .silent
+            emit(event: .path(address, topology.peers[id].paths[index].physical.remote, change))
+        }
+    }
+}
