@@ -95,8 +95,9 @@ struct Peer: ~Copyable {
     var versionAskedAt = MonotonicInstant.zero
     /// Endpoints that are tried because the peer says so, introductions, and messages.
     var attemptGate = RateLimiter(burst: ProtocolLimits.attemptBurst, interval: ProtocolLimits.attemptInterval)
-    /// Bytes that came from it and were not yet spent on what it wishes.
+    /// Bytes that came from it and were not yet spent on what it wishes, and how many of them came through a root.
     private var attemptCredit = 0
+    private var relayedCredit = 0
     var rendezvousGate = RateLimiter(
         burst: ProtocolLimits.rendezvousBurst, interval: ProtocolLimits.rendezvousInterval)
     var userMessageGate = RateLimiter(
@@ -135,6 +136,7 @@ struct Peer: ~Copyable {
         self.role = role
         createdAt = now
         contactDue = now
+        if role != .leaf { attemptCredit = ProtocolLimits.rootAttemptCredit }
     }
 
     var address: Address { identity.address }
@@ -178,9 +180,24 @@ struct Peer: ~Copyable {
         attemptCredit = min(attemptCredit &+ byteCount, ProtocolLimits.attemptCredit)
     }
 
+    /// The same, through a root.
+    mutating func earnRelayed(_ byteCount: Int) {
+        earn(byteCount)
+        relayedCredit = min(relayedCredit &+ byteCount, ProtocolLimits.attemptCredit)
+    }
+
     /// Takes bytes from what came; false, and nothing taken, when that is not enough.
     mutating func pay(_ byteCount: Int) -> Bool {
         guard attemptCredit >= byteCount else { return false }
+        attemptCredit -= byteCount
+        relayedCredit = min(relayedCredit, attemptCredit)
+        return true
+    }
+
+    /// The same, from what came through a root.
+    mutating func payRelayed(_ byteCount: Int) -> Bool {
+        guard relayedCredit >= byteCount else { return false }
+        relayedCredit -= byteCount
         attemptCredit -= byteCount
         return true
     }

@@ -50,12 +50,12 @@ extension PeerEngine {
         return true
     }
 
-    /// Takes bytes from what the one sent that named the endpoint. A root names those of others: what they send through it counts for
-    /// it as well, but not what they send directly.
+    /// Takes bytes from what the one sent that named the endpoint. A root names those of others: what they send through it counts as
+    /// well, but not what they send directly.
     mutating func pay(_ byteCount: Int, for id: PeerID, toldBy teller: Address) -> Bool {
         guard let payer = topology.lookUp(teller) else { return false }
         if topology.peers[payer].pay(byteCount) { return true }
-        return payer != id && topology.peers[id].reportedDirect != true && topology.peers[id].pay(byteCount)
+        return payer != id && topology.peers[id].payRelayed(byteCount)
     }
 
     // MARK: Probes

@@ -317,7 +317,12 @@ extension PeerEngine {
                 // Online is who can send to a root as well as hear it: it answered a question of ours from where we asked it.
                 if confirms, !isOnline, topology.peers[id].isUpstream { becomeOnline(now) }
             } else {
-                answers.receive(opened.wireLength, from: opened.path.remote, time)
+                // Who answers from where it was asked is there.
+                if confirms {
+                    topology.peers[id].earn(opened.wireLength)
+                } else {
+                    answers.receive(opened.wireLength, from: opened.path.remote, time)
+                }
                 guard !opened.isCopy, !opened.isLate else { return }
                 considerPath(opened.path, for: id, confirms: confirms, isNewest: isNewest, now: now)
             }
@@ -325,7 +330,7 @@ extension PeerEngine {
             if isActivity { doubtDirectPath(of: id, now: now) }
             if isActivity || opened.verb == .hello { greetThroughRoot(id, now) }
             if isConfirmed(opened) {
-                topology.peers[id].earn(opened.wireLength)
+                topology.peers[id].earnRelayed(opened.wireLength)
             } else {
                 answers.receive(opened.wireLength, from: opened.path.remote, time)
             }

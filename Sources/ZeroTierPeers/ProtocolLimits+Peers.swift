@@ -107,6 +107,8 @@ extension ProtocolLimits {
     static let attemptInterval: Duration = .milliseconds(125)
     /// Bytes of a peer that are kept to pay for them, and what a datagram costs beyond its payload: its IP and UDP headers.
     static let attemptCredit = 2048
+    /// What a root has at first: it introduces peers before it has sent much.
+    static let rootAttemptCredit = 512
     static let datagramOverheadIPv4 = 28
     static let datagramOverheadIPv6 = 48
     /// An endpoint that nobody can pay for is looked at again after the pause, and forgotten after so long.

@@ -298,7 +298,7 @@ struct WorkLedgerTests {
         }
         simulation.run(for: .milliseconds(1))
         #expect(!simulation.failures.isEmpty)
-        #expect(simulation.failures.allSatisfy { $0.contains("took a frame twice") }, "\(simulation.failures)")
+        #expect(simulation.failures.allSatisfy { $0.contains("took a frame of") && $0.contains(" twice ") }, "\(simulation.failures)")
     }
 }
 
