@@ -144,7 +144,7 @@ public func zts_join(_ nwid: UInt64) -> Int32 {
     first { () throws(CallFailure) -> Void in
         guard nwid != 0 else { throw .noNetworkID }
         let node = try library.needOnline()
-        try asking { () throws(ZeroTierError) in try node.startJoining(NetworkID(nwid)) }
+        _ = try asking { () throws(ZeroTierError) in try node.startJoining(NetworkID(nwid)) }
     }
 }
 

@@ -47,7 +47,7 @@ public func zts_net_join(_ net_id: UInt64) -> Int32 {
     second { () throws(CallFailure) -> Void in
         let node = try library.needRunning()
         guard net_id != 0 else { throw .noNetworkID }
-        try asking { () throws(ZeroTierError) in try node.startJoining(NetworkID(net_id)) }
+        _ = try asking { () throws(ZeroTierError) in try node.startJoining(NetworkID(net_id)) }
     }
 }
 

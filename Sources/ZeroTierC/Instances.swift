@@ -148,7 +148,7 @@ public func zts_instance_join(_ instance: Int32, _ nwid: UInt64) -> Int32 {
     outcome(instance) { (library) throws(CallFailure) in
         guard nwid != 0 else { throw .noNetworkID }
         let node = try library.needRunning()
-        try asking { () throws(ZeroTierError) in try node.startJoining(NetworkID(nwid)) }
+        _ = try asking { () throws(ZeroTierError) in try node.startJoining(NetworkID(nwid)) }
     }
 }
 
