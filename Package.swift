@@ -105,11 +105,6 @@ let package = Package(
             path: "Benchmarks/bench", swiftSettings: strict),
 
         .executableTarget(
-            name: "example-echo", dependencies: ["ZeroTier"], path: "Examples/Swift/Echo", swiftSettings: strict),
-        .executableTarget(
-            name: "example-echo-client", dependencies: ["ZeroTier"], path: "Examples/Swift/EchoClient",
-            swiftSettings: strict),
-        .executableTarget(
             name: "interop-node", dependencies: ["ZeroTier"], path: "Tests/InteropTests/Node", swiftSettings: strict),
         .executableTarget(
             name: "test-controller",
@@ -151,7 +146,10 @@ let package = Package(
             swiftSettings: testing),
         .testTarget(
             name: "ZeroTierTests",
-            dependencies: ["ZeroTier", "ZeroTierCommand", "NetStack", "NetPrimitives", "CSystem"],
+            dependencies: [
+                "ZeroTier", "ZeroTierCommand", "ZeroTierPeers", "ZeroTierEthernet", "NetStack", "NetPrimitives",
+                "CSystem",
+            ],
             swiftSettings: testing),
         .testTarget(
             name: "ZeroTierSocketsTests", dependencies: ["ZeroTierSockets", "ZeroTier", "NetPrimitives"],
@@ -172,6 +170,18 @@ let package = Package(
     ],
     cLanguageStandard: .c11
 )
+
+// The programs of Docs/api-design.md, one a folder of Examples/Swift.
+for (name, folder) in [
+    ("echo", "Echo"), ("echo-client", "EchoClient"), ("chat", "Chat"), ("many-clients", "ManyClients"),
+    ("datagrams", "Datagrams"), ("events", "Events"), ("own-roots", "OwnRoots"), ("two-nodes", "TwoNodes"),
+    ("shutdown", "Shutdown"), ("limits", "Limits"), ("peer", "Peer"),
+] {
+    package.targets.append(
+        .executableTarget(
+            name: "example-\(name)", dependencies: ["ZeroTier"], path: "Examples/Swift/\(folder)",
+            swiftSettings: strict))
+}
 
 // `Fuzz/run` sets this: our targets with coverage and address checks, and libFuzzer's executable. Nobody else pays for it.
 if Context.environment["ZEROTIER_FUZZ"] != nil {
