@@ -132,6 +132,19 @@ import Testing
         #expect(readme.contains("```swift\n\(code)```"))
     }
 
+    @Test(arguments: [("Echo", "ZeroTier"), ("Echo", "FirstProgram"), ("EchoClient", "FirstProgram")])
+    func `the programs in the catalogue of the documentation are the ones that are compiled`(
+        name: String, page: String
+    ) throws {
+        let root = RepositoryFiles.root
+        let text = try String(
+            contentsOf: root.appendingPathComponent("Sources/ZeroTier/ZeroTier.docc/\(page).md"), encoding: .utf8)
+        let example = try String(
+            contentsOf: root.appendingPathComponent("Examples/Swift/\(name)/main.swift"), encoding: .utf8)
+        let code = try #require(example.range(of: "import ZeroTier").map { example[$0.lowerBound...] })
+        #expect(text.contains("```swift\n\(code)```"))
+    }
+
     @Test func `the programs in the design of the API are the examples, all of them`() throws {
         let page = try String(
             contentsOf: RepositoryFiles.root.appendingPathComponent("Docs/api-design.md"), encoding: .utf8)
