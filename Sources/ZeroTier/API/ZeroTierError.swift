@@ -57,6 +57,12 @@ public struct ZeroTierError: Error, Hashable, Sendable, CustomStringConvertible 
         public static let networkUnreachable = Code(rawValue: "networkUnreachable")
         /// The address does not answer.
         public static let hostUnreachable = Code(rawValue: "hostUnreachable")
+        /// There is no such name, or it has no address.
+        public static let nameNotFound = Code(rawValue: "nameNotFound")
+        /// There is no name server to ask.
+        public static let noNameServer = Code(rawValue: "noNameServer")
+        /// No name server gave an answer that can be used.
+        public static let nameServerFailed = Code(rawValue: "nameServerFailed")
         /// Another socket of this node has the address and port.
         public static let addressInUse = Code(rawValue: "addressInUse")
         /// The address is none of this node's.

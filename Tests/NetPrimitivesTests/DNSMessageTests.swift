@@ -1,8 +1,6 @@
 import NetPrimitives
 import Testing
 
-@testable import ZeroTierC
-
 /// Answers of name servers, friendly and hostile.
 @Suite struct DNSMessageTests {
     private let query = DNSQuery(id: 0x1234, name: DomainName("Example.test.")!, type: .ipv4)

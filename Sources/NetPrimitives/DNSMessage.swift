@@ -1,20 +1,18 @@
 // Questions to a name server and its answers. Pure: bytes in, values out; an answer may come from anybody.
 // Read first: RFC 1035 section 4, RFC 3596, RFC 5452 (what an answer must agree with), RFC 7766 (cut answers).
 
-import NetPrimitives
-
 /// A domain name as lower-case labels.
-struct DomainName: Hashable, Sendable {
-    let labels: [[UInt8]]
+package struct DomainName: Hashable, Sendable {
+    package let labels: [[UInt8]]
 
-    static let longestLabel = 63
+    package static let longestLabel = 63
     /// Of the encoded form, with the final zero.
-    static let longestName = 255
+    package static let longestName = 255
 
     fileprivate init(labels: [[UInt8]]) { self.labels = labels }
 
     /// A name in text form, with or without the final dot. Nil if it cannot be one.
-    init?(_ text: String) {
+    package init?(_ text: String) {
         var bytes = Array(text.utf8)
         if bytes.last == UInt8(ascii: ".") { bytes.removeLast() }
         guard !bytes.isEmpty, bytes.count + 2 <= DomainName.longestName else { return nil }
@@ -29,23 +27,30 @@ struct DomainName: Hashable, Sendable {
 
     fileprivate static func lowered(_ byte: UInt8) -> UInt8 { (0x41...0x5a).contains(byte) ? byte | 0x20 : byte }
 
-    var encoded: [UInt8] { labels.flatMap { [UInt8($0.count)] + $0 } + [0] }
+    package var encoded: [UInt8] { labels.flatMap { [UInt8($0.count)] + $0 } + [0] }
 }
 
 /// What is asked for.
-enum DNSRecordType: UInt16, Sendable {
+package enum DNSRecordType: UInt16, Sendable {
     case ipv4 = 1
     case ipv6 = 28
 }
 
 /// A question and what its answers have to agree with.
-struct DNSQuery: Sendable {
-    let id: UInt16
-    let name: DomainName
-    let type: DNSRecordType
+package struct DNSQuery: Sendable {
+    package let id: UInt16
+    package let name: DomainName
+    package let type: DNSRecordType
+
+    /// A question; `id` should not be guessable.
+    package init(id: UInt16, name: DomainName, type: DNSRecordType) {
+        self.id = id
+        self.name = name
+        self.type = type
+    }
 
     /// The datagram.
-    var encoded: [UInt8] {
+    package var encoded: [UInt8] {
         var writer = ByteWriter()
         writer.uint16(id)
         // Recursion desired.
@@ -60,7 +65,7 @@ struct DNSQuery: Sendable {
 }
 
 /// What an answer says.
-enum DNSAnswer: Equatable, Sendable {
+package enum DNSAnswer: Equatable, Sendable {
     /// The name's addresses of the type asked for; empty if it has none.
     case addresses([IPAddress])
     /// The server had more to say than a datagram holds, and should be asked by TCP: the addresses that are whole.
@@ -74,16 +79,17 @@ enum DNSAnswer: Equatable, Sendable {
 }
 
 /// Reads answers.
-enum DNSAnswerReader {
+package enum DNSAnswerReader {
     /// Records looked at, and addresses kept, of one answer.
     private static let mostRecords = 128
-    static let mostAddresses = 16
+    package static let mostAddresses = 16
     /// Aliases followed.
     private static let mostAliases = 16
 
     private struct Malformed: Error {}
 
-    static func read(_ message: [UInt8], for query: DNSQuery) -> DNSAnswer {
+    /// What a message says to a question.
+    package static func read(_ message: [UInt8], for query: DNSQuery) -> DNSAnswer {
         do throws(Malformed) {
             var reader = Reader(message: message)
             return try read(&reader, query)

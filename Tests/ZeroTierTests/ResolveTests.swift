@@ -1,0 +1,186 @@
+import NetPrimitives
+import Testing
+
+@testable import ZeroTier
+
+extension DriverTests {
+    /// Names, asked by a node of a name server on its own loopback interface.
+    @Suite struct ResolveTests {
+        private static let server = SocketEndpoint("127.0.0.1:53")!
+
+        private func start() async throws -> Node {
+            try await Node.start(
+                Constellation.configuration(TestIdentity.first, try Constellation.makePlanet(port: 1)))
+        }
+
+        // The answer to a question: one record for each address.
+        private func answer(
+            _ question: [UInt8], flags: UInt16 = 0x8180, id: UInt16? = nil, _ addresses: [IPAddress] = []
+        ) -> [UInt8] {
+            var writer = ByteWriter()
+            writer.uint16(id ?? UInt16(question[0]) << 8 | UInt16(question[1]))
+            writer.uint16(flags)
+            writer.uint16(1)
+            writer.uint16(UInt16(addresses.count))
+            writer.bytes([0, 0, 0, 0])
+            writer.bytes(Array(question[12...]))
+            for address in addresses {
+                writer.bytes([0xc0, 12, 0, address.isIPv4 ? 1 : 28, 0, 1, 0, 0, 0, 60, 0, UInt8(address.byteCount)])
+                writer.bytes(address.bytes)
+            }
+            return writer.bytes
+        }
+
+        private func asksForIPv4(_ question: [UInt8]) -> Bool { question[question.count - 3] == 1 }
+
+        private func code(_ body: () async throws -> [IPAddress]) async -> ZeroTierError.Code? {
+            do {
+                _ = try await body()
+                return nil
+            } catch {
+                return (error as? ZeroTierError)?.code
+            }
+        }
+
+        // Runs a name server while `body` asks.
+        private func with<Result>(
+            _ node: Node, _ serve: @escaping @Sendable (DatagramSocket, Datagram) async throws -> Void,
+            _ body: () async throws -> Result
+        ) async throws -> Result {
+            let socket = try node.datagramSocket(bind: Self.server)
+            let server = Task {
+                while let question = try? await socket.receive() { try? await serve(socket, question) }
+            }
+            defer {
+                socket.close()
+                server.cancel()
+            }
+            return try await body()
+        }
+
+        @Test func `addresses of both versions are found`() async throws {
+            let node = try await start()
+            let (four, six) = (IPAddress("10.1.2.3")!, IPAddress("fd00::7")!)
+            try await with(node) { socket, question in
+                let addresses = asksForIPv4(question.bytes) ? [four] : [six]
+                try await socket.send(answer(question.bytes, addresses), to: question.source)
+            } _: {
+                let found = try await node.resolve("www.example.test", servers: [Self.server])
+                #expect(found == [four, six])
+            }
+            await node.shutdown()
+        }
+
+        @Test func `answers with another number, to another question or from another port are dropped`() async throws {
+            let node = try await start()
+            let (right, wrong) = (IPAddress("10.1.2.3")!, IPAddress("10.6.6.6")!)
+            let stranger = try node.datagramSocket(bind: SocketEndpoint("127.0.0.1:0")!)
+            try await with(node) { socket, question in
+                let bytes = question.bytes
+                let number = UInt16(bytes[0]) << 8 | UInt16(bytes[1])
+                try await stranger.send(answer(bytes, [wrong]), to: question.source)
+                try await socket.send(answer(bytes, id: number ^ 1, [wrong]), to: question.source)
+                var other = bytes
+                other[13] ^= 1
+                try await socket.send(answer(other, [wrong]), to: question.source)
+                try await socket.send([], to: question.source)
+                try await socket.send(answer(bytes, asksForIPv4(bytes) ? [right] : []), to: question.source)
+            } _: {
+                let found = try await node.resolve("www.example.test", servers: [Self.server])
+                #expect(found == [right])
+            }
+            await node.shutdown()
+        }
+
+        @Test func `an answer that is too long for a datagram is asked for by TCP`() async throws {
+            let node = try await start()
+            let addresses = (1...9).map { IPAddress(v4: 0x0a01_0000 + $0) }
+            let listener = try node.listen(on: Self.server)
+            let stream = Task {
+                for try await connection in listener {
+                    let length = try await connection.read(exactly: 2)
+                    let question = try await connection.read(exactly: Int(length[0]) << 8 | Int(length[1]))
+                    let message = answer(question, asksForIPv4(question) ? addresses : [])
+                    // In two parts, cut inside of the length.
+                    try await connection.write([UInt8(message.count >> 8)])
+                    try await Task.sleep(for: .milliseconds(20))
+                    try await connection.write([UInt8(message.count & 0xff)] + message)
+                }
+            }
+            try await with(node) { socket, question in
+                try await socket.send(answer(question.bytes, flags: 0x8380), to: question.source)
+            } _: {
+                let found = try await node.resolve("many.example.test", servers: [Self.server])
+                #expect(found == addresses)
+            }
+            listener.close()
+            _ = await stream.result
+            await node.shutdown()
+        }
+
+        @Test func `a server that is not there gives way to the next at once`() async throws {
+            let node = try await start()
+            let found = IPAddress("10.1.2.3")!
+            let silent = SocketEndpoint("127.0.0.1:54")!
+            try await with(node) { socket, question in
+                try await socket.send(
+                    answer(question.bytes, asksForIPv4(question.bytes) ? [found] : []), to: question.source)
+            } _: {
+                let addresses = try await node.resolve("www.example.test", servers: [silent, Self.server])
+                #expect(addresses == [found])
+            }
+            #expect(
+                await code { try await node.resolve("www.example.test", servers: [silent]) } == .nameServerFailed)
+            await node.shutdown()
+        }
+
+        @Test func `what is not found is told apart`() async throws {
+            let node = try await start()
+            try await with(node) { socket, question in
+                let isKnown = question.bytes.contains(0x78)
+                try await socket.send(
+                    answer(question.bytes, flags: isKnown ? 0x8180 : 0x8183), to: question.source)
+            } _: {
+                #expect(await code { try await node.resolve("a.test", servers: [Self.server]) } == .nameNotFound)
+                #expect(await code { try await node.resolve("x.test", servers: [Self.server]) } == .nameNotFound)
+            }
+            #expect(await code { try await node.resolve("a.test") } == .noNameServer)
+            #expect(await code { try await node.resolve("a b") } == .invalidArgument)
+            #expect(try await node.resolve("127.0.0.1") == [IPAddress("127.0.0.1")!])
+            await node.shutdown()
+            #expect(await code { try await node.resolve("a.test") } == .nodeStopped)
+        }
+
+        @Test func `the time limit, cancellation and the node's end are ends of a lookup`() async throws {
+            let node = try await start()
+            let silent = try node.datagramSocket(bind: Self.server)
+            let servers = [Self.server]
+            #expect(
+                await code { try await node.resolve("a.test", servers: servers, timeout: .milliseconds(200)) }
+                    == .timedOut)
+            _ = try await silent.receive(timeout: .seconds(10))
+            let task = Task { try await node.resolve("a.test", servers: servers, timeout: .seconds(600)) }
+            _ = try await silent.receive(timeout: .seconds(10))
+            task.cancel()
+            #expect(await code { try await task.value } == .cancelled)
+            let last = Task { try await node.resolve("a.test", servers: servers, timeout: .seconds(600)) }
+            _ = try await silent.receive(timeout: .seconds(10))
+            await node.shutdown()
+            #expect(await code { try await last.value } == .nodeStopped)
+        }
+
+        @Test func `a lookup leaves no socket behind`() async throws {
+            let node = try await start()
+            let silent = try node.datagramSocket(bind: Self.server)
+            for _ in 0..<3 {
+                _ = await code {
+                    try await node.resolve("a.test", servers: [Self.server], timeout: .milliseconds(20))
+                }
+            }
+            let open = try node.driver.call { (core, _) throws(ZeroTierError) in core.openSockets.count }
+            #expect(open == 1)
+            silent.close()
+            await node.shutdown()
+        }
+    }
+}
