@@ -38,8 +38,8 @@ extension DriverCore {
         return next
     }
 
-    // This node's end of a connection; nil while the handshake goes on.
-    private mutating func established(_ id: SocketID) throws(StackError) -> SocketEndpoint? {
+    /// This node's end of a connection; nil while the handshake goes on.
+    mutating func established(_ id: SocketID) throws(StackError) -> SocketEndpoint? {
         if let error = try node.stack.takeError(id) { throw error }
         switch try node.stack.state(id) {
         case .synSent, .synReceived: return nil
