@@ -42,6 +42,10 @@ check: requirements ## format, layering, a build without warnings, all tests, 10
 	$(MAKE) test
 	$(MAKE) simulate
 
+docs: requirements ## the pages of the Swift API, in .build/docs; every warning is an error
+	$(SWIFT) build --target ZeroTier
+	Tools/make-docs
+
 format: ## rewrite the sources in the project's format
 	$(SWIFT) format --in-place --recursive Package.swift Sources Tests Simulation Fuzz Benchmarks Examples
 

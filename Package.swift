@@ -110,11 +110,6 @@ let package = Package(
             path: "Benchmarks/bench", swiftSettings: strict),
 
         .executableTarget(
-            name: "example-echo", dependencies: ["ZeroTier"], path: "Examples/Swift/Echo", swiftSettings: strict),
-        .executableTarget(
-            name: "example-echo-client", dependencies: ["ZeroTier"], path: "Examples/Swift/EchoClient",
-            swiftSettings: strict),
-        .executableTarget(
             name: "interop-node", dependencies: ["ZeroTier"], path: "Tests/InteropTests/Node", swiftSettings: strict),
         .executableTarget(
             name: "test-controller",
@@ -157,7 +152,8 @@ let package = Package(
         .testTarget(
             name: "ZeroTierTests",
             dependencies: [
-                "ZeroTier", "ZeroTierCommand", "ZeroTierNode", "ZeroTierWire", "NetStack", "NetPrimitives", "CSystem",
+                "ZeroTier", "ZeroTierCommand", "ZeroTierNode", "ZeroTierPeers", "ZeroTierEthernet", "ZeroTierWire", "NetStack",
+                "NetPrimitives", "CSystem",
             ],
             swiftSettings: testing),
         .testTarget(
@@ -181,6 +177,18 @@ let package = Package(
     ],
     cLanguageStandard: .c11
 )
+
+// The programs of Docs/api-design.md, one a folder of Examples/Swift.
+for (name, folder) in [
+    ("echo", "Echo"), ("echo-client", "EchoClient"), ("chat", "Chat"), ("many-clients", "ManyClients"),
+    ("datagrams", "Datagrams"), ("events", "Events"), ("own-roots", "OwnRoots"), ("two-nodes", "TwoNodes"),
+    ("shutdown", "Shutdown"), ("limits", "Limits"), ("peer", "Peer"),
+] {
+    package.targets.append(
+        .executableTarget(
+            name: "example-\(name)", dependencies: ["ZeroTier"], path: "Examples/Swift/\(folder)",
+            swiftSettings: strict))
+}
 
 // `Fuzz/run` sets this: our targets with coverage and address checks, and libFuzzer's executable. Nobody else pays for it.
 if Context.environment["ZEROTIER_FUZZ"] != nil {

@@ -17,7 +17,7 @@ enum PathBench {
                 description: "path serve|send PLANET BIND [ADDRESS SECONDS bbr|cubic|reno]")
         }
         var configuration = Node.Configuration(storage: .memory)
-        configuration.planet = try Planet(bytes: [UInt8](Data(contentsOf: URL(fileURLWithPath: arguments[1]))))
+        configuration.planet = try RootSet(bytes: [UInt8](Data(contentsOf: URL(fileURLWithPath: arguments[1]))))
         configuration.bindAddresses = [local]
         if arguments[0] == "send" {
             guard arguments.count == 6, let remote = IPAddress(arguments[3]), let seconds = Double(arguments[4]),

@@ -68,7 +68,7 @@ enum PeerProcess {
     ) throws -> Node.Configuration {
         var configuration = Node.Configuration(storage: .directory(directory))
         let planet = URL(fileURLWithPath: directory).deletingLastPathComponent().appendingPathComponent("planet")
-        configuration.planet = try Planet(bytes: [UInt8](Data(contentsOf: planet)))
+        configuration.planet = try RootSet(bytes: [UInt8](Data(contentsOf: planet)))
         configuration.allowsLoopbackPaths = true
         configuration.bindAddresses = [loopback]
         configuration.port = port ?? 0
@@ -199,10 +199,10 @@ enum PeerProcess {
         try FileManager.default.createDirectory(at: rootFolder, withIntermediateDirectories: true)
         try Data((identity.secretText ?? "").utf8).write(to: rootFolder.appendingPathComponent("identity.secret"))
         let port = try Node.findFreePort()
-        let planet = try Planet(
+        let planet = try RootSet(
             id: 7,
             roots: [.init(identity: identity, endpoints: [SocketEndpoint(loopback, port: port)])],
-            key: Planet.SigningKey())
+            key: RootSet.SigningKey())
         try Data(planet.bytes).write(to: folder.appendingPathComponent("planet"))
         let root = try Child(["peer", "root", rootFolder.path, "\(port)"])
         defer { root.end() }

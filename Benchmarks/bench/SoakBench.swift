@@ -68,7 +68,7 @@ enum SoakBench {
     // MARK: One cycle
 
     private struct World {
-        let planet: Planet
+        let planet: RootSet
         let rootPort: UInt16
         let folder: URL
 
@@ -91,10 +91,10 @@ enum SoakBench {
             try Data((identity.secretText ?? "").utf8).write(to: directory.appendingPathComponent("identity.secret"))
         }
         let port = try Node.findFreePort()
-        let planet = try Planet(
+        let planet = try RootSet(
             id: 7,
             roots: [.init(identity: root, endpoints: [SocketEndpoint(IPAddress(v4: 0x7f00_0001), port: port)])],
-            key: Planet.SigningKey())
+            key: RootSet.SigningKey())
         return World(planet: planet, rootPort: port, folder: folder)
     }
 

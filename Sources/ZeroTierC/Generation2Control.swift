@@ -158,7 +158,7 @@ public func zts_init_set_roots(_ roots_data: UnsafeRawPointer?, _ len: UInt32) -
         }
         // Sound: the program's promise of `len` bytes.
         let bytes = unsafe Array(UnsafeRawBufferPointer(start: data, count: Int(len)))
-        guard let planet = try? Planet(bytes: bytes), !planet.isMoon else {
+        guard let planet = try? RootSet(bytes: bytes), planet.kind == .planet else {
             throw CallFailure.because(.argument, "this is not a planet")
         }
         settings.planet = bytes

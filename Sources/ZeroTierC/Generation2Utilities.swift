@@ -134,14 +134,14 @@ public func zts_inet_pton(_ family: Int32, _ src: UnsafePointer<CChar>?, _ dst: 
 private let keyBytes = 128
 
 // A key of the working directory: 64 bytes public, 64 bytes secret.
-private func storedKey(_ name: String) -> Planet.SigningKey? {
+private func storedKey(_ name: String) -> RootSet.SigningKey? {
     let file = unsafe fopen(name, "rb")
     guard let file = unsafe file else { return nil }
     defer { unsafe fclose(file) }
     var bytes = [UInt8](repeating: 0, count: keyBytes)
     // Sound: reads at most the array's size.
     guard unsafe fread(&bytes, 1, keyBytes, file) == keyBytes else { return nil }
-    return try? Planet.SigningKey(bytes: Array(bytes[64...]))
+    return try? RootSet.SigningKey(bytes: Array(bytes[64...]))
 }
 
 private func export(
@@ -155,11 +155,11 @@ private func export(
 }
 
 // The roots that the program describes: identities and endpoints as text, each list up to the first NULL.
-private func roots(_ specification: UnsafeMutablePointer<zts_root_set_t>) throws -> [Planet.Root] {
+private func roots(_ specification: UnsafeMutablePointer<zts_root_set_t>) throws -> [RootSet.Root] {
     let identities = unsafe elements(specification, \.public_id_str, as: UnsafeMutablePointer<CChar>?.self)
     let endpoints = unsafe elements(specification, \.endpoint_ip_str, as: UnsafeMutablePointer<CChar>?.self)
     let perRoot = Int(ZTS_MAX_ENDPOINTS_PER_ROOT)
-    var result: [Planet.Root] = []
+    var result: [RootSet.Root] = []
     for index in 0..<Int(ZTS_MAX_NUM_ROOTS) {
         guard let text = unsafe identities[index], unsafe text.pointee != 0 else { break }
         guard let identity = try? Identity(text: unsafe String(cString: text)) else {
@@ -173,7 +173,7 @@ private func roots(_ specification: UnsafeMutablePointer<zts_root_set_t>) throws
             }
             places.append(endpoint)
         }
-        result.append(Planet.Root(identity: identity, endpoints: places))
+        result.append(RootSet.Root(identity: identity, endpoints: places))
     }
     guard (1...4).contains(result.count) else { throw CallFailure.because(.argument, "a planet has one to four roots") }
     return result
@@ -192,10 +192,10 @@ public func zts_util_sign_root_set(
             let currentLength = unsafe curr_key_len, let specification = unsafe roots_spec
         else { throw CallFailure.because(.argument, "one of the pointers is NULL") }
         let roots = unsafe try roots(specification)
-        let currentKey = storedKey("current.c25519") ?? Planet.SigningKey()
+        let currentKey = storedKey("current.c25519") ?? RootSet.SigningKey()
         let previousKey = storedKey("previous.c25519") ?? currentKey
         // The previous key vouches for this version; the current one for the next.
-        let planet = Planet(
+        let planet = RootSet(
             id: id, timestampMilliseconds: ts, roots: roots, signedWith: previousKey, updateKey: currentKey)
         unsafe try export(planet.bytes, target, length)
         unsafe try export(previousKey.publicBytes + previousKey.bytes, previous, previousLength)

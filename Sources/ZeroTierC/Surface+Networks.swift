@@ -28,7 +28,7 @@ extension Node {
 }
 
 extension Surface {
-    func join(_ id: UInt64) -> Int32 { outcome(.network(id)) { try $0.startJoining(NetworkID(id)) } }
+    func join(_ id: UInt64) -> Int32 { outcome(.network(id)) { _ = try $0.startJoining(NetworkID(id)) } }
 
     func leave(_ id: UInt64) -> Int32 {
         outcome(generation == .second ? .network(id) : nil) { try $0.leave(NetworkID(id)) }

@@ -19,17 +19,19 @@ struct ControlServer: Sendable {
     func start(_ node: Node) throws(ZeroTierError) {
         try listener.start { request in
             // A node that is asked to wait for something is asked by a task.
-            do throws(ZeroTierError) {
+            do {
                 return "ok\n" + (try await ControlServer.answer(to: request, node))
-            } catch {
+            } catch let error as ZeroTierError {
                 return "error \(error.code)\n" + error.message
+            } catch {
+                return "error \(ZeroTierError.Code.failed)\n\(error)"
             }
         }
     }
 
     func stop() { listener.stop() }
 
-    private static func answer(to request: String, _ node: Node) async throws(ZeroTierError) -> String {
+    private static func answer(to request: String, _ node: Node) async throws -> String {
         var words = request.split(separator: " ").map(String.init)
         let asJSON = words.last == "json"
         if asJSON { words.removeLast() }
@@ -57,7 +59,7 @@ struct ControlServer: Sendable {
     }
 
     // The words are "ping", the address, the sequence number and the seconds to wait.
-    private static func ping(_ words: [String], _ node: Node) async throws(ZeroTierError) -> EchoResult {
+    private static func ping(_ words: [String], _ node: Node) async throws -> EchoResult {
         guard words.count == 4, let address = IPAddress(words[1]), let sequence = Int(words[2]),
             let seconds = Int(words[3]), Limits.seconds.contains(seconds)
         else {

@@ -55,7 +55,6 @@ struct DemoPartyCommand: AsyncParsableCommand {
             Output.log("echoed \(echoed.bytes) bytes")
             let received = try await Transfer.receiveAndConfirm(try await discard.accept())
             Output.log(received.report("received").text)
-            await node.drain(timeout: .seconds(5))
             await node.shutdown()
             Output.log("all done")
             waitForEnd()

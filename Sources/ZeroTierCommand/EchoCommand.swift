@@ -89,14 +89,13 @@ struct EchoCommand: AsyncParsableCommand {
 
         private func serveDatagrams(_ node: Node) async throws {
             // It takes IPv4 too.
-            let socket = try node.datagramSocket(bind: SocketEndpoint(.anyIPv6, port: service.port))
+            let socket = try node.datagramSocket(port: service.port)
             log.log(.listening(service.port, "UDP"))
             var served = 0
             for try await datagram in socket {
-                do throws(ZeroTierError) {
+                do {
                     try await socket.send(datagram.bytes, to: datagram.source)
-                } catch {
-                    if [.closed, .nodeStopped, .cancelled].contains(error.code) { throw error }
+                } catch let error as ZeroTierError where error.code != .closed && error.code != .nodeStopped {
                     // Nobody can be answered at port 0, or where no route leads: no reason not to answer others.
                     continue
                 }
@@ -205,14 +204,13 @@ struct EchoCommand: AsyncParsableCommand {
         // Nil when the time is over.
         private static func receive(
             _ socket: DatagramSocket, until deadline: ContinuousClock.Instant
-        ) async throws(ZeroTierError) -> [UInt8]? {
+        ) async throws -> [UInt8]? {
             let left = deadline - ContinuousClock.now
             guard left > .zero else { return nil }
-            do throws(ZeroTierError) {
+            do {
                 return try await socket.receive(timeout: left).bytes
-            } catch {
-                if error.code == .timedOut { return nil }
-                throw error
+            } catch let error as ZeroTierError where error.code == .timedOut {
+                return nil
             }
         }
 
@@ -229,19 +227,12 @@ private func withSession(
 ) async throws {
     var configuration = try options.configuration(state.storage)
     configuration.log = { event in log.log(.event(event)) }
-    let node = try await Node.start(configuration)
-    log.log(.started(node))
-    do {
+    try await Node.with(configuration) { node in
+        log.log(.started(node))
         let network = try await node.join(service.network, timeout: .seconds(service.timeout))
-        log.log(.joined(network))
+        log.log(.joined(try network.status))
         try await body(node)
-        // What was written last is still on its way.
-        await node.drain(timeout: .seconds(5))
-    } catch {
-        await node.shutdown()
-        throw error
     }
-    await node.shutdown()
 }
 
 extension Report {

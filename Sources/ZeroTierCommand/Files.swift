@@ -16,8 +16,8 @@ enum Files {
         }
     }
 
-    static func planet(_ path: String) throws(Failure) -> Planet {
-        try parse(path, try read(path)) { (bytes) throws(ZeroTierError) in try Planet(bytes: bytes) }
+    static func planet(_ path: String) throws(Failure) -> RootSet {
+        try parse(path, try read(path)) { (bytes) throws(ZeroTierError) in try RootSet(bytes: bytes) }
     }
 
     static func identity(_ path: String) throws(Failure) -> Identity {
@@ -26,8 +26,8 @@ enum Files {
         }
     }
 
-    static func signingKey(_ path: String) throws(Failure) -> Planet.SigningKey {
-        try parse(path, try read(path)) { (bytes) throws(ZeroTierError) in try Planet.SigningKey(bytes: bytes) }
+    static func signingKey(_ path: String) throws(Failure) -> RootSet.SigningKey {
+        try parse(path, try read(path)) { (bytes) throws(ZeroTierError) in try RootSet.SigningKey(bytes: bytes) }
     }
 
     /// What is wrong with a file's bytes, with the file's name.

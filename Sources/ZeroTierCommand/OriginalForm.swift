@@ -56,7 +56,7 @@ enum OriginalVerb {
 
     // MARK: Status
 
-    private static func status(_ status: NodeStatus, _ planet: Planet?) throws(ZeroTierError) -> JSON {
+    private static func status(_ status: NodeStatus, _ planet: RootSet?) throws(ZeroTierError) -> JSON {
         let settings: [(String, JSON)] = [
             ("allowTcpFallbackRelay", .bool(false)), ("forceTcpRelay", .bool(false)),
             ("listeningOn", .array(status.localEndpoints.map { .string(slashed($0)) })),
@@ -270,7 +270,7 @@ enum OriginalVerb {
 
     // MARK: Moons
 
-    private static func moon(_ moon: Planet) -> JSON {
+    private static func moon(_ moon: RootSet) -> JSON {
         let digits = String(moon.id, radix: 16)
         return .object([
             ("id", .string(String(repeating: "0", count: 16 - digits.count) + digits)),

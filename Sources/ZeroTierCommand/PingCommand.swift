@@ -64,13 +64,10 @@ struct PingCommand: AsyncParsableCommand {
             throw Failure(
                 "usage", "no node runs in \(try state.home ?? Home.standard()), so --network is needed to start one")
         }
-        let node = try await Node.start(try options.configuration(state.storage))
-        let result = await Result {
+        try await Node.with(try options.configuration(state.storage)) { node in
             try await node.join(network, timeout: .seconds(60))
             try await series { sequence in try await pingOnce(node, sequence) }
         }
-        await node.shutdown()
-        try result.get()
     }
 
     // A request a second. Fails if no answer came.
@@ -85,9 +82,9 @@ struct PingCommand: AsyncParsableCommand {
 
     private func pingOnce(_ node: Node, _ sequence: Int) async throws -> Bool {
         let result: EchoResult
-        do throws(ZeroTierError) {
+        do {
             result = try await node.ping(address, sequence: sequence, timeout: .seconds(timeout))
-        } catch {
+        } catch let error as ZeroTierError {
             try report.show(failure(error.message))
             return false
         }

@@ -48,7 +48,7 @@ extension Report {
         ]
         members.append(("packetsBySuite", .object(suites)))
         let drops = status.drops.sorted { $0.key < $1.key }
-        members.append(("drops", .object(drops.map { ($0.key, count($0.value)) })))
+        members.append(("drops", .object(drops.map { ($0.key.description, count($0.value)) })))
         return Report(text: lines.joined(separator: "\n"), json: .object(members))
     }
 

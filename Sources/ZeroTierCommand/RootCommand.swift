@@ -57,7 +57,7 @@ struct RootCommand: AsyncParsableCommand {
         let store = try lockHome(home)
         // What cannot be read is told by the start.
         let earlier = try? store.read(RootCommand.planetFile).map { (bytes) throws(ZeroTierError) in
-            try Planet(bytes: bytes)
+            try RootSet(bytes: bytes)
         }
         var configuration = Node.Configuration(storage: .store(store))
         configuration.root = Node.Root(endpoints: endpoint)
@@ -76,13 +76,13 @@ struct RootCommand: AsyncParsableCommand {
     private static let planetFile = "planet"
 
     // Only of a root: a planet that another command left has nothing to do with its port.
-    private func lastPort(_ store: DirectoryStore, _ earlier: Planet?) throws(ZeroTierError) -> UInt16? {
+    private func lastPort(_ store: DirectoryStore, _ earlier: RootSet?) throws(ZeroTierError) -> UInt16? {
         guard earlier != nil, let bytes = try store.read("port") else { return nil }
         return UInt16(String(decoding: bytes, as: UTF8.self))
     }
 
     // What may be right, behind a router that forwards a port, and is a mistake otherwise.
-    private func doubts(_ planet: Planet, _ port: UInt16) -> [Report] {
+    private func doubts(_ planet: RootSet, _ port: UInt16) -> [Report] {
         let endpoints = planet.roots.flatMap(\.endpoints)
         var doubts: [Report] = []
         if !endpoints.contains(where: { $0.port == port }) {
@@ -99,8 +99,8 @@ struct RootCommand: AsyncParsableCommand {
 
 extension Report {
     /// What the planet of a root says, and whether that is another thing than it said before.
-    fileprivate static func rootPlanet(_ planet: Planet, earlier: Planet?, file: String) -> Report {
-        func list(_ planet: Planet?) -> String {
+    fileprivate static func rootPlanet(_ planet: RootSet, earlier: RootSet?, file: String) -> Report {
+        func list(_ planet: RootSet?) -> String {
             (planet?.roots.flatMap(\.endpoints) ?? []).map(\.description).joined(separator: " ")
         }
         let change: (name: String, text: String, level: LogLevel) =

@@ -32,7 +32,7 @@ enum Transfer {
     /// Writes so many bytes of a pattern that does not repeat, and ends the writing direction.
     static func send(
         _ count: Int, to socket: StreamSocket, _ progress: Progress? = nil
-    ) async throws(ZeroTierError) -> TransferResult {
+    ) async throws -> TransferResult {
         var digest = StreamDigest()
         var block = pattern()
         let start = ContinuousClock.now
@@ -52,7 +52,7 @@ enum Transfer {
     /// Reads to the end of the stream. More than `limit` bytes end the connection.
     static func receive(
         from socket: StreamSocket, limit: Int = .max, _ progress: Progress? = nil
-    ) async throws(ZeroTierError) -> TransferResult {
+    ) async throws -> TransferResult {
         var digest = StreamDigest()
         var received = 0
         var start: ContinuousClock.Instant?
@@ -72,7 +72,7 @@ enum Transfer {
     }
 
     /// Writes back whatever comes, to the end of the stream.
-    static func echo(_ socket: StreamSocket) async throws(ZeroTierError) -> TransferResult {
+    static func echo(_ socket: StreamSocket) async throws -> TransferResult {
         var digest = StreamDigest()
         var count = 0
         let start = ContinuousClock.now
@@ -86,7 +86,7 @@ enum Transfer {
     }
 
     /// Receives to the end and answers with the digest's 64 digits.
-    static func receiveAndConfirm(_ socket: StreamSocket) async throws(ZeroTierError) -> TransferResult {
+    static func receiveAndConfirm(_ socket: StreamSocket) async throws -> TransferResult {
         let result = try await receive(from: socket)
         try await socket.write(Array(result.digest.utf8))
         try socket.closeWrite()
@@ -164,7 +164,7 @@ enum Transfer {
     // In small parts, so that a slow peer shows as progress.
     private static func write(
         _ bytes: [UInt8], to socket: StreamSocket, _ progress: Progress?
-    ) async throws(ZeroTierError) {
+    ) async throws {
         guard let progress else { return try await socket.write(bytes) }
         var offset = 0
         while offset < bytes.count {

@@ -37,7 +37,7 @@ struct WorldCommand: AsyncParsableCommand {
         }
 
         func run() async throws {
-            var roots: [Planet.Root] = []
+            var roots: [RootSet.Root] = []
             for given in root {
                 let next = try given.load()
                 guard !roots.contains(where: { $0.identity.id == next.identity.id }) else {
@@ -47,16 +47,16 @@ struct WorldCommand: AsyncParsableCommand {
             }
             let stored = Files.exists(key) ? try Files.signingKey(key) : nil
             let earlier = Files.exists(output) && !Files.isStream(output) ? try replaceable(stored) : nil
-            let signer = stored ?? Planet.SigningKey()
-            let planet = try Planet(id: id, after: earlier, roots: roots, key: signer)
+            let signer = stored ?? RootSet.SigningKey()
+            let planet = try RootSet(id: id, after: earlier, roots: roots, key: signer)
             if stored == nil { try Files.writeSecret(key, signer.bytes) }
             try Files.replace(output, planet.bytes)
             try report.show(.planet(planet))
         }
 
         // A file that could not be made again is not lost by a slip.
-        private func replaceable(_ key: Planet.SigningKey?) throws(Failure) -> Planet {
-            let earlier: Planet
+        private func replaceable(_ key: RootSet.SigningKey?) throws(Failure) -> RootSet {
+            let earlier: RootSet
             do throws(Failure) {
                 earlier = try Files.planet(output)
             } catch  where error.code != "file" {
@@ -104,19 +104,19 @@ struct GivenRoot: Sendable {
     }
 
     /// Without the secret, if the file has it.
-    func load() throws -> Planet.Root {
+    func load() throws -> RootSet.Root {
         let identity = try Files.identity(file)
         guard identity.isValid else {
             throw Failure("invalidIdentity", "\(file): the address \(identity.id) does not follow from the keys")
         }
-        return Planet.Root(identity: try Identity(text: identity.publicText), endpoints: endpoints)
+        return RootSet.Root(identity: try Identity(text: identity.publicText), endpoints: endpoints)
     }
 }
 
 extension Report {
-    static func planet(_ planet: Planet) -> Report {
+    static func planet(_ planet: RootSet) -> Report {
         var lines = [
-            "\(planet.isMoon ? "moon" : "planet") \(planet.id), version \(planet.timestampMilliseconds)"
+            "\(planet.kind) \(planet.id), version \(planet.timestampMilliseconds)"
                 + (planet.isSelfSigned ? "" : ", signed by an earlier key")
         ]
         for root in planet.roots {
@@ -125,7 +125,7 @@ extension Report {
         return Report(
             text: lines.joined(separator: "\n"),
             json: .object([
-                ("id", .string(String(planet.id))), ("kind", .string(planet.isMoon ? "moon" : "planet")),
+                ("id", .string(String(planet.id))), ("kind", .string(planet.kind.rawValue)),
                 ("timestamp", .string(String(planet.timestampMilliseconds))),
                 ("selfSigned", .bool(planet.isSelfSigned)),
                 (

@@ -316,7 +316,7 @@ package final class LibraryNode: Sendable {
         var configuration = Node.Configuration(storage: .store(store))
         configuration.port = settings.port
         configuration.allowsLoopbackPaths = LibraryNode.allowsLoopbackPaths
-        if let planet = settings.planet { configuration.planet = try Planet(bytes: planet) }
+        if let planet = settings.planet { configuration.planet = try RootSet(bytes: planet) }
         if !settings.refusedInterfaces.isEmpty {
             configuration.refusedInterfaces = settings.refusedInterfaces
             let left = LocalNetwork(
@@ -355,7 +355,7 @@ package final class LibraryNode: Sendable {
         if !store.warnings.isEmpty { up.warning = store.warnings.map(\.message).joined(separator: "\n") }
         post(.node(.up, up), settings)
         store.announceIdentity()
-        for network in settings.networks { try? node.startJoining(network) }
+        for network in settings.networks { _ = try? node.startJoining(network) }
     }
 
     private func fail(_ error: ZeroTierError, _ settings: RunSettings) {
@@ -397,7 +397,7 @@ package final class LibraryNode: Sendable {
             state.withLock { $0.node = next }
             post(.node(.down, last), settings)
             post(.node(.up, info(next)), settings)
-            for network in joined { try? next.startJoining(network) }
+            for network in joined { _ = try? next.startJoining(network) }
             state.withLock { $0.restartsDone = $0.restartsWanted }
             return next
         } catch {

@@ -49,21 +49,30 @@ extension BlockingSocket {
     func connect(to remote: SocketEndpoint, retryingFor timeout: Duration) throws(SocketError) {
         guard isStream, !isNonBlocking else { return try connect(to: remote) }
         let deadline = SystemClock.monotonic() + timeout
+        let attempt = ConnectAttempt(until: deadline)
         while true {
             do throws(SocketError) {
                 return try connectStream(to: remote, .until(deadline), givesUp: true)
             } catch {
-                switch error.number {
-                case .networkUnreachable, .hostUnreachable, .addressNotAvailable: break
-                default: throw error
-                }
-                let next = SystemClock.monotonic() + SocketLimits.connectRetry
-                guard next < deadline else {
-                    try pause(until: deadline)
+                guard let failure = BlockingSocket.passing(error.number) else { throw error }
+                switch attempt.verdict(on: failure, mayCome: true, now: SystemClock.monotonic()) {
+                case .fail: throw error
+                case .tryAgain(let instant): try pause(until: instant)
+                case .giveUp(let instant):
+                    try pause(until: instant)
                     throw SocketError(.timedOut, error.reason ?? BlockingSocket.noWay(error.number))
                 }
-                try pause(until: next)
             }
+        }
+    }
+
+    // What may pass while the way to the peer is being made.
+    private static func passing(_ number: SocketErrno) -> StackError? {
+        switch number {
+        case .networkUnreachable: .networkUnreachable
+        case .hostUnreachable: .hostUnreachable
+        case .addressNotAvailable: .addressNotAvailable
+        default: nil
         }
     }
 

@@ -160,6 +160,4 @@ package enum SocketLimits {
     static let scatterBytes = 1 << 20
     /// Messages that one call sends at most, as UIO_MAXIOV.
     static let batchMessages = 1024
-    /// The pause between two attempts of a connect that tries again.
-    static let connectRetry = Duration.milliseconds(250)
 }

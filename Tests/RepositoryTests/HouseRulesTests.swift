@@ -131,4 +131,30 @@ import Testing
         let code = try #require(example.range(of: "import ZeroTier").map { example[$0.lowerBound...] })
         #expect(readme.contains("```swift\n\(code)```"))
     }
+
+    @Test(arguments: [("Echo", "ZeroTier"), ("Echo", "FirstProgram"), ("EchoClient", "FirstProgram")])
+    func `the programs in the catalogue of the documentation are the ones that are compiled`(
+        name: String, page: String
+    ) throws {
+        let root = RepositoryFiles.root
+        let text = try String(
+            contentsOf: root.appendingPathComponent("Sources/ZeroTier/ZeroTier.docc/\(page).md"), encoding: .utf8)
+        let example = try String(
+            contentsOf: root.appendingPathComponent("Examples/Swift/\(name)/main.swift"), encoding: .utf8)
+        let code = try #require(example.range(of: "import ZeroTier").map { example[$0.lowerBound...] })
+        #expect(text.contains("```swift\n\(code)```"))
+    }
+
+    @Test func `the programs in the design of the API are the examples, all of them`() throws {
+        let page = try String(
+            contentsOf: RepositoryFiles.root.appendingPathComponent("Docs/api-design.md"), encoding: .utf8)
+        let examples = RepositoryFiles.texts(in: ["Examples/Swift"], endings: ["swift"])
+        #expect(examples.count > 10)
+        for (path, text) in examples {
+            let code = try #require(text.range(of: "import ").map { text[$0.lowerBound...] })
+            #expect(page.contains("```swift\n\(code)```"), "\(path)")
+            #expect(text.count { $0 == "\n" } < 50, "\(path) is too long to be read at once")
+        }
+        #expect(page.components(separatedBy: "```swift\n").count == examples.count + 1)
+    }
 }

@@ -44,7 +44,8 @@ import Testing
         case "Sources/ZeroTierCommand":
             ["ArgumentParser", "Dispatch", "Foundation", "Glibc", "Synchronization"]
         case "Fuzz/fuzz", "Tests/TestController": ["Glibc"]
-        case "Examples/Swift", "Tests/InteropTests", "Tests/Floods": ["Glibc", "Synchronization"]
+        case "Examples/Swift": ["Dispatch", "Glibc", "Synchronization"]
+        case "Tests/InteropTests", "Tests/Floods": ["Glibc", "Synchronization"]
         case "Simulation/simulate", "Benchmarks/bench": ["Foundation", "Glibc", "Synchronization"]
         default: []
         }

@@ -81,9 +81,9 @@ enum TestIdentity {
             let identity = try Identity(text: TestIdentity.root)
             let port = try Node.findFreePort()
             let endpoint = SocketEndpoint(IPAddress("127.0.0.1")!, port: port)
-            let planet = try Planet(
+            let planet = try RootSet(
                 id: 77, roots: [.init(identity: Identity(text: identity.publicText), endpoints: [endpoint])],
-                key: Planet.SigningKey())
+                key: RootSet.SigningKey())
             var configuration = Node.Configuration(storage: .store(MemoryStore(identity: identity.secretText)))
             configuration.planet = planet
             configuration.allowsLoopbackPaths = true

@@ -34,7 +34,7 @@ extension SharedNodeTests {
             let world = try LifecycleTests.World()
             let lines = Mutex<[String]>([])
             var configuration = Node.Configuration(storage: .store(MemoryStore(identity: TestIdentity.first)))
-            configuration.planet = try Planet(bytes: world.planet)
+            configuration.planet = try RootSet(bytes: world.planet)
             configuration.traces = .sockets
             configuration.traceOutput = { line in lines.withLock { $0.append(line) } }
             let node = try Node(configuration)

@@ -211,18 +211,18 @@ struct Lab: Sendable {
     let firstAddress: IPAddress
     let secondAddress: IPAddress
 
-    static func configuration(_ identity: String, _ planet: Planet) -> Node.Configuration {
+    static func configuration(_ identity: String, _ planet: RootSet) -> Node.Configuration {
         var configuration = Node.Configuration(storage: .store(MemoryStore(identity: identity)))
         configuration.planet = planet
         configuration.allowsLoopbackPaths = true
         return configuration
     }
 
-    static func planet(port: UInt16) throws -> Planet {
+    static func planet(port: UInt16) throws -> RootSet {
         let root = try Identity(text: Identity(text: TestIdentity.root).publicText)
-        return try Planet(
+        return try RootSet(
             id: 77, roots: [.init(identity: root, endpoints: [SocketEndpoint(IPAddress("127.0.0.1")!, port: port)])],
-            key: Planet.SigningKey())
+            key: RootSet.SigningKey())
     }
 
     /// A layer over a node that knows nobody: for what happens inside of one stack.

@@ -96,13 +96,13 @@ extension CommandTests {
         }
 
         @Test func `a root with other endpoints makes a new version of its planet`() async throws {
-            var planets: [Planet] = []
+            var planets: [RootSet] = []
             for _ in 0..<2 {
                 let root = try Program(Command.path, ["root", "--home", home] + endpoint())
                 _ = try await root.line(containing: "state in")
                 root.interrupt()
                 #expect(try await root.end() == 0)
-                planets.append(try Planet(bytes: try #require(try read("home/planet"))))
+                planets.append(try RootSet(bytes: try #require(try read("home/planet"))))
             }
             #expect(planets[0].world.canBeReplaced(by: planets[1].world))
         }
@@ -366,7 +366,7 @@ extension CommandTests {
 
         @Test func `a sender gives up on a peer that does nothing, and tells which option is missing`() async throws {
             let root = try await RootProgram()
-            let planet = try Planet(
+            let planet = try RootSet(
                 bytes: try #require(try FileSystem.read("\(root.directory.path)/planet")))
             let network = Constellation.network
             let node = try await Node.start(Constellation.configuration(TestIdentity.second, planet))

@@ -9,7 +9,7 @@ enum Command {
     static let path = find("zerotier")
     static let controller = find("test-controller")
 
-    private static func find(_ name: String) -> String? {
+    static func find(_ name: String) -> String? {
         let folder = URL(fileURLWithPath: ProcessInfo.processInfo.arguments[0]).deletingLastPathComponent()
         // The tests' own program lies beside it, or a few folders further down in a bundle.
         var candidate = folder
@@ -189,12 +189,12 @@ struct RootProgram {
         let identity = try Identity(text: TestIdentity.root)
         let file = "\(directory.path)/root.public"
         try identity.publicText.write(toFile: file, atomically: false, encoding: .utf8)
-        func make(_ endpoints: String) async throws -> Planet {
+        func make(_ endpoints: String) async throws -> RootSet {
             let result = try await Command.run(
                 "world", "make", "--root", "\(file)=\(endpoints)", "--key", "\(directory.path)/key", "--output",
                 "\(directory.path)/planet")
             #expect(result.status == 0)
-            return try Planet(
+            return try RootSet(
                 bytes: Array(#require(FileManager.default.contents(atPath: "\(directory.path)/planet"))))
         }
         let first = try await make("192.0.2.7/9993,[2001:db8::7]:9993")
@@ -208,8 +208,8 @@ struct RootProgram {
         #expect(((shown as? [String: Any])?["roots"] as? [Any])?.count == 1)
         #expect(FileSystem.mode(of: "\(directory.path)/key") == 0o600)
         // A version that is newer than the one before, even if the clock is behind.
-        let key = try Planet.SigningKey(bytes: try #require(try FileSystem.read("\(directory.path)/key")))
-        let ahead = try Planet(id: 1, timestampMilliseconds: 1 << 60, roots: first.roots, key: key)
+        let key = try RootSet.SigningKey(bytes: try #require(try FileSystem.read("\(directory.path)/key")))
+        let ahead = try RootSet(id: 1, timestampMilliseconds: 1 << 60, roots: first.roots, key: key)
         try Data(ahead.bytes).write(to: URL(fileURLWithPath: "\(directory.path)/planet"))
         let after = try await make("192.0.2.9/9993")
         #expect(ahead.world.canBeReplaced(by: after.world))
@@ -365,7 +365,7 @@ struct RootProgram {
         for _ in 0..<3000 where !FileManager.default.fileExists(atPath: file) {
             try await Task.sleep(for: .milliseconds(20))
         }
-        let planet = try Planet(bytes: Array(#require(FileManager.default.contents(atPath: file))))
+        let planet = try RootSet(bytes: Array(#require(FileManager.default.contents(atPath: file))))
         let node = try await Node.start(Constellation.configuration(TestIdentity.first, planet))
         let owner = try #require(planet.roots.first).identity.id
         for (number, code) in [("000002", ZeroTierError.Code.notAuthorised), ("000003", .networkNotFound)] {
@@ -384,7 +384,7 @@ struct RootProgram {
             #expect(error?.message.contains("\(network)") == true, "\(String(describing: error))")
         }
         let admitted = try #require(NetworkID("\(owner)000001"))
-        let status = try await node.join(admitted, timeout: .seconds(60))
+        let status = try await node.join(admitted, timeout: .seconds(60)).status
         #expect(status.name == "everything" && status.addresses.count == 2)
         await node.shutdown()
         withExtendedLifetime(controller) {}

@@ -96,8 +96,8 @@ extension DriverTests {
                 }
                 let store = MemoryStore()
                 try store.write(StateName.planet, bytes, isSecret: false)
-                let chosen = Planet(try NodeStart.choosePlanet(nil, store))
-                #expect(chosen.bytes == (givesWay ? Planet.standard.bytes : bytes), "\(name)")
+                let chosen = RootSet(try NodeStart.choosePlanet(nil, store))
+                #expect(chosen.bytes == (givesWay ? RootSet.standard.bytes : bytes), "\(name)")
                 #expect(try store.read(StateName.planet) == chosen.bytes)
             }
         }
@@ -236,11 +236,11 @@ extension DriverTests {
             let planet = try Constellation.makePlanet(port: 77)
             let store = MemoryStore()
             try store.write("roots", planet.bytes, isSecret: false)
-            #expect(Planet(try NodeStart.choosePlanet(nil, store)).bytes == planet.bytes)
+            #expect(RootSet(try NodeStart.choosePlanet(nil, store)).bytes == planet.bytes)
             // One under the usual name goes before.
             let own = try Constellation.makePlanet(port: 78)
             try store.write(StateName.planet, own.bytes, isSecret: false)
-            #expect(Planet(try NodeStart.choosePlanet(nil, store)).bytes == own.bytes)
+            #expect(RootSet(try NodeStart.choosePlanet(nil, store)).bytes == own.bytes)
         }
 
         @Test func `a peer that has become direct is remembered while the node runs`() async throws {

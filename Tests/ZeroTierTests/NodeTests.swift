@@ -29,9 +29,9 @@ struct Constellation {
     let root: Node
     let first: Node
     let second: Node
-    let planet: Planet
+    let planet: RootSet
 
-    static func configuration(_ identity: String, _ planet: Planet, usesOffload: Bool = true) -> Node.Configuration {
+    static func configuration(_ identity: String, _ planet: RootSet, usesOffload: Bool = true) -> Node.Configuration {
         var configuration = Node.Configuration(storage: .store(MemoryStore(identity: identity)))
         configuration.planet = planet
         configuration.allowsLoopbackPaths = true
@@ -40,11 +40,11 @@ struct Constellation {
     }
 
     /// The planet whose root is at a port of this machine.
-    static func makePlanet(port: UInt16) throws -> Planet {
+    static func makePlanet(port: UInt16) throws -> RootSet {
         let root = try Identity(text: Identity(text: TestIdentity.root).publicText)
-        return try Planet(
+        return try RootSet(
             id: 77, roots: [.init(identity: root, endpoints: [SocketEndpoint(IPAddress("127.0.0.1")!, port: port)])],
-            key: Planet.SigningKey())
+            key: RootSet.SigningKey())
     }
 
     init(usesOffload: Bool = true) async throws {
@@ -285,21 +285,38 @@ extension DriverTests {
             let server = try nodes.second.listen(port: 98)
             let socket = try await nodes.first.connect(to: SocketEndpoint(address, port: 98))
             let node = nodes.first
-            let tasks: [Task<ZeroTierError.Code?, Never>] = [
-                Task { await code { _ = try await node.connect(to: SocketEndpoint(nobody, port: 4)) } },
-                Task { await code { _ = try await listener.accept() } },
-                Task { await code { _ = try await datagrams.receive() } },
-                Task { await code { _ = try await socket.read() } },
+            let tasks: [Task<Bool, Never>] = [
+                Task { await isCancelled { _ = try await node.connect(to: SocketEndpoint(nobody, port: 4)) } },
+                Task { await isCancelled { _ = try await listener.accept() } },
+                Task { await isCancelled { _ = try await datagrams.receive() } },
+                Task { await isCancelled { _ = try await socket.read() } },
+                Task { await isCancelled { for try await _ in listener {} } },
+                Task { await isCancelled { for try await _ in datagrams {} } },
+                Task { await isCancelled { for try await _ in socket {} } },
+                Task { await isCancelled { for try await _ in socket.lines() {} } },
+                Task { await isCancelled { try await listener.serve { _ in } } },
+                Task { await isCancelled { _ = try await node.ping(nobody) } },
+                Task { await isCancelled { try await node.join(NetworkID("8056c2e21c000001")!) } },
             ]
             try await Task.sleep(for: .milliseconds(50))
             for task in tasks { task.cancel() }
-            for task in tasks { #expect(await task.value == .cancelled) }
-            // A task that is cancelled already does not begin to wait.
+            for task in tasks { #expect(await task.value) }
+            // The attempt to connect is taken back.
+            #expect(try node.driver.call { (core, _) throws(ZeroTierError) in core.openSockets.count } == 3)
+            // A task that is cancelled already does not wait, and does nothing either: its loops end.
             let late = Task {
                 withUnsafeCurrentTask { $0?.cancel() }
-                return await code { _ = try await socket.read() }
+                let places = SocketEndpoint(IPAddress("::1")!, port: 99)
+                return [
+                    await isCancelled { _ = try await socket.read() },
+                    await isCancelled { try await socket.write([1]) },
+                    await isCancelled { try await datagrams.send([1], to: places) },
+                    await isCancelled { try await datagrams.send(all: [[1]], to: places) },
+                    await isCancelled { try await node.waitUntilOnline() },
+                    await isCancelled { try await node.drain() },
+                ]
             }
-            #expect(await late.value == .cancelled)
+            #expect(await late.value == [true, true, true, true, true, true])
             server.close()
             await nodes.shutdown()
         }
@@ -418,8 +435,8 @@ extension DriverTests {
         @Test func `drops of the kernel and of the stack are in the status`() async throws {
             let identity = try Identity(text: Identity(text: TestIdentity.root).publicText)
             // A root that none of the node's sockets can send to.
-            let root = Planet.Root(identity: identity, endpoints: [SocketEndpoint(IPAddress("::1")!, port: 9)])
-            let planet = try Planet(id: 77, roots: [root], key: Planet.SigningKey())
+            let root = RootSet.Root(identity: identity, endpoints: [SocketEndpoint(IPAddress("::1")!, port: 9)])
+            let planet = try RootSet(id: 77, roots: [root], key: RootSet.SigningKey())
             var configuration = Constellation.configuration(TestIdentity.first, planet)
             configuration.bindAddresses = [IPAddress("127.0.0.1")!]
             let node = try await Node.start(configuration)
@@ -428,13 +445,13 @@ extension DriverTests {
                 try core.send([1], from: socket, to: SocketEndpoint(IPAddress("127.0.0.1")!, port: 9), now)
             }
             var drops = try node.status().drops
-            for _ in 0..<2000 where drops["kernel.sendRefused"] == nil || drops["stack.noSocket"] == nil {
+            for _ in 0..<2000 where drops[.kernel(.sendRefused)] == nil || drops[.stack(.noSocket)] == nil {
                 try await Task.sleep(for: .milliseconds(10))
                 drops = try node.status().drops
             }
-            #expect(drops["kernel.sendRefused", default: 0] > 0)
-            #expect(drops["stack.noSocket"] == 1)
-            #expect(drops["kernel.sendBufferFull"] == nil, "only what happened")
+            #expect(drops[.kernel(.sendRefused), default: 0] > 0)
+            #expect(drops[.stack(.noSocket)] == 1)
+            #expect(drops[.kernel(.sendBufferFull)] == nil, "only what happened")
             await node.shutdown()
         }
 
@@ -516,6 +533,15 @@ extension DriverTests {
                 }
                 for _ in 0..<500 where try nodeThreads() != before { try await Task.sleep(for: .milliseconds(10)) }
                 #expect(try nodeThreads() == before)
+            }
+        }
+
+        private func isCancelled(_ body: () async throws -> Void) async -> Bool {
+            do {
+                try await body()
+                return false
+            } catch {
+                return error is CancellationError
             }
         }
 

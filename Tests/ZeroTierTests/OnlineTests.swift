@@ -47,8 +47,8 @@ extension DriverTests {
         @Test func `what no patience mends is told at once`() async throws {
             let root = try Identity(text: Identity(text: TestIdentity.root).publicText)
             var configuration = Node.Configuration(storage: .store(MemoryStore(identity: TestIdentity.first)))
-            configuration.planet = try Planet(
-                id: 77, roots: [.init(identity: root, endpoints: [])], key: Planet.SigningKey())
+            configuration.planet = try RootSet(
+                id: 77, roots: [.init(identity: root, endpoints: [])], key: RootSet.SigningKey())
             let (warnings, told) = AsyncStream.makeStream(of: ZeroTierError.self)
             configuration.log = { event in
                 if case .warning(let error) = event { told.yield(error) }

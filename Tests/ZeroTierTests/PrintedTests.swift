@@ -20,7 +20,7 @@ import Testing
     }
 
     @Test func `a printed configuration shows no keys`() throws {
-        let key = Planet.SigningKey()
+        let key = RootSet.SigningKey()
         let identity = try Identity(text: TestIdentity.first)
         let secret = try #require(identity.secretText?.split(separator: ":").last)
         let store = MemoryStore(identity: TestIdentity.first)
@@ -36,6 +36,27 @@ import Testing
             #expect(!showsKeys(text, try #require(configuration.planet).bytes.suffix(200)), "\(text)")
         }
         #expect(shown(configuration).contains(String(TestIdentity.root.prefix(10))), "the roots are named")
+    }
+
+    // As a program's own store may be: nothing of it is hidden from a mirror.
+    private struct PlainStore: StateStore {
+        var contents: [String: [UInt8]]
+
+        func read(_ name: String) throws(ZeroTierError) -> [UInt8]? { contents[name] }
+        func write(_ name: String, _ bytes: [UInt8], isSecret: Bool) throws(ZeroTierError) {}
+        func remove(_ name: String) throws(ZeroTierError) {}
+        func list(_ folder: String) throws(ZeroTierError) -> [String] { [] }
+        func location(of name: String) -> String { name }
+    }
+
+    @Test func `a printed configuration does not look into a store of the program`() throws {
+        let secret = Array(TestIdentity.first.utf8)
+        let configuration = Node.Configuration(storage: .store(PlainStore(contents: ["identity.secret": secret])))
+        for value in [configuration, configuration.storage] as [Any] {
+            let text = shown(value)
+            #expect(!text.contains("contents") && !showsKeys(text, secret), "\(text)")
+            #expect(text.contains("PlainStore"), "\(text)")
+        }
     }
 
     @Test func `an error says why, also to who asks for its localised description`() async {

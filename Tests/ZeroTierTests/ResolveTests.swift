@@ -162,11 +162,50 @@ extension DriverTests {
             let task = Task { try await node.resolve("a.test", servers: servers, timeout: .seconds(600)) }
             _ = try await silent.receive(timeout: .seconds(10))
             task.cancel()
-            #expect(await code { try await task.value } == .cancelled)
+            await #expect(throws: CancellationError.self) { try await task.value }
             let last = Task { try await node.resolve("a.test", servers: servers, timeout: .seconds(600)) }
             _ = try await silent.receive(timeout: .seconds(10))
             await node.shutdown()
             #expect(await code { try await last.value } == .nodeStopped)
+        }
+
+        @Test func `a connect by name tries the addresses in their order`() async throws {
+            let node = try await start()
+            // Nothing listens at the first; the second is this node.
+            let (refusing, right) = (IPAddress("127.0.0.2")!, IPAddress("::1")!)
+            let listener = try node.listen(on: SocketEndpoint(right, port: 80))
+            let words = [("127.0.0.1", 80, nil), ("localhost", 80, right)] as [(String, UInt16, IPAddress?)]
+            for (host, port, expected) in words {
+                let socket = try? await node.connect(to: host, port: port, timeout: .seconds(20))
+                #expect(socket?.remoteEndpoint.address == expected, "\(host)")
+            }
+            // By a name server of a network there is no name here, and the error is that of the lookup.
+            #expect(await connectCode { try await node.connect(to: "www.example.test", port: 80) } == .noNameServer)
+            #expect(
+                await connectCode { try await node.connect(to: "\(refusing)", port: 80, timeout: .seconds(20)) }
+                    == .connectionRefused)
+            let greeting = try await node.withConnection(to: "localhost", port: 80, timeout: .seconds(20)) { socket in
+                try await socket.write("hello")
+                _ = try await listener.accept(timeout: .seconds(20))
+                let peer = try await listener.accept(timeout: .seconds(20))
+                return try await peer.read(exactly: 5, timeout: .seconds(20))
+            }
+            #expect(greeting == Array("hello".utf8))
+            let late = Task {
+                withUnsafeCurrentTask { $0?.cancel() }
+                _ = try await node.connect(to: "localhost", port: 80)
+            }
+            await #expect(throws: CancellationError.self) { try await late.value }
+            await node.shutdown()
+        }
+
+        private func connectCode(_ body: () async throws -> StreamSocket) async -> ZeroTierError.Code? {
+            do {
+                _ = try await body()
+                return nil
+            } catch {
+                return (error as? ZeroTierError)?.code
+            }
         }
 
         @Test func `a lookup leaves no socket behind`() async throws {

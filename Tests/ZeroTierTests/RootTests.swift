@@ -45,11 +45,11 @@ extension DriverTests {
 
         @Test func `a new version is newer, even if the clock is behind`() async throws {
             let store = MemoryStore(identity: TestIdentity.root)
-            let key = Planet.SigningKey()
-            let root = Planet.Root(
+            let key = RootSet.SigningKey()
+            let root = RootSet.Root(
                 identity: try Identity(text: Identity(text: TestIdentity.root).publicText),
                 endpoints: [endpoint("192.0.2.7/9993")])
-            let planet = try Planet(id: 77, timestampMilliseconds: 1 << 60, roots: [root], key: key)
+            let planet = try RootSet(id: 77, timestampMilliseconds: 1 << 60, roots: [root], key: key)
             try store.write("planet", planet.bytes, isSecret: false)
             try store.write("planet.key", key.bytes, isSecret: true)
             let node = try await start(store, ["192.0.2.8/9993"], port: try Node.findFreePort())
@@ -66,11 +66,11 @@ extension DriverTests {
             #expect(error?.code == .portTaken)
             #expect(try store.read("planet") == nil && store.read("planet.key") == nil)
 
-            let key = Planet.SigningKey()
-            let root = Planet.Root(
+            let key = RootSet.SigningKey()
+            let root = RootSet.Root(
                 identity: try Identity(text: Identity(text: TestIdentity.root).publicText),
                 endpoints: [endpoint("192.0.2.7/9993")])
-            let planet = try Planet(id: 77, roots: [root], key: key)
+            let planet = try RootSet(id: 77, roots: [root], key: key)
             try store.write("planet", planet.bytes, isSecret: false)
             try store.write("planet.key", key.bytes, isSecret: true)
             await #expect(throws: ZeroTierError.self) {
@@ -126,7 +126,7 @@ extension DriverTests {
                 all: Array(repeating: datagram, count: 100), to: SocketEndpoint(addresses[1], port: 7))
             // What was sent later comes later.
             _ = try? await nodes[0].ping(addresses[1], sequence: 1, timeout: .seconds(3))
-            let dropped = try root.status().drops["relayBudget"] ?? 0
+            let dropped = try root.status().drops[.peers(.relayBudget)] ?? 0
             #expect(budget == nil ? dropped == 0 : dropped > 0, "\(dropped)")
             for node in nodes + [root] { await node.shutdown() }
         }

@@ -2,10 +2,10 @@
 
 import ZeroTier
 
-let node = try await Node.start(.init(storage: .directory("server")))
-let network = try await node.join(NetworkID.adHoc(ports: 7...9))
-print("connect to [\(network.addresses[0].address)]:7")
-let listener = try node.listen(port: 7)
-for try await socket in listener {
-    Task { for try await bytes in socket { try await socket.write(bytes) } }
+try await Node.with(.init(storage: .directory("server"))) { node in
+    let network = try await node.join(.adHoc(ports: 7...9))
+    print("connect to [\(network.addresses[0].address)]:7")
+    try await node.listen(port: 7).serve { socket in
+        for try await bytes in socket { try await socket.write(bytes) }
+    }
 }

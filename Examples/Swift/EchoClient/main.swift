@@ -2,9 +2,10 @@
 
 import ZeroTier
 
-let node = try await Node.start(.init(storage: .directory("client")))
-try await node.join(NetworkID.adHoc(ports: 7...9))
-let socket = try await node.connect(to: SocketEndpoint(CommandLine.arguments[1])!)
-try await socket.write(Array("hello".utf8))
-print(String(decoding: try await socket.read(exactly: 5), as: UTF8.self))
-await node.shutdown()
+try await Node.with(.init(storage: .directory("client"))) { node in
+    try await node.join(.adHoc(ports: 7...9))
+    try await node.withConnection(to: SocketEndpoint(CommandLine.arguments[1])!) { socket in
+        try await socket.write("hello")
+        print(String(decoding: try await socket.read(exactly: 5), as: UTF8.self))
+    }
+}

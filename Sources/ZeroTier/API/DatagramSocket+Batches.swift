@@ -7,37 +7,42 @@ extension DatagramSocket {
     // MARK: Tasks
 
     /// Sends datagrams to one destination, in their order. Returns when all are in the send queue, and waits while that is
-    /// full. Throws what the first one that cannot be sent fails with; those before it are sent, those behind it are not.
-    public func send(all datagrams: [[UInt8]], to destination: SocketEndpoint) async throws(ZeroTierError) {
-        var sent = 0
-        while sent < datagrams.count {
-            let start = sent
-            sent += try await driver.wait(for: .socket(id), until: nil, orThrow: .internalTimeout) {
-                [id] (core, now) throws(ZeroTierError) in
-                try core.datagramsSend(id, datagrams, to: destination, from: start, now: now)
-            }
+    /// full. Throws what the first one that cannot be sent fails with; those before it are sent, those behind it are not. So
+    /// it is with `timedOut`, after `timeout`: how many are sent is in the message.
+    public func send(all datagrams: [[UInt8]], to destination: SocketEndpoint, timeout: Duration? = nil) async throws {
+        try await send(datagrams.count, timeout) { [id] (core, start, now) throws(ZeroTierError) in
+            try core.datagramsSend(id, datagrams, to: destination, from: start, now: now)
         }
     }
 
     /// As above, each datagram to a destination of its own.
-    public func send(all datagrams: [OutgoingDatagram]) async throws(ZeroTierError) {
+    public func send(all datagrams: [OutgoingDatagram], timeout: Duration? = nil) async throws {
+        try await send(datagrams.count, timeout) { [id] (core, start, now) throws(ZeroTierError) in
+            try core.datagramsSend(id, datagrams, from: start, now: now)
+        }
+    }
+
+    // Calls `body` with the number of datagrams already sent until all are.
+    private func send(
+        _ count: Int, _ timeout: Duration?,
+        _ body: @Sendable (inout DriverCore, _ start: Int, Now) throws(ZeroTierError) -> Int?
+    ) async throws {
+        let deadline = timeout.map { SystemClock.monotonic() + $0 }
         var sent = 0
-        while sent < datagrams.count {
+        while sent < count {
             let start = sent
-            sent += try await driver.wait(for: .socket(id), until: nil, orThrow: .internalTimeout) {
-                [id] (core, now) throws(ZeroTierError) in
-                try core.datagramsSend(id, datagrams, from: start, now: now)
+            let some = try await driver.wait(for: .socket(id), until: deadline) {
+                (core, now) throws(ZeroTierError) in try body(&core, start, now)
             }
+            guard let some else { throw ZeroTierError.queueFull(sent, of: count) }
+            sent += some
         }
     }
 
     /// The datagrams that have come, oldest first: at least one, at most `count`. Waits until there is one; throws `closed`
     /// when the socket is closed, `timedOut` after `timeout`, `invalidArgument` for a count below 1.
-    public func receive(upTo count: Int, timeout: Duration? = nil) async throws(ZeroTierError) -> [Datagram] {
-        try await driver.wait(
-            for: .socket(id), until: timeout.map { SystemClock.monotonic() + $0 },
-            orThrow: ZeroTierError(.timedOut, "nothing came within the time given")
-        ) {
+    public func receive(upTo count: Int, timeout: Duration? = nil) async throws -> [Datagram] {
+        try await driver.wait(for: .socket(id), within: timeout, orThrow: .noDatagram) {
             [id] (core, now) throws(ZeroTierError) in
             try core.datagramsReceive(id, upTo: count, now: now)
         }
@@ -46,15 +51,17 @@ extension DatagramSocket {
     // MARK: Threads
 
     /// As `send(all:to:)`, for threads outside of Swift's concurrency: blocks the thread.
-    public func sendBlocking(all datagrams: [[UInt8]], to destination: SocketEndpoint) throws(ZeroTierError) {
-        try sendBlocking(datagrams.count) { (core, start, now) throws(ZeroTierError) in
+    public func sendBlocking(
+        all datagrams: [[UInt8]], to destination: SocketEndpoint, timeout: Duration? = nil
+    ) throws(ZeroTierError) {
+        try sendBlocking(datagrams.count, timeout) { (core, start, now) throws(ZeroTierError) in
             try core.datagramsSend(id, datagrams, to: destination, from: start, now: now)
         }
     }
 
     /// As `send(all:)`, for threads outside of Swift's concurrency: blocks the thread.
-    public func sendBlocking(all datagrams: [OutgoingDatagram]) throws(ZeroTierError) {
-        try sendBlocking(datagrams.count) { (core, start, now) throws(ZeroTierError) in
+    public func sendBlocking(all datagrams: [OutgoingDatagram], timeout: Duration? = nil) throws(ZeroTierError) {
+        try sendBlocking(datagrams.count, timeout) { (core, start, now) throws(ZeroTierError) in
             try core.datagramsSend(id, datagrams, from: start, now: now)
         }
     }
@@ -63,35 +70,37 @@ extension DatagramSocket {
     /// memory straight into the send queue. Blocks the thread until all are in it. An empty buffer is no datagram. Throws
     /// as `send(all:to:)`, and `invalidArgument` for a size below 1.
     public func sendBlocking(
-        _ bytes: RawSpan, inDatagramsOf size: Int, to destination: SocketEndpoint
+        _ bytes: RawSpan, inDatagramsOf size: Int, to destination: SocketEndpoint, timeout: Duration? = nil
     ) throws(ZeroTierError) {
         guard size > 0 else { throw ZeroTierError(.invalidArgument, "a datagram of a buffer has at least one byte") }
         let rest = bytes.byteCount % size
-        try sendBlocking(bytes.byteCount / size + (rest > 0 ? 1 : 0)) { (core, start, now) throws(ZeroTierError) in
+        try sendBlocking(bytes.byteCount / size + (rest > 0 ? 1 : 0), timeout) {
+            (core, start, now) throws(ZeroTierError) in
             try core.datagramsSend(id, bytes, inDatagramsOf: size, to: destination, from: start, now: now)
         }
     }
 
     // Calls `body` with the number of datagrams already sent until all are.
     private func sendBlocking(
-        _ count: Int, _ body: (inout DriverCore, _ start: Int, Now) throws(ZeroTierError) -> Int?
+        _ count: Int, _ timeout: Duration?,
+        _ body: (inout DriverCore, _ start: Int, Now) throws(ZeroTierError) -> Int?
     ) throws(ZeroTierError) {
+        let deadline = timeout.map { SystemClock.monotonic() + $0 }
         var sent = 0
         while sent < count {
             let start = sent
-            sent += try driver.waitBlocking(for: .socket(id), until: nil, orThrow: .internalTimeout) {
-                (core, now) throws(ZeroTierError) in
-                try body(&core, start, now)
+            let some = try driver.waitBlocking(for: .socket(id), until: deadline) {
+                (core, now) throws(ZeroTierError) in try body(&core, start, now)
             }
+            guard let some else { throw .queueFull(sent, of: count) }
+            sent += some
         }
     }
 
     /// As `receive(upTo:timeout:)`, for threads outside of Swift's concurrency: blocks the thread.
     public func receiveBlocking(upTo count: Int, timeout: Duration? = nil) throws(ZeroTierError) -> [Datagram] {
-        try driver.waitBlocking(
-            for: .socket(id), until: timeout.map { SystemClock.monotonic() + $0 },
-            orThrow: ZeroTierError(.timedOut, "nothing came within the time given")
-        ) { (core, now) throws(ZeroTierError) in
+        try driver.waitBlocking(for: .socket(id), within: timeout, orThrow: .noDatagram) {
+            (core, now) throws(ZeroTierError) in
             try core.datagramsReceive(id, upTo: count, now: now)
         }
     }
@@ -108,10 +117,8 @@ extension DatagramSocket {
                 .invalidArgument, "a stride of \(stride) bytes does not go into a buffer of \(buffer.byteCount)")
         }
         places.removeAll(keepingCapacity: true)
-        _ = try driver.waitBlocking(
-            for: .socket(id), until: timeout.map { SystemClock.monotonic() + $0 },
-            orThrow: ZeroTierError(.timedOut, "nothing came within the time given")
-        ) { (core, now) throws(ZeroTierError) in
+        _ = try driver.waitBlocking(for: .socket(id), within: timeout, orThrow: .noDatagram) {
+            (core, now) throws(ZeroTierError) in
             try core.datagramsReceive(id, into: &buffer, stride: stride, &places, now: now)
         }
     }

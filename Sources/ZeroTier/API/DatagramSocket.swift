@@ -41,8 +41,8 @@ public struct DatagramPlace: Hashable, Sendable {
     public let isTruncated: Bool
 }
 
-/// A UDP socket of one address family. As a sequence it gives the datagrams that come, until it is closed. Datagrams that
-/// find its queue full are lost, as ever with UDP.
+/// A UDP socket of one address family. As a sequence it gives the datagrams that come, until it is closed or the
+/// node is shut down. Datagrams that find its queue full are lost, as ever with UDP.
 public final class DatagramSocket: Sendable, AsyncSequence {
     /// What the sequence consists of.
     public typealias Element = Datagram
@@ -60,28 +60,27 @@ public final class DatagramSocket: Sendable, AsyncSequence {
 
     deinit { close() }
 
-    /// Sends one datagram, as a whole or not at all. Waits while the send queue is full.
-    public func send(_ bytes: [UInt8], to destination: SocketEndpoint) async throws(ZeroTierError) {
-        _ = try await driver.wait(for: .socket(id), until: nil, orThrow: .internalTimeout) {
+    /// Sends one datagram, as a whole or not at all. Waits while the send queue is full; throws `timedOut` after `timeout`.
+    public func send(_ bytes: [UInt8], to destination: SocketEndpoint, timeout: Duration? = nil) async throws {
+        _ = try await driver.wait(for: .socket(id), within: timeout, orThrow: .queueFull(0, of: 1)) {
             [id] (core, now) throws(ZeroTierError) in
             try core.datagramSend(id, bytes, to: destination, now: now)
         }
     }
 
     /// The next datagram. Waits until there is one; throws `closed` when the socket is closed, `timedOut` after `timeout`.
-    public func receive(timeout: Duration? = nil) async throws(ZeroTierError) -> Datagram {
-        try await driver.wait(
-            for: .socket(id), until: timeout.map { SystemClock.monotonic() + $0 },
-            orThrow: ZeroTierError(.timedOut, "nothing came within the time given")
-        ) {
+    public func receive(timeout: Duration? = nil) async throws -> Datagram {
+        try await driver.wait(for: .socket(id), within: timeout, orThrow: .noDatagram) {
             [id] (core, now) throws(ZeroTierError) in
             try core.datagramReceive(id, now: now)
         }
     }
 
     /// As `send`, for threads outside of Swift's concurrency.
-    public func sendBlocking(_ bytes: [UInt8], to destination: SocketEndpoint) throws(ZeroTierError) {
-        _ = try driver.waitBlocking(for: .socket(id), until: nil, orThrow: .internalTimeout) {
+    public func sendBlocking(
+        _ bytes: [UInt8], to destination: SocketEndpoint, timeout: Duration? = nil
+    ) throws(ZeroTierError) {
+        _ = try driver.waitBlocking(for: .socket(id), within: timeout, orThrow: .queueFull(0, of: 1)) {
             (core, now) throws(ZeroTierError) in
             try core.datagramSend(id, bytes, to: destination, now: now)
         }
@@ -89,10 +88,8 @@ public final class DatagramSocket: Sendable, AsyncSequence {
 
     /// As `receive`, for threads outside of Swift's concurrency. Throws `timedOut` after `timeout`.
     public func receiveBlocking(timeout: Duration? = nil) throws(ZeroTierError) -> Datagram {
-        try driver.waitBlocking(
-            for: .socket(id), until: timeout.map { SystemClock.monotonic() + $0 },
-            orThrow: ZeroTierError(.timedOut, "nothing came within the time given")
-        ) { (core, now) throws(ZeroTierError) in
+        try driver.waitBlocking(for: .socket(id), within: timeout, orThrow: .noDatagram) {
+            (core, now) throws(ZeroTierError) in
             try core.datagramReceive(id, now: now)
         }
     }
@@ -100,6 +97,11 @@ public final class DatagramSocket: Sendable, AsyncSequence {
     /// Begins to receive what is sent to a multicast group, on every network that leads there.
     public func join(group: IPAddress) throws(ZeroTierError) {
         try driver.call { [id] (core, now) throws(ZeroTierError) in try core.joinGroup(id, group, now: now) }
+    }
+
+    /// Ends what `join(group:)` began. Closing the socket does so too. Throws `invalidArgument` for a group that it is not in.
+    public func leave(group: IPAddress) throws(ZeroTierError) {
+        try driver.call { [id] (core, _) throws(ZeroTierError) in try core.leaveGroup(id, group) }
     }
 
     /// Closes the socket. Closing again does nothing.
@@ -111,19 +113,27 @@ public final class DatagramSocket: Sendable, AsyncSequence {
     public struct AsyncIterator: AsyncIteratorProtocol {
         let socket: DatagramSocket
 
-        /// The next datagram; nil when the socket or the node is closed, or the task is cancelled.
-        public mutating func next() async throws(ZeroTierError) -> Datagram? {
-            do throws(ZeroTierError) {
+        /// The next datagram; nil when the socket is closed or the node is shut down.
+        public mutating func next() async throws -> Datagram? {
+            do {
                 return try await socket.receive()
-            } catch {
-                switch error.code {
-                case .closed, .nodeStopped, .cancelled: return nil
-                default: throw error
-                }
+            } catch let error as ZeroTierError where error.code == .closed || error.code == .nodeStopped {
+                return nil
             }
         }
     }
 
     /// Iterators of one socket share its datagrams.
     public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(socket: self) }
+}
+
+extension ZeroTierError {
+    static let noDatagram = ZeroTierError(.timedOut, "nothing came within the time given")
+
+    static func queueFull(_ sent: Int, of count: Int) -> ZeroTierError {
+        ZeroTierError(
+            .timedOut,
+            "the send queue stayed full for the time given: \(sent) of \(count) datagrams are in it. Send the rest later"
+        )
+    }
 }

@@ -17,24 +17,26 @@ extension Node {
     ///
     /// Throws `invalidArgument` for what is no name, `noNameServer` if there is nobody to ask, `nameNotFound` if there is no
     /// such name or it has no address, `nameServerFailed` if no server gives an answer that can be used, `timedOut` after
-    /// `timeout`, `cancelled` when the task is, and `nodeStopped`.
+    /// `timeout`, and `nodeStopped`.
     public func resolve(
-        _ name: String, servers: [SocketEndpoint] = [], timeout: Duration = .seconds(10)
-    ) async throws(ZeroTierError) -> [IPAddress] {
+        _ name: String, servers: [SocketEndpoint] = [], timeout: Duration? = .seconds(10)
+    ) async throws -> [IPAddress] {
+        try Task.checkCancellation()
         if let known = NameLookup.immediate(name) { return known }
-        let deadline = SystemClock.monotonic() + timeout
+        let deadline = timeout.map { SystemClock.monotonic() + $0 } ?? .distantFuture
         var search = try NameSearch(name, servers, endsWithFirst: false, of: self)
         while let question = search.lookup.question {
-            do throws(ZeroTierError) {
+            do {
                 let exchange = try begin(question, search.query(question))
                 defer { end(exchange) }
                 let answer = try await driver.wait(
-                    for: .socket(exchange.id), until: question.end(before: deadline), orThrow: .internalTimeout
+                    for: .socket(exchange.id), until: question.end(before: deadline)
                 ) { (core, now) throws(ZeroTierError) in try exchange.step(&core, now) }
-                search.lookup.note(answer)
-            } catch {
-                let isOver = SystemClock.monotonic() >= deadline
-                try search.noteFailure(error, after: isOver ? timeout : nil)
+                if answer == nil, SystemClock.monotonic() >= deadline { throw search.late(timeout) }
+                search.lookup.note(answer ?? .unrelated)
+            } catch let error as ZeroTierError {
+                if SystemClock.monotonic() >= deadline { throw search.late(timeout) }
+                try search.noteFailure(error)
             }
         }
         return try search.result()
@@ -48,14 +50,14 @@ extension Node {
         if let known = NameLookup.immediate(name) { return known }
         var search = try NameSearch(name, servers, endsWithFirst: endsWithFirst, of: self)
         while let question = search.lookup.question {
-            if CallingThread.noticesCancellation() { throw .taskCancelled }
+            if CallingThread.noticesCancellation() { throw ZeroTierError(.failed, "the thread was cancelled") }
             do throws(ZeroTierError) {
                 let exchange = try begin(question, search.query(question))
                 defer { end(exchange) }
                 let answer = try driver.waitBlocking(
-                    for: .socket(exchange.id), until: question.end(before: .distantFuture), orThrow: .internalTimeout
+                    for: .socket(exchange.id), until: question.end(before: .distantFuture)
                 ) { (core, now) throws(ZeroTierError) in try exchange.step(&core, now) }
-                search.lookup.note(answer)
+                search.lookup.note(answer ?? .unrelated)
             } catch {
                 try search.noteFailure(error)
             }
@@ -73,6 +75,46 @@ extension Node {
     private func end(_ exchange: NameExchange) {
         try? driver.call { (core, now) throws(ZeroTierError) in core.closeSocket(exchange.id, now: now) }
     }
+}
+
+extension Node {
+    // MARK: Connecting by name
+
+    /// Connects by TCP to a host by its name, or to an address in text form. The name is looked up as `resolve` does, and its
+    /// addresses are tried in their order, each for its share of the time. Throws what `resolve` throws, or what the last address
+    /// failed with.
+    public func connect(to host: String, port: UInt16, timeout: Duration? = .seconds(60)) async throws -> StreamSocket {
+        let deadline = timeout.map { SystemClock.monotonic() + $0 }
+        let addresses = try await resolve(host, timeout: min(timeout ?? Node.nameTime, Node.nameTime))
+        for (index, address) in addresses.dropLast().enumerated() {
+            let left = deadline.map { max(.zero, $0 - SystemClock.monotonic()) / (addresses.count - index) }
+            do {
+                return try await connect(
+                    to: SocketEndpoint(address, port: port), timeout: left ?? Node.addressTime)
+            } catch let error as ZeroTierError {
+                // An address may be out of reach where another is not. Other failures are of no address.
+                let mayMatter: [ZeroTierError.Code] = [
+                    .timedOut, .connectionRefused, .connectionReset, .hostUnreachable, .networkUnreachable,
+                    .addressNotAvailable,
+                ]
+                guard mayMatter.contains(error.code) else { throw error }
+            }
+        }
+        let left = deadline.map { max(.zero, $0 - SystemClock.monotonic()) }
+        return try await connect(to: SocketEndpoint(addresses[addresses.count - 1], port: port), timeout: left)
+    }
+
+    /// As `connect(to:port:timeout:)`, and lends the connection to `body` as `withConnection(to:from:timeout:_:)` does.
+    public func withConnection<Result>(
+        to host: String, port: UInt16, timeout: Duration? = .seconds(60),
+        isolation: isolated (any Actor)? = #isolation, _ body: (StreamSocket) async throws -> Result
+    ) async throws -> Result {
+        try await connect(to: host, port: port, timeout: timeout).ending(with: body)
+    }
+
+    // Of a connect: the most for finding the addresses, and where it has no limit, for each address but the last.
+    private static let nameTime = Duration.seconds(10)
+    private static let addressTime = Duration.seconds(20)
 }
 
 extension NameLookup.Question {
@@ -109,15 +151,20 @@ private struct NameSearch {
         DNSQuery(id: .random(in: .min ... .max), name: lookup.name, type: question.type)
     }
 
-    // A server that was not reached, or the end of everything; `timeout` if its time is over.
-    mutating func noteFailure(_ error: ZeroTierError, after timeout: Duration? = nil) throws(ZeroTierError) {
+    // A server that was not reached, or the end of everything.
+    mutating func noteFailure(_ error: ZeroTierError) throws(ZeroTierError) {
         switch error.code {
-        case .nodeStopped, .cancelled, .limitReached: throw error
+        case .nodeStopped, .limitReached: throw error
         default:
-            if let timeout { throw ZeroTierError(.timedOut, "no answer for \(text) from \(named) within \(timeout)") }
-            if error != .internalTimeout { failure = error }
+            failure = error
             lookup.note(.unrelated)
         }
+    }
+
+    // The time is over.
+    func late(_ timeout: Duration?) -> ZeroTierError {
+        let time = timeout.map { " within \($0)" } ?? ""
+        return ZeroTierError(.timedOut, "no answer for \(text) from \(named)\(time)")
     }
 
     func result() throws(ZeroTierError) -> [IPAddress] {

@@ -22,6 +22,7 @@ extension Node {
     }
 
     /// How TCP finds out how fast it may send.
+    @nonexhaustive
     public enum CongestionControl: String, Sendable, Hashable, CaseIterable {
         /// BBR version 3: by a model of the path. The default.
         case bbr
@@ -36,15 +37,16 @@ extension Node {
     ///     var configuration = Node.Configuration(storage: .directory("root"))
     ///     configuration.port = 9993
     ///     configuration.root = Node.Root(endpoints: [SocketEndpoint("203.0.113.5/9993")!])
-    ///     let root = try await Node.start(configuration)
-    ///     let planet = try root.planet()        // for `Configuration.planet` of the nodes that are to use it
+    ///     try await Node.with(configuration) { root in
+    ///         let planet = try root.planet()    // for `Configuration.planet` of the nodes that are to use it
+    ///     }
     ///
     /// The first start makes a signing key and a planet that names this node alone. They are kept in the storage as
     /// `planet.key`, a secret, and `planet`. Later starts keep that planet, with its endpoints, unless they are given others:
     /// then they sign a new version, which nodes learn from this root as long as they reach it. Nothing is signed before the
     /// port is bound. Another planet in the storage is not replaced: the start throws `invalidWorld`.
     ///
-    /// For one root of several, sign a `Planet` with all of them and give it to each as `Configuration.planet`: a node that
+    /// For one root of several, sign a `RootSet` with all of them and give it to each as `Configuration.planet`: a node that
     /// its planet names is a root. A C program does that by `zts_util_sign_root_set` and `zts_init_set_roots`.
     public struct Root: Hashable, Sendable {
         /// Where nodes reach this root: at most 32. Empty: those of the stored planet, or else the addresses of this machine.
@@ -84,9 +86,9 @@ extension Node {
         /// Where state is kept.
         public var storage: Storage
         /// The roots; nil for those stored, or else the standard ones.
-        public var planet: Planet?
+        public var planet: RootSet?
         /// Additional roots.
-        public var moons: [Planet] = []
+        public var moons: [RootSet] = []
         /// Makes this node a root with a planet of its own, as the command `zerotier root` does; nil for an ordinary node.
         public var root: Root?
         /// The UDP port. 0: that of the last run if it is free, else a random one.
@@ -136,4 +138,18 @@ extension Node {
         /// What `relayedBytesPerSecond` may be: at least one packet.
         public static let relayLimits = 16 * 1024...16 * 1024 * 1024 * 1024
     }
+}
+
+extension Node.Storage: CustomStringConvertible, CustomReflectable {
+    /// Where it is, and never what it holds: a store of the program's own may keep secrets in plain sight.
+    public var description: String {
+        switch kind {
+        case .memory: "memory"
+        case .directory(let path): "directory \(path)"
+        case .store(let store): "store of type \(type(of: store))"
+        }
+    }
+
+    /// The same.
+    public var customMirror: Mirror { Mirror(self, children: ["kind": description]) }
 }

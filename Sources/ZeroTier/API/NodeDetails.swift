@@ -169,8 +169,8 @@ extension Node {
     }
 
     /// The moons held.
-    package func moons() throws(ZeroTierError) -> [Planet] {
-        try driver.call { (core, _) throws(ZeroTierError) in core.node.peers.moons.map { Planet($0) } }
+    package func moons() throws(ZeroTierError) -> [RootSet] {
+        try driver.call { (core, _) throws(ZeroTierError) in core.node.peers.moons.map { RootSet($0) } }
     }
 
     /// Forgets a moon.
@@ -187,7 +187,7 @@ extension NetworkID {
     package func rfc4193Address(of node: NodeID) -> IPAddress { wire.rfc4193Address(of: node.address) }
 }
 
-extension Planet {
+extension RootSet {
     /// A planet whose next version another key may sign: for programs that roll their keys.
     package init(
         id: UInt64, timestampMilliseconds: UInt64, roots: [Root], signedWith current: SigningKey,
@@ -202,7 +202,7 @@ extension Planet {
     }
 }
 
-extension Planet.SigningKey {
+extension RootSet.SigningKey {
     /// The key's public half, 64 bytes.
     package var publicBytes: [UInt8] { keys.publicKeys.bytes }
 }

@@ -2,7 +2,8 @@
 
 import Synchronization
 
-/// Something that happened. More cases may come: have a default.
+/// Something that happened. More cases may come: a `switch` outside of this package has `@unknown default`.
+@nonexhaustive
 public enum NodeEvent: Hashable, Sendable {
     /// A root answers: peers can be found.
     case online

@@ -33,9 +33,8 @@ public struct NodeStatus: Hashable, Sendable {
     public var isRoot: Bool
     /// Authentic packets that came, by the cipher suite in their header.
     public var packetsBySuite: SuiteCounts
-    /// Datagrams, packets and frames that were not passed on, by reason; only what happened. Reasons of the TCP/IP stack
-    /// begin with `stack.`, those of this machine's UDP sockets with `kernel.`.
-    public var drops: [String: UInt64]
+    /// Datagrams, packets and frames that were not passed on, by reason; only what happened.
+    public var drops: [DropReason: UInt64]
 
     /// Packets by cipher suite.
     public struct SuiteCounts: Hashable, Sendable {
@@ -49,6 +48,7 @@ public struct NodeStatus: Hashable, Sendable {
 }
 
 /// What a peer is to this node.
+@nonexhaustive
 public enum PeerRole: String, Hashable, Sendable {
     /// An ordinary node.
     case leaf
@@ -112,6 +112,7 @@ extension PeerStatus {
 /// A joined network at one moment.
 public struct NetworkStatus: Hashable, Sendable {
     /// How far the network has come.
+    @nonexhaustive
     public enum State: String, Hashable, Sendable {
         /// Waiting for the controller's answer.
         case requestingConfiguration

@@ -1,12 +1,12 @@
-// TCP: connections and listeners. Every call may come from any task or thread; reading and writing at the same time is
-// what a connection is for.
+// A TCP connection. Every call may come from any task or thread; reading and writing at the same time is what a connection
+// is for.
 
 public import NetPrimitives
 import NetStack
 import Synchronization
 
 /// A TCP connection over a virtual network. As a sequence it gives the bytes that come, in chunks, to the end of the
-/// stream. Closed when the last reference goes.
+/// stream. A stream that ends in any other way throws. Closed when the last reference goes.
 public final class StreamSocket: Sendable, AsyncSequence {
     /// What the sequence consists of.
     public typealias Element = [UInt8]
@@ -35,12 +35,8 @@ public final class StreamSocket: Sendable, AsyncSequence {
     /// The next bytes, at most `count`, which is at least 1; nil at the end of the stream. Waits until there are some; throws
     /// `timedOut` after `timeout`, and the connection stays as it was. A peer that is gone without a word is found out by
     /// `Node.Configuration.keepAlive`, and `timedOut` is thrown then too.
-    public func read(
-        upTo count: Int = StreamSocket.chunkSize, timeout: Duration? = nil
-    ) async throws(ZeroTierError) -> [UInt8]? {
-        let bytes = try await driver.wait(
-            for: .socket(id), until: timeout.map { SystemClock.monotonic() + $0 }, orThrow: .nothingCame
-        ) {
+    public func read(upTo count: Int = StreamSocket.chunkSize, timeout: Duration? = nil) async throws -> [UInt8]? {
+        let bytes = try await driver.wait(for: .socket(id), within: timeout, orThrow: .nothingCame) {
             [id] (core, now) throws(ZeroTierError) in
             try core.streamRead(id, upTo: count, now: now)
         }
@@ -49,7 +45,7 @@ public final class StreamSocket: Sendable, AsyncSequence {
 
     /// Exactly `count` bytes. Throws `closed` if the stream ends before, `timedOut` if they have not come within `timeout`:
     /// what has come by then is lost.
-    public func read(exactly count: Int, timeout: Duration? = nil) async throws(ZeroTierError) -> [UInt8] {
+    public func read(exactly count: Int, timeout: Duration? = nil) async throws -> [UInt8] {
         let deadline = timeout.map { SystemClock.monotonic() + $0 }
         var result: [UInt8] = []
         while result.count < count {
@@ -64,19 +60,24 @@ public final class StreamSocket: Sendable, AsyncSequence {
 
     /// Writes all bytes; returns when the last of them are in the send buffer, before the peer has them. Throws `timedOut`
     /// if the buffer has not taken all of them within `timeout`: how many it has taken is in the message, and what to do is
-    /// to `abort`, since the stream has a part.
-    public func write(_ bytes: [UInt8], timeout: Duration? = nil) async throws(ZeroTierError) {
+    /// to `abort`, since the stream has a part. So it is after `CancellationError`.
+    public func write(_ bytes: [UInt8], timeout: Duration? = nil) async throws {
         let deadline = timeout.map { SystemClock.monotonic() + $0 }
         var offset = 0
         while offset < bytes.count {
             let start = offset
-            offset += try await driver.wait(
-                for: .socket(id), until: deadline, orThrow: .notTaken(start, of: bytes.count)
-            ) {
+            let taken = try await driver.wait(for: .socket(id), until: deadline) {
                 [id] (core, now) throws(ZeroTierError) in
                 try core.streamWrite(id, bytes, from: start, now: now)
             }
+            guard let taken else { throw ZeroTierError.notTaken(start, of: bytes.count) }
+            offset += taken
         }
+    }
+
+    /// As `write`, the bytes of a text in UTF-8.
+    public func write(_ text: String, timeout: Duration? = nil) async throws {
+        try await write(Array(text.utf8), timeout: timeout)
     }
 
     /// Ends the writing direction after everything written so far. The peer reads to the end, reading goes on here.
@@ -95,6 +96,20 @@ public final class StreamSocket: Sendable, AsyncSequence {
         try? driver.call { [id] (core, now) throws(ZeroTierError) in core.abortStream(id, now: now) }
     }
 
+    // Lends itself to `body`, then closes; or aborts if that throws, so that the peer learns that the stream is not whole.
+    func ending<Result>(
+        isolation: isolated (any Actor)? = #isolation, with body: (StreamSocket) async throws -> Result
+    ) async throws -> Result {
+        do {
+            let result = try await body(self)
+            close()
+            return result
+        } catch {
+            abort()
+            throw error
+        }
+    }
+
     /// Whether small writes leave at once instead of waiting for an acknowledgement. Off at first, as everywhere.
     public func setNoDelay(_ isOn: Bool) throws(ZeroTierError) {
         try driver.call { [id] (core, now) throws(ZeroTierError) in
@@ -110,6 +125,14 @@ public final class StreamSocket: Sendable, AsyncSequence {
         }
     }
 
+    /// How long written bytes may stay without an acknowledgement until the peer is taken for gone (RFC 9293 3.9.1): reads
+    /// and writes then throw `timedOut`. Nil, as at first: after some minutes of repetitions.
+    public func setUserTimeout(_ timeout: Duration?) throws(ZeroTierError) {
+        try driver.call { [id] (core, now) throws(ZeroTierError) in
+            try core.setUserTimeout(id, timeout, now: now)
+        }
+    }
+
     /// How this connection finds out how fast it may send. At first as the node's configuration says.
     public func setCongestionControl(_ choice: Node.CongestionControl) throws(ZeroTierError) {
         try driver.call { [id] (core, now) throws(ZeroTierError) in
@@ -121,8 +144,8 @@ public final class StreamSocket: Sendable, AsyncSequence {
     public struct AsyncIterator: AsyncIteratorProtocol {
         let socket: StreamSocket
 
-        /// The next chunk; nil at the end of the stream.
-        public mutating func next() async throws(ZeroTierError) -> [UInt8]? { try await socket.read() }
+        /// The next chunk; nil at the end of the stream, and only there.
+        public mutating func next() async throws -> [UInt8]? { try await socket.read() }
     }
 
     /// Iterators of one connection share its stream.
@@ -134,10 +157,8 @@ public final class StreamSocket: Sendable, AsyncSequence {
     public func readBlocking(upTo count: Int = StreamSocket.chunkSize, timeout: Duration? = nil) throws(ZeroTierError)
         -> [UInt8]?
     {
-        let bytes = try driver.waitBlocking(
-            for: .socket(id), until: timeout.map { SystemClock.monotonic() + $0 },
-            orThrow: .nothingCame
-        ) { (core, now) throws(ZeroTierError) in
+        let bytes = try driver.waitBlocking(for: .socket(id), within: timeout, orThrow: .nothingCame) {
+            (core, now) throws(ZeroTierError) in
             try core.streamRead(id, upTo: count, now: now)
         }
         return bytes.isEmpty ? nil : bytes
@@ -148,9 +169,7 @@ public final class StreamSocket: Sendable, AsyncSequence {
     public func readBlocking(
         into buffer: inout MutableRawSpan, timeout: Duration? = nil
     ) throws(ZeroTierError) -> Int {
-        try driver.waitBlocking(
-            for: .socket(id), until: timeout.map { SystemClock.monotonic() + $0 }, orThrow: .nothingCame
-        ) {
+        try driver.waitBlocking(for: .socket(id), within: timeout, orThrow: .nothingCame) {
             (core, now) throws(ZeroTierError) in
             try core.streamRead(id, into: &buffer, now: now)
         }
@@ -163,12 +182,12 @@ public final class StreamSocket: Sendable, AsyncSequence {
         var offset = 0
         while offset < bytes.byteCount {
             let start = offset
-            offset += try driver.waitBlocking(
-                for: .socket(id), until: deadline, orThrow: .notTaken(start, of: bytes.byteCount)
-            ) {
+            let taken = try driver.waitBlocking(for: .socket(id), until: deadline) {
                 (core, now) throws(ZeroTierError) in
                 try core.streamWrite(id, bytes, from: start, now: now)
             }
+            guard let taken else { throw .notTaken(start, of: bytes.byteCount) }
+            offset += taken
         }
     }
 
@@ -178,80 +197,7 @@ public final class StreamSocket: Sendable, AsyncSequence {
     }
 }
 
-/// Accepts TCP connections. As a sequence it gives them one by one, until it is closed.
-public final class Listener: Sendable, AsyncSequence {
-    /// What the sequence consists of.
-    public typealias Element = StreamSocket
-
-    let driver: NodeDriver
-    let id: SocketID
-    /// Where it listens.
-    public let localEndpoint: SocketEndpoint
-
-    init(driver: NodeDriver, id: SocketID, local: SocketEndpoint) {
-        self.driver = driver
-        self.id = id
-        localEndpoint = local
-    }
-
-    deinit { close() }
-
-    /// The next connection. Waits until there is one; throws `closed` when the listener is closed, `timedOut` after
-    /// `timeout`.
-    public func accept(timeout: Duration? = nil) async throws(ZeroTierError) -> StreamSocket {
-        try await driver.wait(
-            for: .socket(id), until: timeout.map { SystemClock.monotonic() + $0 },
-            orThrow: ZeroTierError(.timedOut, "nobody connected within the time given")
-        ) {
-            [id, driver] (core, now) throws(ZeroTierError) in
-            try core.accept(id, now: now).map {
-                StreamSocket(driver: driver, id: $0.id, local: $0.local, remote: $0.remote)
-            }
-        }
-    }
-
-    /// As `accept`, for threads outside of Swift's concurrency: blocks the thread. Throws `timedOut` after `timeout`.
-    public func acceptBlocking(timeout: Duration? = nil) throws(ZeroTierError) -> StreamSocket {
-        try driver.waitBlocking(
-            for: .socket(id), until: timeout.map { SystemClock.monotonic() + $0 },
-            orThrow: ZeroTierError(.timedOut, "nobody connected within the time given")
-        ) { (core, now) throws(ZeroTierError) in
-            try core.accept(id, now: now).map {
-                StreamSocket(driver: driver, id: $0.id, local: $0.local, remote: $0.remote)
-            }
-        }
-    }
-
-    /// Stops listening. Connections that were accepted stay; those that were not are reset.
-    public func close() {
-        try? driver.call { [id] (core, now) throws(ZeroTierError) in core.closeSocket(id, now: now) }
-    }
-
-    /// Takes the connections one by one.
-    public struct AsyncIterator: AsyncIteratorProtocol {
-        let listener: Listener
-
-        /// The next connection; nil when the listener or the node is closed, or the task is cancelled.
-        public mutating func next() async throws(ZeroTierError) -> StreamSocket? {
-            do throws(ZeroTierError) {
-                return try await listener.accept()
-            } catch {
-                switch error.code {
-                case .closed, .nodeStopped, .cancelled: return nil
-                default: throw error
-                }
-            }
-        }
-    }
-
-    /// Iterators of one listener share its connections.
-    public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(listener: self) }
-}
-
 extension ZeroTierError {
-    // For waits without a time limit.
-    static let internalTimeout = ZeroTierError(.timedOut, "the time is over")
-
     static let nothingCame = ZeroTierError(
         .timedOut, "nothing came within the time given; the connection stays open: read again, or close it")
 

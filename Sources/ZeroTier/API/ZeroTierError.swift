@@ -4,9 +4,9 @@ import NetPrimitives
 
 /// Why a call failed. `code` is for programs, `message` for people; both stay valid when codes are added.
 ///
-/// Every call throws this type by name, so that `catch` of a `do` with nothing else in it has it, with its
-/// `localizedDescription`. Of an `any Error`, Foundation's own `localizedDescription` says nothing, because this library does
-/// without Foundation: print `"\(error)"` there.
+/// Calls that do not wait, and those for threads, throw this type by name: `catch` of a `do` with nothing else in it has it. Calls
+/// that wait also throw `CancellationError`, so that their `catch` has an `any Error`: print `"\(error)"`. Foundation's own
+/// `localizedDescription` of that says nothing, because this library does without Foundation.
 public struct ZeroTierError: Error, Hashable, Sendable, CustomStringConvertible {
     /// What kind of failure it is. More may come; compare with `==` and have a default.
     public struct Code: RawRepresentable, Hashable, Sendable, CustomStringConvertible {
@@ -49,8 +49,6 @@ public struct ZeroTierError: Error, Hashable, Sendable, CustomStringConvertible 
         public static let nodeStopped = Code(rawValue: "nodeStopped")
         /// The call's time was over.
         public static let timedOut = Code(rawValue: "timedOut")
-        /// The call's task was cancelled.
-        public static let cancelled = Code(rawValue: "cancelled")
         /// The peer refused the connection: nothing listens on the port.
         public static let connectionRefused = Code(rawValue: "connectionRefused")
         /// The peer reset the connection.
@@ -118,5 +116,4 @@ extension ZeroTierError {
         .nodeStopped,
         "this process is a fork of the one in which the node runs, and has none: fork, or call daemon(), before the start"
     )
-    static let taskCancelled = ZeroTierError(.cancelled, "the task was cancelled")
 }

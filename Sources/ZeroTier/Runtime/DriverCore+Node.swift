@@ -80,6 +80,8 @@ extension DriverCore {
 
     func networks() -> [NetworkStatus] { node.networks.map { NetworkStatus($0) } }
 
+    func network(_ id: NetworkID) -> NetworkStatus? { node.network(id.wire).map { NetworkStatus($0) } }
+
     /// The network if it can be used; nil if it may be able later. Throws when it will not.
     func readyNetwork(_ network: NetworkID) throws(ZeroTierError) -> NetworkStatus? {
         guard let snapshot = node.network(network.wire) else {
@@ -134,7 +136,7 @@ extension DriverCore {
         if !isOfReady, let snapshot = networks.first(where: { $0.status != .ok }) {
             return networkError(snapshot).message
         }
-        let refused = node.statistics.ethernetDrops.first { "\($0.0)" == "ruleOutbound" }?.1 ?? 0
+        let refused = drops[.ethernet(.ruleOutbound)] ?? 0
         if refused > 0 {
             return "rules of a network refused \(refused) of this node's frames, perhaps these: do they allow it?"
         }
@@ -295,25 +297,28 @@ extension DriverCore {
             authenticatedOnly: suites.authenticatedOnly, salsa: suites.salsa, gmacSIV: suites.gmacSIV)
     }
 
-    private var drops: [String: UInt64] {
+    private var drops: [DropReason: UInt64] {
         let statistics = node.statistics
-        var result: [String: UInt64] = [:]
-        for (reason, count) in statistics.peerDrops.nonZero { result["\(reason)", default: 0] += count }
-        for (reason, count) in statistics.ethernetDrops { result["\(reason)", default: 0] += count }
-        // Several of the stack's reasons have the names of others and mean something else.
-        for reason in StackDropReason.allCases where statistics.stack.dropped(reason) > 0 {
-            result["stack.\(reason)"] = statistics.stack.dropped(reason)
+        var result: [DropReason: UInt64] = [:]
+        for (reason, count) in statistics.peerDrops.nonZero {
+            if let reason = DropReason.Peers(named: reason) { result[.peers(reason)] = count }
         }
-        if statistics.framesUnwritten > 0 { result["frameUnwritten"] = statistics.framesUnwritten }
-        let kernel = [
-            ("sendRefused", port.statistics.sendFailures), ("sendBufferFull", droppedReplies),
-            ("receiveTruncated", port.truncated),
+        for (reason, count) in statistics.ethernetDrops where count > 0 {
+            if let reason = DropReason.Ethernet(named: reason) { result[.ethernet(reason)] = count }
+        }
+        for reason in StackDropReason.allCases where statistics.stack.dropped(reason) > 0 {
+            if let shown = DropReason.Stack(named: reason) { result[.stack(shown)] = statistics.stack.dropped(reason) }
+        }
+        let others: [(DropReason, UInt64)] = [
+            (.ethernet(.frameUnwritten), statistics.framesUnwritten),
+            (.kernel(.sendRefused), port.statistics.sendFailures), (.kernel(.sendBufferFull), droppedReplies),
+            (.kernel(.receiveTruncated), port.truncated),
         ]
-        for (reason, count) in kernel where count > 0 { result["kernel.\(reason)"] = count }
+        for (reason, count) in others where count > 0 { result[reason] = count }
         return result
     }
 
-    var planet: Planet? { node.peers.planet.map { Planet($0) } }
+    var planet: RootSet? { node.peers.planet.map { RootSet($0) } }
 
     func peer(_ id: NodeID, now: Now) -> PeerStatus? {
         node.peers.snapshot(of: id.address, now: now).map { PeerStatus($0) }

@@ -8,12 +8,6 @@ import ZeroTierNode
 extension DriverCore {
     // MARK: Streams
 
-    enum ConnectProgress: Sendable {
-        case connected(local: SocketEndpoint)
-        /// No answer from the network, which may change: try again until the time is over.
-        case tryAgain(StackError)
-    }
-
     mutating func openStream(
         to remote: SocketEndpoint, from local: SocketEndpoint?, now: Now
     ) throws(StackError) -> SocketID {
@@ -22,22 +16,6 @@ extension DriverCore {
         openSockets.insert(id)
         traceCall("connect TCP to \(remote)")
         return id
-    }
-
-    mutating func connectProgress(_ id: SocketID, now: Now) throws(ZeroTierError) -> ConnectProgress? {
-        do throws(StackError) {
-            if let error = try node.stack.takeError(id) { throw error }
-            switch try node.stack.state(id) {
-            case .synSent, .synReceived: return nil
-            case .closed: throw StackError.reset
-            default: return .connected(local: try node.stack.localEndpoint(id))
-            }
-        } catch {
-            switch error {
-            case .hostUnreachable, .networkUnreachable, .timedOut: return .tryAgain(error)
-            default: throw ZeroTierError(error)
-            }
-        }
     }
 
     mutating func streamRead(_ id: SocketID, upTo count: Int, now: Now) throws(ZeroTierError) -> [UInt8]? {
@@ -106,6 +84,16 @@ extension DriverCore {
             var options = try node.stack.connectionOptions(id)
             options.keepAlive = false
             keepAlive?.apply(to: &options)
+            try node.stack.setConnectionOptions(id, options, now: now)
+        } catch {
+            throw ZeroTierError(error)
+        }
+    }
+
+    mutating func setUserTimeout(_ id: SocketID, _ timeout: Duration?, now: Now) throws(ZeroTierError) {
+        do throws(StackError) {
+            var options = try node.stack.connectionOptions(id)
+            options.userTimeout = max(.zero, timeout ?? .zero)
             try node.stack.setConnectionOptions(id, options, now: now)
         } catch {
             throw ZeroTierError(error)
@@ -237,6 +225,15 @@ extension DriverCore {
             try node.stack.joinGroup(id, group, now: now)
         } catch {
             throw ZeroTierError(error, doing: "join the group \(group)")
+        }
+    }
+
+    mutating func leaveGroup(_ id: SocketID, _ group: IPAddress) throws(ZeroTierError) {
+        do throws(StackError) {
+            try node.stack.leaveGroup(id, group)
+        } catch {
+            guard error == .addressNotAvailable else { throw ZeroTierError(error, doing: "leave the group \(group)") }
+            throw ZeroTierError(.invalidArgument, "the socket has not joined the group \(group)")
         }
     }
 

@@ -46,8 +46,7 @@ final class NameExchange: Sendable {
         while true {
             switch phase.withLock({ $0 }) {
             case .connecting:
-                guard let progress = try core.connectProgress(id, now: now) else { return nil }
-                guard case .connected = progress else { return .unrelated }
+                guard try isConnected(&core) else { return nil }
                 let bytes = query.encoded
                 go(to: .sending([UInt8(bytes.count >> 8), UInt8(bytes.count & 0xff)] + bytes))
             case .sending(let bytes):
@@ -58,6 +57,14 @@ final class NameExchange: Sendable {
                 let answer = DNSAnswerReader.read(message, for: query)
                 if answer != .unrelated || isStream { return answer }
             }
+        }
+    }
+
+    private func isConnected(_ core: inout DriverCore) throws(ZeroTierError) -> Bool {
+        do throws(StackError) {
+            return try core.established(id) != nil
+        } catch {
+            throw ZeroTierError(error)
         }
     }
 

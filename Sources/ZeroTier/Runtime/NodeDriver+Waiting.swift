@@ -6,11 +6,13 @@ import NetPrimitives
 import Synchronization
 
 extension NodeDriver {
-    /// Runs `body` until it gives a result, each time after something happened to `key`.
+    /// Runs `body` until it gives a result, each time after something happened to `key`. Nil when the time is over. In a
+    /// cancelled task it throws `CancellationError`, also where there is nothing to wait for: so every cancelled loop ends.
     func wait<Result: Sendable>(
-        for key: WaitKey, until deadline: MonotonicInstant?, orThrow timeout: @autoclosure () -> ZeroTierError,
+        for key: WaitKey, until deadline: MonotonicInstant?,
         _ body: @Sendable (inout DriverCore, Now) throws(ZeroTierError) -> Result?
-    ) async throws(ZeroTierError) -> Result {
+    ) async throws -> Result? {
+        try Task.checkCancellation()
         if let result = try call(body) { return result }
         while true {
             let id = nextWaiter()
@@ -25,24 +27,54 @@ extension NodeDriver {
                 cancel(id)
             }
             if let outcome { return try outcome.get() }
-            try check(reason, timeout())
+            switch reason {
+            case .ready: continue
+            case .timedOut: return nil
+            case .cancelled: throw CancellationError()
+            case .stopped: throw ZeroTierError.stopped
+            }
         }
     }
 
-    /// As `wait`, for a thread outside of Swift's concurrency.
+    /// As above, where the end of the time is an error.
+    func wait<Result: Sendable>(
+        for key: WaitKey, within timeout: Duration?, orThrow error: @autoclosure () -> ZeroTierError,
+        _ body: @Sendable (inout DriverCore, Now) throws(ZeroTierError) -> Result?
+    ) async throws -> Result {
+        let deadline = timeout.map { SystemClock.monotonic() + $0 }
+        guard let result = try await wait(for: key, until: deadline, body) else { throw error() }
+        return result
+    }
+
+    /// As `wait`, for a thread outside of Swift's concurrency, which nobody cancels.
     func waitBlocking<Result: Sendable>(
-        for key: WaitKey, until deadline: MonotonicInstant?, orThrow timeout: @autoclosure () -> ZeroTierError,
+        for key: WaitKey, until deadline: MonotonicInstant?,
         _ body: (inout DriverCore, Now) throws(ZeroTierError) -> Result?
-    ) throws(ZeroTierError) -> Result {
+    ) throws(ZeroTierError) -> Result? {
         if CallingThread.isForked { throw .forked }
         noteCall()
         if let result = try call(body) { return result }
         while true {
             let wait = lead(key, deadline, body) ?? follow(key, deadline, body)
             if let outcome = wait.outcome { return try outcome.get() }
-            try check(wait.reason, timeout())
+            switch wait.reason {
+            // Threads are not cancelled.
+            case .ready, .cancelled: break
+            case .timedOut: return nil
+            case .stopped: throw .stopped
+            }
             if let result = try call(body) { return result }
         }
+    }
+
+    /// As above, where the end of the time is an error.
+    func waitBlocking<Result: Sendable>(
+        for key: WaitKey, within timeout: Duration?, orThrow error: @autoclosure () -> ZeroTierError,
+        _ body: (inout DriverCore, Now) throws(ZeroTierError) -> Result?
+    ) throws(ZeroTierError) -> Result {
+        let deadline = timeout.map { SystemClock.monotonic() + $0 }
+        guard let result = try waitBlocking(for: key, until: deadline, body) else { throw error() }
+        return result
     }
 
     // The end of one wait: a result, or a reason to look again.
@@ -221,15 +253,6 @@ extension NodeDriver {
     }
 
     private func nextWaiter() -> UInt64 { waiterNumbers.add(1, ordering: .relaxed).newValue }
-
-    private func check(_ reason: WaitResult, _ timeout: @autoclosure () -> ZeroTierError) throws(ZeroTierError) {
-        switch reason {
-        case .ready: return
-        case .timedOut: throw timeout()
-        case .cancelled: throw .taskCancelled
-        case .stopped: throw .stopped
-        }
-    }
 
     // Tries once more and, with the lock still held, goes to wait: nothing can happen in between unseen. In every case
     // the target is resumed: at once if there is an outcome. `next`: what is left to do without the lock.

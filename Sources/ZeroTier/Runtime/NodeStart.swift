@@ -192,7 +192,7 @@ enum NodeStart {
 
     /// The planet given, or a newer version of it that was stored; else the stored one, unless it is an older version of
     /// the standard one; else the standard one.
-    static func choosePlanet(_ given: Planet?, _ store: any StateStore) throws(ZeroTierError) -> World {
+    static func choosePlanet(_ given: RootSet?, _ store: any StateStore) throws(ZeroTierError) -> World {
         var stored: World?
         // libzt 1.8 had another name for it, under which it goes on being found.
         for name in [StateName.planet, StateName.roots] where stored == nil {

@@ -14,7 +14,7 @@ struct RootPlanet {
     /// stored. `standard` gives the endpoints of a first one, unless they are given.
     func choose(
         _ wanted: [SocketEndpoint], standard: () -> [SocketEndpoint]
-    ) throws(ZeroTierError) -> Planet {
+    ) throws(ZeroTierError) -> RootSet {
         guard let bytes = try store.read(StateName.planet) else {
             let endpoints = wanted.isEmpty ? standard() : wanted
             guard !endpoints.isEmpty else {
@@ -24,9 +24,9 @@ struct RootPlanet {
             if let key = try key() { return try sign(endpoints, key: key, after: nil) }
             return try sign(endpoints, key: try makeKey(), after: nil)
         }
-        let stored = try parse(StateName.planet) { () throws(ZeroTierError) in try Planet(bytes: bytes) }
+        let stored = try parse(StateName.planet) { () throws(ZeroTierError) in try RootSet(bytes: bytes) }
         let file = store.location(of: StateName.planet)
-        guard !stored.isMoon, stored.roots.count == 1, stored.roots[0].identity == identity else {
+        guard stored.kind == .planet, stored.roots.count == 1, stored.roots[0].identity == identity else {
             throw ZeroTierError(
                 .invalidWorld,
                 "\(file) names other roots than this one alone; it was left as it is. One root of several is a node with "
@@ -43,22 +43,22 @@ struct RootPlanet {
     }
 
     private func sign(
-        _ endpoints: [SocketEndpoint], key: Planet.SigningKey, after stored: Planet?
-    ) throws(ZeroTierError) -> Planet {
-        let planet = try Planet(
+        _ endpoints: [SocketEndpoint], key: RootSet.SigningKey, after stored: RootSet?
+    ) throws(ZeroTierError) -> RootSet {
+        let planet = try RootSet(
             id: stored?.id ?? UInt64.random(in: 1...UInt64.max), after: stored,
-            roots: [Planet.Root(identity: identity, endpoints: endpoints)], key: key)
+            roots: [RootSet.Root(identity: identity, endpoints: endpoints)], key: key)
         try store.write(StateName.planet, planet.bytes, isSecret: false)
         return planet
     }
 
-    private func key() throws(ZeroTierError) -> Planet.SigningKey? {
+    private func key() throws(ZeroTierError) -> RootSet.SigningKey? {
         guard let bytes = try store.read(StateName.planetKey) else { return nil }
-        return try parse(StateName.planetKey) { () throws(ZeroTierError) in try Planet.SigningKey(bytes: bytes) }
+        return try parse(StateName.planetKey) { () throws(ZeroTierError) in try RootSet.SigningKey(bytes: bytes) }
     }
 
-    private func makeKey() throws(ZeroTierError) -> Planet.SigningKey {
-        let key = Planet.SigningKey()
+    private func makeKey() throws(ZeroTierError) -> RootSet.SigningKey {
+        let key = RootSet.SigningKey()
         try store.write(StateName.planetKey, key.bytes, isSecret: true)
         return key
     }
@@ -76,9 +76,9 @@ struct RootPlanet {
     }
 }
 
-extension Planet {
+extension RootSet {
     /// As the other, but newer than an earlier version even if the clock is behind: nodes take newer ones only.
-    package init(id: UInt64, after earlier: Planet?, roots: [Root], key: SigningKey) throws(ZeroTierError) {
+    package init(id: UInt64, after earlier: RootSet?, roots: [Root], key: SigningKey) throws(ZeroTierError) {
         let now = UInt64(max(0, SystemClock.now().unixMilliseconds))
         let next = earlier.map { $0.timestampMilliseconds == .max ? .max : $0.timestampMilliseconds + 1 } ?? 0
         try self.init(id: id, timestampMilliseconds: max(now, next), roots: roots, key: key)
@@ -86,6 +86,6 @@ extension Planet {
 
     /// Whether this key signed it: signatures have no randomness, so the same contents give the same bytes.
     package func isSigned(with key: SigningKey) throws(ZeroTierError) -> Bool {
-        try Planet(id: id, timestampMilliseconds: timestampMilliseconds, roots: roots, key: key) == self
+        try RootSet(id: id, timestampMilliseconds: timestampMilliseconds, roots: roots, key: key) == self
     }
 }

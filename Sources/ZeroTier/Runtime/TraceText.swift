@@ -127,7 +127,9 @@ struct TraceCount: Sendable {
             add(part, group, "sent", counters.sent)
             add(part, group, "dropped", counters.dropped)
         }
-        for reason in DropReason.allCases { add(.transport, "dropped", "\(reason)", statistics.peerDrops[reason]) }
+        for reason in ZeroTierPeers.DropReason.allCases {
+            add(.transport, "dropped", "\(reason)", statistics.peerDrops[reason])
+        }
         add(.transport, "", "packets passed on for others", statistics.relayedPackets)
         for reason in EthernetDrop.allCases {
             add(reason.part, "dropped", "\(reason)", statistics.ethernetDrops[reason] ?? 0)

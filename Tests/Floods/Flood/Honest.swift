@@ -19,7 +19,7 @@ enum Honest {
         guard words.count >= 3 else { throw FloodFailure("serve|send HOME PLANET NETWORK,... [ADDRESS]") }
         let networks = words[2].split(separator: ",").compactMap { UInt64($0, radix: 16) }.map { NetworkID($0) }
         var configuration = Node.Configuration(storage: .directory(words[0]))
-        configuration.planet = try Planet(bytes: try readFile(words[1]))
+        configuration.planet = try RootSet(bytes: try readFile(words[1]))
         let node = try await Node.start(configuration)
         var addresses: [String] = []
         for network in networks {

@@ -27,10 +27,10 @@ final class Session {
         switch standing {
         case .stranger:
             let target = try ZeroTier.Identity(text: settings.target.identity.text(includeSecret: false))
-            configuration.planet = try Planet(
+            configuration.planet = try RootSet(
                 id: 1, roots: [.init(identity: target, endpoints: [settings.target.endpoint])], key: .init())
         case .member, .root:
-            configuration.planet = try Planet(bytes: readFile(settings.planet))
+            configuration.planet = try RootSet(bytes: readFile(settings.planet))
         }
         if standing == .root {
             configuration.port = settings.rootPort

@@ -70,7 +70,7 @@ final class Host: Sendable {
     private func start(_ command: Command) async throws -> String {
         var configuration = Node.Configuration()
         if let home = command.text("home") { configuration.storage = .directory(home) }
-        if let file = command.text("planet") { configuration.planet = try Planet(bytes: try readFile(file)) }
+        if let file = command.text("planet") { configuration.planet = try RootSet(bytes: try readFile(file)) }
         configuration.port = try command.port()
         configuration.protocolVersion = command.count("protocol", 12)
         let origin = ContinuousClock.now
@@ -100,17 +100,17 @@ final class Host: Sendable {
     }
 
     private func makeWorld(_ command: Command) throws -> String {
-        var roots: [Planet.Root] = []
+        var roots: [RootSet.Root] = []
         for index in 0..<4 {
             guard let text = command.text("root\(index)") else { break }
             let halves = text.split(separator: "@")
             guard halves.count == 2 else { throw CommandError(what: "root") }
             let endpoints = halves[1].split(separator: ",").compactMap { SocketEndpoint(String($0)) }
-            roots.append(Planet.Root(identity: try Identity(text: String(halves[0])), endpoints: endpoints))
+            roots.append(RootSet.Root(identity: try Identity(text: String(halves[0])), endpoints: endpoints))
         }
-        let planet = try Planet(
+        let planet = try RootSet(
             id: command.number("id", 1), timestampMilliseconds: command.number("timestamp", 1), roots: roots,
-            key: Planet.SigningKey())
+            key: RootSet.SigningKey())
         try writeFile(try command.required("file"), planet.bytes)
         return "bytes=\(planet.bytes.count)"
     }

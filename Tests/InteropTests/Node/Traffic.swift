@@ -274,7 +274,7 @@ extension Host {
     private static func askOnce(
         _ socket: DatagramSocket, _ bytes: [UInt8], _ remote: SocketEndpoint, _ timeout: Duration
     ) async -> Bool {
-        do throws(ZeroTierError) {
+        do {
             try await socket.send(bytes, to: remote)
         } catch {
             writeError("send: \(error)\n")

@@ -1,0 +1,29 @@
+// Who is at the other end of a connection.
+
+import NetPrimitives
+
+/// The other end of a connection, as far as this node knows it.
+public struct ConnectionPeer: Hashable, Sendable {
+    /// Its address and port on the virtual network.
+    public var endpoint: SocketEndpoint
+    /// The network; nil for a connection of the node with itself.
+    public var network: NetworkID?
+    /// The node to which this node's packets for that address go, so that it alone can answer them. It has proved that it has
+    /// the secret of its identity. Nil if that is not known at this moment, or if the address is behind a bridge. Whether a
+    /// member may use the address is the network's matter: its rules say so, or what its controller assigns.
+    public var node: NodeID?
+    /// The node's public identity. Nil while it is not known, and of a peer that was forgotten.
+    public var identity: Identity?
+    /// How the node is reached. Nil as the identity.
+    public var status: PeerStatus?
+}
+
+extension StreamSocket {
+    /// Who is at the other end at this moment. Throws `nodeStopped` only; of a connection that has ended, it says what is still
+    /// known.
+    public func peer() throws(ZeroTierError) -> ConnectionPeer {
+        try driver.call { [localEndpoint, remoteEndpoint] (core, now) throws(ZeroTierError) in
+            core.peer(at: remoteEndpoint, from: localEndpoint.address, now: now)
+        }
+    }
+}

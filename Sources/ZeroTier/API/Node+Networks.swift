@@ -1,0 +1,170 @@
+// Networks: joining, the handle of a joined one, and leaving.
+
+import NetPrimitives
+
+extension Node {
+    /// Joins a network and waits until it can be used. Throws why it cannot after `timeout`; the node then stays joined and goes
+    /// on trying, until `leave`. `settings`: what its controller may set; nil leaves them as they are stored.
+    @discardableResult
+    public func join(
+        _ network: NetworkID, settings: NetworkSettings? = nil, timeout: Duration? = .seconds(60)
+    ) async throws -> Network {
+        let joined = try startJoining(network, settings: settings)
+        try await joined.waitUntilReady(timeout: timeout)
+        return joined
+    }
+
+    /// Joins a network and returns at once; its handle, `events` and `networks` tell how far it comes. Joining again does
+    /// nothing. Throws `invalidArgument` for an ID that no network can have.
+    @discardableResult
+    public func startJoining(
+        _ network: NetworkID, settings: NetworkSettings? = nil
+    ) throws(ZeroTierError) -> Network {
+        try driver.call { (core, now) throws(ZeroTierError) in
+            try core.join(network, settings: settings, now: now)
+        }
+        return Network(driver: driver, id: network)
+    }
+
+    /// A joined network; nil if it is not joined.
+    public func network(_ id: NetworkID) throws(ZeroTierError) -> Network? {
+        let isJoined = try driver.call { (core, _) throws(ZeroTierError) in core.network(id) != nil }
+        return isJoined ? Network(driver: driver, id: id) : nil
+    }
+
+    /// The joined networks at this moment.
+    public func networks() throws(ZeroTierError) -> [NetworkStatus] {
+        try driver.call { (core, _) throws(ZeroTierError) in core.networks() }
+    }
+
+    /// What the controller of a joined network may set on this node.
+    public func settings(of network: NetworkID) throws(ZeroTierError) -> NetworkSettings {
+        try driver.call { (core, _) throws(ZeroTierError) in try core.settings(of: network) }
+    }
+
+    /// Changes what the controller of a joined network may set: addresses and routes come and go at once. Kept until `leave`.
+    public func setSettings(_ settings: NetworkSettings, of network: NetworkID) throws(ZeroTierError) {
+        try driver.call { (core, now) throws(ZeroTierError) in try core.setSettings(settings, of: network, now: now) }
+    }
+
+    /// Leaves a network: its addresses are gone, its sockets fail. Leaving one that was not joined does nothing.
+    public func leave(_ network: NetworkID) throws(ZeroTierError) {
+        try driver.call { (core, now) throws(ZeroTierError) in core.leave(network, now: now) }
+    }
+}
+
+/// A network that a node has joined. It does not keep the node running, and does not leave the network when it goes: a
+/// network stays joined, also over restarts on the same storage, until `leave`.
+public struct Network: Sendable, Identifiable {
+    let driver: NodeDriver
+    /// The network's ID.
+    public let id: NetworkID
+
+    /// The network at this moment. Throws `notJoined` if it was left.
+    public var status: NetworkStatus {
+        get throws(ZeroTierError) {
+            try driver.call { [id] (core, _) throws(ZeroTierError) in
+                guard let status = core.network(id) else {
+                    throw ZeroTierError(.notJoined, "network \(id) is not joined")
+                }
+                return status
+            }
+        }
+    }
+
+    /// This node's addresses on the network at this moment. Empty until it can be used, and after it was left or the node was
+    /// shut down.
+    public var addresses: [IPPrefix] { (try? status)?.addresses ?? [] }
+
+    /// Waits until the network can be used. Throws why it cannot after `timeout`, at once if its controller does not know it.
+    public func waitUntilReady(timeout: Duration? = .seconds(60)) async throws {
+        let deadline = timeout.map { SystemClock.monotonic() + $0 }
+        let ready = try await driver.wait(for: .node, until: deadline) { [id] (core, _) throws(ZeroTierError) in
+            try core.checkUsable()
+            return try core.readyNetwork(id)
+        }
+        if ready != nil { return }
+        throw try driver.call { [id] (core, _) throws(ZeroTierError) in core.whyNotReady(id) }
+    }
+
+    /// The network now, and then each time it has changed. Only the latest state is told: who is slow misses what was between.
+    /// Ends when the network is left, the node is shut down or the task is cancelled.
+    public var changes: NetworkChanges {
+        NetworkChanges(network: self, subscription: driver.hub.subscribe())
+    }
+
+    /// What the controller may set on this node.
+    public var settings: NetworkSettings {
+        get throws(ZeroTierError) {
+            try driver.call { [id] (core, _) throws(ZeroTierError) in try core.settings(of: id) }
+        }
+    }
+
+    /// Changes what the controller may set: addresses and routes come and go at once. Kept until `leave`.
+    public func setSettings(_ settings: NetworkSettings) throws(ZeroTierError) {
+        try driver.call { [id] (core, now) throws(ZeroTierError) in
+            try core.setSettings(settings, of: id, now: now)
+        }
+    }
+
+    /// Leaves the network: its addresses are gone, its sockets fail. Leaving again does nothing.
+    public func leave() throws(ZeroTierError) {
+        try driver.call { [id] (core, now) throws(ZeroTierError) in core.leave(id, now: now) }
+    }
+}
+
+extension Network: CustomStringConvertible {
+    /// Such as `network ff00070009000000`.
+    public var description: String { "network \(id)" }
+}
+
+/// The states of a network, one after the other: `Network.changes`.
+public struct NetworkChanges: AsyncSequence, Sendable {
+    /// What it consists of.
+    public typealias Element = NetworkStatus
+
+    let network: Network
+    let subscription: EventSubscription
+
+    /// Takes the states one by one.
+    public struct AsyncIterator: AsyncIteratorProtocol {
+        let network: Network
+        let subscription: EventSubscription
+        var last: NetworkStatus?
+
+        /// The next state that differs from the one before; nil when the network was left, the node was shut down or the task
+        /// is cancelled.
+        public mutating func next() async -> NetworkStatus? {
+            while !Task.isCancelled {
+                guard let status = try? network.status else { return nil }
+                if status != last {
+                    last = status
+                    return status
+                }
+                repeat {
+                    guard let event = await subscription.next() else { return nil }
+                    if event.mayConcern(network.id) { break }
+                } while true
+            }
+            return nil
+        }
+    }
+
+    /// Iterators of one sequence share what wakes them: make a sequence for each consumer.
+    public func makeAsyncIterator() -> AsyncIterator {
+        AsyncIterator(network: network, subscription: subscription)
+    }
+}
+
+extension NodeEvent {
+    // Whether the network's state may be another one after it.
+    fileprivate func mayConcern(_ network: NetworkID) -> Bool {
+        switch self {
+        case .networkReady(let id, _), .networkChanged(let id), .networkFailed(let id, _), .networkLeft(let id),
+            .addressConflict(let id, _):
+            id == network
+        case .missed, .stopped: true
+        default: false
+        }
+    }
+}
