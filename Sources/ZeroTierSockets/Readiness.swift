@@ -16,14 +16,10 @@ package struct PollEvents: OptionSet, Hashable, Sendable {
     package static let invalid = PollEvents(rawValue: 0x08)
     /// POLLRDNORM, with `input`.
     package static let inputNormal = PollEvents(rawValue: 0x10)
-    /// POLLRDBAND, never ready.
-    package static let inputBand = PollEvents(rawValue: 0x20)
     /// POLLPRI, never ready: urgent data is in line.
     package static let priority = PollEvents(rawValue: 0x40)
     /// POLLWRNORM, with `output`.
     package static let outputNormal = PollEvents(rawValue: 0x80)
-    /// POLLWRBAND, never ready.
-    package static let outputBand = PollEvents(rawValue: 0x100)
     /// POLLHUP: both directions have ended. Told without being asked for.
     package static let hangUp = PollEvents(rawValue: 0x200)
 }

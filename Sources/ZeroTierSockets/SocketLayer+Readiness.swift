@@ -226,12 +226,6 @@ extension SocketLayer {
 extension SocketLayer {
     // MARK: Node
 
-    /// Whether there is a node.
-    package var isAttached: Bool {
-        if case .none = attachment.now.current { return false }
-        return true
-    }
-
     /// From here on calls go to this node. Sockets of the node before are dead, as after `detach`.
     package func attach(_ node: Node) {
         attachment.attach(SocketPort(node))

@@ -10,7 +10,7 @@ package enum PacketArmor {
     /// authenticates.
     ///
     /// The fragmented flag must be final; the hop count must be zero. With suite 3 the packet ID changes: the one in
-    /// the span afterwards is the packet's name. `suite` is not `trustedPath`: see `sealTrusted`.
+    /// the span afterwards is the packet's name. `suite` is not `trustedPath`.
     package static func seal(
         _ packet: inout MutableRawSpan, length: Int, suite: CipherSuite, cipher: borrowing PacketCipher
     ) {
@@ -36,13 +36,6 @@ package enum PacketArmor {
             cipher.cryptHelloSection(&packet, from: sectionOffset, to: length)
         }
         cipher.sealClassic(&packet, length: length, encrypt: false)
-    }
-
-    /// Marks the packet as sent over a trusted path: no cryptography, `pathID` in place of the MAC.
-    package static func sealTrusted(_ packet: inout MutableRawSpan, length: Int, pathID: UInt64) {
-        precondition(length >= PacketHeader.payloadOffset && length <= packet.byteCount, "not a packet")
-        setSuite(.trustedPath, in: &packet)
-        packet.storeUInt64(pathID, at: PacketHeader.macOffset)
     }
 
     /// Checks the packet of `length` bytes and decrypts it in place by the suite its header names.

@@ -96,8 +96,6 @@ package enum ProtocolLimits {
     /// A peer that is silent this long is dropped from memory (daemon), or a node offline (libzt).
     package static let peerActivityTimeout: Duration = .milliseconds(500_000)
     package static let onlineTimeout: Duration = .milliseconds(30_000)
-    package static let directPathPushRelayed: Duration = .milliseconds(15_000)
-    package static let directPathPushDirect: Duration = .milliseconds(120_000)
     package static let unite: Duration = .milliseconds(30_000)
     package static let uniteMemory: Duration = .milliseconds(240_000)
     package static let trust: Duration = .milliseconds(600_000)

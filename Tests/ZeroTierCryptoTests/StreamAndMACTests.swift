@@ -56,19 +56,6 @@ import Testing
         }
     }
 
-    @Test func `Salsa20 over a span changes only the range and takes the nonce as a big-endian number`() {
-        let key = (0..<32).map { UInt8($0) }
-        let nonce = hex("0102030405060708")
-        let stream = plainSalsa20(key: key, nonce: nonce, block: 3, rounds: 12)
-        var bytes = [UInt8](repeating: 0xee, count: 60)
-        bytes.withMutableBytes {
-            Salsa20.xor(
-                &$0, from: 10, to: 50, key: key, nonce: 0x0102_0304_0506_0708, startBlock: 3, rounds: 12)
-        }
-        #expect(Array(bytes[10..<50]) == stream[..<40].map { $0 ^ 0xee })
-        #expect(bytes[..<10].allSatisfy { $0 == 0xee } && bytes[50...].allSatisfy { $0 == 0xee })
-    }
-
     @Test(arguments: tiers)
     func `Salsa20 gives the reference key streams`(tier: CipherTier) throws {
         struct Row: Decodable {

@@ -274,10 +274,6 @@ import ZeroTierWire
         #expect(ProtocolLimits.pathAlive.nanoseconds == Int64(ProtocolLimits.pathAliveNanoseconds))
         #expect(ProtocolLimits.trust.nanoseconds == Int64(ProtocolLimits.trustNanoseconds))
         #expect(ProtocolLimits.housekeeping.nanoseconds == Int64(ProtocolLimits.housekeepingNanoseconds))
-        #expect(
-            ProtocolLimits.directPathPushRelayed.nanoseconds == Int64(ProtocolLimits.directPathPushRelayedNanoseconds))
-        #expect(
-            ProtocolLimits.directPathPushDirect.nanoseconds == Int64(ProtocolLimits.directPathPushDirectNanoseconds))
         var old = near
         old.isSuperseded = true
         #expect(PathSelection.best([old, global], .alive, now) == 1)

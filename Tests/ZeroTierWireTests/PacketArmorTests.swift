@@ -127,20 +127,6 @@ struct PacketArmorTests {
         }
     }
 
-    @Test func `a trusted path carries its ID in the clear`() throws {
-        var bytes = try hex(vectors.packets[0].before_armor)
-        let plain = bytes
-        bytes.withMutableBytes { span in
-            let length = span.byteCount
-            PacketArmor.sealTrusted(&span, length: length, pathID: 0x0102_0304_0506_0708)
-        }
-        let header = try readHeader(bytes)
-        #expect(header.cipher == .trustedPath)
-        #expect(header.authenticator == 0x0102_0304_0506_0708)
-        #expect(bytes[27...] == plain[27...])
-        #expect((try cipher()).open(bytes) == nil)
-    }
-
     @Test func `the inner section of HELLO is the reference's`() throws {
         let cipher = try cipher()
         for section in vectors.hello_field_crypt {

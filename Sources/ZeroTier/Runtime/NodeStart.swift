@@ -154,7 +154,7 @@ enum NodeStart {
             throw ZeroTierError(
                 .invalidIdentity, "\(location) does not hold an identity; it was left as it is. Restore or remove it.")
         }
-        guard let secret = identity.secretKeys, secret.publicKeys == identity.publicKeys else {
+        guard identity.secretKeys != nil, identity.hasMatchingSecret else {
             throw ZeroTierError(
                 .invalidIdentity, "\(location) has no secret keys that fit the identity; it was left as it is.")
         }
