@@ -30,6 +30,13 @@ extension PeerEngine {
             })
     }
 
+    /// What unknown nodes have cost.
+    package var strangerWork: StrangerWork {
+        StrangerWork(
+            agreements: validation.agreementCount, validations: validation.validationCount,
+            identitiesWaiting: validation.count, lookups: lookup.count)
+    }
+
     // MARK: Memory between runs (peers.d)
 
     /// What is worth remembering of leaf peers, by ascending address, for the state directory: of members of our networks,
