@@ -23,10 +23,10 @@ import ZeroTierWire
         // Not authentic, or not even looked at.
         case .tooShort, .tooLong, .ownSource, .reservedSource, .unknownSuite, .untrustedPath, .clearVerb, .badMAC,
             .badFragment, .duplicateFragment, .relayNotAllowed, .relayHopLimit, .relayBudget, .relayUnknownDestination,
-            .identityMismatch, .agreementLimit, .invalidIdentity:
+            .agreementLimit, .invalidIdentity:
             []
         // Authentic: it is not taken a second time.
-        case .malformed, .badCompression, .notUpstream, .unexpectedReply, .oldProtocol: ["replays"]
+        case .malformed, .badCompression, .notUpstream, .unexpectedReply, .oldProtocol, .identityMismatch: ["replays"]
         // A peer all of whose packets are old is asked how it is.
         case .replayed: ["replays", "control", "expected", "numbers"]
         // Parts that make no packet are used up.

@@ -318,7 +318,8 @@ struct WorkLedgerTests {
         let found = adversary.ledger.findings(simulation)
         #expect(found.count == 1 && found.allSatisfy { $0.contains("validated 500 identities") }, "\(found)")
         let kept = try findings(3000) { limits in
-            limits.agreementBurstPerPrefix = 2900
+            limits.agreementBurstPerPrefix = 1 << 20
+            limits.agreementBurst = 1 << 20
             limits.pendingValidations = 1 << 20
         }
         #expect(kept.contains { $0.contains("identities that wait") }, "\(kept)")

@@ -22,7 +22,7 @@ import ZeroTierWire
     private func packet(_ sender: Identity, _ verb: Verb, _ payload: [UInt8], number: UInt64) throws -> [UInt8] {
         let cipher = PacketCipher(try key(sender, Fixture.identities[1]))
         // Of now: the numbers of the nodes here grow.
-        let id = UInt64(lab.now.unixMilliseconds + 10_000) << 20 + number
+        let id = UInt64(lab.now.unixMilliseconds + 1) << 20 + number
         var bytes = [UInt8](repeating: 0, count: PacketHeader.payloadOffset + payload.count)
         let length = bytes.count
         let header = PacketHeader(
