@@ -145,8 +145,7 @@ package final class Adversary {
 
     /// So many identities that do not exist say hello to a host at one time, all from one address.
     func crowd(_ count: Int, at target: SimulatedHost, by destination: SocketEndpoint, _ simulation: Simulation) {
-        guard let keys = identity.secretKeys else { return }
-        let key = keys.agree(with: target.identity.publicKeys)
+        guard let key = identity.secretKeys?.agree(with: target.identity.publicKeys) else { return }
         let source = source(of: strangerSources, for: destination)
         for _ in 0..<count {
             inventions += 1

@@ -11,6 +11,7 @@
 import NetPrimitives
 import ZeroTierNode
 import ZeroTierPeers
+import ZeroTierWire
 
 /// Bytes in and out, for each node and each account of addresses; work, for each node and each prefix.
 package struct WorkLedger {
