@@ -169,10 +169,15 @@ let package = Package(
             ],
             exclude: ["Layout"], swiftSettings: testing),
         .testTarget(
-            name: "SimulationTests", dependencies: ["NetworkSimulator", "ZeroTierWire", "NetPrimitives"],
-            swiftSettings: testing),
+            name: "SimulationTests",
+            dependencies: ["NetworkSimulator", "ZeroTierPeers", "ZeroTierWire", "NetPrimitives"], swiftSettings: testing),
         .testTarget(
-            name: "FuzzReplayTests", dependencies: ["FuzzBodies", "NetStack", "NetPrimitives"], swiftSettings: testing),
+            name: "FuzzReplayTests",
+            dependencies: [
+                "FuzzBodies", "ZeroTierNode", "ZeroTierPeers", "ZeroTierEthernet", "NetStack", "ZeroTierWire",
+                "NetPrimitives",
+            ],
+            swiftSettings: testing),
         .testTarget(name: "RepositoryTests", swiftSettings: testing),
     ],
     cLanguageStandard: .c11

@@ -1,5 +1,6 @@
 //  Two whole nodes, a root and a leaf, and between them whatever the input is: loss, damage, replay, forgery. Afterwards the
-//  wire is good, and the two must find each other again and finish their stream.
+//  wire is good, and the two must find each other again and finish their stream. Some datagrams come from hosts that never answer:
+//  none of those is ever sent more bytes than came from it.
 //
 //  operation = u8: low 3 bits choose, 0x08 is the direction, the rest is the operation's own.
 
@@ -11,8 +12,13 @@ import ZeroTierPeers
 import ZeroTierWire
 
 /// Datagrams and time steps.
-package func fuzzNode(_ bytes: [UInt8]) {
+package func fuzzNode(_ bytes: [UInt8]) { _ = fuzzNode(bytes, inspect: nil) }
+
+/// The same; `inspect` sees a node before each datagram, and behind it. Gives what went to hosts that never answer, and what came
+/// from them.
+func fuzzNode(_ bytes: [UInt8], inspect: NodeHarness.Inspection?) -> (bytesOut: Int, bytesIn: Int) {
     var scene = NodeScene(seed: UInt64(bytes.first ?? 0) & 3)
+    scene.setInspection(inspect)
     var input = FuzzInput(Array(bytes.dropFirst()))
     var steps = 0
     while !input.isAtEnd, steps < 64 {
@@ -20,6 +26,7 @@ package func fuzzNode(_ bytes: [UInt8]) {
         steps += 1
     }
     scene.finish()
+    return (scene.unproven.values.reduce(0) { $0 + $1.bytesOut }, scene.unproven.values.reduce(0) { $0 + $1.bytesIn })
 }
 
 /// The root, the leaf, and the wire.
@@ -33,8 +40,23 @@ private struct NodeScene: ~Copyable {
     private static let maximumFlying = 96
     private static let maximumStream = 20_000
 
+    /// Hosts that answer nothing.
+    private static let mutes = (1...4).map { FuzzFixture.endpoint(7, $0) }
+
+    struct Account {
+        var bytesIn = 0
+        var bytesOut = 0
+    }
+
+    struct Dealing: Hashable {
+        let isWithLeaf: Bool
+        let endpoint: SocketEndpoint
+    }
+
     private var root: NodeHarness
     private var leaf: NodeHarness
+    /// What the nodes had of hosts that answer nothing, and sent to those.
+    fileprivate(set) var unproven: [Dealing: Account] = [:]
     private var flights: [Flight] = []
     /// Datagrams that passed, for replays.
     private var seen: [Flight] = []
@@ -56,6 +78,11 @@ private struct NodeScene: ~Copyable {
         collect()
     }
 
+    mutating func setInspection(_ inspect: NodeHarness.Inspection?) {
+        root.inspect = inspect
+        leaf.inspect = inspect
+    }
+
     // MARK: The wire
 
     mutating func step(_ input: inout FuzzInput) {
@@ -64,7 +91,11 @@ private struct NodeScene: ~Copyable {
         let count = Int(operation >> 4)
         switch operation & 7 {
         case 0: for _ in 0...count { deliver() }
-        case 1: if !flights.isEmpty { flights.remove(at: count % flights.count) }
+        case 1:
+            guard !flights.isEmpty else { break }
+            let flight = flights.remove(at: count % flights.count)
+            // Lost, or it leaves by another way: whoever holds it now has what never arrived.
+            if count & 8 != 0 { give([flight.bytes], flight.isToLeaf, mute: count) }
         case 2: if !flights.isEmpty { flights.append(flights[count % flights.count]) }
         case 3:
             guard !flights.isEmpty else { break }
@@ -94,16 +125,32 @@ private struct NodeScene: ~Copyable {
         seen.append(flight)
     }
 
-    private mutating func give(_ datagrams: [[UInt8]], _ isToLeaf: Bool) {
+    /// `mute`: the number of the host that they come from in the other node's place.
+    private mutating func give(_ datagrams: [[UInt8]], _ isToLeaf: Bool, mute: Int? = nil) {
+        let host = mute.map { NodeScene.mutes[$0 % NodeScene.mutes.count] }
+        if let host {
+            let byteCount = datagrams.reduce(0) { $0 + $1.count }
+            unproven[Dealing(isWithLeaf: isToLeaf, endpoint: host), default: Account()].bytesIn += byteCount
+        }
         if isToLeaf {
-            leaf.receive(datagrams, from: root.endpoint)
+            leaf.receive(datagrams, from: host ?? root.endpoint)
         } else {
-            root.receive(datagrams, from: leaf.endpoint)
+            root.receive(datagrams, from: host ?? leaf.endpoint)
         }
         collect()
     }
 
+    private mutating func note(_ datagram: SentDatagram, isByLeaf: Bool) {
+        guard NodeScene.mutes.contains(datagram.path.remote) else { return }
+        let dealing = Dealing(isWithLeaf: isByLeaf, endpoint: datagram.path.remote)
+        unproven[dealing, default: Account()].bytesOut += datagram.bytes.count
+        let account = unproven[dealing] ?? Account()
+        precondition(account.bytesOut <= account.bytesIn, "more bytes to a host that proved nothing than came from it")
+    }
+
     private mutating func collect() {
+        for datagram in root.outbox { note(datagram, isByLeaf: false) }
+        for datagram in leaf.outbox { note(datagram, isByLeaf: true) }
         for datagram in root.outbox where datagram.path.remote == leaf.endpoint {
             flights.append(Flight(isToLeaf: true, bytes: datagram.bytes))
         }
@@ -124,10 +171,10 @@ private struct NodeScene: ~Copyable {
             if choice & 2 != 0 { bytes.overwrite(peer.bytes, at: 13) }
         }
         if choice & 4 != 0, let earlier = seen.last { bytes.overwrite(Array(earlier.bytes.prefix(8)), at: 0) }
-        give([bytes], isToLeaf)
+        give([bytes], isToLeaf, mute: choice & 8 != 0 ? bytes.count : nil)
     }
 
-    /// An earlier datagram again, in the other direction, cut, or spliced.
+    /// An earlier datagram again, in the other direction, cut, spliced, or from another host.
     private mutating func replay(_ input: inout FuzzInput, _ choice: Int, _ isToLeaf: Bool) {
         guard !seen.isEmpty else { return }
         var flight = seen[choice % seen.count]
@@ -136,7 +183,8 @@ private struct NodeScene: ~Copyable {
         if change & 2 != 0 { flight.bytes = Array(flight.bytes.prefix(Int(input.uint16()) % (flight.bytes.count + 1))) }
         if change & 4 != 0 { flight.bytes.overwrite(input.take(Int(change >> 4)), at: Int(input.uint8())) }
         if change & 8 != 0 { flight.bytes += input.block() }
-        give(change & 0x80 != 0 ? [flight.bytes, flight.bytes] : [flight.bytes], flight.isToLeaf)
+        let mute = change & 0x14 == 0x10 ? Int(change >> 5) : nil
+        give(change & 0x80 != 0 ? [flight.bytes, flight.bytes] : [flight.bytes], flight.isToLeaf, mute: mute)
     }
 
     // MARK: The applications

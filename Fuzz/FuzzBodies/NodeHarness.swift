@@ -22,6 +22,9 @@ struct NodeHarness: ~Copyable {
     var outbox: [SentDatagram] = []
     /// What the owner's worker says of identities.
     var identitiesAreValid = true
+    /// Sees the node before a datagram (true) and behind it.
+    typealias Inspection = (borrowing Node, _ datagram: [UInt8], _ isBefore: Bool) -> Void
+    var inspect: Inspection?
     private var batch = TransmitBatch()
     private var replies = TransmitBatch()
     private var inbound = ReceiveBatch()
@@ -68,13 +71,22 @@ struct NodeHarness: ~Copyable {
 
     // MARK: In
 
-    /// Gives the node the datagrams of one receive buffer.
+    /// Gives the node the datagrams of one receive buffer; one by one while somebody looks.
     mutating func receive(_ datagrams: [[UInt8]], from remote: SocketEndpoint) {
+        guard let inspect else { return take(datagrams, from: remote) }
+        for bytes in datagrams {
+            inspect(node, bytes, true)
+            take([bytes], from: remote)
+        }
+    }
+
+    private mutating func take(_ datagrams: [[UInt8]], from remote: SocketEndpoint) {
         inbound.clear()
         let path = PhysicalPath(localSocket: 0, remote: remote)
         for bytes in datagrams where !bytes.isEmpty { _ = bytes.withBytes { inbound.append($0, path: path) } }
         replies.clear()
         node.receive(&inbound, replies: &replies, now: now)
+        if let inspect { inspect(node, datagrams.first ?? [], false) }
         outbox += NodeHarness.datagrams(of: replies)
         pump()
     }

@@ -14,8 +14,12 @@ import ZeroTierPeers
 import ZeroTierWire
 
 /// Sealed payloads made of the input.
-package func fuzzSealed(_ bytes: [UInt8]) {
+package func fuzzSealed(_ bytes: [UInt8]) { fuzzSealed(bytes, inspect: nil) }
+
+/// The same; `inspect` sees the node before each datagram, and behind it.
+func fuzzSealed(_ bytes: [UInt8], inspect: NodeHarness.Inspection?) {
     var scene = SealedScene(settings: bytes.first ?? 0)
+    scene.setInspection(inspect)
     var input = FuzzInput(Array(bytes.dropFirst()))
     var steps = 0
     while !input.isAtEnd, steps < 64 {
@@ -81,6 +85,8 @@ struct SealedScene: ~Copyable {
         observe()
     }
 
+    mutating func setInspection(_ inspect: NodeHarness.Inspection?) { harness.inspect = inspect }
+
     mutating func step(_ input: inout FuzzInput) {
         let operation = input.uint8()
         switch operation & 7 {
@@ -98,6 +104,10 @@ struct SealedScene: ~Copyable {
         for network in harness.node.networks { _ = harness.node.leave(network.id, now: harness.now) }
         harness.pump()
         observe()
+        let time = harness.now.monotonic - FuzzFixture.start.monotonic
+        let budget = EthernetLimits.signatures(of: Sender.all.count, in: time)
+        precondition(
+            harness.node.ethernet.signatureCount <= budget, "more signatures checked than there are for so many")
     }
 
     private mutating func observe() {

@@ -15,6 +15,8 @@ package final class Adversary {
     /// Addresses from which recordings are sent, and from which the stranger talks.
     private static let replayAddresses = 8
     private static let strangerAddresses = 8
+    /// Invented identities that say hello at one time, now and then.
+    private static let crowd = 24
 
     /// What nodes sent to its addresses, and got from there.
     package internal(set) var ledger = WorkLedger()
@@ -24,21 +26,33 @@ package final class Adversary {
     private let replaySources: [SocketEndpoint]
     private let strangerSources: [SocketEndpoint]
     private var packetsMade: UInt64 = 0
+    private var inventions: UInt64 = 0
     private(set) var isActive = true
 
     init(identity: Identity, seed: UInt64) {
         self.identity = identity
         // Not a fork of the world's source: what that one draws does not change by it.
         random = RandomSource(seed: seed ^ 0x7e57_0fad)
-        replaySources = Adversary.endpoints(Adversary.replayAddresses, from: 0x6e00_0001)
-        strangerSources = Adversary.endpoints(Adversary.strangerAddresses, from: 0x6f00_0001)
+        replaySources = Adversary.endpoints(Adversary.replayAddresses, from: 0x6e00_0001, 0x2a06_0000_0000_0000)
+        strangerSources = Adversary.endpoints(Adversary.strangerAddresses, from: 0x6f00_0001, 0x2a07_0000_0000_0000)
         for endpoint in replaySources { ledger.watch(endpoint.address) }
         // A stranger's word about its other addresses counts like a packet from there: all are one account.
         ledger.watch(strangerSources.map(\.address))
     }
 
-    private static func endpoints(_ count: Int, from first: UInt32) -> [SocketEndpoint] {
-        (0..<UInt32(count)).map { SocketEndpoint(IPAddress(v4: first + $0 << 8), port: UInt16(4000 + $0)) }
+    // So many of each family, each in a prefix of its own.
+    private static func endpoints(_ count: Int, from first: UInt32, _ firstIPv6: UInt64) -> [SocketEndpoint] {
+        (0..<UInt32(count)).flatMap { number in
+            [
+                IPAddress(v4: first + number << 8), IPAddress(v6High: firstIPv6 + UInt64(number) << 16, low: 1),
+            ].map { SocketEndpoint($0, port: UInt16(4000 + number)) }
+        }
+    }
+
+    // One of them from which a datagram can come to a destination.
+    private func source(of endpoints: [SocketEndpoint], for destination: SocketEndpoint) -> SocketEndpoint {
+        let family = endpoints.filter { $0.address.isIPv4 == destination.address.isIPv4 }
+        return family[random.next(below: family.count)]
     }
 
     /// A datagram passes the tap.
@@ -71,10 +85,15 @@ package final class Adversary {
             simulation.recordedPackets.insert(header.id.value)
         }
         switch random.next(below: 4) {
-        case 0: datagram.source = replaySources[0]
-        case 1: datagram.source = replaySources[random.next(below: replaySources.count)]
+        // From one host more than from others.
+        case 0:
+            let isIPv4 = datagram.destination.address.isIPv4
+            datagram.source = replaySources.first { $0.address.isIPv4 == isIPv4 } ?? datagram.source
+        case 1: datagram.source = source(of: replaySources, for: datagram.destination)
         // In the name of another one on the wire.
-        case 2: datagram.source = recorded[random.next(below: recorded.count)].source
+        case 2:
+            let other = recorded[random.next(below: recorded.count)].source
+            if other.address.isIPv4 == datagram.destination.address.isIPv4 { datagram.source = other }
         default: break
         }
         send(datagram, simulation)
@@ -95,6 +114,9 @@ package final class Adversary {
         let sample = recorded[random.next(below: recorded.count)]
         // Whom it can reach there: the endpoint is that of who sent the recording.
         let target = simulation.hosts[sample.sender]
+        if random.next(below: 16) == 0 {
+            return crowd(Adversary.crowd, at: target, by: sample.source, simulation)
+        }
         guard let key = identity.secretKeys?.agree(with: target.identity.publicKeys) else { return }
         let bytes: [UInt8]
         switch random.next(below: 7) {
@@ -116,16 +138,33 @@ package final class Adversary {
         default: bytes = packet(Verb.nop.rawValue, [], to: target.identity, key)
         }
         let datagram = Datagram(
-            bytes: bytes, sender: target.index, source: strangerSources[random.next(below: strangerSources.count)],
+            bytes: bytes, sender: target.index, source: source(of: strangerSources, for: sample.source),
             destination: sample.source, isForged: true)
         send(datagram, simulation)
     }
 
-    private func header(to target: Identity) -> PacketHeader {
+    /// So many identities that do not exist say hello to a host at one time, all from one address.
+    func crowd(_ count: Int, at target: SimulatedHost, by destination: SocketEndpoint, _ simulation: Simulation) {
+        guard let key = identity.secretKeys?.agree(with: target.identity.publicKeys) else { return }
+        let source = source(of: strangerSources, for: destination)
+        for _ in 0..<count {
+            inventions += 1
+            // With keys that fit the seal, and an address that does not follow from them.
+            let invented = Identity(address: Address(0x11_0000_0000 + inventions), publicKeys: identity.publicKeys)
+            ledger.noteInvention(invented.address, at: source.address)
+            let bytes = hello(to: target.identity, key, from: invented, simulation)
+            send(
+                Datagram(
+                    bytes: bytes, sender: target.index, source: source, destination: destination, isForged: true),
+                simulation)
+        }
+    }
+
+    private func header(to target: Identity, from source: Address? = nil) -> PacketHeader {
         packetsMade += 1
         return PacketHeader(
             id: PacketID(0x5000_0000_0000_0000 + packetsMade * 8), destination: target.address,
-            source: identity.address)
+            source: source ?? identity.address)
     }
 
     private func packet(_ verbByte: UInt8, _ payload: [UInt8], to target: Identity, _ key: SharedKey) -> [UInt8] {
@@ -141,13 +180,16 @@ package final class Adversary {
         return bytes
     }
 
-    private func hello(to target: Identity, _ key: SharedKey, _ simulation: Simulation) -> [UInt8] {
+    private func hello(
+        to target: Identity, _ key: SharedKey, from other: Identity? = nil, _ simulation: Simulation
+    ) -> [UInt8] {
         let hello = Hello(
             protocolVersion: 12, softwareVersion: SoftwareVersion(major: 1, minor: 14, revision: 1),
             timestampMilliseconds: UInt64(Simulation.epochMilliseconds) + simulation.time.nanoseconds / 1_000_000,
-            identity: identity.withoutSecret, sentTo: nil, planet: WorldReference(id: 0, timestampMilliseconds: 0))
+            identity: other ?? identity.withoutSecret, sentTo: nil,
+            planet: WorldReference(id: 0, timestampMilliseconds: 0))
         let payload = hello.encoded
-        let header = header(to: target)
+        let header = header(to: target, from: other?.address)
         let length = PacketHeader.payloadOffset + payload.count
         var bytes = [UInt8](repeating: 0, count: length)
         bytes.withMutableBytes { span in

@@ -294,8 +294,11 @@ package final class Simulation {
         answering = AskedAddressChecker(datagram, host)
         replies.clear()
         let frames = host.node.stack.statistics.framesReceived
+        let agreements = host.node.peers.strangerWork.agreements
         host.node.receive(&received, replies: &replies, now: host.clock(time))
         if host.node.stack.statistics.framesReceived > frames { noteFrame(of: datagram, at: host) }
+        let made = host.node.peers.strangerWork.agreements - agreements
+        adversary?.ledger.noteAgreements(Int(made), for: datagram.source.address, at: host.index, time)
         sendReplies(of: host)
         drain(host)
         arrivalFrom = nil
@@ -370,7 +373,9 @@ package final class Simulation {
     private func begin(_ job: PeerJob, on host: SimulatedHost) {
         switch job {
         case .validate(let identity, let ticket):
-            let isValid = validations[identity] ?? fixture.isValid(identity)
+            adversary?.ledger.noteValidation(of: identity.address, at: host.index)
+            let isInvented = adversary?.ledger.isInvented(identity.address) == true
+            let isValid = validations[identity] ?? (!isInvented && fixture.isValid(identity))
             validations[identity] = isValid
             let start = max(host.workerFreeAt, time)
             host.workerFreeAt = start + .milliseconds(17)

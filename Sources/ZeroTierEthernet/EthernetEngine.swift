@@ -199,6 +199,8 @@ package struct EthernetEngine: ~Copyable {
     package mutating func nextEvent() -> EthernetEvent? { shared.events.popFirst() }
     /// How many frames and packets died of each cause.
     package func drops(_ reason: EthernetDrop) -> UInt64 { shared.drops[reason.rawValue] }
+    /// Signatures checked because of what others sent.
+    package var signatureCount: UInt64 { shared.signatures.count }
     /// MULTICAST_LIKE records held.
     package var likeCount: Int { shared.groups.count }
 

@@ -52,6 +52,11 @@ package enum EthernetLimits {
     static let signatureIntervalOfMembers: Duration = .microseconds(500)
     static let signaturesOfStrangers = 1024
     static let signatureIntervalOfStrangers: Duration = .milliseconds(1)
+    /// The most signatures that are checked for so many peers in so long.
+    package static func signatures(of peers: Int, in time: Duration) -> Int {
+        peers * (signaturesPerPeer + signaturesPerMember + 2)
+            + peers * Int(time / signatureIntervalPerPeer + time / signatureIntervalPerMember)
+    }
     /// Peers whose signatures are counted.
     static let signatureAccounts = 2048
     package static let authorisations = 65_536

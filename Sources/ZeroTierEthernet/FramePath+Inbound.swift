@@ -184,7 +184,6 @@ extension VirtualNetwork {
         if level == .accept {
             if frame.source != id.mac(of: source) {
                 guard activeBridges.contains(source) else { return .drop(.bridgingNotAllowed, trusted: true) }
-                bridges.learn(frame.source, behind: source)
             } else if frame.destination != mac {
                 let isWelcome = frame.destination.isMulticast ? config.multicastLimit > 0 : isActiveBridge
                 guard isWelcome else { return .drop(.notForUs, trusted: true) }
@@ -202,6 +201,7 @@ extension VirtualNetwork {
         {
             return .drop(reason, trusted: true)
         }
+        if level == .accept, frame.source != id.mac(of: source) { bridges.learn(frame.source, behind: source) }
         return .frame(
             AdmittedFrame(
                 network: slot, source: frame.source, destination: frame.destination, etherType: frame.etherType,
@@ -223,14 +223,13 @@ extension VirtualNetwork {
             sourceMAC.bits != 0, !sourceMAC.isMulticast
         else { return .drop(.malformed, trusted: true) }
         guard sourceMAC != mac else { return .drop(.ownSource, trusted: true) }
+        let isBridged = sourceMAC != id.mac(of: source)
+        guard !isBridged || activeBridges.contains(source) else { return .drop(.bridgingNotAllowed, trusted: true) }
+        // Whether it is for this node too, its own rules say; the others have theirs.
         if frame.isToBeReplicated, replicators.contains(address) {
             sendMulticast(
                 origin: source, to: frame.group, sourceMAC: sourceMAC, etherType: frame.etherType, data: frame.data,
                 &shared, now)
-        }
-        if sourceMAC != id.mac(of: source) {
-            guard activeBridges.contains(source) else { return .drop(.bridgingNotAllowed, trusted: true) }
-            bridges.learn(sourceMAC, behind: source)
         }
         let start = offset + length - frame.data.count
         let facts = FrameFacts(
@@ -245,6 +244,7 @@ extension VirtualNetwork {
         {
             return .drop(reason, trusted: true)
         }
+        if isBridged { bridges.learn(sourceMAC, behind: source) }
         return .frame(
             AdmittedFrame(
                 network: slot, source: sourceMAC, destination: frame.group.mac, etherType: frame.etherType,

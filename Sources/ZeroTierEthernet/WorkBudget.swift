@@ -74,6 +74,8 @@ struct SignatureBudget: Sendable {
     private var ofStrangers = RateLimiter(
         burst: EthernetLimits.signaturesOfStrangers, interval: EthernetLimits.signatureIntervalOfStrangers)
     private let seed: UInt64
+    /// Signatures that were allowed since the start.
+    private(set) var count: UInt64 = 0
 
     init(seed: UInt64) { self.seed = seed }
 
@@ -83,8 +85,9 @@ struct SignatureBudget: Sendable {
         var account = accounts[index].flatMap { $0.peer == peer ? $0 : nil } ?? Account(peer: peer)
         let isAllowed = isMember ? account.asMember.allow(now) : account.asStranger.allow(now)
         accounts[index] = account
-        guard isAllowed else { return false }
-        return isMember ? ofMembers.allow(now) : ofStrangers.allow(now)
+        guard isAllowed, isMember ? ofMembers.allow(now) : ofStrangers.allow(now) else { return false }
+        count &+= 1
+        return true
     }
 
     private func index(of peer: Address, _ now: MonotonicInstant) -> Int {

@@ -254,7 +254,8 @@ package struct Node: ~Copyable {
         for reason in EthernetDrop.allCases where ethernet.drops(reason) > 0 { drops[reason] = ethernet.drops(reason) }
         return NodeStatistics(
             peerDrops: peers.drops, ethernetDrops: drops, stack: stack.statistics,
-            relayedPackets: peers.relayedPackets, suites: peers.suites, framesUnwritten: framesUnwritten)
+            relayedPackets: peers.relayedPackets, suites: peers.suites, strangers: peers.strangerWork,
+            signatures: ethernet.signatureCount, framesUnwritten: framesUnwritten)
     }
 }
 

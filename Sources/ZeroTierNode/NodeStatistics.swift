@@ -16,6 +16,10 @@ package struct NodeStatistics: Sendable {
     package var relayedPackets: UInt64
     /// Authentic packets that came, by cipher suite number (0 authenticated only, 1 Salsa20/12, 3 AES-GMAC-SIV).
     package var suites: SuiteCounters
+    /// What unknown nodes cost the transport.
+    package var strangers: StrangerWork
+    /// Signatures of credentials and configurations that were checked because of what others sent.
+    package var signatures: UInt64
     /// Frames that found no room in the slab, although room was asked for.
     package var framesUnwritten: UInt64
 }

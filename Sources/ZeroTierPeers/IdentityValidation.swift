@@ -5,7 +5,7 @@
 //                       \--many wait--> asked back: our HELLO to where it came from --its OK from there--> waiting
 //      OK(WHOIS) ----------------------> waiting, in a queue of its own
 
-import NetPrimitives
+package import NetPrimitives
 import ZeroTierCrypto
 import ZeroTierWire
 
@@ -66,7 +66,7 @@ struct PrefixGate: Sendable {
 
 extension IPAddress {
     /// The prefix that one owner of addresses is taken for.
-    var sourcePrefix: IPAddress {
+    package var sourcePrefix: IPAddress {
         masked(to: isIPv4 ? ProtocolLimits.identityPrefixIPv4 : ProtocolLimits.identityPrefixIPv6)
     }
 }
@@ -121,6 +121,9 @@ struct IdentityValidation: Sendable {
     private var remembered: BoundedQueue<Identity>
     private let strangerLimit: Int
     private let wishLimit: Int
+    /// Key agreements that were allowed, and validations begun, since the start.
+    private(set) var agreementCount: UInt64 = 0
+    private(set) var validationCount: UInt64 = 0
     private var nextTicket: UInt64 = 1
 
     init(limits: PeerLimits, seed: UInt64) {
@@ -141,7 +144,9 @@ struct IdentityValidation: Sendable {
 
     /// Whether a key agreement for a stranger behind this address may be made.
     mutating func allowsAgreement(_ address: IPAddress, _ now: MonotonicInstant) -> Bool {
-        agreements.allow(address, now)
+        guard agreements.allow(address, now) else { return false }
+        agreementCount &+= 1
+        return true
     }
 
     /// Whether more would be done for a stranger's HELLO than to drop it: its identity waits, or an agreement may be made. Asked
@@ -150,6 +155,9 @@ struct IdentityValidation: Sendable {
         agreements.wouldAllow(source, now) || waiting.contains(address)
             || underWay.contains { $0.identity.address == address }
     }
+
+    /// Identities that take up room.
+    var count: Int { waiting.count + underWay.count }
 
     /// Identities that wait for nothing but their turn, or are under way.
     var provenCount: Int { waiting.provenCount + underWay.count }
@@ -289,6 +297,7 @@ struct IdentityValidation: Sendable {
             let ticket = JobTicket(nextTicket)
             nextTicket += 1
             candidate.ticket = ticket
+            validationCount &+= 1
             jobs.append(.validate(candidate.identity.withoutSecret, ticket: ticket))
             underWay.append(candidate)
         }

@@ -309,9 +309,10 @@ struct Peer: ~Copyable {
             guard oldHelloGate.allow(now) else { return nil }
             return timestamp == lastHelloTimestamp && now - lastHelloAt < ProtocolLimits.helloCopies ? .current : .old
         }
+        guard helloGate.allow(now) else { return nil }
         lastHelloTimestamp = timestamp
         lastHelloAt = now
-        return helloGate.allow(now) ? .newest : nil
+        return .newest
     }
 
     /// Adds an endpoint to those being tried, unless it is among them. `toldBy`: who pays for that; nil for our own wish.

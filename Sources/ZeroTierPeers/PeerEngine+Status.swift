@@ -29,4 +29,11 @@ extension PeerEngine {
                     sinceSend: time - paths[index].lastSend, latency: paths[index].latency)
             })
     }
+
+    /// What unknown nodes have cost.
+    package var strangerWork: StrangerWork {
+        StrangerWork(
+            agreements: validation.agreementCount, validations: validation.validationCount,
+            identitiesWaiting: validation.count, lookups: lookup.count)
+    }
 }

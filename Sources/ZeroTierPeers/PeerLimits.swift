@@ -50,4 +50,17 @@ package struct PeerLimits: Sendable {
     package var events = ProtocolLimits.peerEvents
 
     package init() {}
+
+    /// The most key agreements that HELLOs of one source prefix get in so long, after `starts` starts: its own, and what is set aside
+    /// for all prefixes together.
+    package func agreements(ofPrefixIn time: Duration, starts: Int = 1) -> Int {
+        starts * (agreementBurstPerPrefix + agreementBurst / 2) + Int(time / agreementIntervalPerPrefix)
+            + Int(time / (agreementInterval * ProtocolLimits.spareShare)) + 2
+    }
+
+    /// The most validations that HELLOs of one source prefix get in so long: its own, and those that nobody else needs.
+    package func validations(ofPrefixIn time: Duration, starts: Int = 1) -> Int {
+        starts * (validationBurstPerPrefix + validationBurst) + Int(time / validationIntervalPerPrefix)
+            + Int(time / validationInterval) + 2
+    }
 }

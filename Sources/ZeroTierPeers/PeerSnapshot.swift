@@ -43,3 +43,15 @@ package struct PeerSnapshot: Sendable {
     package var sinceReceive: Duration?
     package var paths: [PathSnapshot]
 }
+
+/// What unknown nodes cost: key agreements and validations since the start, and what of them takes up room now.
+package struct StrangerWork: Sendable, Equatable {
+    /// Key agreements for HELLOs of unknown identities; each is followed by one look at a MAC.
+    package let agreements: UInt64
+    /// Identities given to the owner for their validation.
+    package let validations: UInt64
+    /// Identities that wait for their validation.
+    package let identitiesWaiting: Int
+    /// Addresses being looked up.
+    package let lookups: Int
+}

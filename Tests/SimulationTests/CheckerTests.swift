@@ -2,6 +2,7 @@
 
 import NetPrimitives
 import Testing
+import ZeroTierPeers
 import ZeroTierWire
 
 @testable import NetworkSimulator
@@ -275,6 +276,64 @@ struct WorkLedgerTests {
         // The other member and the root.
         #expect(found.count == 2)
         #expect(found.allSatisfy { $0.contains("has a path") }, "\(found)")
+    }
+
+    /// A node with other limits than it should have, and a crowd of strangers before it.
+    private func findings(_ crowd: Int, _ configure: @escaping (inout PeerLimits) -> Void) throws -> [String] {
+        let simulation = try makeWorld()
+        simulation.configure = { configure(&$0.peers.limits) }
+        let host = simulation.addMember(.open)
+        simulation.run(for: .seconds(3))
+        simulation.addAdversary()
+        let adversary = try #require(simulation.adversary)
+        adversary.stop()
+        adversary.crowd(crowd, at: host, by: SocketEndpoint(host.address, port: 9993), simulation)
+        simulation.run(for: .seconds(2))
+        #expect(adversary.ledger.agreements > 100)
+        return adversary.ledger.findings(simulation)
+    }
+
+    @Test func `a crowd of invented identities gets the work of one prefix and no more`() throws {
+        #expect(try findings(3000) { _ in } == [])
+    }
+
+    @Test func `a node that agrees on keys with everybody is found`() throws {
+        let found = try findings(3000) { limits in
+            limits.agreementBurstPerPrefix = 1 << 20
+            limits.agreementBurst = 1 << 20
+        }
+        #expect(found.count == 1 && found.allSatisfy { $0.contains("key agreements for") }, "\(found)")
+    }
+
+    @Test func `a node that validates whoever comes, or keeps them all, is found`() throws {
+        let simulation = try makeWorld()
+        simulation.addAdversary()
+        let adversary = try #require(simulation.adversary)
+        adversary.stop()
+        let source = IPAddress(v4: 0x6f00_0001)
+        for number in 0..<500 {
+            adversary.ledger.noteInvention(Address(UInt64(0x11_0000_0000 + number)), at: source)
+            adversary.ledger.noteValidation(of: Address(UInt64(0x11_0000_0000 + number)), at: 0)
+        }
+        let found = adversary.ledger.findings(simulation)
+        #expect(found.count == 1 && found.allSatisfy { $0.contains("validated 500 identities") }, "\(found)")
+        let kept = try findings(3000) { limits in
+            limits.agreementBurstPerPrefix = 1 << 20
+            limits.agreementBurst = 1 << 20
+            limits.pendingValidations = 1 << 20
+        }
+        #expect(kept.contains { $0.contains("identities that wait") }, "\(kept)")
+    }
+
+    @Test func `an invented identity that somebody took for a peer is found`() throws {
+        let simulation = try makeWorld()
+        let host = simulation.addMember(.open)
+        simulation.run(for: .seconds(3))
+        simulation.addAdversary()
+        // In truth it is a member.
+        simulation.adversary?.ledger.noteInvention(host.identity.address, at: IPAddress(v4: 0x6f00_0001))
+        let found = simulation.adversary?.ledger.findings(simulation) ?? []
+        #expect(found.count == 1 && found.allSatisfy { $0.contains("is invented") }, "\(found)")
     }
 
     @Test func `a node that takes a recorded frame a second time is found`() throws {

@@ -12,6 +12,29 @@ import ZeroTierSockets
 @Suite(.serialized) struct SettingsTests {
     private typealias Recorder = LifecycleTests.Recorder
 
+    @Test func `identities that others have are kept under numbers, each of them`() throws {
+        let directory = FileManager.default.temporaryDirectory.appendingPathComponent("zt-aside-\(UUID().uuidString)")
+        defer { try? FileManager.default.removeItem(at: directory) }
+        let store = try CachingStore(
+            path: directory.path, identity: nil, switches: { CachingSwitches() }, onWrite: { _, _ in })
+        for number: UInt8 in 1...3 {
+            try store.write("identity.secret", [number], isSecret: true)
+            try store.write("identity.public", [number], isSecret: false)
+            try store.setIdentityAside()
+            #expect(try store.read("identity.secret") == nil)
+            #expect(try store.read("identity.public") == nil)
+        }
+        // Nothing there: nothing is kept, and what was kept stays.
+        try store.setIdentityAside()
+        for (ending, number) in [("", 1), (".1", 2), (".2", 3)] as [(String, UInt8)] {
+            let file = directory.appendingPathComponent("identity.secret.saved_after_collision\(ending)")
+            #expect(try Data(contentsOf: file) == Data([number]))
+            let mode = try FileManager.default.attributesOfItem(atPath: file.path)[.posixPermissions] as? Int
+            #expect(mode == 0o600)
+        }
+        #expect(!FileManager.default.fileExists(atPath: "\(directory.path)/identity.secret.saved_after_collision.3"))
+    }
+
     @Test func `a kind of state that is switched off is neither written nor read, and what is there stays`() throws {
         let directory = FileManager.default.temporaryDirectory.appendingPathComponent(
             "zt-settings-\(UUID().uuidString)")

@@ -80,6 +80,67 @@ import ZeroTierWire
         #expect(deliver(arp(2, free, at: network.mac(of: thief.address)), etherType: 0x0806, from: thief))
     }
 
+    @Test func `an IPv6 address that the controller certified to a member is nobody else's`() throws {
+        lan.advance(.seconds(2))
+        let certified = try #require(IPAddress("2001:db8::7"))
+        var credentials = NetworkCredentials()
+        credentials.ownerships = [
+            Ownership(
+                network: network, timestamp: UInt64(lan.now.unixMilliseconds), id: 2, things: [.ip(certified)],
+                issuedTo: owner.address, signedBy: controller)
+        ]
+        _ = a.receive(
+            .networkCredentials, credentials.encoded, from: owner.address, packetID: PacketID(2), now: lan.now)
+        for type: UInt8 in [0x87, 0x88] {
+            #expect(
+                !deliver(discovery(type, certified, at: network.mac(of: thief.address)), etherType: 0x86dd, from: thief)
+            )
+            #expect(
+                deliver(discovery(type, certified, at: network.mac(of: owner.address)), etherType: 0x86dd, from: owner))
+        }
+        #expect(a.drops(.claimRefused) == 2)
+        let free = try #require(IPAddress("2001:db8::9"))
+        #expect(deliver(discovery(0x88, free, at: network.mac(of: thief.address)), etherType: 0x86dd, from: thief))
+    }
+
+    @Test func `what a refused frame says of a station behind a bridge is not learned`() {
+        let bridge = thief.address
+        lan.push(
+            lan.config(network, for: a.identity, by: controller) {
+                $0.isPublic = true
+                $0.multicastLimit = 32
+                $0.specialists = [Specialist(bridge, roles: Specialist.activeBridge)]
+                $0.addresses = [IPPrefix(IPAddress(v4: 0x0a00_0001), length: 24)]
+            }, by: controller)
+        let station = MACAddress(0x0200_0000_0099)
+        func send(_ claimed: IPAddress, _ verb: Verb) -> Bool {
+            let claim = arp(1, claimed, at: station)
+            let payload =
+                verb == .extendedFrame
+                ? ExtendedFrame(
+                    network: network, flags: 0, destination: network.mac(of: a.address), source: station,
+                    etherType: 0x0806, data: claim
+                ).encoded
+                : MulticastFrame(
+                    network: network, source: station, group: MulticastGroup(mac: .broadcast), etherType: 0x0806,
+                    data: claim
+                ).encoded
+            if case .frame? = lan.deliver(Crossing(from: bridge, to: a.address, verb: verb, payload: payload)) {
+                return true
+            }
+            return false
+        }
+        for verb in [Verb.extendedFrame, .multicastFrame] {
+            #expect(!send(wanted, verb), "an address of somebody else")
+            let learned = a.engine.networks[slot].bridges.count
+            #expect(learned == 0)
+        }
+        #expect(a.drops(.claimRefused) == 2)
+        #expect(send(IPAddress(v4: 0x0a00_0009), .extendedFrame))
+        let learned = a.engine.networks[slot].bridges.bridge(to: station)
+        #expect(learned == bridge)
+    }
+
     @Test func `an address that names its member is nobody else's`() {
         for address in [network.sixPlaneAddress(of: owner.address), network.rfc4193Address(of: owner.address)] {
             for type: UInt8 in [0x87, 0x88] {
@@ -125,5 +186,39 @@ import ZeroTierWire
             #expect(a.frames.map(\.source) == [mac])
         }
         #expect(lan.log.isEmpty, "somebody was asked")
+    }
+
+    @Test func `what leaves with headers that nobody can follow is dropped, to a member, to a group and in a burst`() {
+        let (own, other) = (network.sixPlaneAddress(of: a.address), network.sixPlaneAddress(of: owner.address))
+        // Hop-by-hop options behind others, and a chain that ends outside the packet.
+        let chains: [[UInt8]] = [
+            Packets.ipv6(60, from: own, to: other, [0, 0, 1, 4, 0, 0, 0, 0, 58, 0, 1, 4, 0, 0, 0, 0]),
+            Packets.ipv6(60, from: own, to: other, [6, 9, 1, 4, 0, 0, 0, 0]),
+        ]
+        lan.log = []
+        for (number, chain) in chains.enumerated() {
+            for destination in [network.mac(of: owner.address), MACAddress(0x3333_0000_0001)] {
+                let drop = a.sendFrame(
+                    network: slot, source: network.mac(of: a.address), destination: destination, etherType: 0x86dd,
+                    payload: chain, now: lan.now)
+                #expect(drop == .unreadableHeaders)
+            }
+            let key = FrameKey(
+                network: slot, source: network.mac(of: a.address), destination: network.mac(of: owner.address),
+                etherType: 0x86dd, length: chain.count)
+            guard case .drop(.unreadableHeaders) = a.route(key, frame: chain, now: lan.now) else {
+                Issue.record("chain \(number) has a route")
+                continue
+            }
+        }
+        lan.settle()
+        #expect(lan.log.allSatisfy { $0.verb == .networkCredentials || $0.verb == .multicastLike })
+        #expect(a.drops(.unreadableHeaders) == 6)
+        // The same with a readable chain leaves.
+        let fine = Packets.ipv6(60, from: own, to: other, [59, 0, 1, 4, 0, 0, 0, 0])
+        #expect(
+            a.sendFrame(
+                network: slot, source: network.mac(of: a.address), destination: network.mac(of: owner.address),
+                etherType: 0x86dd, payload: fine, now: lan.now) == nil)
     }
 }

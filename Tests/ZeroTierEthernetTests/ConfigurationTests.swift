@@ -349,6 +349,35 @@ import ZeroTierWire
         #expect(!crossed.isEmpty && crossed.count <= fresh.count * 4 * 3)
     }
 
+    @Test func `of a member's many updates few are passed on, and all are taken`() throws {
+        let slot = try join()
+        lan.push(lan.config(network, for: a.identity, by: controller) { $0.isPublic = true }, by: controller)
+        for address in [0x21, 0x22] as [UInt64] {
+            let frame = Frame(network: network, etherType: 0x88b5, data: [1])
+            lan.deliver(Crossing(from: Address(address), to: a.address, verb: .frame, payload: frame.encoded))
+        }
+        lan.log = []
+        let updates = 101
+        for number in 1...updates {
+            let config = lan.config(
+                network, for: a.identity, by: controller,
+                timestamp: UInt64(lan.now.unixMilliseconds) + UInt64(number) * 1000
+            ) {
+                $0.isPublic = true
+                $0.revision = UInt64(number)
+            }
+            for piece in fastPieces(of: config, updateID: UInt64(number) << 8) {
+                _ = receive(piece, from: Address(0x22))
+            }
+        }
+        lan.settle()
+        #expect(a.snapshot(of: slot)?.revision == UInt64(updates))
+        let passed = Set(lan.crossings(.networkConfig, from: a.address).map(\.payload))
+        let perUpdate = fastPieces(of: lan.config(network, for: a.identity, by: controller), updateID: 1).count
+        #expect(passed.count == EthernetLimits.passedUpdates * perUpdate)
+        #expect(a.drops(.passedOnTooOften) == UInt64(updates - EthernetLimits.passedUpdates))
+    }
+
     @Test func `updates that are passed on have a budget, and pieces are remembered within a bound`() {
         var passed = PassedPieces()
         let now = lan.now.monotonic

@@ -222,6 +222,38 @@ import ZeroTierWire
         #expect(rendezvous() == 1)
     }
 
+    @Test
+    func `endpoints that a hostile root introduces get no more bytes than it sent, and it is followed within a limit`()
+    {
+        let (star, a, b, _) = connected()
+        let root = Prober(star.root.identity, to: a.identity)
+        for address in [star.root.address, b.address] { a.engine.spendCredit(of: address) }
+        let named = (0..<400).map { Fixture.endpoint(80 + $0 / 100, 1 + $0 % 100) }
+        var sent = 0
+        func out() -> Int { star.hub.log.filter { named.contains($0.to) }.reduce(0) { $0 + $1.bytes.count } }
+        // What really comes from the two pays as well.
+        func paid() -> Int { sent + star.hub.log.filter { $0.to == a.sockets[0] }.reduce(0) { $0 + $1.bytes.count } }
+        for (number, endpoint) in named.enumerated() {
+            // Every second one of a peer that is not known: that introduction waits for the identity.
+            let peer = number % 2 == 0 ? b.address : Fixture.identities[30].address
+            let packet = root.packet(
+                Verb.rendezvous.rawValue, Rendezvous(peer: peer, endpoint: endpoint).encoded)
+            sent += packet.count
+            star.hub.receive(a, [packet], from: star.root.sockets[0])
+            #expect(out() <= paid())
+        }
+        for _ in 0..<30 {
+            star.hub.run(.seconds(1))
+            #expect(out() <= paid())
+        }
+        #expect(out() > sent / 8, "they are tried")
+        #expect(a.drops(.rendezvousLimit) == UInt64(named.count - ProtocolLimits.rendezvousBurst))
+        // Not for ever.
+        star.hub.forgetLog()
+        star.hub.run(.seconds(60))
+        #expect(out() == 0)
+    }
+
     @Test func `what others wish does not take the place of a node's own packets`() {
         let (star, a, b, prober) = connected()
         star.hub.trust(a, b)

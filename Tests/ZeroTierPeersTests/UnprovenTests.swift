@@ -139,6 +139,71 @@ import ZeroTierWire
             } == 80)
     }
 
+    @Test func `40 HELLOs a second with invented identities keep nobody from speaking to a leaf`() {
+        let star = Star(leaves: 1)
+        let leaf = star.leaves[0]
+        let nodes = (0..<80).map { number in
+            star.hub.add(
+                UnprovenTests.honest(number), [Fixture.endpoint(100 + number, 1)],
+                PeerConfiguration(planet: star.planet))
+        }
+        #expect(star.start())
+        star.hub.run(.seconds(2))
+        #expect(nodes.allSatisfy { $0.isOnline })
+        // The worker does one after the other, and up to four are given to it.
+        star.hub.validationTime = .milliseconds(17 * ProtocolLimits.validationsUnderWay)
+        leaf.invalidIdentities = Set((0..<2000).map { UnprovenTests.invented($0).address })
+        func flood(_ ticks: Range<Int>) {
+            for tick in ticks {
+                let hello = Prober(UnprovenTests.invented(tick), to: leaf.identity).hello(id: UInt64(1 << 40 + tick))
+                star.hub.receive(leaf, [hello], from: Fixture.endpoint(200 + tick % 50, 1 + tick / 50))
+                star.hub.run(.milliseconds(25))
+            }
+        }
+        flood(0..<200)
+        for node in nodes { star.hub.sendFrame(node, to: leaf.address) }
+        flood(200..<320)
+        #expect(Set(leaf.received.map(\.packet.source)) == Set(nodes.map(\.address)))
+    }
+
+    @Test func `the prefix that was served least is served first`() throws {
+        var validation = IdentityValidation(limits: PeerLimits(), seed: 1)
+        let now = MonotonicInstant(nanoseconds: 1)
+        let key = try #require(Fixture.identities[24].secretKeys?.agree(with: Fixture.identities[20].publicKeys))
+        func admit(_ number: Int, from net: Int) {
+            let hello = Hello(
+                softwareVersion: SoftwareVersion(major: 1, minor: 14, revision: 0), timestampMilliseconds: 1,
+                identity: UnprovenTests.honest(number), sentTo: nil, planet: nil)
+            let path = PhysicalPath(localSocket: 0, remote: Fixture.endpoint(net, 1 + number))
+            let admission = validation.admit(
+                AuthenticHello(hello: hello, packetID: PacketID(UInt64(number + 1)), path: path, hops: 0),
+                key: key, now)
+            #expect(admission == .waits)
+        }
+        var order: [Address] = []
+        func work() -> [JobTicket] {
+            var tickets: [JobTicket] = []
+            while case .validate(let identity, let ticket)? = validation.nextJob() {
+                order.append(identity.address)
+                tickets.append(ticket)
+            }
+            return tickets
+        }
+        // Ten of one prefix come first; four of them are under way when two of another and one of a third come.
+        for number in 0..<10 { admit(number, from: 50) }
+        for number in 10..<12 { admit(number, from: 51) }
+        admit(12, from: 52)
+        var underWay = work()
+        while let ticket = underWay.first {
+            underWay.removeFirst()
+            _ = validation.complete(ticket, isValid: true)
+            validation.start(now)
+            underWay += work()
+        }
+        let expected = [0, 1, 2, 3, 10, 12, 11, 4, 5, 6, 7, 8, 9]
+        #expect(order == expected.map { UnprovenTests.honest($0).address })
+    }
+
     @Test func `2000 HELLOs a second with false MACs keep no newcomer out`() {
         #expect(
             newcomers { star, tick in

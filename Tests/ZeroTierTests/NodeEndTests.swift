@@ -138,6 +138,72 @@ extension DriverTests {
             await nodes.shutdown()
         }
 
+        @Test func `drain waits for what closed connections still have to deliver, and no longer than told`()
+            async throws
+        {
+            let nodes = try await Constellation()
+            let address = try await nodes.join()
+            let listener = try nodes.second.listen(port: 80)
+            let socket = try await nodes.first.connect(to: SocketEndpoint(address, port: 80))
+            let peer = try await listener.accept(timeout: .seconds(10))
+            // More than the peer's buffer takes while nobody reads.
+            let bytes = pattern(3_000_000)
+            let writing = Task { try await socket.write(bytes) }
+            var all: [UInt8] = []
+            while all.count < 500_000, let chunk = try await peer.read() { all += chunk }
+            async let rest: [UInt8] = {
+                var rest: [UInt8] = []
+                while let chunk = try await peer.read() { rest += chunk }
+                return rest
+            }()
+            try await writing.value
+            socket.close()
+            await nodes.first.drain(timeout: .seconds(60))
+            let left = try nodes.first.driver.call { (core, _) throws(ZeroTierError) in core.lingeringSockets }
+            #expect(left == 0)
+            all += try await rest
+            #expect(all == bytes)
+
+            let second = try await nodes.first.connect(to: SocketEndpoint(address, port: 80))
+            let silent = try await listener.accept(timeout: .seconds(10))
+            #expect(
+                await code {
+                    try await second.write([UInt8](repeating: 1, count: 64 << 20), timeout: .milliseconds(500))
+                } == .timedOut)
+            second.close()
+            let start = ContinuousClock.now
+            await nodes.first.drain(timeout: .milliseconds(300))
+            #expect(ContinuousClock.now - start >= .milliseconds(300))
+            withExtendedLifetime(silent) {}
+            await nodes.shutdown()
+        }
+
+        @Test(.timeLimit(.minutes(3))) func `a peer that was killed is told of as unreachable, and is not relayed`()
+            async throws
+        {
+            let nodes = try await Constellation()
+            let events = nodes.first.events
+            let address = try await nodes.join()
+            let peer = nodes.second.id
+            _ = try await nodes.first.ping(address)
+            for await event in events {
+                if case .peerDirect(peer, _) = event { break }
+            }
+            nodes.second.driver.state.withLock { state in state.core = nil }
+            let pinging = Task {
+                while !Task.isCancelled { _ = try? await nodes.first.ping(address, timeout: .seconds(1)) }
+            }
+            for await event in events {
+                if event == .peerRelayed(peer) { Issue.record("a peer that is gone is not behind a root") }
+                if event == .peerUnreachable(peer) { break }
+                if event == .stopped { Issue.record("the node stopped") }
+            }
+            pinging.cancel()
+            let status = try nodes.first.peers().first { $0.id == peer }
+            #expect(status?.isReachable == false && status?.isDirect == false)
+            await nodes.shutdown()
+        }
+
         @Test func `a reader of a peer that was killed is told, not left waiting`() async throws {
             let nodes = try await Constellation()
             let address = try await nodes.join()

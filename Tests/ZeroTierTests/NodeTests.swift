@@ -171,6 +171,24 @@ extension DriverTests {
             await nodes.shutdown()
         }
 
+        @Test func `who is refused by the rules of a network is told so`() async throws {
+            let nodes = try await Constellation()
+            let network = NetworkID.adHoc(ports: 7...9)
+            try await nodes.first.waitUntilOnline(timeout: .seconds(20))
+            try await nodes.second.waitUntilOnline(timeout: .seconds(20))
+            try await nodes.first.join(network)
+            let joined = try await nodes.second.join(network)
+            let address = try #require(joined.addresses.first?.address)
+            let listener = try nodes.second.listen(port: 7)
+            let socket = try await nodes.first.connect(to: SocketEndpoint(address, port: 7))
+            let error = await #expect(throws: ZeroTierError.self) {
+                _ = try await nodes.first.connect(to: SocketEndpoint(address, port: 80), timeout: .seconds(2))
+            }
+            #expect(error?.code == .timedOut && error?.message.contains("rules of a network") == true)
+            withExtendedLifetime((listener, socket)) {}
+            await nodes.shutdown()
+        }
+
         @Test func `datagrams keep their boundaries and their source`() async throws {
             let nodes = try await Constellation()
             let address = try await nodes.join()

@@ -1,7 +1,8 @@
 //  Counters that stay at zero while nobody lies and nothing is damaged: if one moves, two of our own nodes disagree.
 //  Not among them: a node's own packets, which come back when a peer elsewhere has the same private address,
 //  and parts of them that were sent to an endpoint which has become their sender's. Nor what an adversary makes nodes do, which every
-//  scenario has: to refuse recordings, to leave unproven endpoints without an answer, to pass over too many questions.
+//  scenario has: to refuse recordings and invented identities, to leave unproven endpoints without an answer,
+//  to pass over too many questions.
 
 import NetStack
 import ZeroTierNode
@@ -12,7 +13,7 @@ package enum HonestyChecker {
     private static let peerReasons: [DropReason] = [
         .tooLong, .reservedSource, .unknownSuite, .untrustedPath, .clearVerb, .badMAC, .badCompression,
         .malformed, .badFragment, .fragmentsTooLong, .relayBudget, .oldProtocol, .identityMismatch,
-        .identityCollision, .invalidIdentity, .peerTableFull, .notUpstream, .eventOverflow, .noRoomToReply,
+        .identityCollision, .peerTableFull, .notUpstream, .eventOverflow, .noRoomToReply,
         .controlQueueFull, .packetTooLong, .rendezvousLimit, .userMessageLimit, .wishesFull,
     ]
     private static let stackReasons: [StackDropReason] = [

@@ -3,14 +3,17 @@
 //
 //      bytes that a node sends there <= bytes that came to it from there
 //      no path leads there
+//      key agreements and validations for one of its prefixes <= what PeerLimits gives a prefix
+//      identities that it makes up are nobody's peers, and what waits because of it has a bound
 //
 //  And whatever is said again was said already: a datagram that gave a frame gives none a second time.
 
 import NetPrimitives
 import ZeroTierNode
 import ZeroTierPeers
+import ZeroTierWire
 
-/// Bytes in and out, for each node and each account of addresses.
+/// Bytes in and out, for each node and each account of addresses; work, for each node and each prefix.
 package struct WorkLedger {
     private struct Key: Hashable {
         let host: Int
@@ -25,6 +28,24 @@ package struct WorkLedger {
     private var accountsOf: [IPAddress: Int] = [:]
     private var accountCount = 0
     private var accounts: [Key: Account] = [:]
+
+    private struct WorkKey: Hashable {
+        let host: Int
+        let prefix: IPAddress
+    }
+
+    private struct Work {
+        var agreements = 0
+        var validations = 0
+    }
+
+    private var work: [WorkKey: Work] = [:]
+    /// Identities that do not exist, with the prefix that each is used in.
+    private var invented: [Address: IPAddress] = [:]
+    private var start: MonotonicInstant?
+    /// Key agreements for what came from watched addresses, and validations of invented identities.
+    package private(set) var agreements = 0
+    package private(set) var validations = 0
     /// Bytes that came from watched addresses, and that went there.
     package private(set) var bytesIn = 0
     package private(set) var bytesOut = 0
@@ -38,6 +59,27 @@ package struct WorkLedger {
     mutating func watch(_ addresses: [IPAddress]) {
         for address in addresses { accountsOf[address] = accountCount }
         accountCount += 1
+    }
+
+    /// An identity that does not exist says hello from an address.
+    mutating func noteInvention(_ address: Address, at source: IPAddress) { invented[address] = source.sourcePrefix }
+
+    /// Whether an identity was made up.
+    func isInvented(_ address: Address) -> Bool { invented[address] != nil }
+
+    /// A node did so many key agreements for a datagram.
+    mutating func noteAgreements(_ count: Int, for source: IPAddress, at host: Int, _ time: MonotonicInstant) {
+        guard count > 0, accountsOf[source] != nil else { return }
+        start = start ?? time
+        work[WorkKey(host: host, prefix: source.sourcePrefix), default: Work()].agreements += count
+        agreements += count
+    }
+
+    /// A node validates an identity.
+    mutating func noteValidation(of address: Address, at host: Int) {
+        guard let prefix = invented[address] else { return }
+        work[WorkKey(host: host, prefix: prefix), default: Work()].validations += 1
+        validations += 1
     }
 
     /// A datagram came to a node.
@@ -65,10 +107,42 @@ package struct WorkLedger {
         }
         for host in simulation.hosts where host.isRunning {
             for peer in host.node.peers.snapshots(now: host.clock(simulation.time)) {
+                if isInvented(peer.address) {
+                    result.append("\(host.name) took \(peer.address) for a peer, which is invented")
+                }
                 for path in peer.paths where accountsOf[path.path.remote.address] != nil {
                     result.append("\(host.name) has a path to \(peer.address) at a stranger's \(path.path.remote)")
                 }
             }
+        }
+        return result + excesses(simulation)
+    }
+
+    // Who worked more for a prefix than its limits say, or keeps more.
+    private func excesses(_ simulation: Simulation) -> [String] {
+        var result: [String] = []
+        let limits = PeerLimits()
+        let time = start.map { simulation.time - $0 } ?? .zero
+        for (key, work) in work.sorted(by: { ($0.key.host, $0.key.prefix) < ($1.key.host, $1.key.prefix) }) {
+            let host = simulation.hosts[key.host]
+            // A node that started again has full buckets.
+            let agreements = limits.agreements(ofPrefixIn: time, starts: host.epoch)
+            if work.agreements > agreements {
+                result.append(
+                    "\(host.name) made \(work.agreements) key agreements for \(key.prefix), \(agreements) at most")
+            }
+            let validations = limits.validations(ofPrefixIn: time, starts: host.epoch)
+            if work.validations > validations {
+                result.append(
+                    "\(host.name) validated \(work.validations) identities of \(key.prefix), \(validations) at most")
+            }
+        }
+        for host in simulation.hosts where host.isRunning {
+            let waiting = host.node.peers.strangerWork
+            if waiting.identitiesWaiting > limits.pendingValidations + limits.lookups {
+                result.append("\(host.name) keeps \(waiting.identitiesWaiting) identities that wait")
+            }
+            if waiting.lookups > limits.lookups { result.append("\(host.name) looks up \(waiting.lookups) addresses") }
         }
         return result
     }

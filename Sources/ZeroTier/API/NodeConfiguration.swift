@@ -124,7 +124,8 @@ extension Node {
         public var keepAlive: KeepAlive? = KeepAlive()
         /// Events that may wait for one consumer; beyond, the oldest are dropped.
         public var eventCapacity = 256
-        /// Called with each event, in order, on a thread of the node. Must return soon.
+        /// Called with each event, in order, on a thread of the node. Must return soon: meanwhile at most 1024 events of peers and
+        /// 1024 others wait, the oldest give way, and `missed` tells how many.
         public var log: (@Sendable (NodeEvent) -> Void)?
         /// What is traced from the start; nil: what the environment variable `ZEROTIER_TRACE` says. See `Node.Traces`.
         public var traces: Traces?

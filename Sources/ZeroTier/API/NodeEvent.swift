@@ -45,7 +45,7 @@ public enum NodeEvent: Hashable, Sendable {
     case warning(ZeroTierError)
     /// A message from another node's application.
     case message(from: NodeID, type: UInt64, data: [UInt8])
-    /// This consumer was too slow: so many events before the next were dropped.
+    /// This consumer, or the log, was too slow: so many events before the next were dropped.
     case missed(Int)
     /// The node is shut down; no event follows.
     case stopped

@@ -18,7 +18,7 @@ struct DriverCore: ~Copyable {
     /// Where threads of the socket layer wait.
     var watches = SocketWatches()
     /// Events for consumers, in order, to be published after the lock is released.
-    var outbox: [NodeEvent] = []
+    var outbox = EventOutbox()
     /// Files and validations for the helper thread.
     var work: [HelperThread.Work] = []
     /// Answers to echo requests that somebody waits for.
@@ -191,10 +191,7 @@ struct DriverCore: ~Copyable {
 
     mutating func hasEvents() -> Bool { !outbox.isEmpty }
 
-    mutating func takeOutbox() -> [NodeEvent] {
-        defer { outbox = [] }
-        return outbox
-    }
+    mutating func takeOutbox() -> [NodeEvent] { outbox.takeAll() }
 
     mutating func takeWork() -> [HelperThread.Work] {
         if work.isEmpty { return [] }

@@ -131,6 +131,9 @@ struct TraceCount: Sendable {
             add(.transport, "dropped", "\(reason)", statistics.peerDrops[reason])
         }
         add(.transport, "", "packets passed on for others", statistics.relayedPackets)
+        add(.transport, "for strangers", "key agreements", statistics.strangers.agreements)
+        add(.transport, "for strangers", "validations", statistics.strangers.validations)
+        add(.networks, "", "signatures checked", statistics.signatures)
         for reason in EthernetDrop.allCases {
             add(reason.part, "dropped", "\(reason)", statistics.ethernetDrops[reason] ?? 0)
         }

@@ -7,32 +7,42 @@ extension PeerEngine {
     mutating func receiveOK(_ payload: [UInt8], _ opened: OpenedPacket, now: Now) -> Opened {
         var reader = WireReader(payload)
         guard let inRe = try? OKHeader(from: &reader) else { return drop(.malformed) }
-        let answered = expected.take(
-            inRe.packetID, from: opened.source, opened.path, isDirect: opened.hops == 0, now.monotonic)
-        guard let request = answered else { return drop(.unexpectedReply) }
         let body = reader.rest()
-        // The endpoint that we asked answers: the two-step rule of path learning.
-        let confirms = opened.hops == 0 && request.remote == opened.path.remote
-        switch request.verb {
+        guard let asked = expected.find(inRe.packetID, from: opened.source, now.monotonic),
+            asked.mayBeAnswered(by: inRe.inReplyTo)
+        else { return drop(.unexpectedReply) }
+        // An answer that cannot be used is none: the question stays open.
+        switch asked.verb {
         case .hello:
-            guard inRe.inReplyTo == .hello else { return drop(.unexpectedReply) }
-            return receiveHelloReply(body, opened, request, confirms: confirms, now: now)
+            guard let reply = try? HelloReply(decoding: body) else { return drop(.malformed) }
+            guard reply.protocolVersion >= ProtocolLimits.minimumProtocolVersion else { return drop(.oldProtocol) }
+            guard let answered = takeAnswer(inRe, opened, now) else { return drop(.unexpectedReply) }
+            receiveHelloReply(reply, opened, answered.request, confirms: answered.confirms, now: now)
         case .echo:
-            guard inRe.inReplyTo == .echo else { return drop(.unexpectedReply) }
-            noteReceived(opened, confirms: confirms, now: now)
-            if confirms { noteRoundTrip(opened, now.monotonic - request.sentAt) }
+            guard let answered = takeAnswer(inRe, opened, now) else { return drop(.unexpectedReply) }
+            noteReceived(opened, confirms: answered.confirms, now: now)
+            if answered.confirms { noteRoundTrip(opened, now.monotonic - answered.request.sentAt) }
         case .whois:
-            guard inRe.inReplyTo == .whois else { return drop(.unexpectedReply) }
-            return receiveWhoisReply(body, opened, confirms: confirms, now: now)
+            guard topology.peers[opened.peer].isUpstream else { return drop(.notUpstream) }
+            guard let reply = try? WhoisReply(decoding: body) else { return drop(.malformed) }
+            guard let answered = takeAnswer(inRe, opened, now) else { return drop(.unexpectedReply) }
+            receiveWhoisReply(reply, opened, confirms: answered.confirms, now: now)
         default:
-            // The original answers NETWORK_CONFIG with the number of ECHO.
-            guard inRe.inReplyTo == request.verb || (request.verb == .networkConfig && inRe.inReplyTo == .echo) else {
-                return drop(.unexpectedReply)
-            }
-            noteReceived(opened, confirms: confirms, now: now)
-            report(inRe, to: request.verb, body, opened)
+            guard let answered = takeAnswer(inRe, opened, now) else { return drop(.unexpectedReply) }
+            noteReceived(opened, confirms: answered.confirms, now: now)
+            report(inRe, to: asked.verb, body, opened)
         }
         return .handled
+    }
+
+    /// What an answer answers, once for each endpoint that it comes from; and whether it is the endpoint that was asked: the
+    /// two-step rule of path learning.
+    private mutating func takeAnswer(
+        _ inRe: OKHeader, _ opened: OpenedPacket, _ now: Now
+    ) -> (request: ExpectedReply, confirms: Bool)? {
+        let answered = expected.take(
+            inRe.packetID, from: opened.source, opened.path, isDirect: opened.hops == 0, now.monotonic)
+        return answered.map { ($0, opened.hops == 0 && $0.remote == opened.path.remote) }
     }
 
     private mutating func report(_ inRe: OKHeader, to verb: Verb, _ body: [UInt8], _ opened: OpenedPacket) {
@@ -44,10 +54,8 @@ extension PeerEngine {
     }
 
     private mutating func receiveHelloReply(
-        _ body: [UInt8], _ opened: OpenedPacket, _ request: ExpectedReply, confirms: Bool, now: Now
-    ) -> Opened {
-        guard let reply = try? HelloReply(decoding: body) else { return drop(.malformed) }
-        guard reply.protocolVersion >= ProtocolLimits.minimumProtocolVersion else { return drop(.oldProtocol) }
+        _ reply: HelloReply, _ opened: OpenedPacket, _ request: ExpectedReply, confirms: Bool, now: Now
+    ) {
         let id = opened.peer
         if request.sentAt >= topology.peers[id].versionAskedAt {
             topology.peers[id].versionAskedAt = request.sentAt
@@ -68,7 +76,6 @@ extension PeerEngine {
         if roots.mayTeachWorlds(opened.source), let worlds = try? reply.worlds() {
             for world in worlds { offerWorld(world, now: now) }
         }
-        return .handled
     }
 
     /// A round trip on the path that the packet came by, measured by our own clock.
@@ -79,11 +86,9 @@ extension PeerEngine {
     }
 
     private mutating func receiveWhoisReply(
-        _ body: [UInt8], _ opened: OpenedPacket, confirms: Bool, now: Now
-    ) -> Opened {
+        _ reply: WhoisReply, _ opened: OpenedPacket, confirms: Bool, now: Now
+    ) {
         noteReceived(opened, confirms: confirms, now: now)
-        guard topology.peers[opened.peer].isUpstream else { return drop(.notUpstream) }
-        guard let reply = try? WhoisReply(decoding: body) else { return drop(.malformed) }
         for foreign in reply.identities.prefix(ProtocolLimits.whoisAddressesPerPacket) {
             // A known identity stays, and what nobody asked for is not kept.
             guard topology.lookUp(foreign.address) == nil, lookup.isAsking(foreign.address),
@@ -99,7 +104,6 @@ extension PeerEngine {
         }
         serviceValidation(now)
         serviceLookup(now)
-        return .handled
     }
 
     mutating func receiveError(_ payload: [UInt8], _ opened: OpenedPacket, now: Now) -> Opened {
@@ -115,13 +119,13 @@ extension PeerEngine {
             if !hasCollision { hasCollision = emit(event: .identityCollision) }
             return .handled
         }
-        noteReceived(opened, now: now)
         // A refusal of a configuration that was recorded before it was granted.
         if inRe.inReplyTo == .networkConfigRequest,
             expected.find(inRe.packetID, from: opened.source, now.monotonic) == nil
         {
             return drop(.unexpectedReply)
         }
+        noteReceived(opened, now: now)
         if inRe.inReplyTo == .hello { return .handled }
         emit(
             event: .errorReceived(

@@ -5,10 +5,10 @@ import ZeroTierWire
 
 extension PeerEngine {
     mutating func receivePushDirectPaths(_ payload: [UInt8], _ opened: OpenedPacket, now: Now) -> Opened {
+        guard let push = try? PushDirectPaths(decoding: payload) else { return drop(.malformed) }
         noteReceived(opened, now: now)
         let id = opened.peer
         guard mayFollowPush(id, now.monotonic) else { return drop(.pushLimit) }
-        guard let push = try? PushDirectPaths(decoding: payload) else { return drop(.malformed) }
         // What came from an endpoint that proved nothing pays for our question there, or for the tries: not for both.
         if !isConfirmed(opened) {
             let rest = answers.take(atMost: opened.wireLength, of: opened.path.remote, now.monotonic)

@@ -6,11 +6,11 @@ import ZeroTierWire
 
 extension PeerEngine {
     mutating func receiveRendezvous(_ payload: [UInt8], _ opened: OpenedPacket, now: Now) -> Opened {
-        noteReceived(opened, now: now)
         guard topology.peers[opened.peer].isUpstream else { return drop(.notUpstream) }
-        guard topology.peers[opened.peer].rendezvousGate.allow(now.monotonic) else { return drop(.rendezvousLimit) }
         guard let rendezvous = try? Rendezvous(decoding: payload) else { return drop(.malformed) }
         guard rendezvous.peer != identity.address, !rendezvous.peer.isReserved else { return drop(.malformed) }
+        noteReceived(opened, now: now)
+        guard topology.peers[opened.peer].rendezvousGate.allow(now.monotonic) else { return drop(.rendezvousLimit) }
         let socket = opened.path.socket(for: rendezvous.endpoint)
         guard let id = topology.lookUp(rendezvous.peer) else {
             let early = EarlyRendezvous(

@@ -7,13 +7,13 @@ extension PeerEngine {
     mutating func receiveWhois(
         _ payload: [UInt8], _ opened: OpenedPacket, replies: inout TransmitBatch, now: Now
     ) -> Opened {
+        guard let whois = try? Whois(decoding: payload) else { return drop(.malformed) }
         noteReceived(opened, now: now)
         let isInTime =
             roots.includesUs
             ? topology.peers[opened.peer].rootWhoisGate.allow(now.monotonic)
             : topology.peers[opened.peer].whoisGate.allow(now.monotonic)
         guard isInTime else { return drop(.whoisLimit) }
-        guard let whois = try? Whois(decoding: payload) else { return drop(.malformed) }
         // Only roots are asked for strangers. Two that both do not know an address would ask each other for ever.
         let passesOn =
             roots.includesUs && !roots.upstreams.isEmpty && !topology.peers[opened.peer].isUpstream

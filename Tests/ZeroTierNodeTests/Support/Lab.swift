@@ -53,6 +53,8 @@ final class Lab {
     private var replies = TransmitBatch()
     private var inbound = ReceiveBatch()
     private(set) var hosts: [LabHost] = []
+    /// Sees every datagram that leaves a host.
+    var onDatagram: ((_ to: SocketEndpoint, _ bytes: [UInt8]) -> Void)?
     private(set) var datagrams = 0
     /// Datagrams between two hosts of which neither is the root.
     private(set) var directDatagrams = 0
@@ -113,12 +115,15 @@ final class Lab {
 
     private func dispatch(_ slab: borrowing TransmitBatch, of host: LabHost) {
         slab.forEachDatagram { path, bytes in
-            order += 1
-            flights.append(
-                Flight(
-                    arrival: now.monotonic + latency, order: order, from: host.endpoint, to: path.remote,
-                    bytes: bytes.copyBytes()))
+            onDatagram?(path.remote, bytes.copyBytes())
+            send(bytes.copyBytes(), from: host.endpoint, to: path.remote)
         }
+    }
+
+    /// Puts a datagram on its way, whoever it is said to come from.
+    func send(_ bytes: [UInt8], from: SocketEndpoint, to: SocketEndpoint) {
+        order += 1
+        flights.append(Flight(arrival: now.monotonic + latency, order: order, from: from, to: to, bytes: bytes))
     }
 
     private func deliver(_ flight: Flight) {
