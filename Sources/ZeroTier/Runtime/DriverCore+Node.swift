@@ -307,7 +307,7 @@ extension DriverCore {
         if statistics.framesUnwritten > 0 { result["frameUnwritten"] = statistics.framesUnwritten }
         let kernel = [
             ("sendRefused", port.statistics.sendFailures), ("sendBufferFull", droppedReplies),
-            ("receiveTruncated", port.truncated),
+            ("receiveTruncated", port.truncated), ("interfaceNotUsed", port.refused),
         ]
         for (reason, count) in kernel where count > 0 { result["kernel.\(reason)"] = count }
         return result
