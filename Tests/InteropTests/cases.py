@@ -9,7 +9,7 @@ import time
 import lab
 import real
 from interop import stage
-from lab import check, direct_packets, suite_packets
+from lab import check, direct_packets, packets_from, suite_packets
 
 ANY_PORT = "ff0000ffff000000"
 # Ad-hoc IPv4 in 28/8: it must hold none of the physical addresses (10.77/16).
@@ -315,6 +315,7 @@ def connects_after_restart(notes, label, node, address, theirs, address_a):
 def restarts_behind_a_nat(runner, network_lab):
     network_lab.routed("root", "a", "b", "c")
     network_lab.behind_nat("b", "c")
+    bare = packets_from(network_lab, "root", "b"), packets_from(network_lab, "root", "c")
     _, theirs, our, other = start(network_lab, root=real.RealNode, a=real.RealNode, b=runner.our_node, c=real.RealNode)
     address_a, address_b, address_c = join_and_serve(ANY_PORT, 6, theirs, our, other)
     for address in (address_b, address_c):
@@ -324,6 +325,7 @@ def restarts_behind_a_nat(runner, network_lab):
         check(took < NAT_SECONDS, "%.1f s" % took)
     with runner.case("behind a NAT: the real node restarts on a new port, for comparison") as notes:
         connects_after_restart(notes, "real", other, address_c, theirs, address_a)
+        check([tap.count() for tap in bare] == [0, 0], "the root saw addresses that the NAT hides")
 
 
 def again_after_move(network_lab, notes, label, place, mover, still, target, back):

@@ -247,6 +247,12 @@ def direct_packets(network_lab, place, root="root"):
                        (4, Tap.IP + 16, 0xFFFFFFFF, root_address, False)])
 
 
+def packets_from(network_lab, place, source):
+    """Datagrams on the link of a place that come from the address of another."""
+    address = struct.unpack(">I", socket.inet_aton(network_lab.places[source].address))[0]
+    return Tap(place, [(4, Tap.IP + 12, 0xFFFFFFFF, address, True)])
+
+
 def suite_packets(place, suite):
     """Packets (no later fragments) to or from the place whose header names the cipher suite (wire: byte 18)."""
     return Tap(place, [(1, Tap.UDP_PAYLOAD + 13, 0xFF, 0xFF, False),
