@@ -53,7 +53,7 @@ interop: host_release ## against the real libzt 1.8.4, in network namespaces (ro
 	$(SWIFT) build -c release --product interop-node --scratch-path .build-libzt $(LIBRARY_FLAGS)
 	Tests/InteropTests/run $(INTEROP_FLAGS)
 
-library-test: ## the built C library as a user has it: exports, needs, install, every way to link (host_release first)
+library-test: ## the built C library as a user has it: exports, needs, install, every way to link, habits of programs (make host first)
 	Tests/LibraryTests/run
 
 conformance: ## socket calls, case by case: against the host's kernel and against the C library

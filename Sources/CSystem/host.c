@@ -158,18 +158,31 @@ static int local_address(const char *path, struct sockaddr_un *address, int *dir
     return 0;
 }
 
+// Some file systems and some sandboxes have no modes to change: then what is there counts, and others may not write to it.
+static int is_for_us_alone(const char *path) {
+    struct stat status;
+    if (chmod(path, 0600) == 0) return 1;
+    return stat(path, &status) == 0 && (status.st_mode & 0022) == 0;
+}
+
 static int local_listen(const char *path, const struct sockaddr_un *address) {
     int descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (descriptor < 0) return -errno;
     unlink(path);
     // The mode is set on the socket before it has a name, so that nobody can connect in between.
-    if (fchmod(descriptor, 0600) != 0 || bind(descriptor, (const struct sockaddr *)address, sizeof *address) != 0
-        || chmod(path, 0600) != 0 || listen(descriptor, 16) != 0) {
-        int error = errno;
-        close(descriptor);
-        return -error;
+    (void)fchmod(descriptor, 0600);
+    int error = 0;
+    if (bind(descriptor, (const struct sockaddr *)address, sizeof *address) != 0) {
+        error = errno;
+    } else if (!is_for_us_alone(path)) {
+        error = EACCES;
+        unlink(path);
+    } else if (listen(descriptor, 16) != 0) {
+        error = errno;
     }
-    return descriptor;
+    if (error == 0) return descriptor;
+    close(descriptor);
+    return -error;
 }
 
 int csystem_local_listen(const char *path) {

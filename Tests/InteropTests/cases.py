@@ -6,9 +6,10 @@ it is taken from the links (lab.counters, lab.Tap), not from what a node says ab
 
 import time
 
+import lab
 import real
 from interop import stage
-from lab import check, direct_packets, suite_packets
+from lab import check, direct_packets, packets_from, suite_packets
 
 ANY_PORT = "ff0000ffff000000"
 # Ad-hoc IPv4 in 28/8: it must hold none of the physical addresses (10.77/16).
@@ -16,6 +17,9 @@ IPV4 = "ff1c000000000001"
 MEGABYTE = 1 << 20
 LARGE = 64 * MEGABYTE
 RECOVERY_SECONDS = 90
+# Without what makes them short these took 15 to 31 s and 25 s.
+NAT_SECONDS = 14
+MOVE_SECONDS = 20
 SMALL = MEGABYTE
 # The echo's port by address family: in the real stack an IPv6 UDP socket takes the port for both.
 PORTS = {4: 7004, 6: 7006}
@@ -61,6 +65,12 @@ def join_and_serve(network, family, *nodes):
 def both_ways_udp(a, address_a, b, address_b):
     udp(a, address_b, size=500)
     udp(b, address_a, size=1200)
+
+
+def fragmented_udp(a, address_a, b, address_b, size=8000):
+    """Datagrams in pieces, there and back, from each side."""
+    udp(a, address_b, size=size)
+    udp(b, address_a, size=size)
 
 
 def both_ways_tcp(notes, a, address_a, b, address_b, size):
@@ -151,6 +161,7 @@ def relayed_then_direct(runner, network_lab, a, b, relayed_name, direct_name, si
     "relay forced by the links: 64 MB there and back each way without a direct packet",
     "relayed becomes direct when the route appears",
     "direct: UDP in both directions",
+    "direct: UDP in pieces over IPv6, which our node sends",
     "direct: TCP, each connects and each accepts",
     "direct: 64 MB there and back, the real node connects",
     "direct: 64 MB there and back, our node connects",
@@ -186,6 +197,15 @@ def ours_with_real(runner, network_lab):
         with Relaying(network_lab, "a") as links:
             both_ways_udp(theirs, address_a, our, address_b)
         links.check_direct()
+    with runner.case("direct: UDP in pieces over IPv6, which our node sends") as notes:
+        # The real node takes datagrams in pieces over IPv6, and sends none.
+        theirs.call("udp-sink-serve", port=SINK_PORT, family=6)
+        if runner.options.rehearse:
+            notes.append("a real node sends none")
+        else:
+            seen = our.call("udp-count", address=address_a, port=SINK_PORT, size=8000, count=20)
+            notes.append("%s of %s arrived" % (seen["received"], seen["sent"]))
+            check(int(seen["received"]) >= 10, "%s of 20 arrived" % seen["received"])
     with runner.case("direct: TCP, each connects and each accepts") as notes:
         with Relaying(network_lab, "a") as links:
             both_ways_tcp(notes, theirs, address_a, our, address_b, SMALL)
@@ -253,6 +273,7 @@ def real_with_real_through_our_root(runner, network_lab):
     "our node under a real root, relayed: UDP and TCP",
     "our node under a real root, direct: UDP and TCP",
     "our node under a real root, direct: UDP and TCP over ad-hoc IPv4",
+    "our node under a real root, direct: UDP in pieces over IPv4, there and back, from each side",
 )
 def under_a_real_root(runner, network_lab):
     network_lab.routed("root", "a", "b")
@@ -266,6 +287,76 @@ def under_a_real_root(runner, network_lab):
         addresses = join_and_serve(IPV4, 4, theirs, our)
         both_ways_udp(theirs, addresses[0], our, addresses[1])
         both_ways_tcp(notes, theirs, addresses[0], our, addresses[1], SMALL)
+    with runner.case("our node under a real root, direct: UDP in pieces over IPv4, there and back, from each side"):
+        fragmented_udp(theirs, addresses[0], our, addresses[1])
+
+
+def connects_after_restart(notes, label, node, address, theirs, address_a):
+    """Restarts a node on another port. The seconds from its being online until it has a TCP connection to the other side,
+    and from then until the other side has one to it."""
+    node = node.restarted(port=9994)
+    notes.append("%s: online after %.1f s" % (label, node.online()))
+    began = time.monotonic()
+    node.join(ANY_PORT)
+    node.connect(address_a, port_at(address_a), timeout=RECOVERY_SECONDS)
+    first = time.monotonic() - began
+    node.serve(PORTS[6])
+    theirs.connect(address, port_at(address), timeout=RECOVERY_SECONDS)
+    second = time.monotonic() - began - first
+    notes.append("its connect %.1f s later, the other's after %.1f s more" % (first, second))
+    return first + second
+
+
+@stage(
+    "behind a NAT: our node restarts on a new port, and connects both ways soon",
+    "behind a NAT: the real node restarts on a new port, for comparison",
+    missing=lab.without_nat,
+)
+def restarts_behind_a_nat(runner, network_lab):
+    network_lab.routed("root", "a", "b", "c")
+    network_lab.behind_nat("b", "c")
+    bare = packets_from(network_lab, "root", "b"), packets_from(network_lab, "root", "c")
+    _, theirs, our, other = start(network_lab, root=real.RealNode, a=real.RealNode, b=runner.our_node, c=real.RealNode)
+    address_a, address_b, address_c = join_and_serve(ANY_PORT, 6, theirs, our, other)
+    for address in (address_b, address_c):
+        udp(theirs, address, count=1, tries=30)
+    with runner.case("behind a NAT: our node restarts on a new port, and connects both ways soon") as notes:
+        took = connects_after_restart(notes, "ours", our, address_b, theirs, address_a)
+        check(took < NAT_SECONDS, "%.1f s" % took)
+    with runner.case("behind a NAT: the real node restarts on a new port, for comparison") as notes:
+        connects_after_restart(notes, "real", other, address_c, theirs, address_a)
+        check([tap.count() for tap in bare] == [0, 0], "the root saw addresses that the NAT hides")
+
+
+def again_after_move(network_lab, notes, label, place, mover, still, target, back):
+    """Moves a node to another address while datagrams run both ways; the seconds until both arrive again."""
+    began = time.monotonic()
+    network_lab.move(place, 63)
+    seconds = []
+    for client, to in ((mover, target), (still, back)):
+        client.call("udp-exchange", limit=RECOVERY_SECONDS + 30, address=to, port=port_at(to), count=1, size=100,
+                    timeout=250, tries=4 * RECOVERY_SECONDS)
+        seconds.append(time.monotonic() - began)
+    notes.append("%s: its own again after %.1f s, the other's after %.1f s" % (label, *seconds))
+    return seconds[1]
+
+
+@stage(
+    "our node moves to another address beside a real node, and traffic soon goes on",
+    "the real node moves to another address beside a real node, for comparison",
+)
+def moves(runner, network_lab):
+    network_lab.routed("root", "a", "b", "c")
+    network_lab.allow_direct("a", "b", "c")
+    _, theirs, our, other = start(network_lab, root=real.RealNode, a=real.RealNode, b=runner.our_node, c=real.RealNode)
+    address_a, address_b, address_c = join_and_serve(ANY_PORT, 6, theirs, our, other)
+    for node, address in ((theirs, address_b), (our, address_a), (theirs, address_c)):
+        wait_until_direct(network_lab, node, address)
+    with runner.case("our node moves to another address beside a real node, and traffic soon goes on") as notes:
+        took = again_after_move(network_lab, notes, "ours", "b", our, theirs, address_a, address_b)
+        check(took < MOVE_SECONDS, "%.1f s" % took)
+    with runner.case("the real node moves to another address beside a real node, for comparison") as notes:
+        again_after_move(network_lab, notes, "real", "c", other, theirs, address_a, address_c)
 
 
 @stage("Salsa only: our side announces protocol 11, 64 MB there and back each way")

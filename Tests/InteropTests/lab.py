@@ -17,6 +17,7 @@ import ctypes
 import json
 import os
 import queue
+import shutil
 import socket
 import struct
 import subprocess
@@ -28,6 +29,7 @@ import time
 INSIDE = "INTEROP_INSIDE_NAMESPACE"
 NETNS = "/run/netns/"
 ALL = "10.77.0.0/16"
+NAT_ADDRESS = "10.77.200.1"
 CLONE_NEWNET = 0x40000000
 
 
@@ -85,6 +87,11 @@ def _write(path, text):
         file.write(text)
 
 
+def without_nat():
+    """Why there can be no NAT here; None if there can."""
+    return None if shutil.which("nft") else "no nft"
+
+
 class Place:
     """One network namespace with one link."""
 
@@ -101,6 +108,7 @@ class Lab:
         self.places = {}
         self.processes = []
         self.directory = None
+        self.has_nat = False
 
     def __enter__(self):
         self._temporary = tempfile.TemporaryDirectory(prefix="interop-")
@@ -114,6 +122,9 @@ class Lab:
             shell("ip", "netns", "del", place, quiet=True)
             shell("ip", "link", "del", "h-" + place, quiet=True)
         shell("ip", "link", "del", "lan", quiet=True)
+        if self.has_nat:
+            shell("nft", "flush", "ruleset", quiet=True)
+            shell("ip", "address", "del", NAT_ADDRESS + "/32", "dev", "lo", quiet=True)
         self._temporary.cleanup()
 
     def path(self, *parts):
@@ -169,6 +180,22 @@ class Lab:
         for name in names:
             shell("ip", "-n", name, "route", "del", ALL)
 
+    def behind_nat(self, *names):
+        """Puts places of a routed network behind the hub, which sends what they send from its own address."""
+        self.has_nat = True
+        shell("ip", "address", "add", NAT_ADDRESS + "/32", "dev", "lo")
+        shell("nft", "add table ip nat; add chain ip nat post { type nat hook postrouting priority 100; }")
+        for name in names:
+            shell("nft", "add rule ip nat post ip saddr %s snat to %s" % (self.places[name].address, NAT_ADDRESS))
+
+    def move(self, name, host):
+        """Gives a place of a routed network, which may reach all, another address in place of the one it has."""
+        place = self.places[name]
+        shell("ip", "-n", name, "address", "del", place.address + "/24", "dev", "eth0")
+        place.address = place.address.rpartition(".")[0] + ".%d" % host
+        shell("ip", "-n", name, "address", "add", place.address + "/24", "dev", "eth0")
+        shell("ip", "-n", name, "route", "add", ALL, "via", place.gateway)
+
     def counters(self, name):
         """(packets sent, bytes sent, packets received, bytes received) by the place, as the hub's end saw them."""
         stats = json.loads(shell("ip", "-s", "-j", "link", "show", "dev", "h-" + name))[0]["stats64"]
@@ -218,6 +245,12 @@ def direct_packets(network_lab, place, root="root"):
     root_address = struct.unpack(">I", socket.inet_aton(network_lab.places[root].address))[0]
     return Tap(place, [(4, Tap.IP + 12, 0xFFFFFFFF, root_address, False),
                        (4, Tap.IP + 16, 0xFFFFFFFF, root_address, False)])
+
+
+def packets_from(network_lab, place, source):
+    """Datagrams on the link of a place that come from the address of another."""
+    address = struct.unpack(">I", socket.inet_aton(network_lab.places[source].address))[0]
+    return Tap(place, [(4, Tap.IP + 12, 0xFFFFFFFF, address, True)])
 
 
 def suite_packets(place, suite):

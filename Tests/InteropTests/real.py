@@ -138,10 +138,10 @@ class RealNode(lab.LineProcess):
     def connect(self, address, port, timeout=45):
         return self.call("tcp-connect", limit=timeout, address=address, port=port)["socket"]
 
-    def restarted(self):
-        """Kills this node and starts another from the same home."""
+    def restarted(self, port=None):
+        """Kills this node and starts another from the same home, on another port if one is given."""
         self.kill()
-        return type(self)(self.lab, self.place).start(self.planet, self.port, protocol=self.protocol)
+        return type(self)(self.lab, self.place).start(self.planet, port or self.port, protocol=self.protocol)
 
 
 def public_part(identity):

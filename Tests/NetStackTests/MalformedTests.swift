@@ -173,6 +173,24 @@ struct MalformedTests {
         #expect(host.takeFrames(now: network.now).isEmpty)
     }
 
+    @Test func `a group membership query is counted and not answered`() throws {
+        let network = try TestNetwork.pair()
+        let host = network.hosts[1]
+        let query = makeBytes(28) {
+            IPv4Header(
+                payloadLength: 8, protocolNumber: 2, source: address("10.0.0.1"), destination: address("10.0.0.2"),
+                hopLimit: 1
+            ).write(into: &$0, at: 0)
+            $0.storeBytes(of: 0x11, toByteOffset: 20, as: UInt8.self)
+        }
+        host.feed(
+            TestFrame(source: network.hosts[0].mac, destination: host.mac, etherType: EtherType.ipv4, bytes: query),
+            now: network.now)
+        #expect(host.stack.statistics.igmp.received == 1)
+        #expect(host.stack.statistics.dropped(.ignoredControl) == 1)
+        #expect(host.takeFrames(now: network.now).isEmpty)
+    }
+
     @Test func `a datagram from our own address of another network is dropped`() throws {
         let network = try TestNetwork.pair()
         let host = network.hosts[1]

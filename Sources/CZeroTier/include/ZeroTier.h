@@ -627,7 +627,7 @@ ZT_SOCKET_API int ZTCALL zts_instance_start(
 /** As zts_stop(): the instance stays, and may be started again. ZTS_EVENT_NODE_DOWN is the last event. */
 ZT_SOCKET_API int ZTCALL zts_instance_stop(int instance);
 /** Starts a stopped instance as it was started first; one in memory with another identity.
- * @return ZTS_ERR_INVALID_OP while it runs, or its ZTS_EVENT_NODE_DOWN has not come yet */
+ * One that follows a stop at once waits for its end. @return ZTS_ERR_INVALID_OP while it runs */
 ZT_SOCKET_API int ZTCALL zts_instance_start_again(int instance);
 /** As zts_restart(): sockets and connections stay. */
 ZT_SOCKET_API int ZTCALL zts_instance_restart(int instance);

@@ -669,8 +669,8 @@ ZTS_API int ZTCALL zts_init_set_tcp_relay(const char *tcp_relay_addr, unsigned s
 ZTS_API int ZTCALL zts_init_allow_tcp_relay(int enabled);
 ZTS_API int ZTCALL zts_init_force_tcp_relay(int enabled);
 
-/** Does not use network interfaces whose name begins with this; at most 15 bytes. What is left is looked at when the node
- *  starts, and no later; a start without any interface left fails (ZTS_EVENT_NODE_FATAL_ERROR). */
+/** Does not use network interfaces whose name begins with this, nor those that come later; at most 15 bytes. A start without
+ *  any interface left fails (ZTS_EVENT_NODE_FATAL_ERROR). */
 ZTS_API int ZTCALL zts_init_blacklist_if(const char *prefix, unsigned int len);
 
 /** A planet in serialised form, at most ZTS_STORE_DATA_LEN bytes. */

@@ -26,13 +26,14 @@ public enum DropReason: Hashable, Sendable {
     /// Reasons of the operating system's UDP sockets.
     @nonexhaustive
     public enum Kernel: String, Hashable, Sendable, CaseIterable {
-        case sendRefused, sendBufferFull, receiveTruncated
+        case sendRefused, sendBufferFull, receiveTruncated, interfaceNotUsed
 
         var explanation: String {
             switch self {
             case .sendRefused: "The system refused to send: no route, a firewall, or an address that is gone."
             case .sendBufferFull: "The system's send buffer was full. Only answers to control packets are dropped then."
             case .receiveTruncated: "A datagram was longer than any of this protocol."
+            case .interfaceNotUsed: "A datagram came to an interface that the settings keep this node from."
             }
         }
     }

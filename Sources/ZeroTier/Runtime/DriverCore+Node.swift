@@ -312,7 +312,7 @@ extension DriverCore {
         let others: [(DropReason, UInt64)] = [
             (.ethernet(.frameUnwritten), statistics.framesUnwritten),
             (.kernel(.sendRefused), port.statistics.sendFailures), (.kernel(.sendBufferFull), droppedReplies),
-            (.kernel(.receiveTruncated), port.truncated),
+            (.kernel(.receiveTruncated), port.truncated), (.kernel(.interfaceNotUsed), port.refused),
         ]
         for (reason, count) in others where count > 0 { result[reason] = count }
         return result
