@@ -152,7 +152,8 @@ let package = Package(
         .testTarget(
             name: "ZeroTierTests",
             dependencies: [
-                "ZeroTier", "ZeroTierCommand", "ZeroTierNode", "ZeroTierPeers", "ZeroTierEthernet", "ZeroTierWire", "NetStack",
+                "ZeroTier", "ZeroTierCommand", "ZeroTierNode", "ZeroTierPeers", "ZeroTierEthernet", "ZeroTierWire",
+                "NetStack",
                 "NetPrimitives", "CSystem",
             ],
             swiftSettings: testing),
@@ -170,7 +171,8 @@ let package = Package(
             exclude: ["Layout"], swiftSettings: testing),
         .testTarget(
             name: "SimulationTests",
-            dependencies: ["NetworkSimulator", "ZeroTierPeers", "ZeroTierWire", "NetPrimitives"], swiftSettings: testing),
+            dependencies: ["NetworkSimulator", "ZeroTierPeers", "ZeroTierWire", "NetPrimitives"], swiftSettings: testing
+        ),
         .testTarget(
             name: "FuzzReplayTests",
             dependencies: [

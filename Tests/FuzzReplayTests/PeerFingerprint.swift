@@ -81,7 +81,7 @@ private func stable(_ peer: borrowing Peer) -> String {
 
 // What shows that a peer lives, and where: of an authentic packet it is true whatever else the packet is.
 private func life(_ peer: borrowing Peer) -> String {
-    var text = "\(peer.lastReceive as Any) confirmations \(peer.confirmations) told \(peer.reportedDirect as Any)"
+    var text = "\(peer.lastReceive as Any) confirmations \(peer.confirmations) told \(peer.reported as Any)"
     text += " activity \(peer.lastActivity as Any) trust \(peer.lastTrust as Any) kept \(peer.isKeptAlive)"
     for path in peer.paths { text += " \(path.lastReceive as Any) \(path.doubtedSince as Any)" }
     return text

@@ -7,10 +7,13 @@ import Testing
 
     @Test func `the reader of sources sees what a compiler sees`() {
         let text = SourceText(
-            path: "", text: "func a(_ b: [Int] = [{ 1 }()]) {\n  // }\n  c(\"}\\(d(\"{\"))}\")\n}\nvar e: Int { 1 }\nfunc f() { }")
+            path: "",
+            text: "func a(_ b: [Int] = [{ 1 }()]) {\n  // }\n  c(\"}\\(d(\"{\"))}\")\n}\nvar e: Int { 1 }\nfunc f() { }"
+        )
         #expect(text.functions.map(\.length) == [4, 1])
         #expect(!text.words.contains("}") && text.words.contains("d"))
-        let declared = SourceText(path: "", text: "protocol P {\n  func a()\n  func b()\n}\nfunc c()\n    throws\n{\n}\n")
+        let declared = SourceText(
+            path: "", text: "protocol P {\n  func a()\n  func b()\n}\nfunc c()\n    throws\n{\n}\n")
         #expect(declared.functions.map(\.length) == [4])
     }
 
@@ -43,8 +46,9 @@ import Testing
             let module = String(source.path.split(separator: "/")[1])
             let code = String(decoding: source.code, as: UTF8.self)
             for match in code.matches(
-                of: #/(?m)^((?:public |package |internal |final |indirect )*)(?:struct|class|enum|actor|protocol|typealias) ([A-Z]\w*)/#)
-            {
+                of:
+                    #/(?m)^((?:public |package |internal |final |indirect )*)(?:struct|class|enum|actor|protocol|typealias) ([A-Z]\w*)/#
+            ) {
                 modules[String(match.output.2), default: []].insert(module)
             }
         }
@@ -81,7 +85,8 @@ import Testing
     @Test func `every public symbol is explained`() {
         var count = 0
         // What C programs call is explained in their headers.
-        for source in Self.sources where source.path.hasPrefix("Sources/") && !source.path.hasPrefix("Sources/ZeroTierC/") {
+        for source in Self.sources
+        where source.path.hasPrefix("Sources/") && !source.path.hasPrefix("Sources/ZeroTierC/") {
             let code = String(decoding: source.code, as: UTF8.self).split(
                 separator: "\n", omittingEmptySubsequences: false)
             for (index, line) in code.enumerated() {

@@ -27,7 +27,8 @@ struct SourceText {
         var index = 0
         while index < code.count {
             if code[index] == UInt8(ascii: "\n") { line += 1 }
-            if let word = word(at: index), ["func", "init", "deinit", "subscript"].contains(word), let end = body(index) {
+            if let word = word(at: index), ["func", "init", "deinit", "subscript"].contains(word), let end = body(index)
+            {
                 let length = code[index..<end].count { $0 == UInt8(ascii: "\n") } + 1
                 found.append(Function(name: name(after: index), line: line, length: length))
                 index += word.utf8.count
@@ -68,7 +69,9 @@ struct SourceText {
                 // A declaration goes on only with these.
                 let rest = code[(index + 1)...].drop { $0 == UInt8(ascii: " ") }
                 let next = String(decoding: rest.prefix(6), as: UTF8.self)
-                guard ["->", "throws", "where", "{", "async"].contains(where: { next.hasPrefix($0) }) else { return nil }
+                guard ["->", "throws", "where", "{", "async"].contains(where: { next.hasPrefix($0) }) else {
+                    return nil
+                }
             default: break
             }
             if depth < 0 { return nil }
@@ -118,7 +121,8 @@ struct SourceText {
                 }
                 let isEscape = text[index] == UInt8(ascii: "\\")
                 if text[index] == UInt8(ascii: "\"") { isString = false }
-                for place in index..<min(text.count, index + (isEscape ? 2 : 1)) where text[place] != UInt8(ascii: "\n") {
+                for place in index..<min(text.count, index + (isEscape ? 2 : 1)) where text[place] != UInt8(ascii: "\n")
+                {
                     result[place] = UInt8(ascii: " ")
                 }
                 index += isEscape ? 2 : 1

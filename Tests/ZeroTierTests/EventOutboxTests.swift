@@ -70,7 +70,7 @@ extension DriverTests {
         }
 
         private func network(_ number: Int) -> ZeroTierWire.NetworkID {
-            ZeroTierWire.NetworkID(UInt64(0x8056_c2e2_1c00_0000 + number))
+            ZeroTierWire.NetworkID(0x8056_c2e2_1c00_0000 + UInt64(number))
         }
 
         @Test(.timeLimit(.minutes(2))) func `events wait within a bound while the log waits`() async throws {

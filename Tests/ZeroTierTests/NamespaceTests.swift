@@ -131,7 +131,7 @@ extension DriverTests {
                 #expect(!seen.has(refused))
                 // What comes there is dropped, and what comes at the other one is looked at.
                 var client = try UDPPort(addresses: [IPAddress("10.77.1.1")!], port: 0, mode: .plain)
-                func refusals() throws -> UInt64 { try node.status().drops["kernel.interfaceNotUsed"] ?? 0 }
+                func refusals() throws -> UInt64 { try node.status().drops[.kernel(.interfaceNotUsed)] ?? 0 }
                 let to = SocketEndpoint(used, port: node.port)
                 send([1], by: &client, PhysicalPath(localSocket: 0, remote: to))
                 for count in 1...3 as ClosedRange<UInt64> {

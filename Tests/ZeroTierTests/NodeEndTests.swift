@@ -158,7 +158,7 @@ extension DriverTests {
             }()
             try await writing.value
             socket.close()
-            await nodes.first.drain(timeout: .seconds(60))
+            #expect(try await nodes.first.drain(timeout: .seconds(60)))
             let left = try nodes.first.driver.call { (core, _) throws(ZeroTierError) in core.lingeringSockets }
             #expect(left == 0)
             all += try await rest
@@ -172,7 +172,7 @@ extension DriverTests {
                 } == .timedOut)
             second.close()
             let start = ContinuousClock.now
-            await nodes.first.drain(timeout: .milliseconds(300))
+            #expect(try await !nodes.first.drain(timeout: .milliseconds(300)))
             #expect(ContinuousClock.now - start >= .milliseconds(300))
             withExtendedLifetime(silent) {}
             await nodes.shutdown()

@@ -48,8 +48,9 @@ extension NodeEvent {
     /// Whether any peer can cause any number of these.
     fileprivate var isOfPeer: Bool {
         switch self {
-        case .message, .peerDirect, .peerRelayed, .peerUnreachable, .peerExpired: true
-        case .online, .offline, .networkReady, .networkChanged, .networkFailed, .networkLeft, .addressConflict,
+        case .message, .peerDirect, .peerRelayed, .peerUnreachable, .peerExpired, .path: true
+        case .online, .offline, .networkReady, .networkChanged, .networkFailed, .networkLeft, .address, .route,
+            .addressConflict,
             .localAddressesChanged, .identityCollision, .storageFailed, .warning, .missed, .stopped:
             false
         }
