@@ -30,7 +30,7 @@ struct InterfaceAddress: Sendable {
 
 /// A group that an interface takes frames for, and how many want it.
 struct JoinedGroup: Sendable {
-    let group: MulticastGroup
+    let group: LinkGroup
     /// The IP group; nil for the ARP group of an IPv4 address.
     let address: IPAddress?
     var uses: Int
@@ -90,7 +90,7 @@ struct Interface: Sendable {
     }
 
     /// Adds a use of a group; true if it is the first.
-    mutating func join(_ group: MulticastGroup, address: IPAddress?) -> Bool {
+    mutating func join(_ group: LinkGroup, address: IPAddress?) -> Bool {
         if let index = groups.firstIndex(where: { $0.group == group && $0.address == address }) {
             groups[index].uses += 1
             return false
@@ -101,7 +101,7 @@ struct Interface: Sendable {
     }
 
     /// Takes a use of a group away; true if it was the last of the link-layer group.
-    mutating func leave(_ group: MulticastGroup, address: IPAddress?) -> Bool {
+    mutating func leave(_ group: LinkGroup, address: IPAddress?) -> Bool {
         guard let index = groups.firstIndex(where: { $0.group == group && $0.address == address }) else { return false }
         groups[index].uses -= 1
         guard groups[index].uses == 0 else { return false }

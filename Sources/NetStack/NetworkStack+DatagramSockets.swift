@@ -274,7 +274,7 @@ extension NetworkStack {
             datagramSockets[slot].memberships.count < configuration.limits.groupsPerInterface
         else { throw .noBuffers }
         datagramSockets[slot].memberships.append(membership)
-        joinGroup(MulticastGroup(group.multicastMAC), address: group, on: chosen)
+        joinGroup(LinkGroup(group.multicastMAC), address: group, on: chosen)
     }
 
     private mutating func groupInterface(
@@ -295,7 +295,7 @@ extension NetworkStack {
         else { throw .addressNotAvailable }
         let membership = datagramSockets[slot].memberships.remove(at: index)
         if interfaces.contains(membership.interface.slot) {
-            leaveGroup(MulticastGroup(group.multicastMAC), address: group, on: membership.interface)
+            leaveGroup(LinkGroup(group.multicastMAC), address: group, on: membership.interface)
         }
     }
 
@@ -305,7 +305,7 @@ extension NetworkStack {
         disconnect(slot)
         for membership in datagramSockets[slot].memberships where interfaces.contains(membership.interface.slot) {
             leaveGroup(
-                MulticastGroup(membership.group.multicastMAC), address: membership.group, on: membership.interface)
+                LinkGroup(membership.group.multicastMAC), address: membership.group, on: membership.interface)
         }
         bindings.remove(datagramSockets[slot].binding)
         datagramSockets[slot].isClosing = true

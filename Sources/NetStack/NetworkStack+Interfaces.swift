@@ -18,7 +18,7 @@ extension NetworkStack {
             interfaces.insert(Interface(mac: mac, configuration: settings, isLoopback: false, timer: timer)))
         // The timer's owner is known only now.
         timers.setOwner(timer, .interface(id))
-        joinGroup(MulticastGroup(IPAddress.allNodes.multicastMAC), address: .allNodes, on: id)
+        joinGroup(LinkGroup(IPAddress.allNodes.multicastMAC), address: .allNodes, on: id)
         if settings.makesLinkLocalAddress {
             _ = addAddress(IPPrefix(.linkLocal(mac), length: 64), to: id, now: now)
         }
@@ -103,10 +103,10 @@ extension NetworkStack {
         interfaces[id.slot].addresses.append(entry)
         routeGeneration += 1
         if address.isIPv4 {
-            joinGroup(MulticastGroup(.broadcast, distinguisher: address.v4), address: nil, on: id)
-            joinGroup(MulticastGroup(IPAddress.allHosts.multicastMAC), address: .allHosts, on: id)
+            joinGroup(LinkGroup(.broadcast, distinguisher: address.v4), address: nil, on: id)
+            joinGroup(LinkGroup(IPAddress.allHosts.multicastMAC), address: .allHosts, on: id)
         } else {
-            joinGroup(MulticastGroup(address.solicitedNode.multicastMAC), address: address.solicitedNode, on: id)
+            joinGroup(LinkGroup(address.solicitedNode.multicastMAC), address: address.solicitedNode, on: id)
         }
         if transmits == 0 { events.append(.addressReady(id, address)) }
         fireAddress(id, address, now)
@@ -120,10 +120,10 @@ extension NetworkStack {
         timers.remove(entry.timer)
         routeGeneration += 1
         if address.isIPv4 {
-            leaveGroup(MulticastGroup(.broadcast, distinguisher: address.v4), address: nil, on: id)
-            leaveGroup(MulticastGroup(IPAddress.allHosts.multicastMAC), address: .allHosts, on: id)
+            leaveGroup(LinkGroup(.broadcast, distinguisher: address.v4), address: nil, on: id)
+            leaveGroup(LinkGroup(IPAddress.allHosts.multicastMAC), address: .allHosts, on: id)
         } else {
-            leaveGroup(MulticastGroup(address.solicitedNode.multicastMAC), address: address.solicitedNode, on: id)
+            leaveGroup(LinkGroup(address.solicitedNode.multicastMAC), address: address.solicitedNode, on: id)
         }
         failSockets(of: address, now: now)
     }
@@ -138,22 +138,22 @@ extension NetworkStack {
 
     // MARK: Groups
 
-    mutating func joinGroup(_ group: MulticastGroup, address: IPAddress?, on id: InterfaceID) {
+    mutating func joinGroup(_ group: LinkGroup, address: IPAddress?, on id: InterfaceID) {
         if interfaces[id.slot].join(group, address: address), id != loopback {
             groupChanges.append(GroupChange(id, group, isJoined: true))
         }
     }
 
-    mutating func leaveGroup(_ group: MulticastGroup, address: IPAddress?, on id: InterfaceID) {
+    mutating func leaveGroup(_ group: LinkGroup, address: IPAddress?, on id: InterfaceID) {
         if interfaces[id.slot].leave(group, address: address), id != loopback {
             groupChanges.append(GroupChange(id, group, isJoined: false))
         }
     }
 
     /// The groups that an interface wants frames for, in order.
-    package func groups(of id: InterfaceID) -> [MulticastGroup] {
+    package func groups(of id: InterfaceID) -> [LinkGroup] {
         guard interfaces.contains(id.slot) else { return [] }
-        var result: [MulticastGroup] = []
+        var result: [LinkGroup] = []
         for entry in interfaces[id.slot].groups where !result.contains(entry.group) { result.append(entry.group) }
         return result.sorted()
     }

@@ -6,7 +6,7 @@ import ZeroTierWire
 
 /// What tells a flow's packets from others', as far as rules can see. All plain numbers: comparing and copying it is the
 /// price of every packet.
-struct FlowKey: Sendable {
+struct RuleFlow: Sendable {
     /// Network's slot.
     private let network: UInt64
     /// The other member's address, or 0 outbound, where the MAC implies it; EtherType in the upper 16 bits.
@@ -70,7 +70,7 @@ struct FlowKey: Sendable {
     }
 
     @inline(__always)
-    func matches(_ other: FlowKey) -> Bool {
+    func matches(_ other: RuleFlow) -> Bool {
         let addresses = (address0 ^ other.address0) | (address1 ^ other.address1) | (address2 ^ other.address2)
         let rest = (address3 ^ other.address3) | (transport ^ other.transport) | (peer ^ other.peer)
         let link = (network ^ other.network) | (sourceMAC ^ other.sourceMAC)
@@ -85,7 +85,7 @@ struct FlowKey: Sendable {
     }
 
     /// A key that no frame has.
-    static let none = FlowKey()
+    static let none = RuleFlow()
 
     private init() {
         network = 0
@@ -115,7 +115,7 @@ struct FlowCache: Sendable {
     static let places = EthernetLimits.flowCacheEntries
 
     private struct Entry: Sendable {
-        var key = FlowKey.none
+        var key = RuleFlow.none
         var verdict = FlowVerdict(isAllowed: false, peer: 0, network: 0, limit: 0)
         /// 0 never is a current one.
         var epoch: UInt64 = 0
@@ -125,7 +125,7 @@ struct FlowCache: Sendable {
     private var entries = [Entry](repeating: Entry(), count: FlowCache.places)
 
     @inline(__always)
-    func verdict(_ key: FlowKey, epoch: UInt64, _ now: MonotonicInstant) -> FlowVerdict? {
+    func verdict(_ key: RuleFlow, epoch: UInt64, _ now: MonotonicInstant) -> FlowVerdict? {
         let place = key.place
         guard entries[place].epoch == epoch, now.nanoseconds < entries[place].until,
             entries[place].key.matches(key)
@@ -133,7 +133,7 @@ struct FlowCache: Sendable {
         return entries[place].verdict
     }
 
-    mutating func remember(_ verdict: FlowVerdict, _ key: FlowKey, epoch: UInt64, until: MonotonicInstant) {
+    mutating func remember(_ verdict: FlowVerdict, _ key: RuleFlow, epoch: UInt64, until: MonotonicInstant) {
         entries[key.place] = Entry(key: key, verdict: verdict, epoch: epoch, until: until.nanoseconds)
     }
 }

@@ -16,7 +16,7 @@ extension EthernetEngine {
             let etherType = packet.loadUInt16(at: offset + 8)
             let start = offset + Frame.headerLength
             let count = length - Frame.headerLength
-            let flow = FlowKey(
+            let flow = RuleFlow(
                 network: lastNetwork.slot, peer: source.value, source: 0, destination: 0, etherType: etherType,
                 length: count, frame: packet, at: start)
             if let flow, let known = inboundFlows.verdict(flow, epoch: shared.flowEpoch, now.monotonic) {
@@ -88,7 +88,7 @@ extension EthernetEngine {
         let count = length - Frame.headerLength
         let answer = networks[slot].admitFrame(etherType, packet, at: start, length: count, from: source, &shared, now)
         guard let until = answer.until,
-            let flow = FlowKey(
+            let flow = RuleFlow(
                 network: slot, peer: source.value, source: 0, destination: 0, etherType: etherType, length: count,
                 frame: packet, at: start)
         else { return answer.admission }

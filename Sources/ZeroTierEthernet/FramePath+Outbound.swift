@@ -10,7 +10,7 @@ extension EthernetEngine {
     /// network and transport headers, so that rules can be asked. The answer holds for all frames of the burst.
     package mutating func route(_ key: FrameKey, frame: RawSpan, at offset: Int, now: Now) -> FrameRouting {
         guard offset >= 0, offset <= frame.byteCount, key.length >= 0 else { return .control }
-        let flow = FlowKey(
+        let flow = RuleFlow(
             network: key.network, peer: 0, source: key.source.bits, destination: key.destination.bits,
             etherType: key.etherType, length: key.length, frame: frame, at: offset)
         if let flow, let known = outboundFlows.verdict(flow, epoch: shared.flowEpoch, now.monotonic),
@@ -26,7 +26,7 @@ extension EthernetEngine {
 
     @inline(never)
     private mutating func routeAfresh(
-        _ key: FrameKey, _ flow: FlowKey?, _ frame: RawSpan, at offset: Int, _ now: Now
+        _ key: FrameKey, _ flow: RuleFlow?, _ frame: RawSpan, at offset: Int, _ now: Now
     ) -> FrameRouting {
         guard networks.contains(key.network) else { return dropped(.noSuchNetwork) }
         if key.destination.isMulticast { return .control }

@@ -193,7 +193,7 @@ struct VirtualNetwork: ~Copyable {
         if config.multicastLimit == 0 { senders = [:] }
     }
 
-    /// Whether a table's verdict depends on nothing but what `FlowKey` holds, and has no side effects.
+    /// Whether a table's verdict depends on nothing but what `RuleFlow` holds, and has no side effects.
     static func isFunctionOfFlow(_ rules: [Rule]) -> Bool {
         rules.allSatisfy { rule in
             switch rule.kind {

@@ -5,7 +5,7 @@ import NetPrimitives
 import ZeroTierWire
 
 /// A packet that waits.
-struct WaitingPacket: Sendable {
+struct HeldPacket: Sendable {
     enum Reason: Hashable, Sendable {
         case credentials
         case identity(Address)
@@ -25,12 +25,12 @@ struct WaitingPacket: Sendable {
 
 /// A bounded collection of them, oldest first.
 struct WaitingPackets: Sendable {
-    private(set) var packets: [WaitingPacket] = []
+    private(set) var packets: [HeldPacket] = []
 
     var isEmpty: Bool { packets.isEmpty }
 
     /// Adds a packet. Returns how many had to give way: of the same sender first, then the oldest.
-    mutating func append(_ packet: WaitingPacket) -> Int {
+    mutating func append(_ packet: HeldPacket) -> Int {
         var dropped = 0
         var own = 0
         for waiting in packets where waiting.source == packet.source { own += 1 }
@@ -48,10 +48,10 @@ struct WaitingPackets: Sendable {
         return dropped
     }
 
-    mutating func removeAll(where condition: (WaitingPacket) -> Bool) { packets.removeAll(where: condition) }
+    mutating func removeAll(where condition: (HeldPacket) -> Bool) { packets.removeAll(where: condition) }
 
     /// Takes out those for which the condition holds, oldest first.
-    mutating func take(where condition: (WaitingPacket) -> Bool) -> [WaitingPacket] {
+    mutating func take(where condition: (HeldPacket) -> Bool) -> [HeldPacket] {
         let taken = packets.filter(condition)
         if !taken.isEmpty { packets.removeAll(where: condition) }
         return taken

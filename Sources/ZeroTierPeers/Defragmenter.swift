@@ -12,7 +12,7 @@ struct Defragmenter: Sendable {
         case stored
         /// The last one: the whole packet, with the path its head came by.
         case complete([UInt8], PhysicalPath)
-        case drop(DropReason)
+        case drop(PeerDrop)
     }
 
     private struct Incomplete: Sendable {

@@ -58,7 +58,7 @@ extension PeerEngine {
     /// Bytes that a packet of `length` takes in a batch, whichever way it goes.
     package func batchBytes(forPacketOf length: Int) -> Int {
         [configuration.pathMTU, ProtocolLimits.basePathMTU].reduce(length) { most, limit in
-            let plan = FragmentPlan(length: length, limit: limit, full: configuration.pathMTU)
+            let plan = PacketCut(length: length, limit: limit, full: configuration.pathMTU)
             return max(most, plan.map { $0.stride * $0.count } ?? 0)
         }
     }
@@ -66,7 +66,7 @@ extension PeerEngine {
     /// The longest packet of at most `length` bytes that is cut into datagrams of one length where ways carry full ones: only
     /// then a burst of such packets is one system call.
     package func evenPacketLength(upTo length: Int) -> Int {
-        guard let plan = FragmentPlan(length: length, mtu: configuration.pathMTU) else { return length }
+        guard let plan = PacketCut(length: length, mtu: configuration.pathMTU) else { return length }
         return length - (length + FragmentHeader.size * (plan.count - 1)) % plan.count
     }
 
@@ -75,7 +75,7 @@ extension PeerEngine {
         _ length: Int, verbByte: UInt8, peer: PeerID, path: PhysicalPath, suite: CipherSuite, limit: Int,
         into batch: inout TransmitBatch, _ fill: (inout MutableRawSpan) -> Void
     ) -> PacketID? {
-        guard let plan = FragmentPlan(length: length, limit: limit, full: configuration.pathMTU) else { return nil }
+        guard let plan = PacketCut(length: length, limit: limit, full: configuration.pathMTU) else { return nil }
         let destination = topology.peers[peer].address
         let header = PacketHeader(
             id: numbers.next(using: &random), destination: destination, source: identity.address,
@@ -299,7 +299,7 @@ extension PeerEngine {
             let length = PacketHeader.payloadOffset + packet.payload.count
             let limit =
                 chosen.map { datagramLimit($0, to: id, length: length, now) } ?? ProtocolLimits.basePathMTU
-            guard FragmentPlan(length: length, limit: limit, full: configuration.pathMTU) != nil else {
+            guard PacketCut(length: length, limit: limit, full: configuration.pathMTU) != nil else {
                 return .tooLong
             }
             let verbByte = packet.verb.rawValue | (packet.isCompressed ? Verb.compressedFlag : 0)
@@ -397,7 +397,7 @@ extension PeerEngine {
     }
 }
 
-extension FragmentPlan {
+extension PacketCut {
     /// Moves the tail of the sealed packet at the region's start apart and writes the fragment headers between.
     func split(_ region: inout MutableRawSpan, length: Int, id: PacketID, destination: Address) {
         let header = FragmentHeader.size

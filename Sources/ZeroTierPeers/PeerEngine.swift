@@ -183,7 +183,7 @@ package struct PeerEngine: ~Copyable {
     }
 
     /// Counts a drop and says so.
-    mutating func drop(_ reason: DropReason) -> Opened {
+    mutating func drop(_ reason: PeerDrop) -> Opened {
         drops.count(reason)
         return .drop(reason)
     }

@@ -14,7 +14,7 @@ package enum Opened: Sendable {
     /// VL1's own business, or kept: ask `nextReady`.
     case handled
     /// Dropped and counted.
-    case drop(DropReason)
+    case drop(PeerDrop)
 }
 
 /// An authentic packet.
@@ -122,7 +122,7 @@ struct ReadyItem: Sendable {
 }
 
 /// How a packet is cut into equal datagrams; where to cut is the sender's choice.
-struct FragmentPlan: Equatable, Sendable {
+struct PacketCut: Equatable, Sendable {
     /// Datagrams.
     let count: Int
     /// Length of every datagram but the last.
@@ -148,7 +148,7 @@ struct FragmentPlan: Equatable, Sendable {
 
     /// The plan for datagrams of `limit` bytes; a packet that would be cut into too many is cut into longer ones, up to `full`.
     init?(length: Int, limit: Int, full: Int) {
-        if let plan = FragmentPlan(length: length, mtu: limit) {
+        if let plan = PacketCut(length: length, mtu: limit) {
             self = plan
         } else {
             self.init(length: length, mtu: full)

@@ -43,8 +43,9 @@ func fingerprint(_ engine: borrowing PeerEngine) -> Fingerprint {
     parts["replays"] = replays
     parts["roots"] = "\(engine.roots) \(engine.upstreamPeers)"
     parts["lookup"] = text(engine.lookup, without: ["limits"])
-    // Its gates are limiters.
-    parts["validation"] = text(engine.validation, without: ["agreements", "validations"])
+    // Its gates are limiters, and what was spent is counted.
+    parts["validation"] = text(
+        engine.validation, without: ["agreements", "validations", "agreementCount", "validationCount"])
     parts["expected"] = text(engine.expected)
     parts["defragmenter"] = text(engine.defragmenter, without: ["limits"])
     parts["trusted paths"] = text(engine.trustedPaths)
@@ -55,7 +56,8 @@ func fingerprint(_ engine: borrowing PeerEngine) -> Fingerprint {
     // The ledger by what it is for: bytes out and credit given.
     parts["answers"] = "\(engine.answers.bytesIn) \(engine.answers.bytesOut)"
     parts["stalled"] = text(engine.stalled)
-    parts["ready"] = text(engine.ready)
+    // How large its storage is says nothing.
+    parts["ready"] = "\(engine.ready.count)"
     parts["events"] = text(engine.events)
     parts["timers"] = text(engine.timers)
     parts["numbers"] = "\(engine.numbers) \(engine.random)"

@@ -202,7 +202,7 @@ struct DatagramTests {
         #expect(throws: StackError.wouldBlock) { try member.receiveFrom(receiver, now: network.now) }
         try member.stack.joinGroup(receiver, group, now: network.now)
         member.drainEvents()
-        let joined = MulticastGroup(MACAddress(0x0100_5e01_0203))
+        let joined = LinkGroup(MACAddress(0x0100_5e01_0203))
         #expect(member.groupChanges.contains(GroupChange(member.interface, joined, isJoined: true)))
         try network.hosts[0].sendTo(sender, [2], to: SocketEndpoint(group, port: 7_000), now: network.now)
         network.run(for: .milliseconds(50))

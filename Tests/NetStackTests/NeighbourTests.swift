@@ -12,7 +12,7 @@ struct NeighbourTests {
         let id = host.interface
         let linkLocal = IPAddress.linkLocal(host.mac)
         func joined(_ mac: UInt64, _ distinguisher: UInt32 = 0) -> Bool {
-            let group = MulticastGroup(MACAddress(mac), distinguisher: distinguisher)
+            let group = LinkGroup(MACAddress(mac), distinguisher: distinguisher)
             return host.groupChanges.contains(GroupChange(id, group, isJoined: true))
         }
         #expect(joined(0x3333_0000_0001))
@@ -51,7 +51,7 @@ struct NeighbourTests {
         #expect(before.count == 4)
         host.stack.removeAddress(address("10.0.0.1"), from: host.interface, now: network.now)
         host.drainEvents()
-        let arp = MulticastGroup(.broadcast, distinguisher: 0x0a00_0001)
+        let arp = LinkGroup(.broadcast, distinguisher: 0x0a00_0001)
         #expect(host.groupChanges.contains(GroupChange(host.interface, arp, isJoined: false)))
         host.stack.removeInterface(host.interface, now: network.now)
         host.drainEvents()

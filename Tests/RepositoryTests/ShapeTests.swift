@@ -63,6 +63,9 @@ import Testing
     private static let unnamed = [
         "noteReachability": "for replicators, which nothing measures yet",
         "receiveLocalConfiguration": "for a controller in this node, which there is none of yet",
+        "halfOpenCount": "a table's size, which shows that it has a bound",
+        "stationCount": "a table's size, which shows that it has a bound",
+        "noteQuickOver": "puts a connection past its start, which takes many segments otherwise",
     ]
 
     @Test func `nothing in the sources is used by tests alone`() {

@@ -203,10 +203,10 @@ private final class SmallWay {
 
     @Test func `the longest packet of a small way has seven parts, and a longer one goes in longer datagrams`() {
         let limit = ProtocolLimits.maximumBasePacketLength
-        #expect(FragmentPlan(length: limit, mtu: ProtocolLimits.basePathMTU)?.count == 7)
-        #expect(FragmentPlan(length: limit + 1, mtu: ProtocolLimits.basePathMTU) == nil)
-        let plan = FragmentPlan(length: limit + 1, limit: ProtocolLimits.basePathMTU, full: 1432)
+        #expect(PacketCut(length: limit, mtu: ProtocolLimits.basePathMTU)?.count == 7)
+        #expect(PacketCut(length: limit + 1, mtu: ProtocolLimits.basePathMTU) == nil)
+        let plan = PacketCut(length: limit + 1, limit: ProtocolLimits.basePathMTU, full: 1432)
         #expect(plan?.count == 6)
-        #expect(FragmentPlan(length: 9929, limit: ProtocolLimits.basePathMTU, full: 1432) == nil)
+        #expect(PacketCut(length: 9929, limit: ProtocolLimits.basePathMTU, full: 1432) == nil)
     }
 }

@@ -21,15 +21,15 @@ private let outside = Fixture.endpoint(9, 9)
 
     @Test func `packets are cut into equal datagrams`() throws {
         for length in [28, 1432, 1433, 2838, 2848, 2849, 5000, 9928] {
-            let plan = try #require(FragmentPlan(length: length, mtu: 1432))
+            let plan = try #require(PacketCut(length: length, mtu: 1432))
             #expect(plan.count == (length <= 1432 ? 1 : (length - 16 + 1415) / 1416), "\(length)")
             #expect(plan.stride <= 1432)
             #expect(plan.lastLength <= plan.stride && plan.lastLength > (plan.count > 1 ? 16 : 0))
             #expect(plan.stride * (plan.count - 1) + plan.lastLength == length + 16 * (plan.count - 1))
             #expect(plan.stride - plan.lastLength < plan.count)
         }
-        #expect(FragmentPlan(length: 2838, mtu: 1432)?.stride == 1427)
-        #expect(FragmentPlan(length: 9929, mtu: 1432) == nil)
+        #expect(PacketCut(length: 2838, mtu: 1432)?.stride == 1427)
+        #expect(PacketCut(length: 9929, mtu: 1432) == nil)
     }
 
     @Test func `a large frame leaves in two equal datagrams and is joined in place`() {

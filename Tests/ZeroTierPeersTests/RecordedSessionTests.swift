@@ -83,7 +83,7 @@ private struct Recording: Decodable {
             }
         }
         #expect(frames > 0 || name == "root")
-        var allowed: Set<DropReason> = [
+        var allowed: Set<PeerDrop> = [
             .unconfirmedEndpoint, .unexpectedReply, .destinationUnreachable, .echoLimit, .pushLimit,
         ]
         // What the prober sent A on purpose: ECHO in suite 0, HELLO of protocol 3, RENDEZVOUS without being a root.

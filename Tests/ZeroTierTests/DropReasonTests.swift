@@ -10,7 +10,7 @@ import ZeroTierPeers
     private func names<Reason>(_ reasons: [Reason]) -> Set<String> { Set(reasons.map { "\($0)" }) }
 
     @Test func `every reason of the machines has a public one of the same name`() {
-        #expect(names(DropReason.Peers.allCases) == names(ZeroTierPeers.DropReason.allCases))
+        #expect(names(DropReason.Peers.allCases) == names(ZeroTierPeers.PeerDrop.allCases))
         #expect(
             names(DropReason.Ethernet.allCases).subtracting(["frameUnwritten"]) == names(EthernetDrop.allCases))
         #expect(names(DropReason.Stack.allCases) == names(StackDropReason.allCases))

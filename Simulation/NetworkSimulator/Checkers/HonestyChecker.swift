@@ -10,7 +10,7 @@ import ZeroTierPeers
 
 /// Looks at the reasons for which nodes dropped packets.
 package enum HonestyChecker {
-    private static let peerReasons: [DropReason] = [
+    private static let peerReasons: [PeerDrop] = [
         .tooLong, .reservedSource, .unknownSuite, .untrustedPath, .clearVerb, .badMAC, .badCompression,
         .malformed, .badFragment, .fragmentsTooLong, .relayBudget, .oldProtocol, .identityMismatch,
         .identityCollision, .peerTableFull, .notUpstream, .eventOverflow, .noRoomToReply,

@@ -60,11 +60,11 @@ package struct GroupChange: Hashable, Sendable {
     /// The interface that changed.
     package let interface: InterfaceID
     /// The group.
-    package let group: MulticastGroup
+    package let group: LinkGroup
     /// Whether frames to it are wanted from now on.
     package let isJoined: Bool
 
-    package init(_ interface: InterfaceID, _ group: MulticastGroup, isJoined: Bool) {
+    package init(_ interface: InterfaceID, _ group: LinkGroup, isJoined: Bool) {
         self.interface = interface
         self.group = group
         self.isJoined = isJoined

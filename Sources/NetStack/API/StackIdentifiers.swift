@@ -41,7 +41,7 @@ package struct SocketID: Hashable, Sendable {
 }
 
 /// An Ethernet multicast group as VL2 knows it.
-package struct MulticastGroup: Hashable, Sendable, Comparable, CustomStringConvertible {
+package struct LinkGroup: Hashable, Sendable, Comparable, CustomStringConvertible {
     /// The group's address; broadcast for IPv4 ARP.
     package let mac: MACAddress
     /// Distinguishes members of one address: the IPv4 address that ARP asks for, else 0.
@@ -54,7 +54,7 @@ package struct MulticastGroup: Hashable, Sendable, Comparable, CustomStringConve
     }
 
     /// Orders by address, then distinguisher.
-    package static func < (left: MulticastGroup, right: MulticastGroup) -> Bool {
+    package static func < (left: LinkGroup, right: LinkGroup) -> Bool {
         (left.mac, left.distinguisher) < (right.mac, right.distinguisher)
     }
 

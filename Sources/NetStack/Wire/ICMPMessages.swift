@@ -8,8 +8,6 @@ import NetPrimitives
 enum ICMPType {
     static let echoReply4: UInt8 = 0
     static let unreachable4: UInt8 = 3
-    static let sourceQuench4: UInt8 = 4
-    static let redirect4: UInt8 = 5
     static let echo4: UInt8 = 8
     static let timeExceeded4: UInt8 = 11
     static let parameterProblem4: UInt8 = 12
@@ -20,15 +18,10 @@ enum ICMPType {
     static let parameterProblem6: UInt8 = 4
     static let echo6: UInt8 = 128
     static let echoReply6: UInt8 = 129
-    static let listenerQuery: UInt8 = 130
-    static let listenerReport: UInt8 = 131
-    static let listenerDone: UInt8 = 132
     static let routerSolicitation: UInt8 = 133
     static let routerAdvertisement: UInt8 = 134
     static let neighbourSolicitation: UInt8 = 135
     static let neighbourAdvertisement: UInt8 = 136
-    static let redirect6: UInt8 = 137
-    static let listenerReport2: UInt8 = 143
 }
 
 /// The eight bytes with which every ICMP message begins.

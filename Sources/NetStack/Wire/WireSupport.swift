@@ -12,18 +12,13 @@ package enum EtherType {
 
 /// IP protocol and next-header numbers.
 enum IPProtocol {
-    static let hopByHop: UInt8 = 0
     static let icmp4: UInt8 = 1
     static let igmp: UInt8 = 2
     static let tcp: UInt8 = 6
     static let udp: UInt8 = 17
     static let routing: UInt8 = 43
     static let fragment: UInt8 = 44
-    static let encapsulation: UInt8 = 50
-    static let authentication: UInt8 = 51
     static let icmp6: UInt8 = 58
-    static let noNext: UInt8 = 59
-    static let destinationOptions: UInt8 = 60
     static let mobility: UInt8 = 135
 }
 
@@ -94,11 +89,9 @@ extension IPAddress {
 
     static let allNodes = IPAddress(v6High: 0xff02_0000_0000_0000, low: 1)
     static let allRouters = IPAddress(v6High: 0xff02_0000_0000_0000, low: 2)
-    static let allReports = IPAddress(v6High: 0xff02_0000_0000_0000, low: 0x16)
     static let allHosts = IPAddress(v4: 0xe000_0001)
     static let loopback4 = IPAddress(v4: 0x7f00_0001)
     static let loopback6 = IPAddress(v6High: 0, low: 1)
-    static let limitedBroadcast = IPAddress(v4: 0xffff_ffff)
 
     /// The link-local address that follows from a MAC (RFC 4291 appendix A).
     static func linkLocal(_ mac: MACAddress) -> IPAddress {
@@ -115,8 +108,4 @@ extension IPAddress {
         !isIPv4 && high == 0 && (low >> 32 == 0xffff || (low >> 32 == 0 && low > 1))
     }
 
-    /// IPv6 multicast that stays on the node or the link: scopes 1 and 2; IPv4 224.0.0.0/24.
-    var isLinkScopeMulticast: Bool {
-        isIPv4 ? v4 >> 8 == 0xe0_0000 : high >> 56 == 0xff && (high >> 48) & 0xf <= 2
-    }
 }

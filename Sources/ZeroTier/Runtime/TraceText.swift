@@ -127,7 +127,7 @@ struct TraceCount: Sendable {
             add(part, group, "sent", counters.sent)
             add(part, group, "dropped", counters.dropped)
         }
-        for reason in ZeroTierPeers.DropReason.allCases {
+        for reason in ZeroTierPeers.PeerDrop.allCases {
             add(.transport, "dropped", "\(reason)", statistics.peerDrops[reason])
         }
         add(.transport, "", "packets passed on for others", statistics.relayedPackets)

@@ -57,9 +57,9 @@ extension EthernetEngine {
 
     mutating func park(
         _ verb: Verb, _ payload: [UInt8], from source: Address, packetID: PacketID, network: NetworkID?,
-        reason: WaitingPacket.Reason, isReply: Bool = false, _ now: Now
+        reason: HeldPacket.Reason, isReply: Bool = false, _ now: Now
     ) {
-        let packet = WaitingPacket(
+        let packet = HeldPacket(
             verb: verb, payload: payload, source: source, packetID: packetID, network: network, reason: reason,
             expires: now.monotonic + EthernetLimits.waitingLife, isReply: isReply)
         for _ in 0..<waiting.append(packet) { shared.count(.waitingQueueFull) }
@@ -112,7 +112,7 @@ extension EthernetEngine {
         for packet in packets where packet.expires > now.monotonic { retry(packet, now) }
     }
 
-    private mutating func retry(_ packet: WaitingPacket, _ now: Now) {
+    private mutating func retry(_ packet: HeldPacket, _ now: Now) {
         if packet.isReply {
             _ = counted(
                 receiveReply(
@@ -129,7 +129,7 @@ extension EthernetEngine {
         }
     }
 
-    private mutating func retryFrame(_ packet: WaitingPacket, _ now: Now) {
+    private mutating func retryFrame(_ packet: HeldPacket, _ now: Now) {
         let payload = packet.payload
         let admission = payload.withBytes { bytes in
             admit(

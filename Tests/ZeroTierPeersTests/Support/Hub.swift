@@ -55,7 +55,7 @@ final class TestNode {
 
     var address: Address { identity.address }
 
-    func drops(_ reason: DropReason) -> UInt64 { engine.drops[reason] }
+    func drops(_ reason: PeerDrop) -> UInt64 { engine.drops[reason] }
 
     var isOnline: Bool { engine.isOnline }
     var isRoot: Bool { engine.isRoot }

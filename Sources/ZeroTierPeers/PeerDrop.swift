@@ -4,7 +4,7 @@
 import ZeroTierWire
 
 /// Why a datagram or packet went no further.
-package enum DropReason: Int, CaseIterable, Sendable {
+package enum PeerDrop: Int, CaseIterable, Sendable {
     /// Shorter than any packet; the 4-byte hole-punch datagrams end here.
     case tooShort
     /// Longer than any packet may be.
@@ -125,21 +125,21 @@ package struct SuiteCounters: Sendable, Equatable {
 
 /// How often each way of dying happened.
 package struct DropCounters: Sendable, Equatable {
-    private var counts = [UInt64](repeating: 0, count: DropReason.allCases.count)
+    private var counts = [UInt64](repeating: 0, count: PeerDrop.allCases.count)
 
     package init() {}
 
     /// How often it happened.
-    package subscript(_ reason: DropReason) -> UInt64 { counts[reason.rawValue] }
+    package subscript(_ reason: PeerDrop) -> UInt64 { counts[reason.rawValue] }
 
     /// Counts one more.
-    mutating func count(_ reason: DropReason) { counts[reason.rawValue] &+= 1 }
+    mutating func count(_ reason: PeerDrop) { counts[reason.rawValue] &+= 1 }
 
     /// All drops together.
     package var total: UInt64 { counts.reduce(0, &+) }
 
     /// The reasons that happened, in declaration order.
-    package var nonZero: [(reason: DropReason, count: UInt64)] {
-        DropReason.allCases.compactMap { counts[$0.rawValue] > 0 ? ($0, counts[$0.rawValue]) : nil }
+    package var nonZero: [(reason: PeerDrop, count: UInt64)] {
+        PeerDrop.allCases.compactMap { counts[$0.rawValue] > 0 ? ($0, counts[$0.rawValue]) : nil }
     }
 }
