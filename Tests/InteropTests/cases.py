@@ -161,7 +161,6 @@ def relayed_then_direct(runner, network_lab, a, b, relayed_name, direct_name, si
     "relay forced by the links: 64 MB there and back each way without a direct packet",
     "relayed becomes direct when the route appears",
     "direct: UDP in both directions",
-    "direct: UDP in pieces over IPv6, which our node sends",
     "direct: TCP, each connects and each accepts",
     "direct: 64 MB there and back, the real node connects",
     "direct: 64 MB there and back, our node connects",
@@ -197,15 +196,6 @@ def ours_with_real(runner, network_lab):
         with Relaying(network_lab, "a") as links:
             both_ways_udp(theirs, address_a, our, address_b)
         links.check_direct()
-    with runner.case("direct: UDP in pieces over IPv6, which our node sends") as notes:
-        # The real node takes datagrams in pieces over IPv6, and sends none.
-        theirs.call("udp-sink-serve", port=SINK_PORT, family=6)
-        if runner.options.rehearse:
-            notes.append("a real node sends none")
-        else:
-            seen = our.call("udp-count", address=address_a, port=SINK_PORT, size=8000, count=20)
-            notes.append("%s of %s arrived" % (seen["received"], seen["sent"]))
-            check(int(seen["received"]) >= 10, "%s of 20 arrived" % seen["received"])
     with runner.case("direct: TCP, each connects and each accepts") as notes:
         with Relaying(network_lab, "a") as links:
             both_ways_tcp(notes, theirs, address_a, our, address_b, SMALL)

@@ -357,7 +357,9 @@ struct WorkLedgerTests {
         }
         simulation.run(for: .milliseconds(1))
         #expect(!simulation.failures.isEmpty)
-        #expect(simulation.failures.allSatisfy { $0.contains("took a frame of") && $0.contains(" twice ") }, "\(simulation.failures)")
+        #expect(
+            simulation.failures.allSatisfy { $0.contains("took a frame of") && $0.contains(" twice ") },
+            "\(simulation.failures)")
     }
 }
 

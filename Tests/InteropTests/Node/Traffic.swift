@@ -80,7 +80,6 @@ extension Host {
         case "udp-open": return "socket=\(keep(try node().datagramSocket(bind: try command.local())))"
         case "udp-echo-serve": return try serveDatagrams(command)
         case "udp-exchange": return try await exchangeDatagrams(command)
-        case "udp-count": return try await countDatagrams(command)
         case "shutdown":
             if command.count("how", 1) == 1 { try stream(command).closeWrite() } else { try stream(command).abort() }
             return ""
@@ -269,32 +268,6 @@ extension Host {
         }
         samples.sort()
         return "good=\(samples.count) lost=\(lost) " + Host.latency(samples)
-    }
-
-    // To the real node's sink, a few milliseconds apart, and how many of them it has seen.
-    private func countDatagrams(_ command: Command) async throws -> String {
-        let remote = try command.remote()
-        let local = SocketEndpoint(remote.address.isIPv4 ? .anyIPv4 : .anyIPv6, port: 0)
-        let socket = try node().datagramSocket(bind: local)
-        defer { socket.close() }
-        _ = try await Host.askSink(socket, remote)
-        let bytes = [UInt8](repeating: 0x5a, count: command.count("size", 1200))
-        let count = command.count("count", 20)
-        for _ in 0..<count {
-            try await socket.send(bytes, to: remote)
-            try await Task.sleep(for: .milliseconds(5))
-        }
-        return "sent=\(count) received=\(try await Host.askSink(socket, remote))"
-    }
-
-    // It answers a short datagram with its count, which begins anew.
-    private static func askSink(_ socket: DatagramSocket, _ remote: SocketEndpoint) async throws -> Int {
-        for _ in 0..<50 {
-            try await socket.send(Array("?".utf8), to: remote)
-            guard let answer = try? await socket.receive(timeout: .milliseconds(500)) else { continue }
-            if let count = Int(String(decoding: answer.bytes, as: UTF8.self)) { return count }
-        }
-        throw CommandError(what: "sink")
     }
 
     // An echo of an earlier attempt may still arrive: reads until the right one, or nothing, comes.
