@@ -1,4 +1,4 @@
-// A room: whoever connects says lines, and everybody hears them. `example-chat [ADDRESS]:7` enters it.
+// A room: every client sends lines, and all clients get them. `example-chat [ADDRESS]:7` enters it.
 
 import ZeroTier
 

@@ -1,4 +1,4 @@
-// Who is at the other end of a connection.
+// The other end of a connection.
 
 import NetPrimitives
 
@@ -19,7 +19,7 @@ public struct ConnectionPeer: Hashable, Sendable {
 }
 
 extension StreamSocket {
-    /// Who is at the other end at this moment. Throws `nodeStopped` only; of a connection that has ended, it says what is still
+    /// Tells who is at the other end now. Throws `nodeStopped` only; of a connection that has ended, it says what is still
     /// known.
     public func peer() throws(ZeroTierError) -> ConnectionPeer {
         try driver.call { [localEndpoint, remoteEndpoint] (core, now) throws(ZeroTierError) in

@@ -87,7 +87,7 @@ public struct Network: Sendable, Identifiable {
         throw try driver.call { [id] (core, _) throws(ZeroTierError) in core.whyNotReady(id) }
     }
 
-    /// The network now, and then each time it has changed. Only the latest state is told: who is slow misses what was between.
+    /// The network now, and then each time it has changed. Only the latest state is told: a slow reader misses what was between.
     /// Ends when the network is left, the node is shut down or the task is cancelled.
     public var changes: NetworkChanges {
         NetworkChanges(network: self, subscription: driver.hub.subscribe())
