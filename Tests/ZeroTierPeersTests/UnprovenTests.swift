@@ -139,6 +139,36 @@ import ZeroTierWire
             } == 80)
     }
 
+    @Test func `40 HELLOs a second with invented identities keep nobody from speaking to a leaf`() {
+        let star = Star(leaves: 1)
+        let leaf = star.leaves[0]
+        let nodes = (0..<80).map { number in
+            star.hub.add(
+                UnprovenTests.honest(number), [Fixture.endpoint(100 + number, 1)],
+                PeerConfiguration(planet: star.planet))
+        }
+        #expect(star.start())
+        star.hub.run(.seconds(2))
+        #expect(nodes.allSatisfy { $0.isOnline })
+        // The worker does one after the other, and up to four are given to it.
+        star.hub.validationTime = .milliseconds(17 * ProtocolLimits.validationsUnderWay)
+        leaf.invalidIdentities = Set((0..<2000).map { UnprovenTests.invented($0).address })
+        func flood(_ ticks: Range<Int>) {
+            for tick in ticks {
+                let hello = Prober(UnprovenTests.invented(tick), to: leaf.identity).hello(id: UInt64(1 << 40 + tick))
+                star.hub.receive(leaf, [hello], from: Fixture.endpoint(200 + tick % 50, 1 + tick / 50))
+                star.hub.run(.milliseconds(25))
+            }
+        }
+        flood(0..<200)
+        // The first wish asks who the leaf is: a frame leaves only once that is known.
+        for node in nodes { star.hub.sendFrame(node, to: leaf.address) }
+        flood(200..<220)
+        for node in nodes { star.hub.sendFrame(node, to: leaf.address) }
+        flood(220..<340)
+        #expect(Set(leaf.received.map(\.packet.source)) == Set(nodes.map(\.address)))
+    }
+
     @Test func `the prefix that was served least is served first`() throws {
         var validation = IdentityValidation(limits: PeerLimits(), seed: 1)
         let now = MonotonicInstant(nanoseconds: 1)
