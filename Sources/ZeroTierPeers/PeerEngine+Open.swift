@@ -336,7 +336,9 @@ extension PeerEngine {
             }
         }
         switch topology.peers[id].reported {
-        case .direct, .relayed: break
+        case .relayed: break
+        // Its path may have died, and this be the answer that was asked for through a root.
+        case .direct: if opened.hops > 0 { updateLink(id, time) }
         // A stranger that came directly is being asked to confirm its path: too early to call it relayed.
         case nil: if opened.hops > 0 { updateLink(id, time) }
         case .unreachable: updateLink(id, time)

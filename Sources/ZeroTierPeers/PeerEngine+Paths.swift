@@ -108,6 +108,12 @@ extension PeerEngine {
             topology.peers[id].paths[index].lastDoubtProbe = time
             sendProbe(to: id, path.physical, now)
         }
+        // A dead path says nothing of the peer: whether a root reaches it shows by its answer.
+        if topology.peers[id].isAskedThroughRoot(time), !topology.peers[id].isDirect(time),
+            topology.peers[id].relayedHelloGate.allow(time)
+        {
+            enqueue(.hello, to: id, .upstream, expectsReply: true, now: now)
+        }
     }
 
     /// While a peer is relayed, its paths that may still work are asked now and then.

@@ -42,7 +42,27 @@ extension Peer {
     /// Whether a packet to it finds a root that reaches it, as far as its silence tells. Roots are never behind others.
     func isBehindRoot(_ time: MonotonicInstant) -> Bool {
         guard role == .leaf, let lastReceive else { return false }
-        return time - lastReceive < patience
+        return time - lastReceive < patience && !isSilentSinceDoubt
+    }
+
+    /// Whether nothing came from it, by any way, since the last of its paths was doubted.
+    var isSilentSinceDoubt: Bool {
+        guard let lastReceive, let since = paths.lazy.compactMap(\.doubtedSince).max() else { return false }
+        return lastReceive < since
+    }
+
+    /// Whether a packet to it has a way, or the answer that would tell is not due yet.
+    func isReachable(_ time: MonotonicInstant) -> Bool {
+        isDirect(time) || isBehindRoot(time) || isAskedThroughRoot(time)
+    }
+
+    /// Whether a path in use died just now: the peer is asked through a root, and its answer may still come.
+    func isAskedThroughRoot(_ time: MonotonicInstant) -> Bool {
+        guard role == .leaf, reported == .direct, isSilentSinceDoubt else { return false }
+        return paths.contains { path in
+            guard let since = path.doubtedSince else { return false }
+            return time - since < path.doubtPatience + ProtocolLimits.relayedDoubtPatience
+        }
     }
 }
 
@@ -51,7 +71,9 @@ extension PeerEngine {
     mutating func updateLink(_ id: PeerID, _ time: MonotonicInstant) {
         let way = ownWay(id, .alive, time)
         let reach: Reach = way != nil ? .direct : topology.peers[id].isBehindRoot(time) ? .relayed : .unreachable
-        if topology.peers[id].reported != reach {
+        // Until its answer is due, nobody knows which of the two it is.
+        let isKnown = way != nil || !topology.peers[id].isAskedThroughRoot(time)
+        if isKnown, topology.peers[id].reported != reach {
             topology.peers[id].reported = reach
             let address = topology.peers[id].address
             switch reach {

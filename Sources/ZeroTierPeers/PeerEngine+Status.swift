@@ -21,7 +21,7 @@ extension PeerEngine {
             address: topology.peers[id].address, identity: topology.peers[id].identity,
             role: topology.peers[id].role, protocolVersion: topology.peers[id].protocolVersion,
             softwareVersion: topology.peers[id].softwareVersion, latency: preferred.flatMap { paths[$0].latency },
-            isDirect: preferred != nil, sinceReceive: topology.peers[id].lastReceive.map { time - $0 },
+            isDirect: preferred != nil, isReachable: topology.peers[id].isReachable(time), sinceReceive: topology.peers[id].lastReceive.map { time - $0 },
             paths: paths.indices.map { index in
                 PeerSnapshot.PathSnapshot(
                     path: paths[index].physical, isAlive: paths[index].isAlive(time),

@@ -39,6 +39,8 @@ package struct PeerSnapshot: Sendable {
     package var latency: Duration?
     /// Whether packets to it go directly.
     package var isDirect: Bool
+    /// Whether packets to it have a way, directly or through a root.
+    package var isReachable: Bool
     /// Since anything authentic came; nil for never.
     package var sinceReceive: Duration?
     package var paths: [PathSnapshot]

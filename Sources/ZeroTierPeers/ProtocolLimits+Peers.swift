@@ -196,6 +196,8 @@ extension ProtocolLimits {
     static let pathDoubtInterval: Duration = .milliseconds(250)
     /// Without an answer for this long packets are relayed, until something comes by the path.
     static let pathDoubtPatience: Duration = .milliseconds(500)
+    /// So long after the death of a path in use the peer may answer through a root, before it is told of as unreachable.
+    static let relayedDoubtPatience: Duration = .seconds(3)
     /// A path in use that died is asked this often for a while whether it lives again: traffic waits for it.
     static let deadPathProbe: Duration = .seconds(1)
     static let deadPathWatch: Duration = .seconds(20)

@@ -40,7 +40,7 @@ import ZeroTierWire
             star.hub.sendFrame(a, to: b.address)
             star.hub.run(.milliseconds(100))
         }
-        #expect(told(a, of: b) == ["relayed", "silent"])
+        #expect(told(a, of: b) == ["silent", "relayed"])
         a.events = []
         star.hub.passes = { _ in true }
         #expect(
@@ -66,6 +66,35 @@ import ZeroTierWire
         #expect(told(a, of: b) == ["unreachable", "silent", "lost"])
         star.hub.run(.seconds(600))
         #expect(told(a, of: b) == ["unreachable", "silent", "lost", "expired"])
+    }
+
+    @Test func `a peer in use that is gone is unreachable within seconds, and never told of as relayed`() {
+        let star = Star(leaves: 2)
+        #expect(star.connect())
+        let (a, b) = (star.leaves[0], star.leaves[1])
+        star.hub.run(.seconds(1))
+        a.events = []
+        star.hub.remove(b)
+        for _ in 0..<80 {
+            star.hub.sendFrame(a, to: b.address)
+            star.hub.run(.milliseconds(100))
+        }
+        #expect(told(a, of: b) == ["silent", "unreachable"])
+    }
+
+    @Test func `a peer that is far away behind a root stays relayed while its dead path is asked`() {
+        let star = Star(leaves: 2)
+        #expect(star.connect())
+        let (a, b) = (star.leaves[0], star.leaves[1])
+        star.hub.run(.seconds(1))
+        a.events = []
+        silence(star, a, b)
+        // It says nothing by itself: only the question through the root tells where it is.
+        for _ in 0..<150 {
+            star.hub.sendFrame(a, to: b.address)
+            star.hub.run(.milliseconds(100))
+        }
+        #expect(told(a, of: b).filter { $0 != "silent" } == ["relayed"])
     }
 
     @Test func `a peer that was always relayed is unreachable after two and a half minutes, and heard again`() {

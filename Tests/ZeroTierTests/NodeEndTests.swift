@@ -195,6 +195,8 @@ extension DriverTests {
             }
             for await event in events {
                 if event == .peerUnreachable(peer) { break }
+                // Nobody heard it behind a root.
+                if event == .peerRelayed(peer) { Issue.record("a dead peer was told of as relayed") }
                 if event == .stopped { Issue.record("the node stopped") }
             }
             pinging.cancel()

@@ -88,25 +88,13 @@ public struct PeerStatus: Hashable, Sendable {
     public var latency: Duration?
     /// Whether packets to it go directly, not through a root.
     public var isDirect: Bool
+    /// Whether a packet to it has a way: a path that answers, or a root, and the peer said something lately. Roots are never
+    /// behind others.
+    public var isReachable: Bool = false
     /// Time since anything authentic came from it, directly or through a root; nil for never.
     public var sinceReceive: Duration? = nil
     /// Its paths.
     public var paths: [Path]
-}
-
-extension PeerStatus {
-    /// Silence after which a peer that was direct is taken for gone: its paths were asked meanwhile.
-    static let patience = ProtocolLimits.pathAlive
-    /// The same for a peer that was always relayed, which is not asked.
-    static let relayedPatience = ProtocolLimits.relayedSilence
-
-    /// Whether a packet to it has a way: a path that answers, or a root, and the peer said something lately. Roots are never
-    /// behind others.
-    public var isReachable: Bool {
-        if isDirect { return true }
-        guard role == .leaf, let sinceReceive else { return false }
-        return sinceReceive < (paths.isEmpty ? PeerStatus.relayedPatience : PeerStatus.patience)
-    }
 }
 
 /// A joined network at one moment.

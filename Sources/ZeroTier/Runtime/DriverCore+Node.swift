@@ -398,7 +398,7 @@ extension PeerStatus {
         self.init(
             id: NodeID(snapshot.address), role: role, protocolVersion: Int(snapshot.protocolVersion),
             version: snapshot.softwareVersion?.description, latency: snapshot.latency, isDirect: snapshot.isDirect,
-            sinceReceive: snapshot.sinceReceive,
+            isReachable: snapshot.isReachable, sinceReceive: snapshot.sinceReceive,
             paths: snapshot.paths.map { path in
                 Path(
                     endpoint: path.path.remote, isAlive: path.isAlive, isPreferred: path.isPreferred,
