@@ -236,18 +236,6 @@ extension PeerEngine {
         return false
     }
 
-    /// Keeps a stranger's packet and asks who that is.
-    private mutating func park(
-        _ bytes: [UInt8], header: PacketHeader, path: PhysicalPath, now: Now
-    ) -> Opened {
-        guard !header.source.isReserved else { return drop(.reservedSource) }
-        let packet = WaitingPacket(bytes: bytes, path: path, since: now.monotonic)
-        guard let dropped = lookup.park(packet, from: header.source) else { return drop(.noRoomToWait) }
-        for _ in 0..<dropped { drops.count(.noRoomToWait) }
-        serviceLookup(now)
-        return .handled
-    }
-
     /// Decompression needs room of its own, so a packet of VL2 comes out by `nextReady`.
     private mutating func decompress(
         _ packet: inout MutableRawSpan, _ opened: OpenedPacket, replies: inout TransmitBatch, now: Now

@@ -116,42 +116,6 @@ extension PeerEngine {
         return Way(path: topology.peers[id].paths[index].physical, owner: id, index: index)
     }
 
-    /// The root to relay through: the least latency, weighed by how long it has been silent. Roots without any
-    /// path do not count.
-    func bestUpstream(except excluded: PeerID? = nil, _ time: MonotonicInstant) -> PeerID? {
-        var choice: PeerID?
-        var best = Int64.max
-        for id in upstreamPeers where id != excluded && !topology.peers[id].paths.isEmpty {
-            let quality = relayQuality(id, time)
-            if quality <= best {
-                best = quality
-                choice = id
-            }
-        }
-        return choice
-    }
-
-    /// How good a root is to ask something, lower is better: one without a live path comes last.
-    func relayPreference(_ id: PeerID, _ time: MonotonicInstant) -> (Int64, Address) {
-        let isReached = !topology.peers[id].paths.isEmpty && topology.peers[id].isDirect(time)
-        return (isReached ? relayQuality(id, time) : .max, topology.peers[id].address)
-    }
-
-    private func relayQuality(_ id: PeerID, _ time: MonotonicInstant) -> Int64 {
-        guard let heard = topology.peers[id].lastReceive, time - heard < configuration.activityTimeout else {
-            return Int64(UInt32.max)
-        }
-        var latency: Int64 = 65_535
-        if let index = PathSelection.best(topology.peers[id].paths, .unexpired, time),
-            let measured = topology.peers[id].paths[index].latency
-        {
-            // Microseconds would be finer than the reference, which only matters between two roots on one LAN.
-            latency = max(1, measured.milliseconds)
-        }
-        let isAlive = topology.peers[id].isDirect(time)
-        return (isAlive ? 0 : 65_535) + latency * ((time - heard).milliseconds / 61_000 + 1)
-    }
-
     /// A path is used: nothing else needs to keep it alive; if it has been silent for long, it is asked whether it lives.
     mutating func markSent(_ way: Way, _ now: Now) {
         let time = now.monotonic
@@ -187,16 +151,6 @@ extension PeerEngine {
         } else {
             enqueue(.packet(packet))
         }
-    }
-
-    /// Keeps a packet until its destination is known.
-    mutating func parkOutgoing(_ packet: OutgoingPacket, _ now: Now) {
-        guard let dropped = lookup.park(packet) else {
-            drops.count(.destinationUnreachable)
-            return
-        }
-        for _ in 0..<dropped { drops.count(.destinationUnreachable) }
-        serviceLookup(now)
     }
 
     /// Queues a packet. `isWish`: others caused it; it waits in a queue of its own, in which the later ones find no room.
@@ -318,24 +272,6 @@ extension PeerEngine {
         return .sent
     }
 
-    /// Answers on the path that a packet came by. Beyond the batch's room it is dropped and counted.
-    mutating func reply(
-        _ verb: Verb, _ payload: [UInt8], to opened: OpenedPacket, replies: inout TransmitBatch, now: Now
-    ) {
-        guard mayAnswer(opened, PacketHeader.payloadOffset + payload.count, now.monotonic) else {
-            drops.count(.unconfirmedEndpoint)
-            return
-        }
-        let packet = OutgoingPacket(
-            verb: verb, payload: payload, destination: opened.source, way: .path(opened.path), expectsReply: false,
-            queuedAt: now.monotonic)
-        switch emit(packet, into: &replies, now) {
-        case .sent: break
-        case .tooLong: drops.count(.packetTooLong)
-        case .full, .unreachable, .unknownPeer: drops.count(.noRoomToReply)
-        }
-    }
-
     /// Writes a HELLO. It is never cut: its receiver may not know us, and must read it as one datagram. `filledTo`: bytes of the
     /// datagram; what follows the last field is read by nobody.
     private mutating func appendHello(
@@ -394,21 +330,5 @@ extension PeerEngine {
             }
         }
         timers.cancel(.stalled)
-    }
-}
-
-extension PacketCut {
-    /// Moves the tail of the sealed packet at the region's start apart and writes the fragment headers between.
-    func split(_ region: inout MutableRawSpan, length: Int, id: PacketID, destination: Address) {
-        let header = FragmentHeader.size
-        var part = count - 1
-        while part > 0 {
-            let source = stride + (part - 1) * (stride - header)
-            let size = min(stride - header, length - source)
-            region.move(from: source, to: part * stride + header, count: size)
-            FragmentHeader(packetID: id, destination: destination, total: count, number: part)
-                .write(into: &region, at: part * stride)
-            part -= 1
-        }
     }
 }

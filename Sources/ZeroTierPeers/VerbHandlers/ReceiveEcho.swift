@@ -24,13 +24,4 @@ extension PeerEngine {
         reply(.ok, Echo(payload).reply(to: opened.packetID), to: opened, replies: &replies, now: now)
         return .handled
     }
-
-    /// USER_MESSAGE: for the application.
-    mutating func receiveUserMessage(_ payload: [UInt8], _ opened: OpenedPacket, now: Now) -> Opened {
-        guard let message = try? UserMessage(decoding: payload) else { return drop(.malformed) }
-        noteReceived(opened, now: now)
-        guard topology.peers[opened.peer].userMessageGate.allow(now.monotonic) else { return drop(.userMessageLimit) }
-        emit(event: .userMessage(from: opened.source, type: message.type, data: message.data))
-        return .handled
-    }
 }

@@ -4,7 +4,7 @@
 //      known, other identity:  gate, agreement, MAC -> ERROR(IDENTITY_COLLISION)
 //      unknown:                gate, agreement, MAC, queue, validation (off the packet path) -> peer -> answer
 
-package import NetPrimitives
+import NetPrimitives
 import ZeroTierCrypto
 import ZeroTierWire
 
@@ -208,32 +208,8 @@ extension PeerEngine {
         enqueue(.datagram(bytes, path), isWish: true)
     }
 
-    /// The result of a job.
-    package mutating func complete(_ ticket: JobTicket, isValid: Bool, now: Now) {
-        guard let outcome = validation.complete(ticket, isValid: isValid) else { return }
-        defer { serviceValidation(now) }
-        let address = outcome.identity.address
-        guard isValid else {
-            drops.count(.invalidIdentity)
-            forgetRecord(of: outcome.identity)
-            if let root = outcome.toldBy {
-                lookup.refuse(address, by: root, now.monotonic)
-                serviceLookup(now)
-            }
-            return
-        }
-        if let hello = outcome.hello { acceptValidated(hello, key: outcome.key, now) }
-        if outcome.toldBy != nil, topology.lookUp(address) == nil {
-            if addPeer(outcome.identity, role: .leaf, key: outcome.key, now) == nil {
-                drops.count(.peerTableFull)
-                lookup.refuse(address, by: nil, now.monotonic)
-                serviceLookup(now)
-            }
-        }
-        if let later = outcome.later, !ready.tryAppend(.raw(later.bytes, later.path)) { drops.count(.noRoomToWait) }
-    }
-
-    private mutating func acceptValidated(_ hello: AuthenticHello, key: SharedKey?, _ now: Now) {
+    /// The HELLO of an identity that has just been found valid.
+    mutating func acceptValidated(_ hello: AuthenticHello, key: SharedKey?, _ now: Now) {
         let address = hello.hello.identity.address
         var known = topology.lookUp(address)
         if let id = known, topology.peers[id].identity != hello.hello.identity {
@@ -258,7 +234,8 @@ extension PeerEngine {
         }
         let opened = note(hello, age, from: id, now)
         let payload = helloReply(to: hello, opened)
-        // The answer first: who has it answers what we ask next.
+        // The answer first: who has it answers what we ask next. Nothing is being received, so it leaves by the control queue; see
+        // `reply`.
         if mayAnswer(opened, PacketHeader.payloadOffset + payload.count, now.monotonic) {
             enqueue(.ok, payload, to: id, .path(opened.path), expectsReply: false, isWish: true, now: now)
         } else {
@@ -355,44 +332,6 @@ extension PeerEngine {
             surface, reporter: topology.peers[id].address, path: path, scopes: scopes,
             isTrusted: topology.peers[id].isUpstream, now.monotonic)
         if case .addressChanged(let scope, let isIPv4) = outcome { resetPaths(scope: scope, isIPv4: isIPv4, now: now) }
-    }
-
-    // MARK: New peers
-
-    /// Makes a peer of an identity, and lets go what waited for it. Nil when no key can be agreed, or there is no room.
-    /// `key`: what was agreed with it already; `path`: where its HELLO came from.
-    mutating func addPeer(
-        _ foreign: Identity, role: PeerRole, key agreed: SharedKey? = nil, from path: PhysicalPath? = nil, _ now: Now
-    ) -> PeerID? {
-        guard foreign.address != identity.address, !foreign.address.isReserved,
-            let key = agreed ?? identity.secretKeys?.agree(with: foreign.publicKeys)
-        else { return nil }
-        if role == .leaf, !topology.hasRoom {
-            let victim = topology.candidateForEviction(for: path?.remote.address, using: &random, now.monotonic)
-            guard let victim else { return nil }
-            emit(event: .peerExpired(topology.peers[victim].address, record: recordToKeep(of: victim)))
-            discard(victim)
-        }
-        let id = topology.insert(
-            Peer(identity: foreign, cipher: PacketCipher(key), role: role, now: now.monotonic))
-        wake(id, at: role == .leaf ? now.monotonic + configuration.activityTimeout : now.monotonic)
-        emit(event: .identityLearned(foreign.address))
-        release(id, now)
-        recall(id, now)
-        return id
-    }
-
-    private mutating func release(_ id: PeerID, _ now: Now) {
-        guard let released = lookup.release(topology.peers[id].address, now.monotonic) else { return }
-        for packet in released.inbound where !ready.tryAppend(.raw(packet.bytes, packet.path)) {
-            drops.count(.noRoomToWait)
-        }
-        for packet in released.outbound { enqueue(.packet(packet)) }
-        if let rendezvous = released.rendezvous {
-            punch(
-                to: rendezvous.endpoint, localSocket: rendezvous.localSocket, for: id, toldBy: rendezvous.teller,
-                now: now)
-        }
     }
 }
 
