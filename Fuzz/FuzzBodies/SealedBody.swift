@@ -153,13 +153,13 @@ struct SealedScene: ~Copyable {
             header.write(into: &span)
             span.storeUInt8(verb, at: PacketHeader.verbOffset)
             let length = span.byteCount
-            switch Verb(verbByte: verb) {
-            case .hello:
+            let known = Verb(verbByte: verb)
+            if known == .hello {
                 let section = (try? Hello.decodeClear(span.bytes, length: length))?.sectionOffset ?? length
                 PacketArmor.sealHello(&span, length: length, sectionOffset: section, cipher: sender.keys.cipher)
-            case .acknowledgement, .qualityMeasurement, .pathNegotiationRequest:
+            } else if known?.traits.mayBeClear ?? false {
                 PacketArmor.seal(&span, length: length, suite: .authenticatedOnly, cipher: sender.keys.cipher)
-            default:
+            } else {
                 PacketArmor.seal(&span, length: length, suite: isOld ? .salsa : .gmacSIV, cipher: sender.keys.cipher)
             }
         }

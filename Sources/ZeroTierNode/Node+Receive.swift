@@ -37,10 +37,10 @@ extension Node {
         }
     }
 
-    /// The one switch over the verbs that are not the transport's own.
+    /// What the transport handed out, by the layer that its verb belongs to.
     private mutating func handle(_ packet: OpenedPacket, in bytes: RawSpan, _ now: Now) {
-        switch packet.verb {
-        case .frame, .extendedFrame, .multicastFrame:
+        switch packet.verb.traits.layer {
+        case .frames:
             let admission = ethernet.admit(
                 packet.verb, bytes, at: packet.payloadOffset, length: packet.payloadLength, from: packet.source,
                 packetID: packet.packetID, now: now)
@@ -51,15 +51,13 @@ extension Node {
                 judgeReassembled(frame.network, to: frame.destination, now)
             }
             if admission.isTrusted { peers.noteTrust(packet, now: now) }
-        case .multicastLike, .multicastGather, .networkCredentials, .networkConfigRequest, .networkConfig:
+        case .networks:
             let payload = bytes.copyBytes(packet.payloadOffset, packet.payloadLength)
             let reception = ethernet.receive(
                 packet.verb, payload, from: packet.source, packetID: packet.packetID, now: now)
             if reception.isTrusted { peers.noteTrust(packet, now: now) }
-        case .nop, .hello, .error, .ok, .whois, .rendezvous, .echo, .pushDirectPaths, .acknowledgement,
-            .qualityMeasurement, .userMessage, .remoteTrace, .pathNegotiationRequest:
-            // The transport's own; it hands none of them out.
-            break
+        // It hands none of its own out.
+        case .transport: break
         }
     }
 

@@ -21,12 +21,6 @@ struct ExpectedReply: Sendable {
 
     /// Whether any answer came.
     var isAnswered: Bool { answered | answeredElsewhere != 0 }
-
-    /// Whether an OK about this verb may be the answer.
-    func mayBeAnswered(by other: Verb) -> Bool {
-        // The original answers NETWORK_CONFIG with the number of ECHO.
-        other == verb || verb == .networkConfig && other == .echo
-    }
 }
 
 extension ExpectedReply {

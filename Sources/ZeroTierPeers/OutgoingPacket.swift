@@ -23,8 +23,6 @@ struct OutgoingPacket: Sendable {
     var way = Way.best
     /// Whether it is a HELLO that is filled up to the full length of a datagram.
     var isLengthProbe = false
-    /// Whether an OK to it is taken.
-    var expectsReply: Bool
     var queuedAt: MonotonicInstant
 }
 

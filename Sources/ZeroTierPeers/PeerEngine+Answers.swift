@@ -19,7 +19,7 @@ extension PeerEngine {
             return
         }
         let packet = OutgoingPacket(
-            verb: verb, payload: payload, destination: opened.source, way: .path(opened.path), expectsReply: false,
+            verb: verb, payload: payload, destination: opened.source, way: .path(opened.path),
             queuedAt: now.monotonic)
         switch emit(packet, into: &replies, now) {
         case .sent: break
@@ -60,7 +60,7 @@ extension PeerEngine {
             answers.allow(length, to: path.remote, time)
         else { return }
         enqueue(
-            isHello ? .hello : .echo, [UInt8](repeating: 0, count: filling), to: id, .path(path), expectsReply: true,
+            isHello ? .hello : .echo, [UInt8](repeating: 0, count: filling), to: id, .path(path),
             isWish: true, now: now)
     }
 

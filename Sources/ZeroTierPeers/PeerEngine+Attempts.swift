@@ -14,7 +14,7 @@ extension PeerEngine {
     /// One ECHO to an address, or a HELLO to peers that would not answer it.
     mutating func sendProbe(to id: PeerID, _ path: PhysicalPath, isWish: Bool = false, _ now: Now) {
         let isEcho = topology.peers[id].answersEchoPerPath
-        enqueue(isEcho ? .echo : .hello, to: id, .path(path), expectsReply: true, isWish: isWish, now: now)
+        enqueue(isEcho ? .echo : .hello, to: id, .path(path), isWish: isWish, now: now)
     }
 
     /// The shortest question that a peer answers from an endpoint which has proved nothing. One of this implementation sends no more
@@ -22,7 +22,7 @@ extension PeerEngine {
     private mutating func sendAttempt(to id: PeerID, _ path: PhysicalPath, _ now: Now) {
         guard topology.peers[id].answersPaidEcho else { return sendProbe(to: id, path, isWish: true, now) }
         let filling = [UInt8](repeating: 0, count: ProtocolLimits.paidEchoFilling)
-        enqueue(.echo, filling, to: id, .path(path), expectsReply: true, isWish: true, now: now)
+        enqueue(.echo, filling, to: id, .path(path), isWish: true, now: now)
     }
 
     /// Bytes that go out for such a question, with their headers.

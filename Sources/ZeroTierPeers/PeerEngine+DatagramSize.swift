@@ -47,7 +47,7 @@ extension PeerEngine {
         let step = topology.peers[id].relayedDatagramSize.step(patience: probePatience(nil), heard: heard, time)
         guard case .probe(let hasCompanion) = step else { return }
         sendLengthProbe(to: id, .upstream, now)
-        if hasCompanion { enqueue(.hello, to: id, .upstream, expectsReply: true, now: now) }
+        if hasCompanion { enqueue(.hello, to: id, .upstream, now: now) }
     }
 
     private func probePatience(_ latency: Duration?) -> Duration {
@@ -58,7 +58,7 @@ extension PeerEngine {
     /// A HELLO filled up to full length: every node answers it, with something short.
     private mutating func sendLengthProbe(to id: PeerID, _ way: OutgoingPacket.Way, _ now: Now) {
         var packet = OutgoingPacket(
-            verb: .hello, payload: [], destination: topology.peers[id].address, way: way, expectsReply: true,
+            verb: .hello, payload: [], destination: topology.peers[id].address, way: way,
             queuedAt: now.monotonic)
         packet.isLengthProbe = true
         enqueue(.packet(packet))

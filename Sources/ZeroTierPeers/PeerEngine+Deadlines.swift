@@ -130,7 +130,7 @@ extension PeerEngine {
             guard isFullRound || time - path.lastSend >= heartbeat(of: id, time) else { continue }
             let isEcho = !isFullRound && topology.peers[id].answersEcho
             topology.peers[id].paths[index].lastSend = time
-            enqueue(isEcho ? .echo : .hello, to: id, .path(path.physical), expectsReply: true, now: now)
+            enqueue(isEcho ? .echo : .hello, to: id, .path(path.physical), now: now)
         }
         if isFullRound, topology.peers[id].isUpstream { contactByOtherWays(id, now) }
     }

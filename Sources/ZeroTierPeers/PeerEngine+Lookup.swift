@@ -36,7 +36,7 @@ extension PeerEngine {
 
     private mutating func ask(_ root: PeerID, for addresses: [Address], _ now: Now) {
         guard !addresses.isEmpty else { return }
-        enqueue(.whois, Whois(addresses).encoded, to: root, .best, expectsReply: true, now: now)
+        enqueue(.whois, Whois(addresses).encoded, to: root, .best, now: now)
     }
 
     private mutating func scheduleLookup(_ now: Now) {

@@ -172,14 +172,12 @@ extension PeerEngine {
         case nil: return drop(.unknownSuite)
         case .authenticatedOnly:
             if header.flagsByte & PacketHeader.historicEncryptedFlag != 0 { return drop(.unknownSuite) }
-            switch Verb(verbByte: packet.loadUInt8(at: PacketHeader.verbOffset)) {
-            case .hello:
+            let verb = Verb(verbByte: packet.loadUInt8(at: PacketHeader.verbOffset))
+            if verb == .hello {
                 return receiveClearHello(
                     &packet, length: length, header: header, path: path, replies: &replies, now: now)
-            // What bonded nodes tell each other; everything else has no reason to come in the clear.
-            case .acknowledgement, .qualityMeasurement, .pathNegotiationRequest: break
-            default: return drop(.clearVerb)
             }
+            guard verb?.traits.mayBeClear ?? false else { return drop(.clearVerb) }
         }
         guard let id = topology.find(header.source) else {
             if receiveProof(packet.bytes, length: length, header: header, path: path, now: now) { return .handled }
@@ -231,7 +229,7 @@ extension PeerEngine {
             }
         }
         if topology.peers[id].outdatedGate.allow(now.monotonic) {
-            enqueue(.hello, to: id, .best, expectsReply: true, now: now)
+            enqueue(.hello, to: id, .best, now: now)
         }
         return false
     }
@@ -257,19 +255,15 @@ extension PeerEngine {
         return .handled
     }
 
-    /// One switch over all verbs: VL1's are handled, VL2's handed out.
+    /// The transport's own verbs are handled, all others handed out.
     private mutating func dispatch(
         _ packet: inout MutableRawSpan, _ opened: OpenedPacket, replies: inout TransmitBatch, now: Now
     ) -> Opened {
-        switch opened.verb {
-        case .frame, .extendedFrame, .multicastFrame, .networkConfigRequest, .networkConfig, .multicastLike,
-            .networkCredentials, .multicastGather:
-            noteReceived(opened, isActivity: opened.verb.isActivity, now: now)
-            return .packet(opened)
-        // Unknown verbs among them: they were decoded as NOP.
-        case .nop, .acknowledgement, .qualityMeasurement, .pathNegotiationRequest, .remoteTrace:
+        guard opened.verb.traits.layer == .transport else {
             noteReceived(opened, now: now)
-            return .handled
+            return .packet(opened)
+        }
+        switch opened.verb {
         case .hello: return receiveSealedHello(&packet, opened, replies: &replies, now: now)
         case .ok: return receiveOK(payload(&packet, opened), opened, now: now)
         case .error: return receiveError(payload(&packet, opened), opened, now: now)
@@ -278,6 +272,10 @@ extension PeerEngine {
         case .rendezvous: return receiveRendezvous(payload(&packet, opened), opened, now: now)
         case .pushDirectPaths: return receivePushDirectPaths(payload(&packet, opened), opened, now: now)
         case .userMessage: return receiveUserMessage(payload(&packet, opened), opened, now: now)
+        // NOP, as which unknown verbs are decoded, and what bonded and traced nodes of others tell each other.
+        default:
+            noteReceived(opened, now: now)
+            return .handled
         }
     }
 
@@ -289,9 +287,10 @@ extension PeerEngine {
 
     /// An authentic packet came. `confirms`: it is the answer to something we sent to just that endpoint.
     mutating func noteReceived(
-        _ opened: OpenedPacket, isActivity: Bool = false, confirms: Bool = false, isNewest: Bool = false, now: Now
+        _ opened: OpenedPacket, confirms: Bool = false, isNewest: Bool = false, now: Now
     ) {
         let id = opened.peer
+        let isActivity = opened.verb.traits.isActivity
         let time = now.monotonic
         topology.peers[id].lastReceive = time
         if isActivity { noteActivity(id, time) }
@@ -338,7 +337,7 @@ extension PeerEngine {
     private mutating func greetThroughRoot(_ id: PeerID, _ now: Now) {
         guard topology.peers[id].versionAskedAt == .zero, topology.peers[id].relayedHelloGate.allow(now.monotonic)
         else { return }
-        enqueue(.hello, to: id, .best, expectsReply: true, isWish: true, now: now)
+        enqueue(.hello, to: id, .best, isWish: true, now: now)
     }
 
     /// Traffic of a network: the peer's paths are worth keeping alive.

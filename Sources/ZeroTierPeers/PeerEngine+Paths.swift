@@ -44,7 +44,7 @@ extension PeerEngine {
         if topology.peers[id].isOwedWorlds {
             // Our HELLO says which worlds there are; who wants them says hello again.
             topology.peers[id].isOwedWorlds = false
-            enqueue(.hello, to: id, .path(path), expectsReply: true, isWish: true, now: now)
+            enqueue(.hello, to: id, .path(path), isWish: true, now: now)
         }
     }
 
@@ -192,7 +192,7 @@ extension PeerEngine {
         let isConfirmed = isConfirmed(path, of: id, hops: hops)
         for packet in PushDirectPaths.packets(for: endpoints) {
             enqueue(
-                .pushDirectPaths, packet.encoded, to: id, isConfirmed ? .path(path) : .best, expectsReply: false,
+                .pushDirectPaths, packet.encoded, to: id, isConfirmed ? .path(path) : .best,
                 now: now)
         }
     }

@@ -67,7 +67,7 @@ extension PeerEngine {
     private mutating func ask(_ endpoints: [SocketEndpoint], of id: PeerID, _ now: Now) {
         for endpoint in endpoints.prefix(ProtocolLimits.pathsKept) where isAllowed(endpoint, for: id) {
             let path = PhysicalPath(localSocket: PhysicalPath.anySocket, remote: endpoint)
-            enqueue(.hello, to: id, .path(path), expectsReply: true, now: now)
+            enqueue(.hello, to: id, .path(path), now: now)
         }
     }
 

@@ -79,11 +79,11 @@ extension PeerEngine {
         let toSecond = Rendezvous(peer: firstAddress, endpoint: one.remote).encoded
         // In random order, so that neither always has the first word.
         if random.next(below: 2) == 0 {
-            enqueue(.rendezvous, toFirst, to: first, .path(one), expectsReply: false, isWish: true, now: now)
-            enqueue(.rendezvous, toSecond, to: second, .path(other), expectsReply: false, isWish: true, now: now)
+            enqueue(.rendezvous, toFirst, to: first, .path(one), isWish: true, now: now)
+            enqueue(.rendezvous, toSecond, to: second, .path(other), isWish: true, now: now)
         } else {
-            enqueue(.rendezvous, toSecond, to: second, .path(other), expectsReply: false, isWish: true, now: now)
-            enqueue(.rendezvous, toFirst, to: first, .path(one), expectsReply: false, isWish: true, now: now)
+            enqueue(.rendezvous, toSecond, to: second, .path(other), isWish: true, now: now)
+            enqueue(.rendezvous, toFirst, to: first, .path(one), isWish: true, now: now)
         }
     }
 

@@ -75,11 +75,11 @@ extension PeerEngine {
                 continue
             }
             guard !topology.peers[id].isUpstream else {
-                enqueue(.hello, to: id, .best, expectsReply: true, now: now)
+                enqueue(.hello, to: id, .best, now: now)
                 continue
             }
             let isDirect = topology.peers[id].isDirect(now.monotonic)
-            enqueue(.hello, to: id, isDirect ? .best : .upstream, expectsReply: true, now: now)
+            enqueue(.hello, to: id, isDirect ? .best : .upstream, now: now)
         }
         timers.schedule(.seeds, at: now.monotonic + ProtocolLimits.pingCheck)
     }
@@ -123,11 +123,11 @@ extension PeerEngine {
             topology.peers[id].contactTurns[isIPv4] = turn &+ 1
             let endpoint = candidates[turn % candidates.count]
             let path = PhysicalPath(localSocket: PhysicalPath.anySocket, remote: endpoint)
-            enqueue(.hello, to: id, .path(path), expectsReply: true, now: now)
+            enqueue(.hello, to: id, .path(path), now: now)
             isSent = true
         }
         if !isSent, families.count == 2 {
-            enqueue(.hello, to: id, .upstream, expectsReply: true, now: now)
+            enqueue(.hello, to: id, .upstream, now: now)
         }
     }
 
@@ -147,7 +147,7 @@ extension PeerEngine {
                 continue
             }
             let all = PhysicalPath(localSocket: PhysicalPath.anySocket, remote: path.physical.remote)
-            enqueue(.hello, to: id, .path(all), expectsReply: true, now: now)
+            enqueue(.hello, to: id, .path(all), now: now)
         }
     }
 

@@ -138,7 +138,7 @@ extension PeerEngine {
             payload.count <= ProtocolLimits.maximumPayloadLength
         else { return }
         var packet = OutgoingPacket(
-            verb: verb, payload: payload, destination: destination, expectsReply: verb.mayBeAnswered,
+            verb: verb, payload: payload, destination: destination,
             queuedAt: now.monotonic)
         if compress, payload.count > ProtocolLimits.uncompressedPayloadLength,
             let block = LZ4Block.compress(payload), block.count < payload.count
@@ -164,14 +164,14 @@ extension PeerEngine {
 
     /// Queues a packet that goes one given way.
     mutating func enqueue(
-        _ verb: Verb, _ payload: [UInt8] = [], to id: PeerID, _ way: OutgoingPacket.Way, expectsReply: Bool,
+        _ verb: Verb, _ payload: [UInt8] = [], to id: PeerID, _ way: OutgoingPacket.Way,
         isWish: Bool = false, now: Now
     ) {
         enqueue(
             .packet(
                 OutgoingPacket(
                     verb: verb, payload: payload, destination: topology.peers[id].address, way: way,
-                    expectsReply: expectsReply, queuedAt: now.monotonic)), isWish: isWish)
+                    queuedAt: now.monotonic)), isWish: isWish)
     }
 
     /// Writes due control packets into the batch, until it is full or none is left.
@@ -231,7 +231,7 @@ extension PeerEngine {
             }
             isDirect = true
         case .best:
-            if packet.verb.isActivity { noteActivity(id, time) }
+            if packet.verb.traits.isActivity { noteActivity(id, time) }
             guard let way = way(to: id, time) else { return .unreachable }
             markSent(way, now)
             path = way.path
@@ -262,7 +262,7 @@ extension PeerEngine {
             ) { $0.copy(from: packet.payload, at: PacketHeader.payloadOffset) }
         }
         guard let wireID else { return .full }
-        if packet.expectsReply {
+        if packet.verb.traits.mayBeAnswered {
             expected.add(
                 wireID,
                 ExpectedReply(

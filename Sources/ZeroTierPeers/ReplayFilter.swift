@@ -329,3 +329,15 @@ struct PacketNumbers: Sendable {
         return PacketID(last)
     }
 }
+
+extension Verb {
+    /// A number for the endpoint at the other end of a path, for packets that leave from all sockets of a node with one ID; nil for
+    /// all others, which come once.
+    @inline(__always)
+    func copyEndpoint(_ path: PhysicalPath) -> UInt64? {
+        guard traits.leavesFromAllSockets else { return nil }
+        let address = path.remote.address
+        return mix(address.high ^ mix(address.low)) ^ UInt64(path.remote.port) << 32
+            ^ UInt64(UInt32(bitPattern: path.localSocket))
+    }
+}

@@ -196,6 +196,17 @@ private let outside = Fixture.endpoint(9, 9)
         #expect(star.root.drops(.badMAC) == 0)
     }
 
+    @Test func `packets of the networks' verbs are handed out, all others are the transport's own`() {
+        let (star, prober) = lone(isKnown: true)
+        for verb: UInt8 in 0..<32 where verb != 1 {
+            let isOfNetworks = [0x06, 0x07, 0x09, 0x0a, 0x0b, 0x0c, 0x0d, 0x0e].contains(verb)
+            let before = star.root.received.count
+            star.hub.receive(star.root, [prober.packet(verb, [0, 0], id: 2000 + UInt64(verb))], from: outside)
+            #expect(star.root.received.count == before + (isOfNetworks ? 1 : 0), "verb \(verb)")
+        }
+        #expect(star.root.drops(.badMAC) == 0 && star.root.drops(.replayed) == 0)
+    }
+
     @Test func `suite 2, suites 4 to 7 and the extended armor are dropped`() {
         let (star, prober) = lone(isKnown: true)
         var bytes = prober.packet(Verb.echo.rawValue, [])

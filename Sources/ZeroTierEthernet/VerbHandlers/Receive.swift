@@ -120,13 +120,12 @@ extension EthernetEngine {
                     now))
             return
         }
-        switch packet.verb {
-        case .frame, .extendedFrame, .multicastFrame: retryFrame(packet, now)
-        default:
-            _ = counted(
-                receive(
-                    packet.verb, packet.payload, from: packet.source, packetID: packet.packetID, isRetry: true, now))
+        if packet.verb.traits.layer == .frames {
+            retryFrame(packet, now)
+            return
         }
+        _ = counted(
+            receive(packet.verb, packet.payload, from: packet.source, packetID: packet.packetID, isRetry: true, now))
     }
 
     private mutating func retryFrame(_ packet: HeldPacket, _ now: Now) {

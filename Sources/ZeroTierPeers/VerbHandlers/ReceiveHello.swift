@@ -237,7 +237,7 @@ extension PeerEngine {
         // The answer first: who has it answers what we ask next. Nothing is being received, so it leaves by the control queue; see
         // `reply`.
         if mayAnswer(opened, PacketHeader.payloadOffset + payload.count, now.monotonic) {
-            enqueue(.ok, payload, to: id, .path(opened.path), expectsReply: false, isWish: true, now: now)
+            enqueue(.ok, payload, to: id, .path(opened.path), isWish: true, now: now)
         } else {
             drops.count(.unconfirmedEndpoint)
         }
@@ -295,7 +295,7 @@ extension PeerEngine {
             theirs.id == ours.id, theirs.timestampMilliseconds > ours.timestampMilliseconds,
             topology.peers[id].worldGate.allow(now.monotonic)
         else { return }
-        enqueue(.hello, to: id, .best, expectsReply: true, now: now)
+        enqueue(.hello, to: id, .best, now: now)
     }
 
     private mutating func helloReply(to hello: AuthenticHello, _ opened: OpenedPacket) -> [UInt8] {

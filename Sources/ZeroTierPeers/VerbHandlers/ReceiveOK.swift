@@ -9,7 +9,7 @@ extension PeerEngine {
         guard let inRe = try? OKHeader(from: &reader) else { return drop(.malformed) }
         let body = reader.rest()
         guard let asked = expected.find(inRe.packetID, from: opened.source, now.monotonic),
-            asked.mayBeAnswered(by: inRe.inReplyTo)
+            asked.verb.mayBeAnswered(quoting: inRe.inReplyTo)
         else { return drop(.unexpectedReply) }
         // An answer that cannot be used is none: the question stays open.
         switch asked.verb {

@@ -35,7 +35,7 @@ extension PeerEngine {
         } else {
             // The source of the datagram may be somebody else's, and the answer is much longer than the question: it goes
             // where the peer is known to be, as soon as that is known. So not by `reply`.
-            enqueue(.ok, reply, to: opened.peer, .best, expectsReply: false, isWish: true, now: now)
+            enqueue(.ok, reply, to: opened.peer, .best, isWish: true, now: now)
         }
         return .handled
     }
