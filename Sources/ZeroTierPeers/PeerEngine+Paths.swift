@@ -112,7 +112,7 @@ extension PeerEngine {
         if topology.peers[id].isAskedThroughRoot(time), !topology.peers[id].isDirect(time),
             topology.peers[id].relayedHelloGate.allow(time)
         {
-            enqueue(.hello, to: id, .upstream, expectsReply: true, now: now)
+            enqueue(.hello, to: id, .upstream, now: now)
         }
     }
 
