@@ -1,6 +1,4 @@
 // Return codes of both generations, and the words behind them.
-// Public functions are documented in the header that declares them.
-// swift-format-ignore-file: AllPublicDeclarationsHaveDocumentation
 
 import CZeroTier
 import Glibc
@@ -8,7 +6,7 @@ import ZeroTier
 import ZeroTierLibrary
 import ZeroTierSockets
 
-/// Why a call of the C interface does not do what it was asked: the kind, which is the code, and the reason in words.
+/// Why a call of the C interface failed: the kind, which gives the code, and the reason in words.
 struct CallFailure: Error {
     enum Kind {
         case argument
@@ -19,7 +17,7 @@ struct CallFailure: Error {
     }
 
     let kind: Kind
-    /// For the program's author: what is wrong with this call, and what to do about it where that is known.
+    /// For the program's author: what is wrong with this call, and what to do about it, if that is known.
     let reason: String
 
     static func because(_ kind: Kind, _ reason: String) -> CallFailure { CallFailure(kind: kind, reason: reason) }
@@ -52,13 +50,13 @@ enum Generation {
         }
     }
 
-    /// The failure's code. This is where codes are made: the calling thread's message says the reason from here on.
+    /// The failure's code. Every code is made here, and the calling thread's message gets the reason.
     func fail(_ failure: CallFailure) -> Int32 {
         LastMessage.set(failure.reason)
         return code(failure.kind)
     }
 
-    /// The code of a call with an argument that it does not take.
+    /// The code of a call with a wrong argument.
     func refuse(_ reason: String) -> Int32 { fail(.because(.argument, reason)) }
 
     /// Runs a call and gives its result or the failure's code.
@@ -90,7 +88,7 @@ enum Generation {
     }
 }
 
-/// The message of the calling thread: why its last call that failed did, or what the event being handled is about.
+/// The message of the calling thread: why its last failed call failed. In a callback: what the event is about.
 enum LastMessage {
     static func set(_ text: String) {
         // Sound: the buffer belongs to the calling thread, has this size, and the copy ends with a zero.
@@ -107,7 +105,7 @@ enum LastMessage {
 }
 
 extension CallFailure {
-    /// What any failure is for the C interface.
+    /// The form of any failure for the C interface.
     init(_ error: any Error) {
         switch error {
         case let failure as CallFailure: self = failure
@@ -117,7 +115,7 @@ extension CallFailure {
         }
     }
 
-    /// What a failure of the node is for the C interface.
+    /// The form of a node's failure for the C interface.
     init(_ error: ZeroTierError) {
         let kind: Kind =
             switch error.code {
@@ -127,76 +125,5 @@ extension CallFailure {
             default: .general
             }
         self.init(kind: kind, reason: error.message.isEmpty ? "\(error.code)" : error.message)
-    }
-}
-
-// MARK: Texts
-
-private func text(_ code: Int32, _ names: [StaticString]) -> UnsafePointer<CChar>? {
-    guard code <= 0 else {
-        // Sound: constant texts. Numbers are Linux's everywhere.
-        return unsafe czerotier_error_text(code) ?? constant("unknown error")
-    }
-    let index = -Int(code)
-    return unsafe constant(index < names.count ? names[index] : "unknown return code")
-}
-
-private func constant(_ text: StaticString) -> UnsafePointer<CChar>? {
-    // Sound: a static string is zero-terminated and lives as long as the program.
-    unsafe UnsafeRawPointer(text.utf8Start).assumingMemoryBound(to: CChar.self)
-}
-
-@c @implementation
-public func zts_strerror(_ code: Int32) -> UnsafePointer<CChar>? {
-    unsafe text(
-        code,
-        [
-            "no error", "the socket call failed: see zts_errno", "invalid argument",
-            "the service does not run or is not online yet", "not permitted in this state", "no result",
-            "general failure",
-        ])
-}
-
-@c @implementation
-public func zts18_strerror(_ code: Int32) -> UnsafePointer<CChar>? {
-    unsafe text(
-        code,
-        [
-            "no error", "the socket call failed: see zts_errno", "the node does not run, or runs and must not",
-            "invalid argument", "no result", "general failure",
-        ])
-}
-
-@c @implementation
-public func zts_last_error_message() -> UnsafePointer<CChar>? {
-    // Sound: the thread's own buffer.
-    unsafe czerotier_message()
-}
-
-@c @implementation
-public func zts_get_start_error() -> UnsafePointer<CChar>? {
-    guard let reason = LibraryNode.shared.startError else { return nil }
-    LastMessage.set(reason)
-    // Sound: the thread's own buffer.
-    return unsafe UnsafePointer(czerotier_message())
-}
-
-// MARK: For event loops
-
-@c @implementation
-public func zts_get_event_fd(_ fd: Int32) -> Int32 {
-    Int32(
-        clamping: Surface.first.on(fd) { (place) throws(SocketError) in Int(try place.socket.eventDescriptor()) })
-}
-
-@c @implementation
-public func zts_get_node_event_fd() -> Int32 {
-    Generation.first.result {
-        // What free has closed must not come back: nothing would close it.
-        if LibraryNode.shared.isFreed { throw CallFailure.because(.service, "everything was freed") }
-        guard let number = LibraryNode.shared.events.eventDescriptor() else {
-            throw CallFailure.because(.general, "the system gives no descriptor")
-        }
-        return number
     }
 }

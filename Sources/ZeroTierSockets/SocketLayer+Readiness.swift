@@ -4,7 +4,7 @@
 import NetPrimitives
 import NetStack
 import Synchronization
-package import ZeroTier
+import ZeroTier
 
 extension BlockingSocket {
     /// What the socket is ready for, by what was asked; with `willWait` the stack is told to report what is missing.
@@ -220,30 +220,5 @@ extension SocketLayer {
             }
         }
         return bits
-    }
-}
-
-extension SocketLayer {
-    // MARK: Node
-
-    /// From here on calls go to this node. Sockets of the node before are dead, as after `detach`.
-    package func attach(_ node: Node) {
-        attachment.attach(SocketPort(node))
-        wakeAll()
-    }
-
-    /// The node is about to be stopped: pending calls return ENETDOWN, and so do later ones.
-    package func detach() {
-        attachment.detach()
-        wakeAll()
-    }
-
-    /// Stops the attached node and starts another in its place that takes over the sockets with all connections: blocked
-    /// calls go on waiting meanwhile. The configuration should have the same identity and know the same networks: what is
-    /// bound to an address that the new node does not have fails with ENETDOWN. If the start fails, all sockets are dead.
-    /// Blocks, about as long as stop and start; not to be called on a thread of the node.
-    package func restart(_ configuration: Node.Configuration) throws(ZeroTierError) -> Node {
-        defer { wakeAll() }
-        return try attachment.restart(configuration)
     }
 }

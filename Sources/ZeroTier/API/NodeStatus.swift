@@ -11,21 +11,21 @@ public struct NodeStatus: Hashable, Sendable {
     public var isOnline: Bool
     /// The UDP port.
     public var port: UInt16
-    /// The addresses of this machine that peers are told of.
+    /// The addresses of this machine that peers are told.
     public var localEndpoints: [SocketEndpoint]
-    /// What the roots see as this node's addresses.
+    /// This node's addresses as the roots see them.
     public var surfaceEndpoints: [SocketEndpoint]
     /// The public identity in text form.
     public var publicIdentity: String
     /// Peers held in memory.
     public var peerCount: Int
-    /// What keeps the node from being online, as a sentence; nil if it is.
+    /// Why the node is not online, as a sentence; nil if it is.
     public var offlineReason: String?
     /// UDP datagrams given to the kernel.
     public var datagramsSent: UInt64
     /// System calls it took.
     public var sendCalls: UInt64
-    /// Times that the kernel's send buffer was full and the rest had to wait.
+    /// How often the kernel's send buffer was full, so that datagrams had to wait.
     public var sendsBlocked: UInt64
     /// Datagrams relayed for others.
     public var relayedPackets: UInt64
@@ -33,12 +33,12 @@ public struct NodeStatus: Hashable, Sendable {
     public var isRoot: Bool
     /// Authentic packets that came, by the cipher suite in their header.
     public var packetsBySuite: SuiteCounts
-    /// Datagrams, packets and frames that were not passed on, by reason; only what happened.
+    /// Datagrams, packets and frames that were dropped, by reason. Reasons with a count of 0 are left out.
     public var drops: [DropReason: UInt64]
 
     /// Packets by cipher suite.
     public struct SuiteCounts: Hashable, Sendable {
-        /// Suite 0, authenticated but not encrypted: what opens a connection.
+        /// Suite 0, authenticated but not encrypted: the first packets of two nodes.
         public var authenticatedOnly: UInt64
         /// Suite 1, Salsa20/12 and Poly1305: with nodes of protocol 11 and older, and before the newer suite is agreed on.
         public var salsa: UInt64
@@ -66,7 +66,7 @@ public struct PeerStatus: Hashable, Sendable {
         public var endpoint: SocketEndpoint
         /// Whether something came this way lately.
         public var isAlive: Bool
-        /// Whether packets take this way now.
+        /// Whether packets go this way now.
         public var isPreferred: Bool
         /// Time since something came; nil for never.
         public var sinceReceive: Duration?
@@ -88,8 +88,8 @@ public struct PeerStatus: Hashable, Sendable {
     public var latency: Duration?
     /// Whether packets to it go directly, not through a root.
     public var isDirect: Bool
-    /// Whether a packet to it has a way: a path that answers, or a root, and the peer said something lately. Roots are never
-    /// behind others.
+    /// Whether packets reach it: by a path that answers, or through a root if the peer said something lately. Roots are not
+    /// reached through roots.
     public var isReachable: Bool = false
     /// Time since anything authentic came from it, directly or through a root; nil for never.
     public var sinceReceive: Duration? = nil
@@ -122,7 +122,7 @@ public struct NetworkStatus: Hashable, Sendable {
     public struct Route: Hashable, Sendable {
         /// Where it leads.
         public var target: IPPrefix
-        /// The gateway; nil for what is on the network itself.
+        /// The gateway; nil for a route to the network itself.
         public var via: IPAddress?
     }
 
@@ -146,7 +146,7 @@ public struct NetworkStatus: Hashable, Sendable {
     public var isBroadcastEnabled: Bool
     /// Name servers of the network; none unless `NetworkSettings.allowsDNS`.
     public var nameServers: [IPAddress]
-    /// The domain that they know; empty as long as they are.
+    /// The domain that they serve; empty without name servers.
     public var nameDomain: String
 }
 

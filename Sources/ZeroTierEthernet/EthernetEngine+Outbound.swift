@@ -49,8 +49,8 @@ extension EthernetEngine {
 
     // MARK: Single frames
 
-    /// Sends one frame in owned bytes: every kind, `route` or not. What leaves comes out of `nextPacket`, what is answered
-    /// locally out of `nextLocalFrame`. Nil when it went on its way, else why not.
+    /// Sends one frame in owned bytes, of any kind. Packets for others come out of `nextPacket`, local answers out of
+    /// `nextLocalFrame`. Nil if it went on its way, else why not.
     @discardableResult
     package mutating func sendFrame(
         network slot: SlotID, source: MACAddress, destination: MACAddress, etherType: UInt16, payload: [UInt8],
@@ -69,8 +69,8 @@ extension EthernetEngine {
 
     // MARK: Groups
 
-    /// Adds groups that the local stack wants frames of. Those that follow from assigned addresses, and broadcast, are
-    /// there without. False if there are too many.
+    /// Adds groups whose frames the local stack wants. Broadcast, and groups that follow from assigned addresses, are
+    /// there already. False if there are too many.
     @discardableResult
     package mutating func subscribe(network slot: SlotID, to groups: [MulticastGroup], now: Now) -> Bool {
         networks.contains(slot) && networks[slot].subscribe(groups, &shared, now)
@@ -103,7 +103,7 @@ extension VirtualNetwork {
         guard key.source == mac, id.isMember(key.destination), key.destination != mac else {
             return BurstAnswer(routing: .control)
         }
-        // Perhaps one that is answered here.
+        // It may be one that is answered here.
         if config?.emulatesNeighbours == true,
             AddressResolution.isSolicitation(frame, at: offset, length: key.length, etherType: key.etherType)
         {

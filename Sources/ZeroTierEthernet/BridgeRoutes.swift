@@ -1,4 +1,4 @@
-//  MACs that are not members': they stand behind an active bridge.
+//  MACs of stations that are no members: they stand behind an active bridge.
 
 import NetPrimitives
 import ZeroTierWire
@@ -43,7 +43,7 @@ struct BridgeRoutes: Sendable {
 }
 
 extension VirtualNetwork {
-    /// The bridges that a frame to a MAC which is no member's goes to: the one it was seen behind, else all, else (of many) some.
+    /// The bridges for a frame to a MAC of no member: the one behind which it was seen, else all, or some if there are many.
     mutating func bridgeTargets(for mac: MACAddress, _ shared: inout EthernetShared) -> [Address] {
         if let known = bridges.bridge(to: mac), known != address, activeBridges.contains(known) { return [known] }
         var candidates = activeBridges.filter { $0 != address }

@@ -4,8 +4,8 @@ package import NetPrimitives
 package import ZeroTierWire
 
 extension EthernetEngine {
-    /// Decides on the frame in a packet's payload, `length` bytes of `packet` from `offset` on. Delivering it is the
-    /// caller's; answers and copies come out of `nextPacket`.
+    /// Decides on the frame in a packet's payload, `length` bytes of `packet` from `offset` on. The caller delivers it.
+    /// Answers and copies come out of `nextPacket`.
     package mutating func admit(
         _ verb: Verb, _ packet: RawSpan, at offset: Int, length: Int, from source: Address, packetID: PacketID,
         now: Now
@@ -104,8 +104,8 @@ extension EthernetEngine {
         return answer.admission
     }
 
-    /// Keeps a packet whose sender is not let in yet, and asks for what is missing: its credentials, or, if those are
-    /// here, the identity that they are to be compared with.
+    /// Keeps a packet whose sender is not let in yet, and asks for what is missing: its credentials, or the identity
+    /// that they must be compared with.
     private mutating func askAndPark(
         _ verb: Verb, _ payload: [UInt8], from source: Address, packetID: PacketID, _ id: NetworkID, slot: SlotID,
         _ now: Now
@@ -225,7 +225,7 @@ extension VirtualNetwork {
         guard sourceMAC != mac else { return .drop(.ownSource, trusted: true) }
         let isBridged = sourceMAC != id.mac(of: source)
         guard !isBridged || activeBridges.contains(source) else { return .drop(.bridgingNotAllowed, trusted: true) }
-        // Whether it is for this node too, its own rules say; the others have theirs.
+        // This node's rules say whether it is for this node too; the others have theirs.
         if frame.isToBeReplicated, replicators.contains(address) {
             sendMulticast(
                 origin: source, to: frame.group, sourceMAC: sourceMAC, etherType: frame.etherType, data: frame.data,
