@@ -1,4 +1,4 @@
-// A UDP socket: two bounded queues of datagrams, and what they are filtered by. Read first: RFC 768, RFC 1122 4.1.
+// A UDP socket: two bounded queues of datagrams, and the filter of what it receives. Read first: RFC 768, RFC 1122 4.1.
 
 import NetPrimitives
 
@@ -20,7 +20,7 @@ struct DatagramQueue<Record: Sendable>: ~Copyable {
         self.limit = limit
     }
 
-    /// What a datagram of a length counts against limits.
+    /// How much a datagram of a length counts against limits.
     static func charge(_ length: Int) -> Int { length + StackConstants.datagramOverhead }
 
     var isEmpty: Bool { records.isEmpty }
@@ -54,7 +54,7 @@ struct DatagramQueue<Record: Sendable>: ~Copyable {
         count > 0 ? ring.readAndSum(entry.position + start, count: count, into: &target, at: offset) : 0
     }
 
-    /// Changes what is noted of the first datagram.
+    /// Changes the note of the first datagram.
     mutating func updateFirst(_ record: Record) {
         guard var entry = records.first else { return }
         entry.record = record
@@ -66,7 +66,7 @@ struct DatagramQueue<Record: Sendable>: ~Copyable {
         guard let entry = records.popFirst() else { return }
         charged -= DatagramQueue.charge(entry.length)
         ring.discard(to: entry.position + entry.length)
-        // One chunk is kept for the next datagram; what a burst took goes back.
+        // One chunk is kept for the next datagram. Memory that a burst needed goes back.
         if records.isEmpty, ring.memoryHeld > 4 * ByteRing.chunkSize { ring.releaseSpareMemory() }
     }
 
@@ -120,7 +120,7 @@ struct DatagramSocket: ~Copyable {
     var error: StackError?
     var isReadShut = false
     var isWriteShut = false
-    /// The application has let go; what it had sent has not left yet.
+    /// The application has let go. Its datagrams have not all left yet.
     var isClosing = false
     /// Whether the socket stands in the queue of ready sockets.
     var isReady = false
@@ -156,7 +156,7 @@ struct DatagramSocket: ~Copyable {
 
     var readiness: Readiness {
         var result: Readiness = []
-        // An error is told as such alone, as on Linux.
+        // While an error is pending, only the error is told, as on Linux.
         if !received.isEmpty || isReadShut { result.insert(.readable) }
         if isWriteShut || sending.charged * 2 <= sending.limit { result.insert(.writable) }
         if error != nil { result.insert(.error) }

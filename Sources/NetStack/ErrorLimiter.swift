@@ -3,8 +3,8 @@
 
 import NetPrimitives
 
-/// A bucket per station, the frame's source, which nobody can forge; so what one station is sent takes nothing from another.
-/// Its size changes twenty times a second, so that nobody can count what is left.
+/// A bucket for each station. The station is the frame's source, which nobody can forge, so one station takes nothing from
+/// another. The bucket's size changes twenty times a second, so that nobody can count what is left.
 struct ErrorLimiter: Sendable {
     private struct Bucket: Sendable {
         var slice: UInt64
@@ -12,7 +12,7 @@ struct ErrorLimiter: Sendable {
         var spent = 0
     }
 
-    /// A destination as a station names it: inventing addresses spends nobody else's errors.
+    /// A destination named by a station. A station that invents addresses spends only its own errors.
     private struct Destination: OpenTableKey {
         let station: StationKey
         let address: IPAddress

@@ -5,7 +5,7 @@
 
 import NetPrimitives
 
-/// What became of a fragment.
+/// The outcome of a fragment.
 enum ReassemblyOutcome {
     /// Kept; the datagram is not whole.
     case stored
@@ -14,7 +14,7 @@ enum ReassemblyOutcome {
     case dropped(StackDropReason)
 }
 
-/// A datagram that was given up: what an ICMP time exceeded quotes, if its first fragment came.
+/// A datagram that was given up. If its first fragment came, an ICMP time exceeded quotes it.
 struct ExpiredDatagram {
     let key: ReassemblyKey
     let firstFragment: [UInt8]?
@@ -72,7 +72,7 @@ struct IPReassembly: ~Copyable {
     private var index: OpenTable<ReassemblyKey, SlotID>
     private var perStation: OpenTable<StationKey, Held>
     var datagrams = SlotTable<Datagram>()
-    // By age; all live equally long, so the first is the next to expire. Removed ones are passed over.
+    // By age. All live equally long, so the first is the next to expire. Removed ones are skipped.
     private var order = RingQueue<SlotID>()
     /// Bytes held, overhead included.
     private(set) var bytesHeld = 0
@@ -122,7 +122,7 @@ struct IPReassembly: ~Copyable {
             poison(slot)
             return .dropped(.reassemblyFull)
         }
-        // A station gives way to itself, never to another that holds less.
+        // A station makes room for itself, never for another that holds more.
         guard held(by: input.key).bytes + cost <= limits.reassemblyBytesPerStation else {
             return .dropped(.reassemblyFull)
         }
@@ -226,7 +226,7 @@ struct IPReassembly: ~Copyable {
         note(key, datagrams: 1, bytes: StackConstants.datagramOverhead)
         index.set(key, slot)
         order.append(slot)
-        // Those that were removed out of turn leave their places behind.
+        // Datagrams that were removed out of turn have left their places behind.
         if order.count > 2 * max(16, datagrams.count) { compactOrder() }
         return slot
     }
@@ -239,8 +239,8 @@ struct IPReassembly: ~Copyable {
         order = rest
     }
 
-    // The oldest datagram of the station that holds most bytes, if that holds more than the one that wants room; but not the
-    // one at hand.
+    // The oldest datagram of the station that holds the most bytes, if it holds more than the station that wants room. Never
+    // the datagram at hand.
     private func victim(sparing kept: SlotID?, _ key: ReassemblyKey) -> SlotID? {
         var best: (slot: SlotID, bytes: Int, deadline: MonotonicInstant)?
         for slot in datagrams.ids where slot != kept {

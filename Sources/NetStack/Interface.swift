@@ -3,7 +3,7 @@
 
 import NetPrimitives
 
-/// An address of an interface and how far its claim is.
+/// An address of an interface, and how far the claim to it has come.
 struct InterfaceAddress: Sendable {
     enum State: Sendable, Equatable {
         /// Usable, while solicitations or probes are still out (RFC 4429).
@@ -18,7 +18,7 @@ struct InterfaceAddress: Sendable {
     var state: State
     /// Announcements that are due (IPv4).
     var announcements = 0
-    /// Of the last solicitation for our own address: a reflected copy carries it (RFC 7527).
+    /// The nonce of the last solicitation for our own address. A reflected copy carries it (RFC 7527).
     var nonce: UInt64 = 0
     var lastDefence: MonotonicInstant?
     /// Fires the next solicitation, probe or announcement.
@@ -28,7 +28,7 @@ struct InterfaceAddress: Sendable {
     var isUsable: Bool { state != .duplicate }
 }
 
-/// A group that an interface takes frames for, and how many want it.
+/// A group whose frames an interface takes, and how many want it.
 struct JoinedGroup: Sendable {
     let group: LinkGroup
     /// The IP group; nil for the ARP group of an IPv4 address.
@@ -43,7 +43,7 @@ struct Interface: Sendable {
     let isLoopback: Bool
     var addresses: [InterfaceAddress] = []
     var groups: [JoinedGroup] = []
-    /// Router solicitations that are still to be sent, and what fires them.
+    /// Router solicitations that are still to be sent, and their timer.
     var routerSolicitations = 0
     let timer: TimerID
 

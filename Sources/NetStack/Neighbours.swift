@@ -5,7 +5,8 @@
 //                                  v                        +-----------------------------------+              v
 //                               failed: removed, waiting packets dropped, waiting sockets told              removed
 //
-// Another station's claim puts a known entry into probe: the station known is asked, and the claimant is taken if it is silent.
+// If another station claims an address, the known entry goes to probe: the known station is asked. If it is silent, the
+// claimant takes its place.
 //
 // Reachable becomes stale by comparison of instants when the entry is used, so that an idle cache arms no timer.
 
@@ -42,11 +43,12 @@ struct Neighbour: Sendable {
     var state: State
     var mac: MACAddress
     var isRouter = false
-    /// Another station that says it has the address. The one known is asked first; this one is taken if that is silent.
+    /// Another station that claims the address. The known one is asked first. If it is silent, this one takes its
+    /// place.
     var claimant: MACAddress?
-    /// Until then claims are not heard: the station known has answered one.
+    /// Until then claims are ignored: the known station has answered one.
     var settledUntil = MonotonicInstant.zero
-    /// Asked for only because of what others sent: counted apart from our own wishes.
+    /// Asked for only because others sent something. Counted apart from our own wishes.
     var isForOthers = false
     var reachableUntil = MonotonicInstant.zero
     /// Used since the eviction hand passed.
@@ -69,7 +71,7 @@ struct NeighbourTable: ~Copyable {
     var entries = SlotTable<Neighbour>()
     /// Bytes that wait in all queues.
     var queuedBytes = 0
-    /// Entries that are asked for: by our own wish, and because of what others sent.
+    /// Entries that are asked for: by our own wish, and because others sent something.
     var incompleteCount = 0
     var incompleteForOthers = 0
     private var hand: UInt32 = 0
@@ -125,7 +127,7 @@ struct NeighbourTable: ~Copyable {
         return nil
     }
 
-    /// Puts a packet into the entry's queue; gives back how many older ones had to go.
+    /// Puts a packet into the entry's queue. Returns how many older ones had to go.
     mutating func park(_ packet: OwnedPacket, _ slot: SlotID, limits: StackLimits) -> Int {
         var dropped = 0
         let size = packet.bytes.count

@@ -222,8 +222,8 @@ extension NetworkStack {
                 bytes: packet, isLoopback: true))
     }
 
-    /// Takes the oldest datagram, to `offset` and at most `limit` bytes of it. What does not fit in `target` is lost, and
-    /// `isTruncated` says so.
+    /// Takes the oldest datagram. Copies at most `limit` bytes of it to `offset`. The rest is lost, and `isTruncated`
+    /// says so.
     package mutating func receiveFrom(
         _ id: SocketID, into target: inout MutableRawSpan, at offset: Int = 0, upTo limit: Int = .max,
         peek: Bool = false, now: Now
@@ -299,7 +299,7 @@ extension NetworkStack {
         }
     }
 
-    /// Lets go of a UDP socket. What it has sent still leaves; it receives nothing any more.
+    /// Lets go of a UDP socket. Its queued datagrams still leave. It receives nothing any more.
     mutating func closeDatagram(_ slot: SlotID) {
         guard !datagramSockets[slot].isClosing else { return }
         disconnect(slot)

@@ -239,7 +239,7 @@ extension NetworkStack {
             if neighbours.entries[slot].state == .reachable { neighbours.entries[slot].state = .stale }
             return
         }
-        // What else it says of itself, only the station itself says.
+        // The other facts about a station are taken only from the station itself.
         guard station == mac else { return drop(.neighbourDiscovery) }
         let isRouter = rest & NeighbourMessage.flagRouter != 0
         neighbours.entries[slot].isRouter = isRouter

@@ -99,8 +99,8 @@ extension NetworkStack {
             receiveError(packet, info, body, ICMPErrorKind(.protocolUnreachable, isHard: header.code == 1), now)
         case ICMPType.neighbourSolicitation, ICMPType.neighbourAdvertisement, ICMPType.routerAdvertisement:
             statistics.nd6.received &+= 1
-            // A packet that crossed a router has a lower hop limit (RFC 4861 7.1, 6.1.2).
-            // Behind an extension header it would pass rules that look at what it claims (cf. RFC 6980).
+            // A packet that crossed a router has a lower hop limit (RFC 4861 7.1, 6.1.2). Behind an extension header it
+            // would pass rules that look at claims (cf. RFC 6980).
             guard info.hopLimit == 255, header.code == 0, !info.isLoopback,
                 info.payloadOffset == IPv6Header.size, !info.isReassembled
             else {
@@ -167,8 +167,7 @@ extension NetworkStack {
 
     // MARK: Errors out
 
-    /// Tells a packet's source what is wrong with it, if that is allowed and its turn. `packet` begins with the IP
-    /// header.
+    /// Tells a packet's source what is wrong with it, if rules and pace allow that. `packet` begins with the IP header.
     mutating func sendError(
         _ header: ICMPHeader, about packet: RawSpan, _ info: PacketInfo, evenToGroup: Bool = false, now: Now
     ) {
@@ -211,8 +210,8 @@ extension NetworkStack {
         deliver(kind, quote, packet.extracting(body..<info.payloadEnd), info, now)
     }
 
-    // The next hop to a packet's destination, if the report about it comes from that station: only who would have had the
-    // packet knows what became of it. Nil for anybody else's word.
+    // The next hop to a packet's destination, if the report comes from that station. Only the next hop would have had the
+    // packet and can know its fate. Nil for any other station.
     private mutating func nextHop(
         to quote: QuotedPacket, ifReportedBy info: PacketInfo, _ now: Now
     ) -> IPAddress? {
@@ -297,7 +296,7 @@ extension NetworkStack {
             guard case .stream(let slot)? = flows[key], streams.contains(slot) else { return drop(.unmatchedError) }
             stream = slot
         case IPProtocol.udp:
-            // Somebody here must hold the port that is said to have sent too much.
+            // The port that is said to have sent too much must be in use here.
             let owner = bindings.receiver(
                 IPProtocol.udp, localPort, quote.source, info.interface, flowHash: 0)
             guard owner != nil else { return drop(.unmatchedError) }
@@ -325,7 +324,7 @@ extension NetworkStack {
     }
 }
 
-/// What an ICMP error means to a socket.
+/// The meaning of an ICMP error for a socket.
 struct ICMPErrorKind {
     let error: StackError
     /// Whether the condition will not pass by itself.
@@ -357,7 +356,7 @@ struct ICMPErrorKind {
         }
     }
 
-    /// The nearest that a connection knows.
+    /// The nearest error that a connection has.
     var connectionError: ConnectionError {
         switch error {
         case .refused: .refused

@@ -29,7 +29,7 @@ extension NetworkStack {
         return id
     }
 
-    /// Removes an interface with all that hangs on it; its connections end with `networkDown`.
+    /// Removes an interface with everything on it. Its connections end with `networkDown`.
     package mutating func removeInterface(_ id: InterfaceID, now: Now) {
         guard id != loopback, interfaces.contains(id.slot) else { return }
         for address in interfaces[id.slot].addresses.map(\.address) { removeAddress(address, from: id, now: now) }
@@ -79,9 +79,8 @@ extension NetworkStack {
     }
 
     /// Adds an address with the length of its on-link prefix. It can be used at once, while its claim is announced and
-    /// checked. False if the address cannot be one of a host, exists already or is one too many.
-    /// `isAssigned`: whoever rules the network says that it is ours alone, so it is used without asking around, and nobody can
-    /// talk us out of it.
+    /// checked. False if the address cannot be one of a host, exists already or is one too many. `isAssigned`: the network's
+    /// controller says that it is ours alone. Then it is used without asking around, and no claim takes it away.
     package mutating func addAddress(
         _ prefix: IPPrefix, to id: InterfaceID, isAssigned: Bool = false, now: Now
     ) -> Bool {

@@ -12,8 +12,8 @@ extension NetworkStack {
         case full
     }
 
-    /// The MAC of a neighbour, for a packet that is about to be sent; asks for it if it is not known. `isForOthers`: what others
-    /// sent wants it, who may name as many neighbours as they like.
+    /// The MAC of a neighbour, for a packet that is about to be sent; asks for it if it is not known. `isForOthers`: only others
+    /// want it, and they can name any number of neighbours.
     mutating func resolve(_ key: ScopedAddress, isForOthers: Bool, _ now: Now) -> Resolution {
         let hasRoom =
             isForOthers
@@ -31,7 +31,7 @@ extension NetworkStack {
         return neighbours.entries.contains(slot) ? .pending(slot) : .full
     }
 
-    // What others wanted is wanted by ourselves, too.
+    // Others wanted it before; now we want it too.
     private mutating func makeOwn(_ slot: SlotID) {
         neighbours.entries[slot].isForOthers = false
         guard !neighbours.entries[slot].hasMAC else { return }
@@ -77,7 +77,7 @@ extension NetworkStack {
         return true
     }
 
-    /// Removes an entry; what waits for it is lost.
+    /// Removes an entry. Packets that wait for it are lost.
     mutating func removeNeighbour(_ slot: SlotID) {
         guard let neighbour = neighbours.remove(slot) else { return }
         timers.remove(neighbour.timer)
@@ -114,8 +114,8 @@ extension NetworkStack {
 
     // MARK: Learning
 
-    /// Somebody says that an address of the cache is at `mac`. `isAnswer`: in the form of an answer to us. Nobody is believed
-    /// who would take the place of a station that still answers.
+    /// Somebody says that an address of the cache is at `mac`. `isAnswer`: in the form of an answer to us. A claim is not
+    /// believed while the known station still answers.
     mutating func receiveClaim(_ slot: SlotID, mac: MACAddress, isAnswer: Bool, now: Now) {
         switch neighbours.entries[slot].state {
         case .permanent: return
@@ -143,8 +143,8 @@ extension NetworkStack {
         neighbours.entries[slot].settledUntil = now.monotonic + StackConstants.defendInterval
     }
 
-    /// Adds a neighbour that nobody asked for, if it may be one. Such give way first, so that inventing many displaces none
-    /// in use.
+    /// Adds a neighbour that nobody asked for, if it may be one. Such entries make room first, so that inventing many
+    /// displaces none in use.
     mutating func insertUnasked(_ key: ScopedAddress, mac: MACAddress) {
         guard neighbours.find(key) == nil, key.address.isLinkLocal || isOnLink(key.address, key.interface),
             makeNeighbourRoom()
@@ -153,7 +153,7 @@ extension NetworkStack {
         neighbours.entries[slot].isReferenced = false
     }
 
-    /// Takes a MAC into an entry and sends what waited for it.
+    /// Takes a MAC into an entry and sends the packets that waited for it.
     mutating func learn(_ slot: SlotID, mac: MACAddress, isSolicited: Bool, now: Now) {
         if neighbours.entries[slot].state == .permanent { return }
         if !neighbours.entries[slot].hasMAC {

@@ -2,7 +2,7 @@
 
 package import NetPrimitives
 
-/// What the IP layer found out about a packet. Offsets are in the span that begins with the IP header.
+/// The facts that the IP layer found about a packet. Offsets are in the span that begins with the IP header.
 struct PacketInfo {
     let interface: InterfaceID
     let sourceMAC: MACAddress
@@ -36,7 +36,7 @@ package struct ReassembledDatagram: Sendable {
 }
 
 extension NetworkStack {
-    /// Takes a frame from the link: the Ethernet payload, padding allowed. Work that is due once per batch waits for
+    /// Takes a frame from the link: the Ethernet payload, padding allowed. Work that is done once per batch waits for
     /// `endBatch`.
     package mutating func receive(
         _ packet: RawSpan, etherType: UInt16, source: MACAddress, destination: MACAddress, on interface: InterfaceID,
@@ -160,7 +160,7 @@ extension NetworkStack {
         case IPProtocol.udp: receiveUDP(packet, info, now: now)
         case IPProtocol.icmp4: receiveICMP4(packet, info, now: now)
         case IPProtocol.igmp:
-            // Membership is VL2's business: nothing is reported, queries are only counted.
+            // VL2 handles membership: nothing is reported here, and queries are only counted.
             statistics.igmp.received &+= 1
             drop(.ignoredControl, \.igmp)
         default:
@@ -256,7 +256,7 @@ extension NetworkStack {
         }
     }
 
-    // Who claims an address of ours sends from it: only its advertisement is looked at.
+    // A station that claims an address of ours sends from it. Only its advertisement is looked at.
     private func isAdvertisement(_ packet: RawSpan, _ header: IPv6Header) -> Bool {
         header.nextHeader == IPProtocol.icmp6 && header.payloadLength > 0
             && packet.loadUInt8(at: IPv6Header.size) == ICMPType.neighbourAdvertisement

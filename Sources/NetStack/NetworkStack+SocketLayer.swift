@@ -1,4 +1,4 @@
-// What a layer of Berkeley sockets asks of the stack beyond the ordinary calls. Read first: poll(2), socket(7).
+// Calls that only a layer of Berkeley sockets needs. Read first: poll(2), socket(7).
 
 package import NetPrimitives
 
@@ -12,8 +12,8 @@ extension NetworkStack {
         }
     }
 
-    /// Asks for one event at the connection's next change, whatever it is: for who waits for a number of bytes, or for
-    /// delivery.
+    /// Asks for one event at the connection's next change of any kind. A caller that waits for a number of bytes, or
+    /// for delivery, needs it.
     package mutating func requestProgressEvent(_ id: SocketID) throws(StackError) {
         let slot = try streamSlot(id)
         streams[slot].flags.insert(.tellsProgress)
@@ -26,14 +26,14 @@ extension NetworkStack {
         listeners[try listenerSlot(id)].listener.options = completed(options)
     }
 
-    /// Sends at once what TCP_CORK holds back, without ending it: what setting TCP_NODELAY does (tcp(7)).
+    /// Sends at once what TCP_CORK holds back, and leaves the cork. Setting TCP_NODELAY does that (tcp(7)).
     package mutating func releaseCorked(_ id: SocketID, now: Now) throws(StackError) {
         let slot = try streamSlot(id)
         streams[slot].connection.releaseCorked()
         settle(slot, now)
     }
 
-    /// The peer of a connection, also when it has ended since.
+    /// The peer of a connection, even if the connection has ended.
     package func initialRemoteEndpoint(_ id: SocketID) throws(StackError) -> SocketEndpoint {
         streams[try streamSlot(id)].connection.remote
     }

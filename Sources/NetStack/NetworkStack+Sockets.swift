@@ -5,7 +5,7 @@ package import NetPrimitives
 extension NetworkStack {
     // MARK: Names
 
-    /// The local address and port; unspecified and 0 as far as they are not chosen.
+    /// The local address and port. Unspecified or 0 if not chosen yet.
     package func localEndpoint(_ id: SocketID) throws(StackError) -> SocketEndpoint {
         switch id.kind {
         case .stream: return streams[try streamSlot(id)].connection.local
@@ -43,7 +43,7 @@ extension NetworkStack {
         }
     }
 
-    /// Sockets that exist, connections that still deliver their last bytes among them; not those in TIME-WAIT.
+    /// Sockets that exist. Connections that still deliver their last bytes count, those in TIME-WAIT do not.
     package var socketCount: Int {
         streams.count + listeners.count + datagramSockets.count + reservations.count
     }
@@ -62,7 +62,7 @@ extension NetworkStack {
         id.kind == .stream && isOpen(id) && streams[id.slot].isUndelivered
     }
 
-    /// Ends what was closed here and is still being delivered, with a reset for each peer.
+    /// Ends the connections that were closed here and still deliver. Each peer gets a reset.
     package mutating func abortUndelivered(now: Now) {
         for slot in streams.ids where streams[slot].flags.contains(.released) && streams[slot].isUndelivered {
             abortStream(slot, now)
@@ -112,7 +112,8 @@ extension NetworkStack {
         }
     }
 
-    /// Changes options below the transport. What was decided at bind time (reuse, interface, family) keeps its effect.
+    /// Changes options below the transport. Options that took effect at bind time (reuse, interface, family) keep that
+    /// effect.
     package mutating func setSocketOptions(_ id: SocketID, _ options: SocketOptions) throws(StackError) {
         switch id.kind {
         case .stream: streams[try streamSlot(id)].options = options
@@ -225,9 +226,10 @@ extension NetworkStack {
 
     // MARK: Addresses that go away
 
-    /// Ends what uses an address of this stack: connections and connected or bound UDP sockets get `networkDown`.
+    /// Ends the sockets that use an address of this stack: connections and connected or bound UDP sockets get
+    /// `networkDown`.
     mutating func failSockets(of address: IPAddress, now: Now) {
-        // An address that another interface still has goes on being ours.
+        // If another interface has the address too, it is still ours.
         if isOwn(address) { return }
         for slot in streams.ids where streams[slot].connection.local.address == address {
             streams[slot].connection.fail(.networkDown)
@@ -244,7 +246,7 @@ extension NetworkStack {
         for slot in timeWaits.ids where timeWaits[slot].key.local == address { removeTimeWait(slot) }
     }
 
-    /// Ends what is bound to an interface.
+    /// Ends the sockets that are bound to an interface.
     mutating func failSockets(on interface: InterfaceID, now: Now) {
         for slot in streams.ids
         where streams[slot].route.interface == interface || streams[slot].options.interface == interface {

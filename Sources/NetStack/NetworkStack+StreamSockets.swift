@@ -90,7 +90,8 @@ extension NetworkStack {
         return id
     }
 
-    /// Stops listening and goes on holding the port; what waits is reset. Gives the reservation, and the listener is gone.
+    /// Stops listening and goes on holding the port. Waiting connections are reset. Returns the reservation; the listener
+    /// is gone.
     package mutating func tcpStopListening(_ id: SocketID, now: Now) throws(StackError) -> SocketID {
         let slot = try listenerSlot(id)
         guard reservations.count < configuration.limits.reservations else { throw .tooManySockets }
@@ -233,7 +234,7 @@ extension NetworkStack {
             guard streams.contains(stream) else { continue }
             streams[stream].flags.remove(.unaccepted)
             streams[stream].listener = nil
-            // What happened before the call: the edges that nobody was told of.
+            // Edges from before the call, of which nobody was told.
             settle(stream, now)
             noteStream(stream, SocketEvents(edgesOf: streams[stream].readiness))
             return SocketID(.stream, stream)
@@ -309,7 +310,7 @@ extension NetworkStack {
         streams[try streamSlot(id)].connection.state
     }
 
-    /// What the application left open, the stack decides.
+    /// The stack decides what the application left open.
     func completed(_ options: ConnectionOptions) -> ConnectionOptions {
         var options = options
         options.congestionControl = options.congestionControl ?? configuration.congestionControl
@@ -343,9 +344,9 @@ extension NetworkStack {
             unacknowledged: streams[slot].connection.unacknowledged)
     }
 
-    /// The way to an interface's peers has just opened: neighbours that were asked for without an answer and connections
-    /// that wait for an answer ask again at once. `station`: only the way to this one opened. Neighbours are not asked for then, so
-    /// that nobody's coming and going makes questions to all.
+    /// The way to an interface's peers has just opened: neighbours that were asked for without an answer and connections that wait
+    /// for an answer ask again at once. `station`: only the way to this one opened. Neighbours are not asked for then: otherwise
+    /// each coming and going would make questions to all.
     package mutating func linkBecameUsable(_ interface: InterfaceID, station: MACAddress? = nil, now: Now) {
         if station == nil {
             for slot in neighbours.entries.ids where neighbours.entries[slot].key.interface == interface {

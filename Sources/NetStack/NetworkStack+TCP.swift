@@ -44,7 +44,7 @@ extension NetworkStack {
             header, packet: packet, congestionMarked: info.trafficClass & 3 == 3, now: now)
         switch outcome {
         case .accepted:
-            // What the peer acknowledged went through its neighbour (RFC 4861 7.3.1).
+            // The acknowledged bytes went through this neighbour (RFC 4861 7.3.1).
             if streams[slot].connection.unacknowledged < before { confirm(streams[slot].neighbour, now) }
         case .dropped(let reason):
             drop(StackDropReason(reason), \.tcp)
@@ -187,7 +187,7 @@ extension NetworkStack {
         readySockets.append(SocketID(.listener, slot))
     }
 
-    // Turns what a listener has to say into packets, as many as fit.
+    // Turns the replies of a listener into packets, as many as fit.
     mutating func sendListenerReplies(_ slot: SlotID, _ now: Now) {
         listeners[slot].isReady = false
         let trafficClass = listeners[slot].options.trafficClass
@@ -266,7 +266,7 @@ extension NetworkStack {
         return nil
     }
 
-    // The neighbour does not answer: what the connection wants to send is lost as on a wire, and its own timers go on.
+    // The neighbour does not answer. The connection's bytes are lost as on a wire, and its own timers go on.
     private mutating func loseBurst(_ slot: SlotID, _ now: Now) {
         if let tcp = streams[slot].connection.nextBurst(maximumSegments: 1, now: now) {
             drop(.neighbourUnresolved, \.tcp)
@@ -435,7 +435,7 @@ extension StackDropReason {
 }
 
 extension SocketEvents {
-    /// What an application that only now learns of a socket has to be told.
+    /// Edges for an application that learns of a socket only now.
     init(edgesOf readiness: Readiness) {
         self = .connected
         if readiness.contains(.readable) { insert(.readable) }

@@ -4,7 +4,7 @@ package import NetPrimitives
 
 extension NetworkStack {
     /// The next packets to be sent, or nil if nothing is due. `room` says how many packets of interface MTU the link
-    /// can take now. What the burst describes is booked: write it (or lose it), then ask again.
+    /// can take now. The burst is booked: write it or lose it, then ask again.
     package mutating func nextBurst(room: Int, now: Now) -> Burst? {
         releaseCurrent(now)
         hasMoreLoopback = false
@@ -12,7 +12,7 @@ extension NetworkStack {
         var budget = configuration.limits.loopbackPacketsPerCall
         while true {
             guard let burst = takeBurst(room, now) else {
-                // What came back over the loop-back may have answers.
+                // Packets that came back over the loop-back may have answers.
                 if touchedStreams.isEmpty { return nil }
                 endBatch(now: now)
                 continue
@@ -65,7 +65,7 @@ extension NetworkStack {
             let header = streams[slot].writeHeader(
                 into: &packet, at: offset, payloadLength: tcp.length(0), isMarkable: tcp.isMarkable,
                 defaultHopLimit: configuration.defaultHopLimit)
-            // Ports, flags and length are what a filter reads; options and checksum follow with the packet.
+            // A filter reads ports, flags and length. Options and checksum follow with the packet.
             let key = streams[slot].key
             packet.storeUInt32(key.ports, at: offset + header)
             packet.storeUInt32(tcp.sequence.value, at: offset + header + 4)
@@ -143,7 +143,7 @@ extension NetworkStack {
         readyDatagramSockets += 1
     }
 
-    /// Whether nothing but datagrams waits for the link, and nobody waits for their leaving: they may wait for more.
+    /// Whether only datagrams wait for the link, and nobody waits until they have left. Then they may wait for more.
     package var hasOnlyDatagrams: Bool {
         queuedDatagrams > 0 && !hurriesDatagrams && controlQueue.isEmpty && touchedStreams.isEmpty
             && readySockets.count == readyDatagramSockets
@@ -160,11 +160,11 @@ extension NetworkStack {
         controlQueue.append(packet)
     }
 
-    /// Why a packet leaves, which says how its neighbour is found.
+    /// Why a packet leaves. It decides how the neighbour is found.
     enum Occasion {
         /// Our own wish.
         case own
-        /// It answers a frame of this station: it goes back there, and nobody is asked for anything.
+        /// It answers a frame of this station. It goes back there, and no neighbour is asked for.
         case answer(MACAddress)
     }
 

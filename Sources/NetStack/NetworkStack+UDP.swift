@@ -78,7 +78,8 @@ extension NetworkStack {
                 || (scope.address.isUnspecified && (scope.address.isIPv4 == info.destination.isIPv4 || scope.isDual))
             guard fits else { return }
             if info.destination.isMulticast {
-                // Linux delivers to sockets that joined; a socket that joined nothing hears what others joined.
+                // Linux delivers to sockets that joined the group. A socket that joined nothing hears the groups that
+                // others joined.
                 let memberships = datagramSockets[slot].memberships
                 let isMember =
                     memberships.isEmpty
@@ -130,7 +131,7 @@ extension NetworkStack {
             case .group:
                 destination = route.nextHop.isMulticast ? route.nextHop.multicastMAC : .broadcast
             case .unicast:
-                // Who is not connected answers whoever asked.
+                // A socket that is not connected answers to the sender.
                 let isForOthers = datagramSockets[slot].remote == nil
                 switch resolve(
                     ScopedAddress(route.interface, route.nextHop), isForOthers: isForOthers, now)

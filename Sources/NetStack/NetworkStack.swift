@@ -14,7 +14,7 @@ package import NetPrimitives
 /// A TCP/IP stack with one interface per joined network.
 package struct NetworkStack: ~Copyable {
     private let inPlace = InPlace()
-    /// Who is woken by a deadline.
+    /// The owner of a deadline.
     enum TimerOwner: Sendable {
         case stream(SlotID)
         case listener(SlotID)
@@ -49,7 +49,7 @@ package struct NetworkStack: ~Copyable {
         let timer: TimerID
     }
 
-    /// What the stack does at most, and how.
+    /// The stack's bounds and choices.
     package let configuration: StackConfiguration
     /// Counters since the stack was made.
     package internal(set) var statistics = StackStatistics()
@@ -112,7 +112,7 @@ package struct NetworkStack: ~Copyable {
     /// How many queued events a peer caused: those are bounded.
     var remoteEvents = 0
 
-    // What the burst that was handed out last is written from.
+    // The source of the burst that was handed out last.
     var currentPacket: OwnedPacket?
     var currentDatagram: SlotID = .none
     var currentUDPSegment: [UInt8] = []
@@ -186,7 +186,7 @@ package struct NetworkStack: ~Copyable {
 
     // MARK: Events
 
-    /// What the link is to do next about groups, or nil.
+    /// The link's next task about groups, or nil.
     package mutating func nextGroupChange() -> GroupChange? { groupChanges.popFirst() }
 
     /// The next event, or nil. The edges of a socket are one event, however many there were.

@@ -2,7 +2,7 @@
 
 import NetPrimitives
 
-/// What is known about the largest packet to a destination.
+/// The largest known packet to a destination.
 struct PathMTUTable: Sendable {
     private struct Entry: Sendable {
         let mtu: Int

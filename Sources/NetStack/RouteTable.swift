@@ -111,7 +111,7 @@ struct RouteTable: Sendable {
     }
 }
 
-/// A decision where a packet goes.
+/// The decision where a packet goes.
 struct OutboundRoute: Sendable, Equatable {
     enum Kind: Sendable, Equatable {
         /// To a neighbour that must be known by MAC.

@@ -60,7 +60,7 @@ public func zts_start(
     return start(settings, .first)
 }
 
-/// Starts, with the code of a generation; a missing thread is the system's positive number.
+/// Starts, and returns the code of a generation. If there is no thread, it is the system's positive error number.
 func start(_ settings: RunSettings, _ generation: Generation) -> Int32 {
     if CallingThread.isForked { return generation.fail(.forked) }
     do throws(LifeFailure) {
@@ -96,7 +96,8 @@ public func zts_get_path(_ homePath: UnsafeMutablePointer<CChar>?, _ len: Unsafe
     }
 }
 
-/// Copies a text with its final zero if there is room; `length` tells the room, then the text's length or the room needed.
+/// Copies a text with its final zero if there is room. `length` is the room before, and after it the text's length or the
+/// room needed.
 func copy(
     _ text: String, to target: UnsafeMutablePointer<CChar>?, length: UnsafeMutablePointer<Int>
 ) throws(CallFailure) {
@@ -193,7 +194,7 @@ public func zts_generate_adhoc_nwid_from_range(_ startPortOfRange: UInt16, _ end
     adHocID(startPortOfRange, endPortOfRange)
 }
 
-/// The two ends as they come: the original does not order them either.
+/// The two ends are not put in order: the original does not do so either.
 func adHocID(_ start: UInt16, _ end: UInt16) -> UInt64 {
     0xff << 56 | UInt64(start) << 40 | UInt64(end) << 24
 }

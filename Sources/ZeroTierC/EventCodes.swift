@@ -4,7 +4,7 @@ import NetPrimitives
 import ZeroTierLibrary
 
 extension LibraryEvent {
-    /// Codes of generation 1 and 2; nil for what a generation does not know.
+    /// Codes of generation 1 and 2; nil if a generation does not have the event.
     typealias Codes = (first: Int32?, second: Int16?)
 
     /// The event's codes.

@@ -23,7 +23,7 @@ extension EventSink {
 }
 
 extension LibraryEvent {
-    /// What `zts_last_error_message` says in the callback.
+    /// The text of `zts_last_error_message` in the callback.
     var explanation: String {
         switch self {
         case .node(.unrecoverable(let text), _): text

@@ -11,7 +11,7 @@ import ZeroTierLibrary
 
 private let library = LibraryNode.shared
 
-/// What the `zts_init_*` functions said so far.
+/// The settings of the `zts_init_*` functions so far.
 private let pending = Mutex(RunSettings())
 
 /// Texts of identities have buffers of this size.
@@ -69,7 +69,7 @@ public func zts_id_pair_is_valid(_ key: UnsafePointer<CChar>?, _ len: UInt32) ->
 }
 
 extension String {
-    /// Without line ends and spaces around.
+    /// Without line ends and spaces at both ends.
     fileprivate var trimmed: String {
         String(drop { $0.isWhitespace }.reversed().drop { $0.isWhitespace }.reversed())
     }
@@ -119,7 +119,7 @@ public func zts_init_set_tcp_relay(_ tcp_relay_addr: UnsafePointer<CChar>?, _ tc
     }
 }
 
-// What this library does not have can be switched off, and not on: a success would be a lie.
+// Features that this library does not have can be switched off but not on: a success would be a lie.
 private func absent(_ isWanted: Bool, _ reason: String) -> Int32 {
     configure { _ in
         if isWanted { throw CallFailure.because(.general, reason) }

@@ -68,7 +68,7 @@ extension LibraryEvent {
                 unsafe handler(message)
             }
         case .store(_, let bytes):
-            // A final zero that the length does not count: handlers print the text.
+            // The length does not count the final zero: handlers print the text.
             var copy = bytes + [0]
             unsafe copy.withUnsafeMutableBytes { buffer in
                 unsafe message.pointee.cache = buffer.baseAddress

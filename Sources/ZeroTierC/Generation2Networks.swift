@@ -24,7 +24,7 @@ extension CallFailure {
         .argument, "there is no buffer of ZTS_IP_MAX_STR_LEN bytes for the address as text")
 }
 
-// That there is an element.
+// Throws unless the element exists.
 private func check(_ index: UInt32, _ count: Int) throws {
     guard Int(index) < count else { throw CallFailure.because(.argument, "there are \(count), and none at \(index)") }
 }
@@ -225,7 +225,7 @@ public func zts_addr_compute_rfc4193_str(
 
 // MARK: Queries by index
 
-/// What the queries answer from between obtain and release. The node goes on meanwhile.
+/// The snapshot that queries read between obtain and release. The node goes on meanwhile.
 private struct CoreLock: Sendable {
     var owner: pthread_t?
     var networks: [NetworkDetails] = []
@@ -241,7 +241,7 @@ public func zts_core_lock_obtain() -> Int32 {
         let peers = try node.peers()
         let own = pthread_self()
         _ = coreLock.wait { lock -> Bool? in
-            // The same thread gets it again, with a newer answer, instead of waiting for itself.
+            // The same thread may obtain it again, and gets a newer snapshot. It must not wait for itself.
             if let owner = lock.owner, pthread_equal(owner, own) == 0 { return nil }
             lock = CoreLock(owner: own, networks: networks, peers: peers)
             return true
@@ -261,7 +261,7 @@ public func zts_core_lock_release() -> Int32 {
     }
 }
 
-// The snapshot of the thread that holds the lock, else the present.
+// The snapshot if this thread holds the lock, else the present state.
 private func queried(_ net_id: UInt64, _ node: Node) throws -> NetworkDetails {
     let held = coreLock.withLock { lock -> [NetworkDetails]? in
         lock.owner.map { pthread_equal($0, pthread_self()) != 0 } ?? false ? lock.networks : nil

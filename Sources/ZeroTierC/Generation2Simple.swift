@@ -1,4 +1,4 @@
-// Generation 2: sockets made simple, with addresses as text and an option per function. Read first: ZeroTierSockets.h.
+// Generation 2: simple sockets, with addresses as text and a function for each option. Read first: ZeroTierSockets.h.
 // Public functions are documented in the header that declares them.
 // swift-format-ignore-file: AllPublicDeclarationsHaveDocumentation
 
@@ -10,7 +10,7 @@ import ZeroTierSockets
 
 private let addressRoom = Int(ZTS_IP_MAX_STR_LEN)
 
-// Runs a call whose arguments `reason` tells why they are not valid.
+// Runs a call unless its arguments are wrong; `reason` says why they are.
 private func with(
     _ fd: Int32, _ isValid: Bool = true, _ reason: @autoclosure () -> String = "",
     _ body: (SocketPlace) throws(SocketError) -> Int
@@ -25,7 +25,7 @@ private let noAddress = "the text is no address of IPv4 or IPv6; names are for z
 private let noRoom = "there is no buffer of exactly ZTS_IP_MAX_STR_LEN bytes for the address"
 private let noSwitch = "enabled is neither 0 nor 1"
 
-// Writes an address and a port into the program's memory; sizes were checked.
+// Writes an address and a port into the program's memory. Sizes were checked before.
 private func put(
     _ endpoint: SocketEndpoint, _ target: UnsafeMutablePointer<CChar>, _ port: UnsafeMutablePointer<UInt16>?
 ) {
@@ -35,7 +35,7 @@ private func put(
 
 // MARK: Connections
 
-/// When the caller says 0.
+/// If the caller says 0.
 private let standardTimeout = Duration.seconds(30)
 
 @c @implementation

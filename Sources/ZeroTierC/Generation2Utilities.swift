@@ -58,7 +58,7 @@ public func zts_util_ntop(
         return Generation.second.refuse("there is no buffer of exactly ZTS_IP_MAX_STR_LEN bytes")
     }
     do throws(SocketError) {
-        // The address is as long as its family says; programs pass the size of what holds it.
+        // The family says how long the address is. Programs pass the size of the memory that holds it.
         let size = unsafe source.pointee.sa_family == 2 ? AddressMemory.sizeIPv4 : addrlen
         guard case .endpoint(let endpoint) = unsafe try AddressMemory.read(source, length: size),
             unsafe put(endpoint.address.description, target, room: Int(len))
@@ -194,7 +194,7 @@ public func zts_util_sign_root_set(
         let roots = unsafe try roots(specification)
         let currentKey = storedKey("current.c25519") ?? RootSet.SigningKey()
         let previousKey = storedKey("previous.c25519") ?? currentKey
-        // The previous key vouches for this version; the current one for the next.
+        // The previous key signs this version, the current one the next.
         let planet = RootSet(
             id: id, timestampMilliseconds: ts, roots: roots, signedWith: previousKey, updateKey: currentKey)
         unsafe try export(planet.bytes, target, length)

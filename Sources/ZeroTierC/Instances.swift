@@ -36,7 +36,7 @@ public func zts_instance_start(
         return number
     } catch {
         _ = LibraryInstances.remove(number)
-        // Its callback may have been told of the stack already: that thread ends too.
+        // Its callback may know of the stack already: that thread ends too.
         try? node.free()
         return Generation.first.fail(CallFailure(error))
     }

@@ -12,12 +12,12 @@ protocol MessageHeader {
     /// The first of the vectors, which are laid out alike in all generations: address and length.
     var vectors: UnsafeRawPointer? { get }
     var pieces: Int { get }
-    /// What a receive call tells besides name and length: no control messages, and whether the message was cut.
+    /// The other results of a receive call: no control messages, and whether the message was cut.
     mutating func setFlags(isTruncated: Bool)
 }
 
 extension MessageHeader {
-    /// Writes what was received beside the bytes.
+    /// Writes the results of a receive call besides the bytes.
     mutating func take(_ received: ReceivedMessage) {
         if let source = received.source {
             unsafe AddressMemory.write(source, to: name, length: &nameLength)
@@ -69,7 +69,7 @@ struct PieceVectors {
     private let start: UnsafeRawPointer?
     let count: Int
 
-    /// Looks at what each vector says of itself before anything is made of it.
+    /// Checks each vector before any is used.
     init(_ start: UnsafeRawPointer?, count: Int) throws(SocketError) {
         unsafe self.init(checked: start, count: count)
         guard (0...PieceVectors.most).contains(count) else {
@@ -89,7 +89,7 @@ struct PieceVectors {
         }
     }
 
-    /// Vectors that were looked at before in this call.
+    /// Vectors that this call has checked before.
     init(checked start: UnsafeRawPointer?, count: Int) {
         unsafe self.start = unsafe start
         self.count = count

@@ -1,4 +1,4 @@
-// Looking names up over the virtual networks: the functions for it of both generations.
+// Name lookups over the virtual networks: the functions of both generations.
 // Read first: Node+Names.swift; gethostbyname(3).
 // Public functions are documented in the header that declares them.
 // swift-format-ignore-file: AllPublicDeclarationsHaveDocumentation
@@ -10,9 +10,9 @@ import ZeroTier
 import ZeroTierLibrary
 import ZeroTierSockets
 
-/// What a lookup gives the calling thread.
+/// The result of a lookup, in the calling thread's room.
 enum Resolver {
-    /// The thread's room with what is found for a name of the program. Nil, and a message, if nothing is.
+    /// Looks a name of the program up, and fills the thread's room. Nil, and a message, if nothing is found.
     static func results(
         _ name: UnsafePointer<CChar>?
     ) -> (UnsafeMutablePointer<czerotier_results>, isIPv4: Bool)? {
@@ -67,7 +67,7 @@ enum Resolver {
 private func server(_ addr: UnsafeMutablePointer<sockaddr>?) throws -> SocketEndpoint {
     guard let address = unsafe addr else { throw CallFailure.because(.argument, "addr is NULL") }
     do throws(SocketError) {
-        // The interface has no length: what the family needs has to be there.
+        // The interface has no length: the bytes that the family needs have to be there.
         let first = unsafe try AddressMemory.read(address, length: AddressMemory.sizeHostStorage)
         guard case .endpoint(let endpoint) = first, !endpoint.address.isUnspecified else {
             throw SocketError(.invalid, "the address has no family, or is that of no host")

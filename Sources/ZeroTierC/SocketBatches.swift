@@ -106,7 +106,7 @@ extension SocketCalls {
         }
     }
 
-    /// `limit`: seconds and nanoseconds; the call writes there what is left of it if it receives something.
+    /// `limit`: seconds and nanoseconds. If the call receives something, it writes the time left there.
     static func receiveBatch<Record: MessageRecord>(
         _ descriptor: Int32, _ records: UnsafeMutablePointer<Record>?, _ count: UInt32, _ flags: Int32,
         _ limit: (seconds: UnsafeMutablePointer<Int>, nanoseconds: UnsafeMutablePointer<Int>)?,
@@ -144,7 +144,7 @@ extension SocketCalls {
 }
 
 extension Surface {
-    /// That there are no messages: in generation 1 a matter of the call itself, with an error number.
+    /// Why a call without messages is refused. In generation 1 the call itself refuses it, with an error number.
     fileprivate func missing<Record>(_ records: UnsafeMutablePointer<Record>?, _ count: UInt32) -> String? {
         unsafe generation == .second && records == nil && count > 0 ? SocketCalls.noRecords : nil
     }

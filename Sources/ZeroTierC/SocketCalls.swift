@@ -11,7 +11,7 @@ import ZeroTierSockets
 enum SocketCalls {
     static let failed = -1
 
-    /// A failure with its number, which the thread's message explains.
+    /// A failure with its number. The thread's message explains it.
     static func fail(_ number: SocketErrno) -> Int {
         czerotier_fail(number.rawValue)
         return failed
@@ -46,7 +46,7 @@ enum SocketCalls {
         return CallingThread.run { socket(family, type, number, inCallOn: .shared) }
     }
 
-    /// Makes a socket, within a call. Of IPv6 the host's number is understood too, where it is another.
+    /// Makes a socket, within a call. IPv6 is understood by the host's number too, if that is another one.
     static func socket(_ family: Int32, _ type: Int32, _ number: Int32, inCallOn layer: SocketLayer) -> Int {
         inCall { () throws(SocketError) in
             let family = family == 30 ? SocketLimits.familyIPv6 : family
@@ -54,7 +54,7 @@ enum SocketCalls {
         }
     }
 
-    /// Closes, also while the service does not run. Calls on closed descriptors fail with EBADF.
+    /// Closes a descriptor, even while the service does not run. Later calls on it fail with EBADF.
     static func close(_ descriptor: Int32, _ surface: Surface) -> Int {
         CallingThread.run {
             let place = SocketPlace(descriptor)
@@ -84,7 +84,7 @@ enum SocketCalls {
         }
     }
 
-    /// Runs a connect call; a failure says why there is no way, as the node's networks tell.
+    /// Runs a connect call. If there is no way to the peer, the failure says why, by the state of the node's networks.
     static func connecting(
         to remote: SocketEndpoint, of library: LibraryNode, _ body: () throws(SocketError) -> Void
     ) throws(SocketError) {
@@ -114,7 +114,7 @@ enum SocketCalls {
             switch unsafe try AddressMemory.read(address!, length: length) {
             case .endpoint(let given): endpoint = given
             case .unspecified(let given):
-                // Programs older than the rule leave the family out for the wildcard address of IPv4.
+                // Old programs leave the family out for the wildcard address of IPv4.
                 guard given.address.isUnspecified,
                     try place.socket.family == SocketLimits.familyIPv4
                 else { throw SocketError(.familyNotSupported, "the address has no family") }
@@ -186,8 +186,8 @@ enum SocketCalls {
 
     // MARK: Data
 
-    /// Flags as lwIP has them, or as Linux has them: then one is among them that lwIP does not have. Alone, lwIP's
-    /// MSG_WAITALL and Linux's MSG_PEEK are one number.
+    /// Flags with lwIP's numbers or with Linux's. They are Linux's if one is among them that lwIP does not have. lwIP's
+    /// MSG_WAITALL and Linux's MSG_PEEK are the same number, which alone means lwIP's.
     static func flags(_ flags: Int32) -> MessageFlags {
         let ofHost = flags & 0xffff & ~0x1f
         var result: MessageFlags = []
@@ -198,7 +198,7 @@ enum SocketCalls {
             (0x4000, .noSignal), (0x8000, .more),
         ]
         for (bit, meaning) in meanings where flags & bit != 0 { result.insert(meaning) }
-        // Of lwIP's, these mean nothing to Linux.
+        // These of lwIP's mean nothing to Linux.
         if flags & 0x08 != 0 { result.insert(.dontWait) }
         if flags & 0x10 != 0 { result.insert(.more) }
         return result
@@ -297,7 +297,7 @@ enum SocketCalls {
         }
     }
 
-    // The pieces of a message, looked at before anything is made of them.
+    // The pieces of a message. All are checked before any is used.
     private static func vectors(of header: some MessageHeader) throws(SocketError) -> PieceVectors {
         guard unsafe header.vectors != nil || header.pieces == 0 else { throw SocketError(.badMemory, noMessage) }
         return unsafe try PieceVectors(header.vectors, count: header.pieces)
@@ -366,7 +366,7 @@ enum SocketCalls {
 }
 
 extension SocketErrno {
-    /// EFAULT, ENAMETOOLONG and ENOSYS: only the C interface has a use for them.
+    /// EFAULT, ENAMETOOLONG and ENOSYS: only the C interface uses them.
     static let badMemory = SocketErrno(rawValue: 14)
     static let nameTooLong = SocketErrno(rawValue: 36)
     static let notImplemented = SocketErrno(rawValue: 38)

@@ -8,7 +8,7 @@ import ZeroTierLibrary
 import ZeroTierSockets
 
 extension SocketCalls {
-    // How long one node is waited for in turn when a call names descriptors of several.
+    // If a call names descriptors of several nodes, it waits this long for each in turn.
     private static let slice = Duration.milliseconds(5)
     private static let largestPoll: UInt32 = 65_536
 

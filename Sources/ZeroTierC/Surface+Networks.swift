@@ -7,10 +7,10 @@ import ZeroTier
 import ZeroTierLibrary
 
 extension CallFailure {
-    /// Why an ID is none of a network.
+    /// Why an ID is refused: no network can have it.
     static func network(_ id: UInt64) -> CallFailure? { id == 0 ? because(.argument, "0 is no network ID") : nil }
 
-    /// That a pointer is NULL.
+    /// Why a call is refused: a pointer is NULL.
     static func null(_ names: String) -> CallFailure { because(.argument, "\(names) is NULL") }
 }
 

@@ -6,7 +6,7 @@ import ZeroTier
 import ZeroTierLibrary
 
 extension Node {
-    /// A peer by the number that the program gives, which may be none of an address.
+    /// A peer by the program's number. The number may be no address.
     fileprivate func peer(number: UInt64) throws -> PeerStatus? {
         let id = NodeID(number)
         return id.value == number ? try peer(id) : nil
@@ -27,7 +27,7 @@ extension Surface {
         }
     }
 
-    /// Drops the roots of a moon; of ID 0 as of any that is not orbited.
+    /// Drops the roots of a moon. ID 0 is treated as any that is not orbited.
     func deorbit(_ moon: UInt64) -> Int32 { outcome { if moon != 0 { try $0.deorbit(moon) } } }
 
     // MARK: Peers
@@ -74,7 +74,7 @@ extension Surface {
 
     // MARK: Counters
 
-    // All is 0 while no node runs.
+    // Everything is 0 while no node runs.
     private func counters() throws -> StackCounters {
         (try? library().node?.stackCounters()) ?? StackCounters()
     }

@@ -1,4 +1,4 @@
-// Where the program's calls come in: by which header, for which node, and in which order things are looked at.
+// Where the program's calls come in: by which header, for which node, and in which order things are checked.
 
 import CZeroTier
 import Glibc
@@ -7,10 +7,10 @@ import ZeroTier
 import ZeroTierLibrary
 import ZeroTierSockets
 
-/// One face of the interface. What can be asked of it is written once, in the files beside this one; an export names its face and
-/// the question.
+/// One face of the interface. Questions are written once, in the files beside this one. An export names its face and its
+/// question.
 struct Surface: Sendable {
-    /// What a call wants of its node.
+    /// The state that a call needs its node in.
     enum Need: Sendable {
         case running
         /// Running, and a root answers.
@@ -21,7 +21,7 @@ struct Surface: Sendable {
     let generation: Generation
     /// The number of a further node; nil is the process's own.
     private let number: Int32?
-    /// What calls want of the node that say nothing else.
+    /// The need of calls that name none.
     private let need: Need
 
     static let first = Surface(generation: .first, number: nil, need: .online)
@@ -43,7 +43,7 @@ struct Surface: Sendable {
 
     // MARK: Calls on the node
 
-    /// Runs a call and gives its result or the failure's code. `problem`: why an argument is not taken.
+    /// Runs a call and returns its result or the failure's code. `problem`: why an argument is refused.
     func value(
         _ problem: @autoclosure () -> CallFailure? = nil, needs: Need? = nil, _ body: (Node) throws -> Int32
     ) -> Int32 {
@@ -77,7 +77,7 @@ struct Surface: Sendable {
 
     // MARK: Calls on sockets
 
-    /// Runs a call on a descriptor, which says by itself whose it is. `problem`: why an argument is not taken.
+    /// Runs a call on a descriptor. The descriptor says which node has it. `problem`: why an argument is refused.
     func on(
         _ descriptor: Int32, refusing problem: @autoclosure () -> String? = nil,
         _ body: (SocketPlace) throws(SocketError) -> Int
@@ -92,7 +92,7 @@ struct Surface: Sendable {
         }
     }
 
-    /// Why bytes to send are not taken. Datagrams without bytes go by other ways in generation 1.
+    /// Why bytes to send are refused. Datagrams without bytes go by another call in generation 1.
     func problem(_ buffer: UnsafeRawPointer?, _ length: Int) -> String? {
         switch generation {
         case .first where unsafe buffer == nil || length <= 0:
@@ -102,12 +102,12 @@ struct Surface: Sendable {
         }
     }
 
-    /// That there is no message: in generation 1 a matter of the call itself, with an error number.
+    /// Why a call without a message is refused. In generation 1 the call itself refuses it, with an error number.
     func missing<Header>(_ header: UnsafePointer<Header>?) -> String? {
         unsafe generation == .second && header == nil ? "msg is NULL, or its msg_iov while msg_iovlen is not 0" : nil
     }
 
-    /// The node does not run: the generation's code, and ENETDOWN for who asks for the number.
+    /// The node does not run: the generation's code. `zts_errno` is ENETDOWN.
     func withoutNode() -> Int {
         czerotier_set_errno(SocketErrno.networkDown.rawValue)
         return Int(generation.fail(.notRunning))
@@ -115,7 +115,7 @@ struct Surface: Sendable {
 }
 
 extension LibraryNode {
-    /// The node, if it is as a call wants it.
+    /// The node, if it is in the state that a call needs.
     func node(_ need: Surface.Need) throws(CallFailure) -> Node {
         switch need {
         case .online:
@@ -131,7 +131,7 @@ extension LibraryNode {
         }
     }
 
-    /// That the service was started and not stopped.
+    /// Throws unless the service was started and not stopped.
     func needStarted() throws(CallFailure) {
         guard isStarted else { throw .notRunning }
     }

@@ -3,7 +3,7 @@
 import ArgumentParser
 import ZeroTier
 
-/// Reads values, and says what they look like where they do not.
+/// Reads values. An error shows how a value looks.
 enum Parse {
     static func network(_ text: String) throws -> NetworkID {
         guard let network = NetworkID(text) else {
@@ -54,14 +54,14 @@ enum Parse {
     }
 }
 
-/// What options of numbers may be.
+/// The ranges of options with numbers.
 enum Limits {
     /// For waiting; an hour is the most that a node waits for the tools.
     static let seconds = 1...3600
     static let requests = 1...1_000_000
     static let streamBytes = 0...1_000_000_000_000
     static let ports = 1...65_535
-    /// What fits in a UDP datagram.
+    /// The most that fits in a UDP datagram.
     static let datagramBytes4 = 0...65_507
     static let datagramBytes6 = 0...65_527
 

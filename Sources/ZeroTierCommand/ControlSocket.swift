@@ -1,5 +1,5 @@
-// How the tools speak to a running node: a Unix socket in its state directory, for its owner alone. A request is one line
-// of words, the answer is a line `ok`, or `error` with a code, and text.
+// How the tools speak to a running node: by a Unix socket in its state directory, which only its owner can open. A
+// request is one line of words. The answer is a line `ok`, or `error` with a code, and then text.
 
 import Glibc
 import ZeroTier
@@ -12,13 +12,13 @@ struct ControlServer: Sendable {
 
     static func path(_ home: String) -> String { "\(home)/\(fileName)" }
 
-    /// Takes the place. Whoever asks waits until `start`. The caller holds the directory's lock.
+    /// Makes the socket. Requests wait until `start`. The caller holds the directory's lock.
     init(home: String) throws(ZeroTierError) { listener = try LocalListener(path: ControlServer.path(home)) }
 
     /// Begins to serve, on a thread of its own.
     func start(_ node: Node) throws(ZeroTierError) {
         try listener.start { request in
-            // A node that is asked to wait for something is asked by a task.
+            // A task asks the node, since an answer may have to wait.
             do {
                 return "ok\n" + (try await ControlServer.answer(to: request, node))
             } catch let error as ZeroTierError {
@@ -81,10 +81,10 @@ struct ControlServer: Sendable {
 enum ControlClient {
     /// The code of "no node runs".
     static let notRunning = "notRunning"
-    /// How long an answer may take that a node has at hand.
+    /// How long an answer may take that needs no waiting.
     static let patience: Duration = .seconds(5)
 
-    /// Sends a request and returns the answer's text. Throws what the node says against it, or why it cannot be asked.
+    /// Sends a request and returns the answer's text. Throws the node's error, or why the node cannot be asked.
     static func ask(
         home: String, _ request: String, patience: Duration = ControlClient.patience
     ) throws(Failure) -> String {

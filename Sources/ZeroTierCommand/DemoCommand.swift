@@ -31,7 +31,7 @@ struct DemoCommand: AsyncParsableCommand {
         try Limits.check(limit, 0...86_400, "--limit")
     }
 
-    // Port 7 (echo) to 9 (discard) are what the two nodes use; an ad-hoc network's ID says which ports it lets through.
+    // The two nodes use ports 7 (echo) to 9 (discard). An ad-hoc network's ID says which ports it lets through.
     private static let network = NetworkID.adHoc(ports: 7...9)
 
     func run() async throws {
@@ -47,7 +47,7 @@ struct DemoCommand: AsyncParsableCommand {
             try await Task.sleep(for: .seconds(limit))
             tour.fail("not done after \(limit) s")
         }
-        // Also then the processes are ended and the directory, with its secrets, is removed.
+        // In that case too the processes end, and the directory with its secrets is removed.
         let signals = await watchSignals([SIGINT, SIGTERM, SIGHUP]) { number in
             tour.fail("interrupted", status: 128 + number)
         }
@@ -96,7 +96,7 @@ private final class DemoTour: Sendable {
     /// The demo's status if it failed.
     var status: Int32 { state.withLock { $0.status } }
 
-    /// Shows a line. Who does not want to see more ends the demo.
+    /// Shows a line. If nobody reads it any more, the demo ends.
     func say(_ text: String, _ who: String = "demo") {
         do {
             try report.show(
@@ -160,7 +160,7 @@ private final class DemoTour: Sendable {
     }
 }
 
-/// This program once more, with its output line by line. It ends when its standard input does: so never outlives us.
+/// This program once more, with its output line by line. It ends with its standard input, so it never outlives us.
 private final class ChildProcess: Sendable {
     private struct State {
         var lines: [String] = []
@@ -183,7 +183,8 @@ private final class ChildProcess: Sendable {
         process.standardOutput = output
         process.standardError = output
         try process.run()
-        // A thread, not a dispatch source: one that is cancelled while its descriptor closes can crash the queue's thread.
+        // A thread, not a dispatch source: a source that is cancelled while its descriptor closes can crash the queue's
+        // thread.
         Thread.detachNewThread { [self] in
             while true {
                 let data = output.fileHandleForReading.availableData
@@ -245,7 +246,7 @@ private final class ChildProcess: Sendable {
 
     func stop() { try? input.fileHandleForWriting.close() }
 
-    /// Returns when the process has closed its output; one that does not is killed after three seconds.
+    /// Returns when the process has closed its output. Kills it if it has not after three seconds.
     func wait() async {
         let killer = Task {
             try await Task.sleep(for: .seconds(3))

@@ -96,7 +96,7 @@ struct EchoCommand: AsyncParsableCommand {
                 do {
                     try await socket.send(datagram.bytes, to: datagram.source)
                 } catch let error as ZeroTierError where error.code != .closed && error.code != .nodeStopped {
-                    // Nobody can be answered at port 0, or where no route leads: no reason not to answer others.
+                    // Port 0, and an address without a route, cannot be answered. The others still can.
                     continue
                 }
                 served += 1
@@ -220,7 +220,7 @@ struct EchoCommand: AsyncParsableCommand {
     }
 }
 
-/// Starts a node, joins the network, runs the body and shuts the node down, whatever happens.
+/// Starts a node, joins the network, runs the body, and always shuts the node down.
 private func withSession(
     _ state: StateOptions, _ options: NodeOptions, _ service: EchoCommand.ServiceOptions, _ log: LogOptions,
     _ body: (Node) async throws -> Void

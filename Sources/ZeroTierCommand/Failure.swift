@@ -1,4 +1,4 @@
-// What went wrong, for people and with `--json` for programs.
+// Failures, for people, and with `--json` for programs.
 
 import ArgumentParser
 import Glibc
@@ -31,8 +31,8 @@ struct Failure: Error, CustomStringConvertible {
 
 extension ZeroTierCommand {
     /// Shows an error on the standard error and ends with its status: 64 for a command line that makes no sense, with a
-    /// word about the usage; 1 for all else. With `--json`, an object with `error` and `code`. Help and version are
-    /// "errors" that go to the standard output.
+    /// word about the usage; 1 for everything else. With `--json`, an object with `error` and `code`. Help and version
+    /// are "errors" that go to the standard output.
     static func end(with error: any Error) -> Never {
         let status = exitCode(for: error)
         if status == .success {
@@ -44,9 +44,9 @@ extension ZeroTierCommand {
             Glibc.exit(0)
         }
         switch error {
-        // What had to be said is said.
+        // Everything was said already.
         case is ExitCode: Glibc.exit(status.rawValue)
-        // As with every tool whose reader has seen enough: no word, and the status that the signal would have given.
+        // The reader has seen enough. As other tools do: no word, and the status of the signal.
         case let error as SystemError where error.number == EPIPE: Glibc.exit(128 + SIGPIPE)
         case let error as Failure: tell(error)
         case let error as ZeroTierError: tell(Failure(error))
@@ -62,7 +62,7 @@ extension ZeroTierCommand {
         Glibc.exit(status.rawValue)
     }
 
-    // The options may be what is wrong, so they are not asked.
+    // The options may be wrong themselves, so they are not asked.
     private static var wantsJSON: Bool { !CommandLine.arguments.allSatisfy { $0 != "--json" && $0 != "-j" } }
 
     private static func tell(_ failure: Failure) {

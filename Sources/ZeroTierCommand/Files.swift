@@ -1,5 +1,5 @@
-// The files that tools read and write. Each failure names the file and the reason; what cannot be made again is never
-// replaced. Read first: open(2), rename(2).
+// The files that tools read and write. Each failure names the file and the reason. A file that cannot be made again is
+// never replaced. Read first: open(2), rename(2).
 
 import Foundation
 import Glibc
@@ -30,7 +30,7 @@ enum Files {
         try parse(path, try read(path)) { (bytes) throws(ZeroTierError) in try RootSet.SigningKey(bytes: bytes) }
     }
 
-    /// What is wrong with a file's bytes, with the file's name.
+    /// An error about a file's bytes, with the file's name.
     static func parse<Value>(
         _ path: String, _ bytes: [UInt8], _ body: ([UInt8]) throws(ZeroTierError) -> Value
     ) throws(Failure) -> Value {
@@ -53,7 +53,7 @@ enum Files {
         }
     }
 
-    /// Writes a file that everybody may read; another one of this name is replaced as a whole or not at all.
+    /// Writes a file that everybody may read. A file of this name is replaced as a whole or not at all.
     static func replace(_ path: String, _ bytes: [UInt8]) throws(Failure) {
         try write(path) { () throws(SystemError) in
             if isStream(path) { return try fill(path, O_WRONLY, 0, bytes) }
@@ -89,8 +89,8 @@ enum Files {
         return status.st_mode & S_IFMT
     }
 
-    // A pipe with a name may have been laid out by somebody who waits for a secret. Descriptors that we were given (`sudo`
-    // leaves them with the caller's pipe) are trusted.
+    // Somebody may have made a named pipe in order to catch a secret. Descriptors that we were given are trusted (`sudo`
+    // leaves them with the caller's pipe).
     private static func isOurs(_ file: borrowing Descriptor, _ path: String) -> Bool {
         if ["/dev/fd/", "/dev/std", "/proc/"].contains(where: path.hasPrefix) { return true }
         var status = stat()
@@ -107,7 +107,7 @@ enum Files {
         }
     }
 
-    // A new file that could not be filled is taken away again.
+    // A new file that could not be filled is removed again.
     private static func fill(
         _ path: String, _ flags: Int32, _ mode: mode_t, _ bytes: [UInt8], isSecret: Bool = false
     ) throws(SystemError) {

@@ -1,4 +1,4 @@
-// Where nodes keep their state unless told otherwise.
+// The default state directories.
 // Read first: the XDG Base Directory Specification, "state".
 
 import Glibc
@@ -9,12 +9,12 @@ enum Home {
     /// An ordinary node's.
     static func standard() throws(Failure) -> String { try directory("zerotier") }
 
-    /// A root's. Another one than a node's: a machine may run both.
+    /// A root's. It differs from a node's, because a machine may run both.
     static func standardOfRoot() throws(Failure) -> String { try directory("zerotier-root") }
 
     private static func directory(_ name: String) throws(Failure) -> String {
         if let given = variable("ZEROTIER_HOME") { return given }
-        // Where the system's services have theirs.
+        // Services of the system have theirs there.
         if geteuid() == 0 { return "/var/lib/\(name)" }
         if let state = variable("XDG_STATE_HOME"), state.hasPrefix("/") { return "\(state)/\(name)" }
         guard let home = variable("HOME") else {

@@ -2,7 +2,7 @@
 
 import ZeroTier
 
-/// What a report consists of.
+/// A value of a report.
 enum JSON: Sendable {
     case null
     case bool(Bool)

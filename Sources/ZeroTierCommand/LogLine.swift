@@ -19,9 +19,9 @@ enum LogLevel: String, Sendable {
     }
 }
 
-/// Puts time and level to a report.
+/// Puts time and level before a report.
 enum LogLine {
-    // systemd names the device and inode of the journal's pipe, where ours is one.
+    // systemd names the device and inode of the journal's pipe, if ours is one.
     private static let isJournal: Bool = {
         // Sound: the environment is not changed by this program; the text is copied.
         guard let value = unsafe getenv("JOURNAL_STREAM") else { return false }

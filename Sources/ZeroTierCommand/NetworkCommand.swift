@@ -11,14 +11,14 @@ struct NetworkCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "adhoc", abstract: "Show the ID of an ad-hoc network.",
             discussion: """
-                An ad-hoc network has no controller and nobody has to be let in: all that it allows is in its ID. Who \
-                knows the ID is in, so encrypt and authenticate above it as on any open network.
+                An ad-hoc network has no controller and no access control: everybody who knows the ID can join. Encrypt \
+                and authenticate above it, as on any open network.
 
                 --ports: IPv6, and TCP connections to these ports only; UDP and everything else pass on all ports. --ipv4: everything, with IPv4 addresses \
                 N.x.y.z/8 that follow from the nodes' addresses.
                 """)
 
-        @Option(help: "The ports that connections may be made to, such as 7-9.", transform: Parse.ports)
+        @Option(help: "The ports to which connections may be opened, such as 7-9.", transform: Parse.ports)
         var ports: ClosedRange<UInt16>?
 
         @Option(help: ArgumentHelp("First number of the nodes' IPv4 addresses, such as 10.", valueName: "number"))

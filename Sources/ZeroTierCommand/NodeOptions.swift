@@ -14,7 +14,7 @@ struct NodeOptions: ParsableArguments {
     @Option(help: "Local address to use; may be repeated. Default: all.", transform: Parse.address)
     var bind: [IPAddress] = []
 
-    @Flag(help: "Also reach peers on this machine by its loopback interface. Off, as with every ordinary node.")
+    @Flag(help: "Reach peers on this machine by its loopback interface too. Off by default, as in every ordinary node.")
     var loopbackPaths = false
 
     @Flag(help: "Never use direct paths, only the roots.")
@@ -43,7 +43,7 @@ struct NodeOptions: ParsableArguments {
         return configuration
     }
 
-    /// The options that were given another value than the default.
+    /// The options whose value is not the default.
     var given: [String] {
         var names: [String] = []
         if planet != nil { names.append("--planet") }
@@ -57,7 +57,7 @@ struct NodeOptions: ParsableArguments {
     }
 }
 
-/// How much a node passes on for others.
+/// How much a node relays for others.
 struct RelayOptions: ParsableArguments {
     private static let standard = Node.Configuration().relayedBytesPerSecond
 
@@ -72,7 +72,7 @@ struct RelayOptions: ParsableArguments {
     var given: [String] { relayLimit == RelayOptions.standard ? [] : ["--relay-limit"] }
 }
 
-/// The state directory of a node that may do without.
+/// The state directory of a node that can do without one.
 struct StateOptions: ParsableArguments {
     @Option(help: "State directory. Without it the node has a new identity and forgets everything.")
     var home: String?
@@ -80,7 +80,7 @@ struct StateOptions: ParsableArguments {
     var storage: Node.Storage { home.map { .directory($0) } ?? .memory }
 }
 
-/// Which running node is spoken to, or where the one that is started keeps its state.
+/// The state directory: of the running node that is asked, or of the node that is started.
 struct HomeOptions: ParsableArguments {
     @Option(
         name: [.long, .customShort("D", allowingJoined: true)],
@@ -109,14 +109,14 @@ struct ReportOptions: ParsableArguments {
     func show(_ report: Report) throws { try Output.write(report.rendered(asJSON: json)) }
 }
 
-/// How what happens meanwhile is told.
+/// The form in which events are shown.
 struct LogOptions: ParsableArguments {
     @OptionGroup var report: ReportOptions
 
     @Flag(help: "Lines of the log without time and level.")
     var plainLog = false
 
-    /// Shows what happened meanwhile, if that is possible.
+    /// Shows an event, if that is possible.
     func log(_ report: Report) { Output.log(LogLine.render(report, asJSON: self.report.json, isPlain: plainLog)) }
 
     /// Shows a result. Throws if that is not possible.

@@ -1,5 +1,5 @@
-// What the original's tools print and return, made of a node's state. Members that have no meaning here have the values that
-// they have where the feature is off.
+// A node's state in the form of the original's tools. Members that have no meaning here have the value of a feature that is
+// off.
 
 import Glibc
 import ZeroTier
@@ -141,7 +141,7 @@ enum OriginalVerb {
 
     private static func type(_ network: NetworkStatus) -> String { network.isPrivate ? "PRIVATE" : "PUBLIC" }
 
-    // There is no interface of this machine: the column is not to be missed all the same.
+    // This machine has no such interface, but scripts need the column.
     private static func networkLine(_ network: NetworkStatus) -> String {
         let addresses = network.addresses.map(\.description).joined(separator: ",")
         return "200 listnetworks \(network.id) \(Report.printable(network.name)) \(network.mac) "
@@ -214,7 +214,7 @@ enum OriginalVerb {
         return JSON.object(network(details, changed)).text
     }
 
-    /// Changes one setting as it is written. Throws for what is none: the original takes it for "no".
+    /// Changes one setting as it is written. Throws for a value that is none: the original takes it for "no".
     static func change(_ settings: inout NetworkSettings, _ name: String, _ value: String) throws(ZeroTierError) {
         let isAllowed: Bool? =
             switch value {

@@ -1,5 +1,5 @@
-// The verbs of the original's `zerotier-cli`, hidden beside our own: those that a node of ours can serve print what scripts
-// parse, byte for byte; the others say what to type.
+// The verbs of the original's `zerotier-cli`, hidden beside our own. Verbs that our node can serve print what scripts
+// parse, byte for byte. The others say what to type instead.
 
 import ArgumentParser
 import ZeroTier
@@ -81,9 +81,9 @@ struct SetVerb: AskingVerb {
     static let configuration = CommandConfiguration(
         commandName: "set", abstract: "Say what a network's controller may set on a running node.",
         discussion: """
-            allowManaged: addresses and routes, 1 by default; a list of prefixes such as 10.0.0.0/8,fd00::/8 allows those \
-            inside one of them. allowGlobal: also such in global address space. allowDefault: also a route to everywhere. \
-            allowDNS: name servers. Shows the network as JSON, with all four; they are kept until the network is left.
+            allowManaged: addresses and routes, 1 by default. A list of prefixes such as 10.0.0.0/8,fd00::/8 allows those \
+            inside one of them. allowGlobal: the same in global address space. allowDefault: a route to everywhere. \
+            allowDNS: name servers. Shows the network as JSON, with all four settings. They are kept until the network is left.
             """)
 
     @OptionGroup var home: HomeOptions
@@ -107,7 +107,7 @@ struct SetVerb: AskingVerb {
             guard parts.count == 2, !text.contains(where: \.isWhitespace) else {
                 throw ValidationError("a setting is like allowGlobal=1")
             }
-            // Refused here already, where no node is needed for it.
+            // Refused here: that needs no node.
             var settings = NetworkSettings()
             do throws(ZeroTierError) {
                 try OriginalVerb.change(&settings, parts[0], parts[1])
@@ -119,7 +119,7 @@ struct SetVerb: AskingVerb {
     }
 }
 
-/// What has no meaning here.
+/// Verbs that have no meaning here.
 private protocol ForeignVerb: AsyncParsableCommand {
     static var answer: String { get }
 }

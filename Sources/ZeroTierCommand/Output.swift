@@ -1,6 +1,6 @@
 // The standard output and error, line by line. Read first: write(2), signal(7).
 //
-// What cannot be written:
+// If a line cannot be written:
 // - A subcommand that answers and ends (`status`, `world show`, `echo send`'s result...) says why on the standard error and
 //   fails; if its reader has gone (`| head -1`), it ends without a word, as other tools do.
 // - A node or root goes on: its log is not what it is for. It says so once on the standard error. A reader that takes
@@ -18,16 +18,16 @@ enum Output {
         var isStalled = false
     }
 
-    /// How long a line of the log waits for room, in milliseconds; after one that found none the next do not wait.
+    /// How long a line of the log waits for room, in milliseconds. After a line that found none the next do not wait.
     private static let logPatience: Int32 = 200
-    // What a pipe that can be written takes without waiting: PIPE_BUF of pipe(7).
+    // A pipe that is writable takes this much without waiting: PIPE_BUF of pipe(7).
     private static let sureSize = 4096
 
-    // One line at a time, whoever writes.
+    // One line at a time, from all threads.
     private static let state = Mutex(State())
 
-    /// To be called before anything else. A descriptor that was closed by whoever started us must not become a socket or
-    /// a state file's: it is taken by one that cannot be written. A reader that goes away is an error, not a signal.
+    /// Must be called before anything else. If a standard descriptor is closed, it must not become a socket or a state
+    /// file: it gets one that cannot be written. A reader that goes away is an error, not a signal.
     static func prepare() {
         signal(SIGPIPE, SIG_IGN)
         for number: Int32 in 0...2 where fcntl(number, F_GETFD) < 0 {
@@ -43,7 +43,7 @@ enum Output {
         }
     }
 
-    /// Writes a line of a log. That it cannot be written is told once and changes nothing.
+    /// Writes a line of a log. If that fails, it is told once and changes nothing.
     static func log(_ text: String) {
         let problem = state.withLock { state -> SystemError? in
             do throws(SystemError) {
@@ -67,8 +67,8 @@ enum Output {
     /// Writes a line to the standard error, if that is possible.
     static func complain(_ text: String) { try? put(text + "\n", STDERR_FILENO, "write the standard error") }
 
-    /// Writes everything; waits where a terminal or pipe was set not to block. With `patience`, in milliseconds, it also
-    /// waits where it would block, but not longer for any part: then it throws ETIMEDOUT.
+    /// Writes everything. Waits if a terminal or pipe was set not to block. With `patience`, in milliseconds, no part
+    /// may take longer: then it throws ETIMEDOUT.
     static func put(
         _ bytes: [UInt8], _ descriptor: Int32, _ operation: String, patience: Int32? = nil
     ) throws(SystemError) {

@@ -7,8 +7,8 @@ struct PingCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "ping", abstract: "Send echo requests over a virtual network.",
         discussion:
-            "If a node runs in --home, it pings; without --home and --network, the one that `zerotier run` started. "
-            + "Otherwise a node is started for it, which needs --network; the other options of a node are for that one."
+            "A node that runs in --home pings. Without --home and --network it is the node of `zerotier run`. "
+            + "Otherwise a node is started, which needs --network and takes the other options of a node."
     )
 
     @Argument(help: "The address to ping.", transform: Parse.address)
@@ -47,7 +47,7 @@ struct PingCommand: AsyncParsableCommand {
                 let request = "ping \(address) \(sequence) \(timeout)" + (report.json ? " json" : "")
                 let answer: String
                 do throws(Failure) {
-                    // It answers when the time is over, if not before.
+                    // It answers at the end of the time, if not before.
                     answer = try ControlClient.ask(
                         home: home, request, patience: .seconds(timeout) + ControlClient.patience)
                 } catch {
@@ -100,7 +100,7 @@ struct PingCommand: AsyncParsableCommand {
 }
 
 extension Result where Failure == any Error {
-    /// What an asynchronous body gives or throws.
+    /// The result or error of an asynchronous body.
     init(_ body: () async throws -> Success) async {
         do {
             self = .success(try await body())

@@ -101,7 +101,7 @@ extension Report {
             json: .array(networks.map { network($0) }))
     }
 
-    /// Columns under their headers, two spaces apart; the last one is as long as it is.
+    /// Columns under their headers, two spaces apart. The last one has any length.
     static func table(_ headers: [String], _ rows: [[String]]) -> String {
         let all = [headers] + rows
         let widths = headers.indices.map { column in all.map { $0[column].count }.max() ?? 0 }
@@ -113,7 +113,7 @@ extension Report {
         }.joined(separator: "\n")
     }
 
-    // A controller's words: one line, and nothing that a terminal would obey.
+    // The text is the controller's: make it one line, without anything that a terminal obeys.
     static func printable(_ text: String) -> String {
         String(
             String.UnicodeScalarView(

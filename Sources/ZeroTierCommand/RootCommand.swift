@@ -22,7 +22,7 @@ struct RootCommand: AsyncParsableCommand {
 
     @Option(
         help: """
-            Where nodes reach this root; may be repeated. Default: what the stored planet says, or else the addresses of \
+            Where nodes reach this root; may be repeated. Default: those of the stored planet, or else the addresses of \
             this machine.
             """,
         transform: Parse.endpoint)
@@ -37,7 +37,7 @@ struct RootCommand: AsyncParsableCommand {
     @Flag(help: "One system call per datagram, as on systems without segmentation offload.")
     var plainUDP = false
 
-    // For the demo, whose processes are not to outlive it, however it ends.
+    // For the demo: its processes must not outlive it, however it ends.
     @Flag(help: .private) var endWithInput = false
 
     @OptionGroup var relay: RelayOptions
@@ -55,7 +55,7 @@ struct RootCommand: AsyncParsableCommand {
         if endWithInput { endWithStandardInput() }
         let home = try self.home ?? Home.standardOfRoot()
         let store = try lockHome(home)
-        // What cannot be read is told by the start.
+        // The start tells if it cannot be read.
         let earlier = try? store.read(RootCommand.planetFile).map { (bytes) throws(ZeroTierError) in
             try RootSet(bytes: bytes)
         }
@@ -75,13 +75,13 @@ struct RootCommand: AsyncParsableCommand {
 
     private static let planetFile = "planet"
 
-    // Only of a root: a planet that another command left has nothing to do with its port.
+    // Only if it is this root's: a planet that another command left has nothing to do with its port.
     private func lastPort(_ store: DirectoryStore, _ earlier: RootSet?) throws(ZeroTierError) -> UInt16? {
         guard earlier != nil, let bytes = try store.read("port") else { return nil }
         return UInt16(String(decoding: bytes, as: UTF8.self))
     }
 
-    // What may be right, behind a router that forwards a port, and is a mistake otherwise.
+    // An endpoint that is right behind a router that forwards a port, and a mistake otherwise.
     private func doubts(_ planet: RootSet, _ port: UInt16) -> [Report] {
         let endpoints = planet.roots.flatMap(\.endpoints)
         var doubts: [Report] = []
@@ -98,7 +98,7 @@ struct RootCommand: AsyncParsableCommand {
 }
 
 extension Report {
-    /// What the planet of a root says, and whether that is another thing than it said before.
+    /// The planet of a root, and whether it differs from the one before.
     fileprivate static func rootPlanet(_ planet: RootSet, earlier: RootSet?, file: String) -> Report {
         func list(_ planet: RootSet?) -> String {
             (planet?.roots.flatMap(\.endpoints) ?? []).map(\.description).joined(separator: " ")

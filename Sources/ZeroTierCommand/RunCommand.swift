@@ -31,7 +31,7 @@ func lockHome(_ home: String) throws(ZeroTierError) -> DirectoryStore {
 }
 
 /// Runs a node until SIGINT, SIGTERM or SIGHUP, or until its identity turns out to be unusable. The caller holds the
-/// directory. `started` is called before anything else is said of the node.
+/// directory. `started` is called before anything is printed about the node.
 func serve(
     _ configuration: Node.Configuration, home: String, join: [NetworkID], log: LogOptions,
     started: (Node) throws -> Void = { _ in }
@@ -43,7 +43,7 @@ func serve(
         log.log(.event(event))
         if event == .identityCollision || event == .stopped { ending.yield() }
     }
-    // Before anything is said: who reads that the node runs may end it at once.
+    // Before anything is printed: a reader who sees that the node runs may end it at once.
     let signals = await watchSignals([SIGINT, SIGTERM] + (isIgnored(SIGHUP) ? [] : [SIGHUP])) { _ in ending.yield() }
     defer { for source in signals { source.cancel() } }
     // Before the node sends anything: without it nobody could speak to the node.
@@ -77,9 +77,9 @@ private func isIgnored(_ number: Int32) -> Bool {
     return unsafe handler == unsafeBitCast(SIG_IGN, to: Int.self)
 }
 
-/// Calls `body` at signals, which do nothing else from now on.
+/// Calls `body` at signals. They do nothing else from now on.
 ///
-/// Until it returns they do what they did before: ignored in the meantime, one could be lost.
+/// Until this returns they do what they did before: if they were ignored in the meantime, one could be lost.
 func watchSignals(
     _ numbers: [Int32], _ body: @escaping @Sendable (Int32) -> Void
 ) async -> [any DispatchSourceSignal] {

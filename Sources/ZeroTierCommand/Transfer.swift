@@ -3,7 +3,7 @@
 import Synchronization
 import ZeroTier
 
-/// What a transfer came to.
+/// The result of a transfer.
 struct TransferResult: Sendable {
     var bytes: Int
     var digest: String
@@ -71,7 +71,7 @@ enum Transfer {
             bytes: received, digest: digest.finish(), duration: start.map { ContinuousClock.now - $0 } ?? .zero)
     }
 
-    /// Writes back whatever comes, to the end of the stream.
+    /// Writes back everything that comes, to the end of the stream.
     static func echo(_ socket: StreamSocket) async throws -> TransferResult {
         var digest = StreamDigest()
         var count = 0
@@ -93,20 +93,20 @@ enum Transfer {
         return result
     }
 
-    /// Sends and waits for the digest. The duration is that until the peer had everything. Gives up when nothing has moved
-    /// for `patience`.
+    /// Sends and waits for the digest. The duration ends when the peer has everything. Gives up if nothing moves for
+    /// `patience`.
     static func sendAndConfirm(
         _ count: Int, to socket: StreamSocket, patience: Duration
     ) async throws -> TransferResult {
         try await watch(socket, patience) { progress in
             let start = ContinuousClock.now
-            // At the same time: a peer that sends everything back would have to be read, and is told apart at once.
+            // Reads at the same time, so that a peer that sends everything back is noticed at once.
             async let digest = readDigest(socket, progress)
             var result: TransferResult
             do {
                 result = try await send(count, to: socket, progress)
             } catch {
-                // The answer says more than that nothing can be sent any longer.
+                // The answer says more than a failed write does.
                 _ = try await digest
                 throw error
             }
@@ -175,7 +175,7 @@ enum Transfer {
         }
     }
 
-    // Runs the body. When nothing has moved for so long, the connection ends, and with it the body.
+    // Runs the body. If nothing moves for so long, the connection ends, and the body with it.
     private static func watch(
         _ socket: StreamSocket, _ patience: Duration,
         _ body: @escaping @Sendable (Progress) async throws -> TransferResult
@@ -218,7 +218,7 @@ enum Transfer {
     }
 }
 
-/// How far a transfer is, for who watches it.
+/// How far a transfer is, for its watcher.
 final class Progress: Sendable {
     private struct State {
         var last = ContinuousClock.now
@@ -231,7 +231,7 @@ final class Progress: Sendable {
 
     var idleTime: Duration { ContinuousClock.now - state.withLock { $0.last } }
 
-    /// What had moved when the watcher gave up; nil if it did not.
+    /// How much had moved when the watcher gave up; nil if it did not.
     var countsAtEnd: (sent: Int, received: Int)? {
         state.withLock { $0.isGivenUp ? ($0.sent, $0.received) : nil }
     }

@@ -20,7 +20,7 @@ struct WorldCommand: AsyncParsableCommand {
         @Option(help: "File with the signing key; made with mode 0600 if there is none.")
         var key: String
 
-        @Option(help: "The planet's number, not 0; nodes take over new versions of the same number only.")
+        @Option(help: "The planet's number, not 0. Nodes take new versions only of the same number.")
         var id: UInt64 = 1
 
         @Option(help: "File for the planet; an earlier version of the same planet is replaced.")
@@ -54,7 +54,7 @@ struct WorldCommand: AsyncParsableCommand {
             try report.show(.planet(planet))
         }
 
-        // A file that could not be made again is not lost by a slip.
+        // A file that cannot be made again must not be lost by a slip.
         private func replaceable(_ key: RootSet.SigningKey?) throws(Failure) -> RootSet {
             let earlier: RootSet
             do throws(Failure) {
@@ -86,7 +86,7 @@ struct WorldCommand: AsyncParsableCommand {
     }
 }
 
-/// A root as it is given: FILE=ENDPOINT[,ENDPOINT...].
+/// A root on the command line: FILE=ENDPOINT[,ENDPOINT...].
 struct GivenRoot: Sendable {
     let file: String
     let endpoints: [SocketEndpoint]
@@ -103,7 +103,7 @@ struct GivenRoot: Sendable {
         guard Set(endpoints).count == endpoints.count else { throw ValidationError("an endpoint is given twice") }
     }
 
-    /// Without the secret, if the file has it.
+    /// Without the secret, even if the file has it.
     func load() throws -> RootSet.Root {
         let identity = try Files.identity(file)
         guard identity.isValid else {

@@ -1,13 +1,14 @@
-//  Who says where an IP address is: ARP and neighbour discovery of others, held against what is known to be true.
-//  Read first: RFC 826, RFC 4861 4.3 and 4.4.
+//  Claims of others where an IP address is (ARP, neighbour discovery), held against what is known to be true. Read
+//  first: RFC 826, RFC 4861 4.3 and 4.4.
 //
-//  True are, in this order: addresses that name their member (RFC 4193 and 6PLANE plans), and those that the controller
-//  certified to belong to a member (certificates of ownership). Of all others the stack judges, by asking.
+//  Known to be true are, in this order: addresses that name their member (RFC 4193 and 6PLANE plans), and addresses
+//  that the controller certified to belong to a member (certificates of ownership). The stack judges all others, by
+//  asking.
 
 import NetPrimitives
 import ZeroTierWire
 
-/// What a frame claims: that an address is the sender's, and at which MAC.
+/// A frame's claim: the sender has this address, at this MAC.
 struct AddressClaim: Hashable, Sendable {
     let address: IPAddress
     /// The link-layer address in the message, if it has one.
@@ -24,7 +25,7 @@ struct AddressClaim: Hashable, Sendable {
             guard length >= 28, frame.loadUInt32(at: offset) == 0x0001_0800, frame.loadUInt16(at: offset + 4) == 0x0604
             else { return nil }
             let sender = IPAddress(v4: frame.loadUInt32(at: offset + 14))
-            // Who looks whether an address is free (RFC 5227) would have it.
+            // A station that asks whether an address is free (RFC 5227) wants to have it.
             address = sender.isUnspecified ? IPAddress(v4: frame.loadUInt32(at: offset + 24)) : sender
             link = MACAddress(frame.loadUInt48(at: offset + 8))
         case AddressResolution.ipv6EtherType:
@@ -35,7 +36,7 @@ struct AddressClaim: Hashable, Sendable {
             let source = AddressClaim.ipv6(frame, at: offset + 8)
             let target = AddressClaim.ipv6(frame, at: offset + 48)
             let isSolicitation = type == AddressClaim.solicitation
-            // As with ARP, a solicitation from nowhere would have its target.
+            // As with ARP: the sender of a solicitation from nowhere wants to have its target.
             address = isSolicitation && !source.isUnspecified ? source : target
             link = AddressClaim.option(isSolicitation ? 1 : 2, frame, from: offset + 64, to: offset + length)
         default: return nil
@@ -73,7 +74,7 @@ extension VirtualNetwork {
         sourceMAC: MACAddress, _ shared: EthernetShared
     ) -> EthernetDrop? {
         guard let claim = AddressClaim(etherType: etherType, frame, at: offset, length: length) else { return nil }
-        // What is behind a bridge may be spoken for by another station there.
+        // Another station behind the same bridge may speak for a station there.
         if let link = claim.link, link != sourceMAC, !activeBridges.contains(peer) { return .forgedLinkAddress }
         for own in active.addresses where own.address.isIPv6 {
             guard let member = id.member(of: claim.address, under: own) else { continue }

@@ -1,5 +1,5 @@
-//  Who has this IP address? Asked in the group that the address implies, or answered on the spot where the address names
-//  the member (RFC 4193 and 6PLANE plans).
+//  Who has this IP address? The question goes to the group that the address implies. It is answered on the spot if the
+//  address names the member (RFC 4193 and 6PLANE plans).
 
 import NetPrimitives
 import ZeroTierWire
@@ -40,7 +40,7 @@ enum AddressResolution {
             guard let peer = config.network.member(of: target, under: own) else { continue }
             guard peer.value != 0, peer != myself else { return nil }
             let mac = config.network.mac(of: peer)
-            // Whether it is still there is not asked of it either: the answer follows from the address.
+            // The member is not asked whether it is still there: the answer follows from the address.
             guard destination.isMulticast || destination == mac else { return nil }
             return LocalFrame(
                 network: slot, source: mac, destination: source, etherType: ipv6EtherType,

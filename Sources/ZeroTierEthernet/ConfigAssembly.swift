@@ -12,7 +12,7 @@ struct ConfigAssembly: Sendable {
         let total: Int
         var bytes: [UInt8]
         var received = 0
-        /// Given out: its bytes are gone, and a further piece, signed differently, has no place.
+        /// Given out. Its bytes are gone; another piece with another signature has no place.
         var isWhole = false
         var chunks: Set<UInt64> = []
         /// Packets that carried pieces which the controller wants passed on, and who sent each.
@@ -30,7 +30,7 @@ struct ConfigAssembly: Sendable {
     private var updates: [Update] = []
     private var uses: UInt64 = 0
 
-    /// What a piece did.
+    /// The outcome of a piece.
     enum OnChunk: Hashable, Sendable {
         /// More are needed.
         case incomplete
@@ -40,7 +40,7 @@ struct ConfigAssembly: Sendable {
         case refused
     }
 
-    /// A piece, and whatever else the controller signed, is known by its signature.
+    /// Everything that the controller signed, a piece too, is known by its signature.
     static func chunkID(_ signature: [UInt8]) -> UInt64 {
         func word(_ start: Int) -> UInt64 {
             signature.dropFirst(start).prefix(8).reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
@@ -55,7 +55,7 @@ struct ConfigAssembly: Sendable {
         }
     }
 
-    /// A piece that is to be passed on if its update is news: the packet that carried it, and who sent that.
+    /// A piece that is to be passed on if its update is news: the packet that carried it, and its sender.
     static func piece(_ placement: NetworkConfigChunk.Placement, _ payload: [UInt8], from source: Address) -> Piece {
         Piece(signature: chunkID(placement.signature), payload: payload, source: source)
     }
@@ -104,7 +104,7 @@ struct ConfigAssembly: Sendable {
     }
 }
 
-/// Signed things that were passed on: each goes once. Bounded; what is too old is forgotten.
+/// Signed things that were passed on. Each goes once. Bounded; old ones are forgotten.
 struct PassedPieces: Sendable {
     private var times: [UInt64: MonotonicInstant] = [:]
     private var order = BoundedQueue<UInt64>(capacity: EthernetLimits.passedPieces)

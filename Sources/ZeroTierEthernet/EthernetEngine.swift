@@ -130,7 +130,7 @@ package struct EthernetEngine: ~Copyable {
     package mutating func setUpstreams(_ upstreams: [Address], isUpstream: Bool) {
         let others = upstreams.filter { $0 != shared.address }
         if !Set(others).isSubset(of: shared.upstreams) {
-            // Those that are new have not heard of our groups: tell all at once.
+            // New ones have not heard of our groups: tell all at once.
             for slot in networks.ids {
                 networks[slot].lastAnnouncement = nil
                 deadlines.schedule(.network(slot), at: .zero)
@@ -148,8 +148,8 @@ package struct EthernetEngine: ~Copyable {
         }
     }
 
-    /// Members that configurations name as always to be in contact with, for an owner that keeps paths to them and reports
-    /// those by `noteReachability`. `ZeroTierNode` keeps none, so each sender of a multicast copies it for itself.
+    /// Members with which configurations want contact at all times. An owner that keeps paths to them reports those by
+    /// `noteReachability`. `ZeroTierNode` keeps none, so each sender of a multicast copies it for itself.
     package var alwaysContact: [Address] {
         var result: Set<Address> = []
         networks.forEachID { slot in
@@ -165,13 +165,13 @@ package struct EthernetEngine: ~Copyable {
         if shared.latencies.count > EthernetLimits.gates { shared.latencies = [address: latency ?? .zero] }
     }
 
-    /// Gives an identity that was wanted (or may be). What waited for it is tried again.
+    /// Gives an identity that was wanted, or may be. Packets that waited for it are tried again.
     package mutating func learn(_ identity: Identity, now: Now) {
         guard identity.address != shared.address else { return }
         let controllers = Set(slots.keys.map(\.controller))
         let known = shared.identity(of: identity.address)
         guard shared.learn(identity, keeping: controllers) else { return }
-        // What was believed of another key's holder is not believed of this one.
+        // Facts about the holder of another key do not hold for this one.
         if known != nil { forget(identity.address) }
         for slot in networks.ids {
             networks[slot].noteIdentity(identity)
@@ -180,7 +180,7 @@ package struct EthernetEngine: ~Copyable {
         retryWaiting(of: nil, identity: identity.address, now)
     }
 
-    /// Forgets what was known of a peer that the peer engine dropped, except what it may not forget.
+    /// Forgets a peer that the peer engine dropped, except for facts that must not be forgotten.
     package mutating func forget(_ peer: Address) {
         for slot in networks.ids { networks[slot].forget(peer) }
         waiting.removeAll { $0.source == peer }
@@ -219,7 +219,7 @@ package struct EthernetEngine: ~Copyable {
             case .housekeeping:
                 shared.expire(now)
                 for slot in networks.ids { networks[slot].expire(&shared, now) }
-                // May fire late by up to a round.
+                // May fire late, by up to a round.
                 deadlines.schedule(
                     .housekeeping, at: rounds.next(atOrAfter: now.monotonic + EthernetLimits.housekeeping))
             }

@@ -1,4 +1,4 @@
-//  What the Ethernet engine tells the node beyond frames and packets.
+//  Events of the Ethernet engine for the node, beside frames and packets.
 
 package import NetPrimitives
 package import ZeroTierWire

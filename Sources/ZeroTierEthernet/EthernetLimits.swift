@@ -3,7 +3,7 @@
 import NetPrimitives
 import ZeroTierWire
 
-/// Bounds and rhythms that are a choice of ours.
+/// Bounds and rhythms of our choice.
 package enum EthernetLimits {
     /// Networks that may be joined at once.
     package static let networks = 1024

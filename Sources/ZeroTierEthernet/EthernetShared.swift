@@ -19,7 +19,7 @@ struct EthernetShared: Sendable {
     var isUpstream = false
     var latencies: [Address: Duration] = [:]
 
-    // Every change after which a remembered verdict on a flow may be wrong counts this up.
+    // Counts the changes after which a remembered verdict on a flow may be wrong.
     private(set) var flowEpoch: UInt64 = 1
 
     private var identities: [Address: Identity] = [:]

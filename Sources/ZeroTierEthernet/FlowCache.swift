@@ -4,8 +4,8 @@
 import NetPrimitives
 import ZeroTierWire
 
-/// What tells a flow's packets from others', as far as rules can see. All plain numbers: comparing and copying it is the
-/// price of every packet.
+/// The key of a flow, as far as rules can see. All plain numbers, because every packet pays for comparing and copying
+/// it.
 struct RuleFlow: Sendable {
     /// Network's slot.
     private let network: UInt64
@@ -41,7 +41,7 @@ struct RuleFlow: Sendable {
             address2 = frame.loadUInt64(at: offset + 24)
             address3 = frame.loadUInt64(at: offset + 32)
         } else if etherType == 0x0800, available >= 28, frame.loadUInt8(at: offset) & 15 == 5,
-            // What a fragment has in the place of ports is no port.
+            // A fragment has no ports in that place.
             frame.loadUInt16(at: offset + 6) & 0x3fff == 0
         {
             headerLength = 20
@@ -100,7 +100,7 @@ struct RuleFlow: Sendable {
     }
 }
 
-/// What is remembered of a flow.
+/// The remembered verdict on a flow.
 struct FlowVerdict: Sendable {
     let isAllowed: Bool
     /// Outbound the member's address, inbound its MAC.

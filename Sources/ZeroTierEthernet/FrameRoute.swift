@@ -1,4 +1,4 @@
-//  What passes between the node and the Ethernet engine for a single frame: numbers and verdicts, no bytes that live on.
+//  The values between the node and the Ethernet engine for a single frame: numbers and verdicts, no bytes that live on.
 //  Read first: Docs/architecture.md, "The way of a packet out" and "in".
 //
 //  FRAME      offset size  field
@@ -28,14 +28,14 @@ package struct FrameKey: Hashable, Sendable {
     }
 }
 
-/// Where the frames of a burst go and what is written before each payload. A value for one turn of the loop.
+/// Where the frames of a burst go, and the header before each payload. A value for one turn of the loop.
 package struct FrameRoute: Hashable, Sendable {
     /// The member that gets the packets.
     package let destination: Address
     package let network: NetworkID
     package let etherType: UInt16
 
-    /// The verb of bursts: what needs EXTENDED FRAME is sent frame by frame.
+    /// The verb of bursts. Frames that need EXTENDED FRAME are sent one by one.
     package var verb: Verb { .frame }
 
     /// Bytes that `writeHeader` writes: the Ethernet payload begins that far after the packet's payload offset.
@@ -89,7 +89,7 @@ package enum Admission: Sendable {
     }
 }
 
-/// What became of a control packet of this layer.
+/// The outcome of a control packet of this layer.
 package enum Reception: Hashable, Sendable {
     /// Done; `trusted` says whether to note trust in the peer.
     case done(trusted: Bool)
@@ -123,11 +123,11 @@ package enum EthernetDrop: Int, Hashable, Sendable, CaseIterable {
     case waitingQueueFull
     case waitingTimedOut
     case ruleInbound
-    /// Its IP headers lead nowhere that can be told, or hide the upper layer: in both directions.
+    /// Its IP headers cannot be followed, or hide the upper layer. In both directions.
     case unreadableHeaders
     /// ARP or neighbour discovery that names another link-layer address than the frame's.
     case forgedLinkAddress
-    /// It claims an address that is known to be another's.
+    /// It claims an address that is known to belong to another.
     case claimRefused
     case ownSource
     case bridgingNotAllowed

@@ -1,10 +1,10 @@
-//  What one member of a network proved to us, and what we showed it.
+//  The proofs of one member of a network, and our own that we showed it.
 //  Read first: zerotier/ZeroTierOne node/Membership.hpp (facts only).
 
 import NetPrimitives
 import ZeroTierWire
 
-/// What adding a credential did.
+/// The outcome of adding a credential.
 enum CredentialOutcome: Hashable, Sendable {
     /// Verified and kept.
     case added
@@ -13,10 +13,10 @@ enum CredentialOutcome: Hashable, Sendable {
     case rejected
     /// Its signer must be known first.
     case needsIdentity(Address)
-    /// Not looked at: who showed it has shown too much.
+    /// Not looked at: its sender has shown too many.
     case overBudget
 
-    /// Whether the one who showed it is to be trusted.
+    /// Whether its sender is to be trusted.
     var isAccepted: Bool { self == .added || self == .redundant }
 }
 
@@ -41,7 +41,7 @@ struct Member: Sendable {
     private(set) var capabilityTables: [[RuleStep]] = []
     private(set) var ownerships: [Ownership] = []
 
-    /// When we last pushed our credentials, and which of our configurations those were of.
+    /// When we last pushed our credentials, and from which of our configurations they were.
     var lastPush: MonotonicInstant?
     var pushedConfiguration: UInt64 = 0
     /// When we last told the member all our multicast groups.
@@ -49,7 +49,7 @@ struct Member: Sendable {
 
     // MARK: Gate
 
-    /// What a member's certificate is worth to us.
+    /// The worth of a member's certificate to us.
     enum Standing: Hashable, Sendable {
         case admitted
         case refused
@@ -120,7 +120,7 @@ struct Member: Sendable {
 
     private mutating func prepareTables() { capabilityTables = capabilities.map { $0.rules.map(RuleStep.init) } }
 
-    // What is cheap comes first: a repeated credential costs no signature check.
+    // Cheap checks come first: a repeated credential costs no signature check.
     private func check<Credential: Equatable>(
         _ new: Credential, among held: [Credential], id: KeyPath<Credential, UInt32>,
         timestamp: KeyPath<Credential, UInt64>, type: CredentialType, limit: Int, verify: Verify

@@ -1,5 +1,5 @@
-//  Who wants frames of which multicast group: the records of MULTICAST_LIKE, of all networks. A member uses it for what it
-//  gathered, a root for everyone.
+//  The subscribers of multicast groups: the records of MULTICAST_LIKE, of all networks. A member keeps the ones it
+//  gathered, a root those of everyone.
 //
 //  Every record is in four places: a slot array, an index by (network, group, member), the list of its group, and two
 //  chains from oldest to newest: its member's and everyone's. Refreshing moves it to the new end of both chains. Members
@@ -16,13 +16,13 @@ struct MulticastGroups: Sendable {
         let group: MulticastGroup
     }
 
-    /// What adding a record did.
+    /// The outcome of adding a record.
     enum Added: Hashable, Sendable {
         case refreshed
         case new
-        /// New, and the member's own oldest record gave way.
+        /// New. The member's own oldest record made room.
         case newOverPeerLimit
-        /// New, and the oldest record of a member with the most records gave way.
+        /// New. The oldest record of a member with the most records made room.
         case newOverTotalLimit
     }
 
@@ -108,7 +108,8 @@ struct MulticastGroups: Sendable {
             remove(chain.oldest)
             result = .newOverPeerLimit
         } else if everyone.count >= limitTotal, let greediest = withCount[largestCount] {
-            // Of who holds the most, so that many who ask for much displace each other and not the others.
+            // The member with the most records loses one, so that members that ask for much displace each other and
+            // nobody else.
             if let chain = peers[greediest] { remove(chain.oldest) }
             result = .newOverTotalLimit
         }

@@ -5,7 +5,7 @@
 import NetPrimitives
 import ZeroTierWire
 
-/// What is kept per group that is sent to.
+/// The state of a group to which frames are sent.
 struct MulticastSender: Sendable {
     /// A frame that is not with all the subscribers it may go to.
     struct Pending: Sendable {
@@ -36,7 +36,7 @@ extension VirtualNetwork {
     // MARK: Sending
 
     /// Sends a frame to a group: to a replicator, or to subscribers and bridges. `sourceMAC` differs from our own for
-    /// what stands behind us or what we replicate.
+    /// stations behind us, and for frames that we replicate.
     mutating func sendMulticast(
         origin: Address?, to group: MulticastGroup, sourceMAC: MACAddress, etherType: UInt16, data: [UInt8],
         _ shared: inout EthernetShared, _ now: Now
@@ -93,8 +93,8 @@ extension VirtualNetwork {
             isInbound: false, source: address, destination: target, sourceMAC: copy.sourceMAC,
             destinationMAC: copy.group.mac, etherType: copy.etherType, length: copy.data.count)
         guard filterOutgoing(facts, copy.data, observed: false, &shared) else { return false }
-        // That a root names a node as a subscriber makes it no member. It is asked for its credentials, and gets neither frame
-        // nor ours before it shows them; the frame waits.
+        // A root's word that a node is a subscriber does not make it a member. The node is asked for its credentials. Before
+        // it shows them it gets neither the frame nor our credentials; the frame waits.
         guard isAllowed(target) || activeBridges.contains(target) else {
             askForCredentials(target, &shared, now)
             return false
@@ -118,7 +118,7 @@ extension VirtualNetwork {
         senders[copy.group] = sender
     }
 
-    // Room is made by the group that was used longest ago.
+    // The group that was used longest ago makes room.
     private mutating func makeSender(_ now: Now) -> MulticastSender {
         if senders.count >= EthernetLimits.multicastSenders {
             var oldest: (use: MonotonicInstant, group: MulticastGroup)?
@@ -136,11 +136,11 @@ extension VirtualNetwork {
         guard
             shared.pass(.credentialRequest(target, id), EthernetLimits.credentialRequestInterval, now)
         else { return }
-        // About no packet in particular: who is asked looks at the network alone.
+        // About no packet in particular: the one asked looks only at the network.
         shared.sendError(.multicastFrame, PacketID(0), .needMembershipCertificate(id), to: target)
     }
 
-    /// Sends what waits for its groups to a subscriber that proved to be a member.
+    /// A subscriber proved to be a member: sends it the frames that wait for its groups.
     mutating func flushPending(toMember member: Address, _ shared: inout EthernetShared, _ now: Now) {
         guard isAllowed(member) else { return }
         for group in senders.keys.sorted() where shared.groups.contains(member, in: group, of: id) {
@@ -148,7 +148,7 @@ extension VirtualNetwork {
         }
     }
 
-    /// Sends what waits for a group to subscribers that became known.
+    /// Sends the frames that wait for a group to subscribers that became known.
     mutating func flushPending(
         _ group: MulticastGroup, to newcomers: [Address], _ shared: inout EthernetShared, _ now: Now
     ) {
@@ -214,7 +214,7 @@ extension VirtualNetwork {
         senders[group]?.pending.contains { $0.sent.contains(member) } ?? false
     }
 
-    /// Whether that node may have been asked who is in a group: those who are asked, and only about what is sought.
+    /// Whether that node may have been asked who is in a group: it answers gathers, and the group is being sought.
     func hasAsked(_ node: Address, about group: MulticastGroup, _ shared: EthernetShared) -> Bool {
         guard senders[group] != nil else { return false }
         return shared.upstreams.contains(node) || (!id.isAdHoc && node == id.controller)
@@ -253,7 +253,7 @@ extension VirtualNetwork {
         return config.addresses.contains { MulticastGroup.resolution(of: $0.address) == group }
     }
 
-    /// Those who are told of groups whether members or not: what answers gathers.
+    /// The nodes that are told of groups even if they are no members: those that answer gathers.
     private func announceTargets(_ shared: EthernetShared) -> [Address] {
         var targets = config?.alwaysContact ?? []
         if !id.isAdHoc { targets.append(id.controller) }
@@ -305,7 +305,7 @@ extension VirtualNetwork {
         sendLikes(allGroups(), to: [peer], &shared)
     }
 
-    /// Tells everyone of groups that are new.
+    /// Tells everyone of new groups.
     mutating func announce(_ groups: [MulticastGroup], _ shared: inout EthernetShared, _ now: Now) {
         guard config != nil, !groups.isEmpty else { return }
         sendLikes(groups, to: announceTargets(shared) + announcedMembers(shared, now), &shared)

@@ -93,7 +93,7 @@ struct VirtualNetwork: ~Copyable {
             singleSignOn: failure == .authenticationRequired ? failureInfo : nil)
     }
 
-    /// Notes that the controller refused. What was configured before stays in force.
+    /// Notes that the controller refused. The configuration before stays in force.
     mutating func fail(_ status: NetworkStatus, info: SingleSignOn? = nil, _ shared: inout EthernetShared) {
         let changed = failure != status || failureInfo != info
         failure = status
@@ -176,7 +176,7 @@ struct VirtualNetwork: ~Copyable {
     }
 
     /// Whether a configuration is older than the one in force: by more than credentials may differ, if the controller itself
-    /// sent it; at all, if another did, who may have kept it.
+    /// sent it. If another did, any age counts: it may have kept it.
     func isOutdated(_ new: NetworkConfig, from source: Address) -> Bool {
         guard let config, configTime != nil, config.timestamp > new.timestamp else { return false }
         return source != id.controller || config.timestamp - new.timestamp > max(config.credentialWindow, 1)
@@ -203,7 +203,7 @@ struct VirtualNetwork: ~Copyable {
         }
     }
 
-    // Whether the interface and its user see no difference.
+    // Whether the interface and its user see no difference between the two.
     private static func looksAlike(_ old: NetworkConfig, _ new: NetworkConfig) -> Bool {
         old.addresses == new.addresses && old.routes == new.routes && old.mtu == new.mtu && old.name == new.name
             && old.dns == new.dns && old.flags == new.flags && old.isPublic == new.isPublic

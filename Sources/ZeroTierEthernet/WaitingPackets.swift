@@ -29,7 +29,7 @@ struct WaitingPackets: Sendable {
 
     var isEmpty: Bool { packets.isEmpty }
 
-    /// Adds a packet. Returns how many had to give way: of the same sender first, then the oldest.
+    /// Adds a packet. Returns how many had to make room: first those of the same sender, then the oldest.
     mutating func append(_ packet: HeldPacket) -> Int {
         var dropped = 0
         var own = 0

@@ -1,4 +1,4 @@
-//  How much others can make us do. Both tables have a bound, and places that follow from a secret: nobody can choose whose place it
+//  How much work others can cause. Both tables have a bound. Places follow from a secret, so nobody can choose whose place it
 //  takes. A newcomer that finds no free place takes the one whose owner loses least.
 
 import NetPrimitives
@@ -22,8 +22,8 @@ enum Gate: Hashable, Sendable {
     }
 }
 
-/// Gates that are closed. When all places of a gate are taken, the one that opens soonest gives way: a newcomer is never kept out
-/// by the number of others, and what passes more often so is bounded by `SignatureBudget`.
+/// Gates that are closed. When all places of a gate are taken, the one that opens soonest makes room. So the number of others
+/// never keeps a newcomer out. `SignatureBudget` bounds what passes more often because of that.
 struct GateTable: Sendable {
     private struct Entry: Sendable {
         let gate: Gate

@@ -1,4 +1,4 @@
-// A store that leaves out what the program does not want to be remembered, and tells what is written.
+// A store that keeps only the kinds of state that the program wants kept, and tells what is written.
 
 import Synchronization
 import ZeroTier
@@ -14,12 +14,12 @@ package struct CachingSwitches: Sendable {
 /// The directory or memory of the library's node.
 final class CachingStore: WarningStore {
     private let base: any StateStore
-    // What is not kept in the directory lives here for the run.
+    // State that is not kept in the directory lives here for the run.
     private let memory = MemoryStore()
     private let switches: @Sendable () -> CachingSwitches
     private let onWrite: @Sendable (LibraryEvent.StoredObject, [UInt8]) -> Void
     private let lock: DirectoryStore?
-    // Names of identity files that the program was told of in this run.
+    // Names of identity files of which the program was told in this run.
     private let told = Mutex<Set<String>>([])
 
     /// `path` nil: everything in memory.
@@ -38,7 +38,7 @@ final class CachingStore: WarningStore {
         self.switches = switches
         self.onWrite = onWrite
         if let identity {
-            // Given by the program: it goes before what the directory has, and is not written there.
+            // Given by the program: it is used before the directory's, and is not written there.
             try memory.write(CachingStore.secretIdentity, Array(identity.utf8), isSecret: true)
         }
     }
@@ -76,7 +76,7 @@ final class CachingStore: WarningStore {
             try memory.write(name, bytes, isSecret: isSecret)
         }
         if let object = CachingStore.object(name) {
-            // A program that keeps the identity hears of the secret first, whichever of the two was there already.
+            // A program that keeps the identity hears of the secret first, even if only one of the two files is new.
             if name == CachingStore.publicIdentity { announce(CachingStore.secretIdentity, .secretIdentity) }
             if !name.contains("/") { told.withLock { _ = $0.insert(name) } }
             onWrite(object, bytes)
@@ -103,7 +103,7 @@ final class CachingStore: WarningStore {
         }
     }
 
-    /// The identity belongs to another node too: keeps a copy under a name that nobody reads, and lets go of it. Copies have
+    /// The identity belongs to another node too: keeps a copy under a name that nobody reads, and drops it. Copies have
     /// numbers, so that a second collision does not destroy what the first one put aside.
     func setIdentityAside() throws(ZeroTierError) {
         if let secret = try read(CachingStore.secretIdentity) {
@@ -122,7 +122,7 @@ final class CachingStore: WarningStore {
         }
     }
 
-    /// Tells of the identity there is, for programs that keep it themselves.
+    /// Tells of the stored identity, for programs that keep it themselves.
     func announceIdentity() {
         announce(CachingStore.secretIdentity, .secretIdentity)
         announce(CachingStore.publicIdentity, .publicIdentity)

@@ -3,8 +3,8 @@
 import Synchronization
 import ZeroTier
 
-/// Delivers events one at a time, in order. Bounded: what repeats is dropped when the program is too slow, what tells of
-/// the node's life never is.
+/// Delivers events one at a time, in order. Bounded: if the program is too slow, events that repeat are dropped. Events
+/// about the node's life never are.
 package final class EventQueue: Sendable {
     private struct State: Sendable {
         var queue: [(event: LibraryEvent, sink: EventSink)] = []
@@ -14,7 +14,7 @@ package final class EventQueue: Sendable {
     }
 
     private let state = Guarded(State())
-    // Readable after each delivery; nil while nobody asked for it.
+    // Readable after each delivery; nil until somebody asks for it.
     private let descriptor = Guarded<WakeEvent?>(nil)
 
     static let capacity = 1024
@@ -22,7 +22,7 @@ package final class EventQueue: Sendable {
     /// Events that the program missed because its callback did not return in time.
     var dropped: UInt64 { state.withLock { $0.dropped } }
 
-    /// Makes sure that there is a thread. The system's error number if there cannot be one.
+    /// Makes sure that there is a thread. Returns the system's error number if there cannot be one.
     func start() -> Int32? {
         state.withLock { state -> Int32? in
             guard state.thread == nil, !state.isFinished else { return nil }
@@ -45,7 +45,8 @@ package final class EventQueue: Sendable {
         }
     }
 
-    // Drops the oldest of the events that are missed least. Those of rank 0 are as many as calls of the program.
+    // Drops the oldest of the least important events. Events of rank 0 answer calls of the program, so they have a
+    // bound.
     private func makeRoom(_ state: inout State) {
         guard let worst = state.queue.map(\.event.rank).max(), worst > 0,
             let index = state.queue.firstIndex(where: { $0.event.rank == worst })
@@ -54,7 +55,7 @@ package final class EventQueue: Sendable {
         state.dropped &+= 1
     }
 
-    /// No event is taken any more; those there are will be delivered. Waits for that, except in the callback itself.
+    /// Takes no more events. Those in the queue are delivered. Waits for that, except in the callback itself.
     func finish() {
         let thread = state.withLock { state -> Thread? in
             state.isFinished = true
@@ -62,7 +63,7 @@ package final class EventQueue: Sendable {
             return state.thread
         }
         guard let thread else { return closeDescriptor() }
-        // On the thread itself nobody waits: letting go of it is enough.
+        // On the thread itself nobody waits: to let go of it is enough.
         if !thread.isCurrent { thread.join() }
     }
 

@@ -4,7 +4,8 @@ package import NetPrimitives
 package import ZeroTier
 
 /// Something that the program is told.
-// Indirect: of cases of different size the compiler reads bytes that were never written, which memory checkers tell.
+// Indirect: with cases of different sizes the compiler reads bytes that were never written, and memory checkers
+// complain.
 package indirect enum LibraryEvent: Sendable {
     case stackUp
     case stackDown
@@ -32,7 +33,7 @@ package indirect enum LibraryEvent: Sendable {
     package enum PathChange: Sendable { case discovered, alive, dead }
     package enum StoredObject: Sendable { case secretIdentity, publicIdentity, planet, peer, network }
 
-    /// How dear an event is when the queue is full: 0 are never dropped, the highest go first.
+    /// How easily an event is dropped when the queue is full: never those of rank 0, first those of the highest.
     var rank: Int {
         switch self {
         case .stackUp, .stackDown, .node: 0
@@ -48,9 +49,9 @@ package indirect enum LibraryEvent: Sendable {
 package struct NodeInfo: Sendable {
     package var id: UInt64 = 0
     package var isOnline = false
-    /// What keeps it from being online, if that was asked for.
+    /// Why it is not online, if the event or query wanted that.
     package var offlineReason: String?
-    /// What its owner should see to, at the start.
+    /// Something that its owner should mend, found at the start.
     package var warning: String?
     package var port: UInt16 = 0
     package var planet: PlanetReference?
@@ -79,12 +80,12 @@ package struct PeerInfo: Sendable {
     }
 }
 
-/// Who is told, and in which form.
+/// Where events go, and in which form.
 package struct EventSink: @unchecked Sendable {
     // Sound to share: the closure holds function and context pointers of the program and no state; it is called on the
     // callback thread alone.
     package let deliver: (LibraryEvent) -> Void
-    /// Whether the form has events for what is to be stored.
+    /// Whether the form has events for state that is to be stored.
     package var wantsStores = false
 
     package init(deliver: @escaping (LibraryEvent) -> Void, wantsStores: Bool = false) {

@@ -1,4 +1,4 @@
-// Several nodes in one process, by number, and descriptors that carry it.
+// Several nodes in one process, by number. Their descriptors carry the number.
 
 import Synchronization
 import ZeroTier
@@ -32,7 +32,7 @@ package enum LibraryInstances {
     }
 }
 
-/// A descriptor of the program, taken apart: which node's, and which there.
+/// A descriptor of the program, taken apart: the node, and the number there.
 package struct SocketPlace {
     package let library: LibraryNode
     /// The number in the node's own table.
@@ -61,6 +61,6 @@ package struct SocketPlace {
     /// The socket of the descriptor.
     package var socket: BlockingSocket { get throws(SocketError) { try layer[descriptor] } }
 
-    /// The number that the program knows a descriptor of this node by.
+    /// The number by which the program knows a descriptor of this node.
     package func outside(_ descriptor: Int32) -> Int32 { base | descriptor }
 }

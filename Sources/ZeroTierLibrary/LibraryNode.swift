@@ -1,5 +1,5 @@
-// The life of a node behind the C interface: start, stop, restart, free, from any thread, the callback's included.
-// One service thread per run makes the node, turns what happens to it into events and takes it down.
+// The life of a node behind the C interface: start, stop, restart, free, from any thread, even the callback's. One
+// service thread per run makes the node, turns what happens to it into events and takes it down.
 
 import NetPrimitives
 package import Synchronization
@@ -33,7 +33,7 @@ package enum LifeFailure: Error {
 
 /// A node of the C interface, over all its runs.
 package final class LibraryNode: Sendable {
-    /// The one that both generations' functions without a handle mean.
+    /// The node of all functions without a handle, of both generations.
     package static let shared = LibraryNode(layer: .shared)
 
     struct State: Sendable {
@@ -48,7 +48,7 @@ package final class LibraryNode: Sendable {
         var wasStarted = false
         var node: Node?
         var service: Thread?
-        /// Why the last start failed; nil while it is under way, and after it was done.
+        /// Why the last start failed; nil while one is under way, and after a success.
         var startError: String?
         var runs = 0
     }
@@ -61,7 +61,7 @@ package final class LibraryNode: Sendable {
     // Whether the phase is starting or running: every socket call asks. Changed with the state's lock held.
     private let started = Atomic(false)
     private let incarnations = Atomic(0)
-    // What the node told since the service thread last looked.
+    // Events of the node since the service thread last looked.
     private let inbox = Guarded<[NodeEvent]>([])
 
     private static let inboxLimit = 4096
@@ -87,7 +87,7 @@ package final class LibraryNode: Sendable {
         return state.withLock { $0.phase == .running ? $0.node : nil }
     }
 
-    /// A root can answer before the start is over: whoever is told so may use the node.
+    /// A root can answer before the start is over. A program that is told so may use the node.
     package var isOnline: Bool { onlineNode != nil }
 
     /// Between start and stop: another start is refused.
@@ -113,7 +113,7 @@ package final class LibraryNode: Sendable {
 
     // MARK: Life
 
-    /// The stack is told of once, at the first start, even if that start fails.
+    /// The program is told of the stack once, at the first start, even if that start fails.
     package func announceStack(to sink: EventSink?) {
         guard sink != nil else { return }
         let isFirst = state.withLock { state in
@@ -128,7 +128,7 @@ package final class LibraryNode: Sendable {
 
     /// Starts and returns at once.
     package func start(_ settings: RunSettings) throws(LifeFailure) {
-        // Who stopped may start again at once: the run before ends first. Connections that it still delivers have their time.
+        // A start may follow a stop at once: the run before ends first. Its connections have the time to deliver.
         _ = state.wait { $0.phase == .stopping ? nil : true }
         let failure = state.withLock { state -> LifeFailure? in
             if state.phase != .idle { return .alreadyRunning }
@@ -169,7 +169,7 @@ package final class LibraryNode: Sendable {
         }
     }
 
-    /// Wants the end of the run and returns at once.
+    /// Asks for the end of the run and returns at once.
     package func stop() throws(LifeFailure) {
         let isRunning = state.withLock { state in
             guard state.phase == .starting || state.phase == .running else { return false }
@@ -256,7 +256,7 @@ package final class LibraryNode: Sendable {
 
     // Called by the node, on any thread.
     private func note(_ event: NodeEvent, from incarnation: Int) {
-        // What an earlier node still says is of no interest.
+        // Events of an earlier node are of no interest.
         guard incarnation == incarnations.load(ordering: .relaxed) else { return }
         switch event {
         case .online: online.store(isStarted, ordering: .releasing)
@@ -322,7 +322,7 @@ package final class LibraryNode: Sendable {
             let left = LocalNetwork(
                 InterfaceWatcher.scan(), allowLoopback: LibraryNode.allowsLoopbackPaths,
                 refusedInterfaces: settings.refusedInterfaces)
-            // A node without a way out would only seem to have started.
+            // A node with no way out would only seem to have started.
             guard !left.usable.isEmpty else {
                 throw ZeroTierError(
                     .addressNotAvailable,
@@ -373,7 +373,7 @@ package final class LibraryNode: Sendable {
             state.phase = .idle
             started.store(false, ordering: .releasing)
             state.restartsDone = state.restartsWanted
-            // Nobody waits for this thread but who frees; its memory is released when it ends, not at the next start.
+            // Only `free` waits for this thread. Its memory is released when it ends, not at the next start.
             if !state.isFreed { state.service = nil }
             events.post(event, to: settings.sink)
         }
@@ -409,7 +409,7 @@ package final class LibraryNode: Sendable {
         }
     }
 
-    // Another node has our address: the identity goes, the networks stay wanted.
+    // Another node has our address: the identity goes, and the networks stay in the list.
     private func replaceIdentity(
         _ former: Node, _ settings: RunSettings, _ store: CachingStore, _ monitor: inout NodeMonitor
     ) -> Node? {

@@ -34,8 +34,8 @@ package enum NameServers {
         }
     }
 
-    /// The addresses of a name, of one family: of IPv4, or if there are none, of IPv6. Never none. Without servers here the
-    /// networks' own are asked.
+    /// The addresses of a name, of one family: of IPv4, or if there are none, of IPv6. Never an empty list. Without servers
+    /// here the networks' own are asked.
     package static func addresses(of name: String) throws(ZeroTierError) -> [IPAddress] {
         let found: [IPAddress]
         if let known = Node.addressesWithoutServer(of: name) {

@@ -1,11 +1,11 @@
-// From what a node tells to what the program is told: each event by itself, nothing is looked for.
+// Turns events of the node into events of the program, one by one. Nothing is polled.
 
 import NetPrimitives
 import ZeroTier
 
-/// What the program was told so far.
+/// What the program knows so far.
 struct NodeMonitor {
-    /// What events do not carry: the state of what they are about, as it is by now. Nil if that is no more.
+    /// Details that events do not carry: the present state of their subject. Nil if it is gone.
     struct Source {
         var info: () -> NodeInfo
         var offlineReason: () -> String?
@@ -25,12 +25,12 @@ struct NodeMonitor {
     }
 
     private var networks: [NetworkID: KnownNetwork] = [:]
-    // Peers that the program was told last are not reached.
+    // Peers of which the program heard last that they are out of reach.
     private var unreachable: Set<NodeID> = []
     // States of networks are told once a root has answered.
     private var wasOnline = false
 
-    /// What the program is told after an event of the node.
+    /// The events for the program after an event of the node.
     mutating func take(_ event: NodeEvent, _ source: Source) -> [LibraryEvent] {
         var result: [LibraryEvent] = []
         switch event {
@@ -40,7 +40,8 @@ struct NodeMonitor {
             for id in networks.keys.sorted() { look(at: id, source, &result) }
         case .offline: result.append(.node(.offline, NodeMonitor.info(source, isOnline: false)))
         case .warning(let error) where error.code == .noRootAnswered:
-            // Of a node that never was online, every minute: one that was has told so. It may be online by now.
+            // Every minute, for a node that was never online. A node that was online has told its end. It may be online
+            // by now.
             var now = source.info()
             now.offlineReason = error.message
             if !now.isOnline, !wasOnline { result.append(.node(.offline, now)) }
@@ -62,7 +63,7 @@ struct NodeMonitor {
         return result
     }
 
-    // What the event says goes: the state may have changed since.
+    // The event counts, not the state, which may have changed since.
     private static func info(_ source: Source, isOnline: Bool) -> NodeInfo {
         var result = source.info()
         result.isOnline = isOnline
@@ -74,12 +75,12 @@ struct NodeMonitor {
 
     // The network's state and configuration changed, or may be told now.
     private mutating func look(at id: NetworkID, _ source: Source, _ result: inout [LibraryEvent]) {
-        // One that was left meanwhile says so next.
+        // If it was left meanwhile, that is the next event.
         guard let details = source.network(id) else { return }
         var known = networks[id] ?? KnownNetwork(details: details)
         defer { networks[id] = known }
-        // The node may be ahead of its events: addresses that the program was not told of come before the state that goes with
-        // them, and another event after them.
+        // The node may be ahead of its events. Addresses that the program does not know yet come first, then the state that
+        // goes with them.
         let isBehind = details.status.state == .ok && Set(known.addresses) != Set(details.status.addresses)
         if isBehind { return }
         if wasOnline {
@@ -93,8 +94,8 @@ struct NodeMonitor {
         known.details = details
     }
 
-    // Whether a configuration has replaced another; the first one is told of as readiness. What is for this member alone is
-    // no new revision of the network.
+    // Whether a configuration has replaced another. The first one shows as readiness. A change for this member alone is no
+    // new revision of the network.
     private static func isUpdate(_ old: NetworkDetails, _ new: NetworkDetails) -> Bool {
         guard old.revision != 0 else { return false }
         return old.revision != new.revision || old.status.name != new.status.name || old.status.mtu != new.status.mtu
@@ -127,7 +128,7 @@ struct NodeMonitor {
         guard let index else { return }
         known.addresses.remove(at: index)
         result.append(.address(isAdded: false, id, prefix))
-        // Others may take its place with the next event. One that was left goes down as a whole.
+        // Another may take its place with the next event. A network that was left goes down as a whole.
         guard known.addresses.isEmpty, let current, current.status.addresses.isEmpty else { return }
         known.isUp = false
         result.append(.interface(.linkDown, details))
@@ -142,7 +143,7 @@ struct NodeMonitor {
         defer { networks[id] = known }
         if isAdded {
             let all = current.map { Array(zip($0.status.routes, $0.routeAttributes)) } ?? []
-            // One that is gone again is not told of at all.
+            // A path that is gone again is not told at all.
             guard let new = all.first(where: { pair in pair.0 == route && !known.routes.contains { $0 == pair } })
             else { return }
             known.routes.append(new)
@@ -176,7 +177,7 @@ struct NodeMonitor {
             result.append(.interface(.linkDown, details))
             result.append(.interface(.down, details))
         }
-        // One that lost all its addresses is down, and still there.
+        // A network that lost all its addresses is down, and still there.
         if known.hasInterface { result.append(.interface(.removed, details)) }
         result.append(.network(.down, details))
     }
@@ -235,10 +236,11 @@ extension LibraryEvent.NetworkChange {
 }
 
 extension NodeEvent {
-    /// How dear an event is to a program that is behind: those of 0 are never lost, the highest go first. Nil: of no interest.
+    /// How easily an event is lost to a program that is behind: never those of rank 0, first those of the highest. Nil: of no
+    /// interest.
     var rank: Int? {
         switch self {
-        // Who misses one does the wrong thing from then on.
+        // A program that misses one does the wrong thing from then on.
         case .online, .offline, .identityCollision, .stopped: 0
         case .networkReady, .networkChanged, .networkFailed, .networkLeft, .address, .route, .warning: 1
         case .peerDirect, .peerRelayed, .peerUnreachable, .peerExpired, .path: 2

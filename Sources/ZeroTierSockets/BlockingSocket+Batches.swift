@@ -1,4 +1,4 @@
-// Many messages by one call: of datagrams, all that fit or wait go under one hold of the node's lock.
+// Many messages by one call. Datagrams that fit, or that have come, take one hold of the node's lock.
 // Read first: sendmmsg(2), recvmmsg(2).
 
 package import NetPrimitives
@@ -13,7 +13,7 @@ package protocol OutgoingBatch {
     func message(_ index: Int) throws(SocketError) -> (pieces: Int, destination: SocketEndpoint?)
     /// Hands a piece to `use`.
     func piece(_ index: Int, of message: Int, _ use: (RawSpan) -> Void)
-    /// A message was sent: all its bytes, or of a stream fewer.
+    /// A message was sent: all its bytes, or fewer of a stream.
     func sent(_ message: Int, bytes: Int)
 }
 
@@ -29,7 +29,7 @@ package protocol IncomingBatch {
 }
 
 extension BlockingSocket {
-    // What a hold of the lock has got done.
+    // What was done under one hold of the lock.
     private struct Progress: Sendable {
         var count: Int
         /// The call ends, whatever is left.
@@ -38,8 +38,8 @@ extension BlockingSocket {
 
     // MARK: Send
 
-    /// Sends the messages of a batch in their order and gives how many, at most 1024: those before the first that failed, or
-    /// before the first that would have had to wait or had waited for too long. Fails if that is the first one.
+    /// Sends the messages of a batch in their order and returns how many, at most 1024. It stops at the first message that
+    /// fails, that would have to wait, or that has waited too long. It fails if that is the first message.
     package func sendBatch<Batch: OutgoingBatch>(_ batch: Batch, flags: MessageFlags) throws(SocketError) -> Int {
         let count = min(batch.count, SocketLimits.batchMessages)
         if isStream { return try sendStreamBatch(batch, count, flags) }
@@ -58,7 +58,7 @@ extension BlockingSocket {
                 if progress.isLast { break }
             } catch {
                 guard sent > 0 else { throw error }
-                // Messages that are wrong in themselves were met behind others, so this is what became of earlier ones.
+                // A message that is wrong in itself was found behind others: this is the outcome of the others.
                 state.withLock { $0.keepForNextCall(error) }
                 break
             }
@@ -66,7 +66,7 @@ extension BlockingSocket {
         return sent
     }
 
-    // Queues messages until one fails or has no room; nil if that is the first one.
+    // Queues messages until one fails or has no room. Nil if that is the first one.
     private func queueBatch<Batch: OutgoingBatch>(
         _ batch: Batch, _ range: Range<Int>, _ scratch: inout [UInt8], _ id: SocketID, _ state: inout State,
         _ stack: inout NetworkStack, _ now: Now
@@ -90,7 +90,7 @@ extension BlockingSocket {
         return Progress(count: range.count, isLast: true)
     }
 
-    // Lends a message as one span: where it lies if it is one piece, else put together.
+    // Lends a message as one span: in place if it is one piece, else put together.
     private func withWhole<Batch: OutgoingBatch>(
         _ batch: Batch, _ index: Int, _ pieces: Int, _ scratch: inout [UInt8],
         _ body: (RawSpan) throws(SocketError) -> Int?
@@ -114,7 +114,7 @@ extension BlockingSocket {
         return try scratch.withBytes { (span) throws(SocketError) in try body(span) }
     }
 
-    // A stream's messages are calls one after the other; one that was sent in part is the last.
+    // The messages of a stream are sent one call after the other. A message that was sent in part is the last.
     private func sendStreamBatch<Batch: OutgoingBatch>(
         _ batch: Batch, _ count: Int, _ flags: MessageFlags
     ) throws(SocketError) -> Int {
@@ -140,9 +140,9 @@ extension BlockingSocket {
 
     // MARK: Receive
 
-    /// Receives the messages of a batch and gives how many. Waits until the batch is full, with `waitForOne` until one has
-    /// come, not at all if the call does not block, and at most until `deadline`; nil is none. Fails if none has come. An
-    /// error after the first message is the next call's.
+    /// Receives the messages of a batch and returns how many. Waits until the batch is full; with `waitForOne` until one
+    /// has come; not at all if the call does not block. Waits until `deadline` at most; nil is none. Fails if no message
+    /// has come. An error after the first message is kept for the next call.
     package func receiveBatch<Batch: IncomingBatch>(
         _ batch: Batch, flags: MessageFlags, until deadline: MonotonicInstant?
     ) throws(SocketError) -> Int {
@@ -196,7 +196,7 @@ extension BlockingSocket {
         return Progress(count: range.count, isLast: true)
     }
 
-    // Lends a message's room as one span; what was received there is laid into the pieces if they are several.
+    // Lends a message's room as one span. If it has several pieces, the received bytes are copied into them.
     private func withRoom<Batch: IncomingBatch>(
         _ batch: Batch, _ index: Int, _ pieces: Int, _ scratch: inout [UInt8],
         _ body: (inout MutableRawSpan, _ limit: Int) throws(SocketError) -> ReceivedMessage?

@@ -66,7 +66,7 @@ extension BlockingSocket {
         }
     }
 
-    // What may pass while the way to the peer is being made.
+    // Errors that may pass while the way to the peer is being made.
     private static func passing(_ number: SocketErrno) -> StackError? {
         switch number {
         case .networkUnreachable: .networkUnreachable
@@ -76,7 +76,7 @@ extension BlockingSocket {
         }
     }
 
-    // Why a connect could not even begin, all the time.
+    // Why no connect could begin in all that time.
     private static func noWay(_ number: SocketErrno) -> String {
         switch number {
         case .networkUnreachable: "within the time, no joined network led to the peer"
@@ -113,7 +113,7 @@ extension BlockingSocket {
             })
     }
 
-    // What a call has to do with the attempt under way.
+    // What a call does about the attempt under way.
     private enum Part {
         case none, started, joined
     }
@@ -155,7 +155,7 @@ extension BlockingSocket {
                 }
             }
             guard phase == .closed, !state.wasConnected else { throw SocketError(.isConnected) }
-            // The attempt before failed, and that was told.
+            // The attempt before failed, and the program was told.
             try forgetAttempt(&state, &stack, &watches, now)
         }
         try startAttempt(to: peer, &state, &stack, &watches, now)
@@ -185,7 +185,7 @@ extension BlockingSocket {
         state.wasConnected = false
     }
 
-    // Lets go of a failed connection; a port that the program had bound is held again.
+    // Lets go of a failed connection. A port that the program had bound is held again.
     private func forgetAttempt(
         _ state: inout State, _ stack: inout NetworkStack, _ watches: inout SocketWatches, _ now: Now
     ) throws(SocketError) {
@@ -301,7 +301,7 @@ extension BlockingSocket {
 
     // MARK: Names
 
-    /// Where the socket is bound; unspecified and 0 as far as that is not decided.
+    /// Where the socket is bound. What is not decided yet is unspecified or 0.
     package func localEndpoint() throws(SocketError) -> SocketEndpoint {
         try control { (state, stack, _, _) throws(SocketError) in
             guard let id = state.id else { return unspecified }
@@ -327,12 +327,12 @@ extension BlockingSocket {
             case .both: .both
             }
         try control { (state, stack, watches, now) throws(SocketError) in
-            // Whatever comes of it, whoever waits looks again.
+            // Every thread that waits looks again, whatever the outcome.
             defer { watches.signal(watch) }
             if !isStream { _ = try datagram(&state, &stack, &watches) }
             guard let id = state.id else { throw SocketError(.notConnected) }
             if id.kind == .stream, (try? stack.state(id)) == .synSent {
-                // As on Linux: the attempt is over, and the socket as it was before.
+                // As on Linux: the attempt is over, and the socket is as it was before.
                 endAttempt(&state, &stack, &watches, now)
                 state.pendingError = SocketError(.reset)
                 return
@@ -346,7 +346,7 @@ extension BlockingSocket {
         }
     }
 
-    /// The descriptor is gone: ends the connection as SO_LINGER says and wakes whoever waits.
+    /// The descriptor is gone: ends the connection as SO_LINGER says, and wakes the threads that wait.
     func close() {
         let deadline = end(isReset: false)
         if let deadline { linger(until: deadline) }
@@ -359,13 +359,14 @@ extension BlockingSocket {
         watch.signal()
     }
 
-    // Marks the socket closed and lets the stack's go. Gives how long to wait for delivery, if it has to be waited for.
+    // Marks the socket closed and lets the stack's socket go. Returns the deadline for delivery, if the call has to
+    // wait for it.
     private func end(isReset: Bool) -> MonotonicInstant? {
         while true {
             let attached = attachment.now
             var deadline: MonotonicInstant?
             guard case .node(let port) = attached.current else {
-                // During a restart too: the connection is let go by the next node.
+                // During a restart too: the next node lets the connection go.
                 if case .restarting = attached.current {
                     let thread = ParkedThread()
                     attachment.waitForRestart(thread, until: nil)

@@ -1,6 +1,5 @@
-// Sending and receiving. Read first: send(2), recv(2), udp(7), tcp(7).
-// One hold of the node's lock per call that need not wait; bytes are copied once, between the caller's memory and the
-// stack's ring.
+// Sending and receiving. Read first: send(2), recv(2), udp(7), tcp(7). A call that need not wait takes the node's lock
+// once. Bytes are copied once, between the caller's memory and the stack's ring.
 
 package import NetPrimitives
 import NetStack
@@ -10,8 +9,8 @@ import ZeroTier
 extension BlockingSocket {
     // MARK: Send
 
-    /// Sends bytes, to the connected peer or to a destination, which a stream ignores, and gives how many were taken: all,
-    /// unless the call does not block or its time-out ended it.
+    /// Sends bytes to the connected peer, or to a destination, which a stream ignores. Returns how many were taken: all of
+    /// them, unless the call does not block or its time-out ended it.
     package func send(
         _ bytes: RawSpan, flags: MessageFlags, to destination: SocketEndpoint?
     ) throws(SocketError) -> Int {
@@ -28,7 +27,7 @@ extension BlockingSocket {
         }
     }
 
-    /// Queues a datagram; false if there is no room, of which an event will tell.
+    /// Queues a datagram. False if there is no room; an event will tell when there is.
     func queueDatagram(
         _ id: SocketID, _ bytes: RawSpan, to destination: SocketEndpoint?, _ state: inout State,
         _ stack: inout NetworkStack, _ now: Now
@@ -44,13 +43,13 @@ extension BlockingSocket {
                 state.wantsOutput = true
                 return false
             }
-            // An address of the other family, where the socket's bound address does not allow it.
+            // The address is of the other family, and the socket's bound address does not allow that.
             throw error == .addressFamily && !isIPv4 ? SocketError(.networkUnreachable) : SocketError(error)
         }
     }
 
-    // Sends all bytes, or as many as there is room for if the call does not block. The call that has sent a part has the
-    // turn until it ends, so that its bytes stay together; with `keepsTurn` it has it beyond.
+    // Sends all bytes. If the call does not block, sends as many as there is room for. A call that has sent a part has
+    // the turn until it ends, so that its bytes stay together. With `keepsTurn` it keeps the turn.
     private func sendStream(
         _ bytes: RawSpan, _ flags: MessageFlags, _ turn: inout UInt64, keepsTurn: Bool
     ) throws(SocketError) -> Int {
@@ -103,7 +102,7 @@ extension BlockingSocket {
         return nil
     }
 
-    // The call ends early: others may send, and an error that it does not tell is kept for the next.
+    // The call ends early: others may send. An error that it does not tell is kept for the next call.
     private func endSendTurn(_ turn: UInt64, _ error: SocketError?) {
         let others = state.withLock { state in
             if let error { state.keepForNextCall(error) }
@@ -174,7 +173,7 @@ extension BlockingSocket {
                     return nil
                 }
                 taken += count
-                // What has come already may be followed by the end, of which nothing else will tell.
+                // The end of the stream may follow the bytes that have come, and nothing else will tell of it.
                 let isDone =
                     !flags.contains(.waitAll) || taken == target.byteCount || count == 0 || hasEnded(id, &stack)
                 if isDone || flags.contains(.dontWait) || state.isNonBlocking {
@@ -242,8 +241,8 @@ extension BlockingSocket {
 
     // MARK: Pieces
 
-    /// Sends what lies in several pieces, as one datagram or as one stretch of the stream. `piece` is called with an index
-    /// and hands that piece to its second argument.
+    /// Sends several pieces as one datagram, or as one stretch of the stream. `piece` is called with an index and hands
+    /// that piece to its second argument.
     package func sendMessage(
         pieces: Int, flags: MessageFlags, to destination: SocketEndpoint?,
         _ piece: (_ index: Int, _ use: (RawSpan) -> Void) -> Void

@@ -35,7 +35,7 @@ package final class BlockingSocket: Sendable {
         var isConnecting = false
         /// A stream was established once: it cannot connect again.
         var wasConnected = false
-        /// An error that the stack has given already and nobody was told.
+        /// An error that the stack has given and that no call has told yet.
         var pendingError: SocketError?
         /// MSG_MORE holds a short segment back.
         var isCorkedByCall = false
@@ -45,7 +45,7 @@ package final class BlockingSocket: Sendable {
         var nextTicket: UInt64 = 0
         /// A send found that it would block: room is worth an event.
         var wantsOutput = false
-        /// A connect found that it would block, and its outcome was not asked for yet: it is worth an event.
+        /// A connect found that it would block. Its outcome is worth an event until a call asks for it.
         var wantsConnection = false
         var hasEvent = false
         /// Threads' places to wait, to be used again.
@@ -59,7 +59,7 @@ package final class BlockingSocket: Sendable {
             return nextTicket
         }
 
-        /// An error that a call meets after it has done a part is the next call's, unless that meets it anyway.
+        /// A call met an error after it had done a part. The next call tells it, unless it meets the error anyway.
         mutating func keepForNextCall(_ error: SocketError) {
             if ![.tryAgain, .badDescriptor, .networkDown, .interrupted].contains(error.number) { pendingError = error }
         }
@@ -189,7 +189,7 @@ package final class BlockingSocket: Sendable {
             case .wait:
                 // As in the kernel: calls with a time of their own never go on by themselves after a handler.
                 if let thread { isInterrupted = !port.park(thread, until: deadline, restarts: deadline == nil) }
-                // What comes now is for those who go on.
+                // Anything that comes now is for the calls that go on.
                 if isInterrupted, CallingThread.isCancelled { throw .interrupted }
             case nil:
                 // Stopped, unless a restart has begun since the look.

@@ -1,4 +1,4 @@
-// Descriptors: small numbers from 0, the lowest free one first, each naming one socket.
+// Descriptors: small numbers from 0, the lowest free one first. Each names one socket.
 
 import Synchronization
 

@@ -59,7 +59,7 @@ func stackCall<Result: Sendable>(
     }
 }
 
-/// As `stackCall`; nil for what would block.
+/// As `stackCall`; nil if the call would block.
 func stackTry<Result: Sendable>(
     _ body: () throws(StackError) -> Result
 ) throws(SocketError) -> Result? {

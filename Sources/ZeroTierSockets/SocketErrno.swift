@@ -84,7 +84,7 @@ package struct SocketErrno: RawRepresentable, Hashable, Sendable, CustomStringCo
 package struct SocketError: Error, Hashable, Sendable, CustomStringConvertible {
     /// What goes into `zts_errno`.
     package let number: SocketErrno
-    /// What is behind it, where the number does not say enough.
+    /// The reason, if the number does not say enough.
     package let reason: String?
 
     package init(_ number: SocketErrno, _ reason: String? = nil) {

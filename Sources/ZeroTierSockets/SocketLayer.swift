@@ -109,7 +109,7 @@ package final class SocketLayer: Sendable {
         return number
     }
 
-    /// The socket of a descriptor: what is asked of one socket is asked of it. EBADF if there is none.
+    /// The socket of a descriptor. Calls about one socket go to it. EBADF if there is none.
     package subscript(descriptor: Int32) -> BlockingSocket {
         get throws(SocketError) {
             guard let socket = find(descriptor) else { throw SocketError(.badDescriptor) }
@@ -169,7 +169,7 @@ package final class SocketLayer: Sendable {
     }
 }
 
-/// What a receive call tells besides the bytes.
+/// The outcome of a receive call, besides the bytes.
 package struct ReceivedMessage: Hashable, Sendable {
     /// The call's result: bytes in the caller's memory, or the datagram's whole length with `wholeLength`.
     package var count: Int

@@ -1,4 +1,4 @@
-//  What kind of place a physical address is. The numbers are the protocol's: they weigh path quality and order the
+//  The scope of a physical address. The numbers are the protocol's: they weigh the quality of paths and order the
 //  search of an introduction. Read first: zerotier/ZeroTierOne node/InetAddress.cpp (facts only).
 
 package import NetPrimitives
@@ -72,6 +72,6 @@ extension IPAddress {
     /// Whether the address is of a tunnel broker (2001:470::/32), which is never used as a path: a tunnel in a tunnel.
     package var isTunnelBroker: Bool { isIPv6 && high >> 32 == 0x2001_0470 }
 
-    /// Whether the address may be the path to a peer, as far as the address alone can tell.
+    /// Whether the address may be the path to a peer. Judges by the address alone.
     package var isUsableForPaths: Bool { AddressScope(of: self).isUsableForPaths && !isTunnelBroker }
 }

@@ -28,7 +28,7 @@ package struct Identity: Hashable, Sendable, CustomStringConvertible {
         self.secretKeys = secretKeys
     }
 
-    /// A fresh identity: costs some 15 address derivations of about 17 ms each.
+    /// A fresh identity. It costs about 15 address derivations of 17 ms each.
     package static func generate(using random: inout RandomSource) -> Identity {
         let (secretKeys, address) = IdentityWork.generate(using: &random)
         return Identity(address: Address(address), publicKeys: secretKeys.publicKeys, secretKeys: secretKeys)
@@ -129,7 +129,7 @@ package struct Identity: Hashable, Sendable, CustomStringConvertible {
 
     // MARK: Checks
 
-    /// Whether the address follows from the keys by the memory-hard derivation. Costs about 17 ms in release builds.
+    /// Whether the address follows from the keys by the memory-hard derivation. It costs about 17 ms in release builds.
     package func validate() -> Bool {
         !address.isReserved && IdentityWork.isValid(publicKeys, address: address.value)
     }

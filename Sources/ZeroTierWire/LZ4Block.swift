@@ -85,7 +85,7 @@ package enum LZ4Block {
 
     // MARK: Decompression
 
-    /// What `block` decompresses to: 1 to `limit` bytes. Throws for anything else; never makes more than `limit` bytes.
+    /// The decompressed `block`: 1 to `limit` bytes. Throws for anything else; never makes more than `limit` bytes.
     package static func decompress(
         _ block: [UInt8], limit: Int = ProtocolLimits.maximumPayloadLength
     ) throws(WireError) -> [UInt8] {

@@ -59,7 +59,7 @@ package enum PacketArmor {
         number = packet.loadUInt64(at: 0)
         switch CipherSuite(rawValue: flags >> 3 & 0x07) {
         case .authenticatedOnly:
-            // A HELLO in the later extended armor: nothing that a protocol 12 node can read.
+            // A HELLO in the later extended armor, which a node of protocol 12 cannot read.
             if flags & PacketHeader.historicEncryptedFlag != 0 { return false }
             return cipher.openClassic(&packet, length: length, decrypt: false)
         case .salsa: return cipher.openClassic(&packet, length: length, decrypt: true)

@@ -1,4 +1,4 @@
-//  What is remembered of a peer between runs: one file `peers.d/<address>.peer`.
+//  A peer as remembered between runs: one file `peers.d/<address>.peer`.
 //
 //  size   field
 //   1     record version: 1 up to release 1.8.5, 2 since; same layout
@@ -30,7 +30,7 @@ package struct PeerRecord: Hashable, Sendable {
         self.endpoints = endpoints
     }
 
-    /// Reads a record of version 1 or 2; what follows it is ignored, as are endpoints beyond 64.
+    /// Reads a record of version 1 or 2. Bytes behind it are ignored, and so are endpoints beyond 64.
     package init(decoding bytes: [UInt8]) throws(WireError) {
         var reader = WireReader(bytes)
         let version = try reader.uint8("peerRecord.version")

@@ -1,8 +1,8 @@
 //  Every number of the protocol in one place, with where it comes from.
 //  Read first: zerotier/ZeroTierOne node/Constants.hpp and node/Packet.hpp (facts only).
 
-/// Numbers of the protocol. Those marked "fixed" are needed to be understood by other nodes; the others are what the
-/// reference does, or where said what this implementation chose.
+/// Numbers of the protocol. Other nodes only understand those marked "fixed". The others are the reference's, or this
+/// implementation's choice where that is said.
 package enum ProtocolLimits {
     // MARK: Versions
 
@@ -30,8 +30,8 @@ package enum ProtocolLimits {
     /// UDP payload that every path carries: default and bounds of what may be configured.
     package static let physicalMTU = 1432
     package static let physicalMTUs = 1400...10_324
-    /// UDP payload that is carried wherever anything works (RFC 8899 5.1.2; QUIC needs as much): what remains where longer
-    /// datagrams are lost.
+    /// UDP payload that every working path carries (RFC 8899 5.1.2; QUIC needs as much). It is used where longer datagrams
+    /// are lost.
     package static let basePathMTU = 1200
     /// The longest packet that can be cut into parts of the base length.
     package static let maximumBasePacketLength =

@@ -2,7 +2,7 @@
 
 package import NetPrimitives
 
-/// What a packet asks for: the low 5 bits of the byte at offset 27.
+/// The request of a packet: the low 5 bits of the byte at offset 27.
 package enum Verb: UInt8, Hashable, Sendable, CaseIterable {
     case nop = 0x00
     case hello = 0x01

@@ -1,4 +1,4 @@
-//  What a decoder says when the bytes are not what the format asks for. One type for every codec of this target.
+//  Why a decoder refuses bytes. One type for every codec of this target.
 
 /// Why bytes could not be decoded.
 ///

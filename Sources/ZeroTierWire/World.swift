@@ -15,7 +15,7 @@ package import ZeroTierCrypto
 
 /// A signed list of roots.
 package struct World: Hashable, Sendable {
-    /// What the world is for.
+    /// The kind of a world.
     package enum Kind: UInt8, Hashable, Sendable {
         /// The one set of roots that every node has.
         case planet = 1
@@ -59,7 +59,7 @@ package struct World: Hashable, Sendable {
 
     // MARK: Bytes
 
-    /// Reads a world from the start of `bytes`; what follows it is ignored. The signature is not checked.
+    /// Reads a world from the start of `bytes`. Bytes behind it are ignored. The signature is not checked.
     package init(decoding bytes: [UInt8]) throws(WireError) {
         var reader = WireReader(bytes)
         try self.init(from: &reader)
@@ -128,7 +128,7 @@ package struct World: Hashable, Sendable {
         write(into: &writer, includeSignature: true)
     }
 
-    /// What the signature covers: the world without it, between two runs of guard bytes.
+    /// The bytes that the signature covers: the world without it, between two runs of guard bytes.
     package var signedBytes: [UInt8] {
         var writer = ByteWriter()
         writer.bytes(Array(repeating: 0x7f, count: 8))

@@ -1083,7 +1083,7 @@ ZTS_API const char *ZTCALL zts_get_start_error(void);
 /**
  * Switches traces on and off: lines on standard error about what happens inside, for finding out why something does not
  * work. Holds for all nodes of the process, at once and for those started later. Each node prints at most 200 lines a
- * second and never waits for who reads them; what is off costs nothing. Until the first call the environment variable
+ * second and never waits for a reader; what is off costs nothing. Until the first call the environment variable
  * ZEROTIER_TRACE says what is on, in the same words; without it nothing, but "basic" in a library of `make host_debug`.
  * @param modules names between commas: transport, paths, networks, rules, arp (ARP and NDP), ip, udp, tcp, sockets,
  * storage; basic for all but the TCP/IP stack's, all, or none

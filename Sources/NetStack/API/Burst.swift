@@ -1,9 +1,9 @@
-// What the stack hands to the link: a description in numbers of up to 64 KiB of packets; bytes are written on demand.
+// The stack hands bursts to the link: up to 64 KiB of packets, described in numbers. Bytes are written on demand.
 
 package import NetPrimitives
 
 /// One or more packets to one neighbour, described in numbers. Valid until the next call of `nextBurst`: write all
-/// segments (or drop them) before asking for another. Segments have equal length but for the last.
+/// segments, or drop them, before you ask for another. All segments but the last have the same length.
 package struct Burst: Sendable {
     /// The interface (network) on which it leaves.
     package let interface: InterfaceID
@@ -13,7 +13,7 @@ package struct Burst: Sendable {
     package let etherType: UInt16
     /// How many packets: `0..<count` are the segments.
     package let count: Int
-    /// Bytes of each Ethernet payload (IP header included) but the last.
+    /// Bytes of each Ethernet payload but the last, IP header included.
     package let packetLength: Int
     /// Bytes of the last Ethernet payload.
     package let lastLength: Int

@@ -42,7 +42,7 @@ package struct SocketOptions: Sendable, Hashable {
     package var receiveBytes: Int?
     /// SO_SNDBUF of a UDP socket in bytes; nil for the stack's default.
     package var sendBytes: Int?
-    /// SO_LINGER: zero resets the connection on close. The time to wait is the caller's business.
+    /// SO_LINGER: zero resets the connection on close. The caller does the waiting.
     package var resetsOnClose = false
 
     /// The defaults.
@@ -54,7 +54,7 @@ package enum ShutdownDirection: Sendable, Hashable {
     case read, write, both
 }
 
-/// What `receiveFrom` tells about a datagram.
+/// A datagram as `receiveFrom` tells it.
 package struct ReceivedDatagram: Sendable, Hashable {
     /// Bytes copied to the caller.
     package let count: Int

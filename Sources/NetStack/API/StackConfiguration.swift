@@ -1,4 +1,4 @@
-// What the owner of a stack chooses. Protocol constants and memory bounds are in StackLimits.swift.
+// The choices of a stack's owner. Protocol constants and memory bounds are in StackLimits.swift.
 
 /// The choices that hold for a whole stack.
 package struct StackConfiguration: Sendable {
@@ -46,11 +46,11 @@ package struct InterfaceConfiguration: Sendable, Hashable {
     package var acceptsRouterAdvertisements = false
     /// Whether a link-local address is made from the MAC (RFC 4291, modified EUI-64).
     package var makesLinkLocalAddress = true
-    /// Whether the owner judges datagrams that were put together of fragments, as it judged the frames: they come out of
-    /// `nextReassembled` and go on by `receive(reassembled:)`. Else they go on at once.
+    /// Whether the owner judges datagrams that were put together of fragments, as it judged the frames. They come out of
+    /// `nextReassembled` and go on by `receive(reassembled:)`. If not, they go on at once.
     package var judgesReassembled = false
-    /// Bytes of an Ethernet payload that one datagram of the link carries. A longer one travels in pieces, and is lost with any of
-    /// them: congestion control allows for that.
+    /// Bytes of an Ethernet payload that one datagram of the link carries. A longer one travels in pieces and is lost with any of
+    /// them. Congestion control allows for that.
     package var pieceLength = Int.max
 
     /// The defaults for an MTU.

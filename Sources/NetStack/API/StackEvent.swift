@@ -1,15 +1,16 @@
-// What a stack tells its owner: edges, coalesced once per batch and socket, and changes of membership.
+// Events for a stack's owner: edges, joined to one per batch and socket, and changes of membership.
 
 package import NetPrimitives
 
-/// Edges of one socket since its last event. An edge says "look again", `NetworkStack.readiness(of:)` says what is.
+/// Edges of one socket since its last event. An edge says "look again"; `NetworkStack.readiness(of:)` says what there
+/// is.
 package struct SocketEvents: OptionSet, Hashable, Sendable {
     package let rawValue: UInt8
     package init(rawValue: UInt8) { self.rawValue = rawValue }
 
-    /// Bytes, a datagram or the end of the stream can be read where nothing could before.
+    /// Bytes, a datagram or the end of the stream can be read; before, nothing could.
     package static let readable = SocketEvents(rawValue: 1)
-    /// A third of the send space is free where less was before.
+    /// A third of the send space is free; before, less was.
     package static let writable = SocketEvents(rawValue: 2)
     /// The handshake is done.
     package static let connected = SocketEvents(rawValue: 4)
@@ -54,8 +55,8 @@ package struct EchoReply: Hashable, Sendable {
     package let roundTrip: Duration
 }
 
-/// What a stack wants of the link: frames to a group, or no more of them. Drain with `nextGroupChange()` before bursts are pulled:
-/// what the link has to tell others is to leave with them.
+/// The stack's wishes to the link: frames to a group, or no more of them. Drain with `nextGroupChange()` before you pull bursts,
+/// so that the link's messages about it leave with them.
 package struct GroupChange: Hashable, Sendable {
     /// The interface that changed.
     package let interface: InterfaceID
@@ -71,13 +72,13 @@ package struct GroupChange: Hashable, Sendable {
     }
 }
 
-/// What a stack tells its owner. Drain with `nextEvent()` after each call.
+/// An event for the stack's owner. Drain with `nextEvent()` after each call.
 package enum StackEvent: Hashable, Sendable {
     /// Edges of a socket.
     case socket(SocketID, SocketEvents)
     /// Duplicate address detection ended without objection.
     case addressReady(InterfaceID, IPAddress)
-    /// Somebody else uses the address; the MAC says who. `lost` when the address can no longer be used here.
+    /// Another station, with this MAC, uses the address. `lost`: the address can no longer be used here.
     case addressConflict(InterfaceID, IPAddress, MACAddress, lost: Bool)
     /// A reply to `sendEcho`.
     case echoReply(EchoReply)

@@ -4,8 +4,8 @@
 package struct StackLimits: Sendable {
     /// TCP connections, embryonic ones included.
     package var streams = 65_536
-    /// Bytes that the buffers of all TCP connections hold together. From 70 % on buffers no longer grow; at the bound
-    /// sends fail with `noBuffers` and new connections are refused. What was promised as window is still taken.
+    /// Bytes that the buffers of all TCP connections hold together. From 70 % on buffers no longer grow. At the bound
+    /// sends fail with `noBuffers`, and new connections are refused. Bytes inside a promised window are still taken.
     package var streamBytes = 256 << 20
     /// TCP listeners.
     package var listeners = 4_096
@@ -13,13 +13,13 @@ package struct StackLimits: Sendable {
     package var reservations = 65_536
     /// UDP sockets.
     package var datagramSockets = 16_384
-    /// Connections remembered in TIME-WAIT; beyond, the oldest goes.
+    /// Connections remembered in TIME-WAIT. Beyond that the oldest goes.
     package var timeWaits = 32_768
-    /// Neighbours of all interfaces; beyond, the least recently used one that is not in use goes.
+    /// Neighbours of all interfaces. Beyond that the one goes that was not in use for longest.
     package var neighbours = 4_096
     /// Neighbours whose address is being asked for.
     package var incompleteNeighbours = 1_024
-    /// Those that are asked for only because of what others sent: they take nothing from our own.
+    /// Neighbours that are asked for only because others sent something. They take no room from our own.
     package var incompleteNeighboursForOthers = 256
     /// Packets that wait for one neighbour.
     package var packetsPerNeighbour = 64
@@ -31,7 +31,8 @@ package struct StackLimits: Sendable {
     package var reassemblyBytes = 4 << 20
     /// Fragments of one datagram.
     package var fragmentsPerDatagram = 128
-    /// Bytes of fragments held of one station: the frame's source, which it cannot forge, not the packet's.
+    /// Bytes of fragments held of one station. The station is the frame's source, which it cannot forge, and not the
+    /// packet's.
     package var reassemblyBytesPerStation = 1 << 20
     /// Unfinished datagrams of one station.
     package var datagramsPerStation = 64
@@ -43,8 +44,8 @@ package struct StackLimits: Sendable {
     package var controlBytes = 4 << 20
     /// Bytes in a UDP socket's receive queue, overhead included, that each may have (Linux `rmem_default`).
     package var datagramReceiveBytes = 212_992
-    /// Bytes in the receive queue of a UDP socket for which no limit was set, while all of them together are within
-    /// `datagramBytes`: what a fast sender has sent until a reader gets a processor.
+    /// Bytes in the receive queue of a UDP socket without a limit of its own, while all queues together are within
+    /// `datagramBytes`. A fast sender sends that much until a reader gets a processor.
     package var datagramReceiveMaximum = 4 << 20
     /// Bytes in all UDP receive queues beyond which none grows over `datagramReceiveBytes`.
     package var datagramBytes = 64 << 20
@@ -105,7 +106,7 @@ enum StackConstants {
     /// `icmp_msgs_burst`, which count all together).
     static let errorsPerSecond = 1_000
     static let errorBurst = 50
-    /// Those to all stations, per second. A station that had few in this slice of time still gets some beyond it.
+    /// The same to all stations together, per second. A station that had few in this slice of time still gets some.
     static let errorsPerSecondToAll = 10_000
     static let errorsBeyondAll = 4
     /// At most one ICMP error to one destination in this time.

@@ -44,7 +44,7 @@ package enum StackDropReason: Int, Sendable, CaseIterable {
     case neighbourDiscovery
     /// A router advertisement or solicitation that is not wanted.
     case routerMessage
-    /// An ICMP message that asks for nothing that we do (redirect, source quench, timestamp ...).
+    /// An ICMP message that this stack does not follow (redirect, source quench, timestamp ...).
     case ignoredControl
     /// An ICMP error that belongs to no packet of ours.
     case unmatchedError
@@ -54,7 +54,7 @@ package enum StackDropReason: Int, Sendable, CaseIterable {
     case controlQueueFull
     /// Waited for a neighbour that did not answer, or was pushed out of its queue.
     case neighbourUnresolved
-    /// Another station than the one known says that it has an address.
+    /// A station claims an address that another station is known to have.
     case contestedNeighbour
     /// The neighbour table is full.
     case neighbourTableFull
@@ -74,7 +74,7 @@ package enum StackDropReason: Int, Sendable, CaseIterable {
 
 /// Counters of one stack since it was made. A snapshot is a copy.
 package struct StackStatistics: Sendable {
-    /// Per protocol: what came, what went, what was wrong with it.
+    /// Of one protocol: received, sent, and wrong.
     package struct ProtocolCounters: Sendable, Equatable {
         package var received: UInt64 = 0
         package var sent: UInt64 = 0
@@ -116,7 +116,7 @@ package struct StackStatistics: Sendable {
     package var errorsSent: UInt64 = 0
     /// Path MTU changes believed.
     package var pathMTUChanges: UInt64 = 0
-    /// How often the last connection was asked for again.
+    /// How often the last connection looked up was looked up again.
     package var cacheHits: UInt64 = 0
 
     private var drops = [UInt64](repeating: 0, count: StackDropReason.allCases.count)

@@ -4,13 +4,13 @@
 //   no limit ──two time-outs in a row of full segments──> 1024 ──one more──> 512
 //   limited ──a segment of full size is acknowledged──> no limit
 
-/// What a sender knows of the longest segment that arrives. Offsets in the send stream, times in nanoseconds.
+/// A sender's knowledge of the longest segment that arrives. Offsets in the send stream, times in nanoseconds.
 struct BlackHoleDetection: Sendable {
-    /// Bytes of payload that no segment exceeds but a probe; `Int.max`: the full size arrives, as far as is known.
+    /// No segment but a probe has more payload, in bytes. `Int.max`: the full size is thought to arrive.
     private(set) var limit = Int.max
     /// When the next probe may leave; `Int.max`: not before data passes again.
     private var probeAt = Int.max
-    /// Until the next probe, if this one is lost.
+    /// The pause until the next probe, if this one is lost.
     private var pause = TCPLimits.firstLengthProbeNanoseconds
     /// The segment of full size that is out.
     private var probeStart = 0
@@ -63,7 +63,7 @@ struct BlackHoleDetection: Sendable {
 }
 
 extension Sender {
-    /// The peer, the interface and the options allow so much payload in a segment.
+    /// The payload of a segment that the peer, the interface and the options allow.
     mutating func setFullSegmentSize(_ size: Int) {
         fullSegmentSize = size
         segmentSize = min(size, blackHole.limit)
@@ -85,8 +85,8 @@ extension Sender {
         if blackHole.acknowledged(to: acknowledged, time: time) { setFullSegmentSize(fullSegmentSize) }
     }
 
-    /// One segment of full size, made of new data, to find out whether it arrives. If it does not, it is repaired like any loss,
-    /// in short segments.
+    /// One segment of full size, made of new data, to find out whether it arrives. If it is lost, short segments repair that
+    /// like any loss.
     mutating func nextLengthProbe(time: Int) -> Piece? {
         let size = fullSegmentSize
         guard blackHole.isProbeDue(time), recovery.phase == .open, scoreboard.lostBytes == 0, size > segmentSize,

@@ -65,7 +65,7 @@ extension Connection {
     /// Everything the peer sent has been read and nothing more will come.
     package var isEndOfStream: Bool { receiver.ring.isEmpty && isReceiveClosed }
 
-    /// Nothing more will come from the peer; what has come may still be unread.
+    /// Nothing more will come from the peer. Bytes that have come may still be unread.
     package var isReceiveClosed: Bool { receiver.isFinished || state == .closed }
 
     /// The application will not read any more. Alone that changes nothing on the wire, as on Linux; once our half is closed
@@ -114,7 +114,7 @@ extension Connection {
         updateTimers(time: now.nanoseconds)
     }
 
-    /// Ends at once: RST, what is queued is lost (SO_LINGER with time 0).
+    /// Ends at once: RST. Queued bytes are lost (SO_LINGER with time 0).
     package mutating func abort(now: Now) {
         isOrphan = true
         switch state {
@@ -145,7 +145,7 @@ extension Connection {
         return taken
     }
 
-    /// Changes what can be changed; buffer ceilings apply at once, the window scale stays as negotiated.
+    /// Changes options. Buffer ceilings apply at once; the window scale stays as negotiated.
     package mutating func setOptions(_ new: ConnectionOptions, now: Now) {
         let old = options
         options = new
@@ -166,7 +166,7 @@ extension Connection {
         updateTimers(time: now.nanoseconds)
     }
 
-    /// Sends what a cork holds back; the cork stays for what is queued later.
+    /// Sends what a cork holds back. The cork stays for bytes queued later.
     package mutating func releaseCorked() {
         guard sender.unsent > 0 else { return }
         sender.timing.isCorked = false
@@ -183,7 +183,7 @@ extension Connection {
     package var bytesInFlight: Int { sender.inFlight }
 }
 
-/// What a host needs to know at once to say what can be done with a connection.
+/// The facts from which a host tells what can be done with a connection.
 package struct ConnectionFacts: OptionSet, Hashable, Sendable {
     package let rawValue: UInt8
     package init(rawValue: UInt8) { self.rawValue = rawValue }

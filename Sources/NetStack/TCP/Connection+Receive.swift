@@ -31,8 +31,8 @@ extension Connection {
         } else if !header.isChecksumValid(in: packet, pseudoHeaderSum: pseudoHeaderSum) {
             return .dropped(.badChecksum)
         }
-        // A segment that is refused changes nothing: whoever knows the ports can guess a sequence number, and none of what
-        // follows may be his to move. It only may cause an answer.
+        // A refused segment changes nothing but may cause an answer: an attacker who knows the ports can guess a sequence
+        // number, and must not move any state below.
         if let drop = check(header, start: start, time: time) { return drop }
         if let refusal = checkAcknowledgment(header, time: time) { return refusal }
         lastHeardAt = time
@@ -47,8 +47,8 @@ extension Connection {
         return takeText(header, packet, start: start, isPlaced: isPlaced, time: time)
     }
 
-    /// Header prediction: the next segment of a stream that flows one way, nothing missing, nothing else to say. It does
-    /// what the checks below would come to; nil: they decide.
+    /// Header prediction: the next segment of a stream that flows one way, nothing missing, nothing else to say. The
+    /// result is that of the checks below; nil: they decide.
     @inline(__always)
     private mutating func receiveExpected(
         _ header: SegmentHeader, _ packet: RawSpan, _ time: Int

@@ -48,7 +48,7 @@ extension Connection {
             userTimeout: Int(options.userTimeout.nanoseconds), isOrphan: isOrphan)
     }
 
-    /// After every entry from outside: what must run because of what is.
+    /// After every entry from outside: sets the timers that the state needs.
     mutating func updateTimers(time: Int) {
         if isSynchronized { sender.armLossTimer(time: time) }
         if timers[.idle] == nil, state != .closed, sender.ring.isEmpty, receiver.ring.isEmpty, receiver.ranges.isEmpty,
@@ -79,8 +79,8 @@ extension Connection {
         due.insert(.synchronize)
     }
 
-    /// The way to the peer has just opened: what was sent into the closed one, a SYN or data whose time-out has passed, is sent
-    /// again at once, not at the next time-out.
+    /// The way to the peer has just opened. A SYN or data that was sent while it was closed, and whose time-out has passed, is
+    /// sent again at once, not at the next time-out.
     package mutating func linkBecameUsable(now: Now) {
         if state == .synSent, sender.next >= 0 { due.insert(.synchronize) }
         guard isSynchronized, sender.retryAtOnce(time: now.nanoseconds) else { return }

@@ -1,11 +1,11 @@
-// What a connection sends: one piece of the stream at a time, else the ACK that is due.
+// A connection sends one piece of the stream at a time, or else the ACK that is due.
 // Read first: `Burst`, `Sender.nextPiece`; RFC 9293 section 3.10.
 
 package import NetPrimitives
 
 extension Connection {
-    /// Books what is to be sent next, at most `maximumSegments` segments, or nil. Call until nil after `endBatch`,
-    /// `handleDeadline` and every call of the application, and write each burst before the next call.
+    /// Books the next bytes to be sent, at most `maximumSegments` segments. Nil if nothing is due. Call until nil after
+    /// `endBatch`, `handleDeadline` and every call of the application, and write each burst before the next call.
     package mutating func nextBurst(maximumSegments: Int, now: Now) -> TCPBurst? {
         guard maximumSegments > 0 else { return nil }
         let time = now.nanoseconds

@@ -33,7 +33,7 @@ package struct Connection: ~Copyable {
     var events: ConnectionEvents = []
     /// The error that waits to be taken.
     package internal(set) var pendingError: ConnectionError?
-    /// What ICMP last said, in place of a time-out's error.
+    /// The last ICMP error. It is told in place of a time-out's.
     var softError: ConnectionError?
     /// The application has let go.
     var isOrphan = false
@@ -46,7 +46,7 @@ package struct Connection: ~Copyable {
     var peerSegmentSize: Int
     /// Window scale of the peer's window fields.
     var peerScale: UInt8 = 0
-    /// What our SYN offers or our SYN-ACK grants.
+    /// The options that our SYN offers or our SYN-ACK grants.
     var offersScale = true
     var offersSack = true
     var offersTimestamps = true
@@ -124,7 +124,7 @@ package struct Connection: ~Copyable {
         armHandshakeTimer(time: now.nanoseconds)
     }
 
-    /// Takes what both SYNs agree on.
+    /// Takes the options on which both SYNs agree.
     mutating func negotiate(_ peer: SegmentOptions, time: Int) {
         if let size = peer.maximumSegmentSize {
             peerSegmentSize = max(Int(size), TCPLimits.minimumSegmentSize)
@@ -152,7 +152,7 @@ package struct Connection: ~Copyable {
             seed: sender.firstSequence.value)
     }
 
-    /// What the link carries in one datagram (`InterfaceConfiguration.pieceLength`).
+    /// The bytes that the link carries in one datagram (`InterfaceConfiguration.pieceLength`).
     package mutating func setPieceLength(_ length: Int) { sender.pieceLength = length }
 
     /// Whether both ends answer congestion marks (RFC 3168).

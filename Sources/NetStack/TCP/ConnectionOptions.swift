@@ -1,4 +1,4 @@
-// What a connection is made from, what can be set on it, and what it tells.
+// A connection's parameters, its options, and its outcomes.
 
 package import NetPrimitives
 
@@ -41,7 +41,7 @@ package struct ConnectionEvents: OptionSet, Hashable, Sendable {
     package static let closed = ConnectionEvents(rawValue: 16)
 }
 
-/// What an application may set. Times are durations; zero switches the feature off where it says so.
+/// The options of an application. Times are durations. Zero switches a feature off if its comment says so.
 package struct ConnectionOptions: Sendable {
     /// TCP_NODELAY.
     package var noDelay = false
@@ -90,7 +90,7 @@ package enum CongestionAlgorithm: String, Sendable, Hashable, CaseIterable {
     package static let standard = CongestionAlgorithm.bbr
 }
 
-/// What a connection is made from.
+/// The parameters of a connection.
 package struct ConnectionParameters: Sendable {
     /// Our end.
     package var local: SocketEndpoint
@@ -117,7 +117,7 @@ package struct ConnectionParameters: Sendable {
     }
 }
 
-/// What both ends said in their SYN, for a connection that a listener made.
+/// The options of both SYNs, for a connection that a listener made.
 package struct HandshakeResult: Sendable {
     package var peerInitialSequence: SequenceNumber
     package var peerMaximumSegmentSize: Int
@@ -134,7 +134,7 @@ package struct HandshakeResult: Sendable {
     package var congestionEcho: Bool
 }
 
-/// What became of a received segment.
+/// The outcome of a received segment.
 package enum SegmentOutcome: Sendable {
     /// Processed.
     case accepted
@@ -155,7 +155,7 @@ package enum SegmentDrop: Sendable, Hashable, CaseIterable {
     case outOfWindow
     /// PAWS: an old timestamp.
     case oldTimestamp
-    /// Acknowledges what was never sent, or too long ago.
+    /// Acknowledges bytes that were never sent, or were sent too long ago.
     case badAcknowledgment
     /// A SYN or RST that must prove itself first: a challenge ACK is due.
     case challenged

@@ -31,7 +31,7 @@ package struct InitialSequence: Sendable {
         return UInt32(truncatingIfNeeded: proof) & 0xFF_FFFF
     }
 
-    /// What to add to milliseconds of the monotonic clock for this pair of addresses' timestamp values.
+    /// The offset between milliseconds of the monotonic clock and timestamp values, for this pair of addresses.
     package func timestampOffset(local: SocketEndpoint, remote: SocketEndpoint) -> UInt32 {
         UInt32(truncatingIfNeeded: tuple(local, remote, 2))
     }

@@ -15,7 +15,7 @@ package struct ListenerReply: Sendable {
     package var segment: ReplySegment
 }
 
-/// What a segment to a listening port means.
+/// The meaning of a segment to a listening port.
 package enum ListenerOutcome: Sendable {
     case dropped(SegmentDrop)
     /// Answer with this.
@@ -239,7 +239,7 @@ package struct Listener: ~Copyable {
         earliest == .max ? nil : MonotonicInstant(nanoseconds: UInt64(max(0, earliest)))
     }
 
-    /// Repeats SYN-ACKs and forgets who does not answer.
+    /// Repeats SYN-ACKs, and forgets peers that do not answer.
     package mutating func handleDeadline(now: Now) {
         let time = now.nanoseconds
         guard earliest <= time else { return }

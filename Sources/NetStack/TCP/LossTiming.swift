@@ -3,7 +3,7 @@
 
 /// State of the sender's timers and probes. Times in nanoseconds.
 struct LossTiming: Sendable {
-    /// What the deadline will do.
+    /// The task of the deadline.
     enum Kind: Sendable {
         /// Retransmission time-out: all is lost.
         case timeout
@@ -18,7 +18,7 @@ struct LossTiming: Sendable {
     var kind: Kind?
     var deadline: Int?
 
-    /// When SND.UNA last moved, or what is outstanding began to be, or the last time-out was.
+    /// When SND.UNA last moved, or the outstanding data began, or the last time-out was.
     var roundBase = 0
     /// When new data last left or SND.UNA last moved.
     var probeBase = 0
@@ -47,7 +47,7 @@ struct LossTiming: Sendable {
     var isCorked = false
 }
 
-/// What the sender's deadline made necessary.
+/// The result of the sender's deadline.
 enum LossAction: Sendable {
     case none
     /// Too many time-outs: the connection is over.

@@ -74,7 +74,7 @@ struct ReceiveRanges: Sendable {
         }
     }
 
-    // Puts an offset in front. What is remembered of the range that it made goes: one offset stands for each.
+    // Puts an offset in front. Older offsets of the same range go: one stands for each range.
     private mutating func note(_ offset: Int, in range: Range) {
         var moved = offset
         for place in 0..<8 {

@@ -33,12 +33,12 @@ struct Receiver: ~Copyable {
     var recentTimestampAt = 0
     var usesTimestamps = false
     var usesSack = false
-    /// Of a copy of what was received: the ACK that answers it echoes this once, in place of TS.Recent.
+    /// The timestamp of a copy of received bytes. The ACK that answers it echoes it once, in place of TS.Recent.
     private(set) var repeatedTimestamp: UInt32?
-    /// What the next ACK echoes.
+    /// The timestamp that the next ACK echoes.
     var timestampEcho: UInt32 { repeatedTimestamp ?? recentTimestamp }
 
-    /// Largest payload seen: what the peer's full segments are.
+    /// The largest payload seen: the size of the peer's full segments.
     private var segmentSize = TCPLimits.defaultSegmentSizeIPv4
     /// Bytes received since the last ACK.
     var unacknowledged = 0
@@ -162,7 +162,7 @@ struct Receiver: ~Copyable {
         return true
     }
 
-    /// A gap keeps everything behind it from the application, so its reading says nothing of the need. A sender that fills
+    /// A gap keeps everything behind it from the application, so reading says nothing about the need. A sender that fills
     /// the window meanwhile gets twice of it, once per gap.
     private mutating func widen(reached end: Int) {
         guard isTuned, widenedFor != ring.end, advertisedEdge - end < capacity / 2 else { return }
@@ -269,7 +269,7 @@ struct Receiver: ~Copyable {
         return blocks
     }
 
-    /// The window field of a segment that leaves now; what it says is promised.
+    /// The window field of a segment that leaves now. It is a promise.
     mutating func takeWindow() -> UInt16 {
         let base = next
         var edge = max(base, ring.start + capacity)
@@ -289,7 +289,7 @@ struct Receiver: ~Copyable {
     /// The application took bytes away: the window may open, the buffer may grow.
     /// `minimumRoundTrip`: `Int.max` if nothing was measured.
     mutating func taken(_ count: Int, roundTrip: Int?, minimumRoundTrip: Int, time: Int) {
-        // The round trip is what the peer makes of it: what was taken in it has no other bound.
+        // The peer decides the round trip. Nothing else bounds the bytes taken in it.
         taken = min(taken + count, 2 * TCPLimits.bufferLimit)
         let trip = max(min(echoRoundTrip ?? .max, roundTrip ?? 100_000_000), 1)
         if time - tuneSince >= trip {

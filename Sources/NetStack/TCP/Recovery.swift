@@ -101,10 +101,11 @@ struct Recovery: Sendable {
         return max(inFlight + max(0, allowed), segment)
     }
 
-    /// What to restore if data that was not sent again is acknowledged after a time-out.
+    /// The window to restore if data that was not sent again is acknowledged after a time-out.
     var prior: (window: Int, threshold: Int) { (priorWindow, priorThreshold) }
 
-    /// What to restore if an ACK shows that the retransmission was not needed (RFC 3522: the echo is older than it).
+    /// The window to restore if an ACK shows that the retransmission was not needed (RFC 3522: the echo is older than
+    /// it).
     func undo(echo: UInt32?) -> (window: Int, threshold: Int)? {
         guard phase != .open, let undoTimestamp, let echo, isOlder(echo, than: undoTimestamp) else { return nil }
         return (priorWindow, priorThreshold)
@@ -138,8 +139,8 @@ extension Sender {
             if !isFirst { advanceRack(sentAt: sample.repeatedSentAt, end: sample.repeatedEnd, time: time) }
         }
         if sample.isReordered { recovery.isReorderingSeen = true }
-        // RACK.rtt is that of what was delivered last (RFC 8985 5.2). Where segments overtake each other it is not always of
-        // the one that left last: the slower one tells how long others may still take.
+        // RACK.rtt is that of the segment delivered last (RFC 8985 5.2). If segments overtake each other, it need not be the
+        // one that left last: the slower one tells how long others may still take.
         if recovery.isReorderingSeen, recovery.phase != .open {
             let oldest = min(sample.oldestSackedAt ?? time, sample.oldestAcknowledgedAt ?? time)
             recovery.rackRoundTrip = max(recovery.rackRoundTrip, time - oldest)

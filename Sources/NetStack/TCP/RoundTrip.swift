@@ -10,7 +10,7 @@ struct RoundTrip: Sendable {
     private(set) var minimum = Int.max
     private var previousMinimum = Int.max
     private var minimumSince = 0
-    /// What holds until there is a sample.
+    /// The time-out until there is a sample.
     var initialTimeout = TCPLimits.initialTimeoutNanoseconds
 
     private static let minimumWindow = 10_000_000_000

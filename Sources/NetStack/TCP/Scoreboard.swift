@@ -1,18 +1,18 @@
-// What is in flight: one record per burst, split where an ACK or SACK block cuts it.
-// Read first: RFC 6675 section 3, RFC 8985 section 5.
+// The bytes in flight: one record per burst, split where an ACK or SACK block cuts it. Read first: RFC 6675 section 3,
+// RFC 8985 section 5.
 //
 // Records tile SND.UNA..<SND.NXT without gaps, in stream order; sacked neighbours are one record. So their number is
 // about twice the number of holes, whatever the window, and every search is binary.
 
-/// What one ACK newly delivered, gathered while records change.
+/// The bytes that one ACK newly delivered, gathered while records change.
 struct DeliverySample: Sendable {
     /// Bytes newly acknowledged, cumulatively or by SACK.
     var delivered = 0
     /// When the oldest left among those acknowledged cumulatively, and among those SACKed, that were sent only once.
     var oldestAcknowledgedAt: Int?
     var oldestSackedAt: Int?
-    /// Something sent more than once was acknowledged cumulatively: the ACK may have waited for it, so the age of what
-    /// was acknowledged along with it is no round trip.
+    /// Something sent more than once was acknowledged cumulatively. The ACK may have waited for it, so the age of bytes
+    /// acknowledged along with it is no round trip.
     var isRepeatAcknowledged = false
     /// The latest to leave among those sent once, and its end.
     var newestSentAt = Int.min
@@ -20,9 +20,9 @@ struct DeliverySample: Sendable {
     /// The same among those sent more than once, for which the sample may be ambiguous.
     var repeatedSentAt = Int.min
     var repeatedEnd = Int.min
-    /// The least end of what was sent only once.
+    /// The least end of bytes that were sent only once.
     private(set) var firstSingleEnd = Int.max
-    /// How what left latest of all had left, and its end.
+    /// The departure of the bytes that left latest of all, and their end.
     private(set) var latest = Departure.none
     private var latestEnd = Int.min
     /// Something sent once was delivered after data behind it.
@@ -107,7 +107,7 @@ struct Scoreboard: Sendable {
         insert(Record(start: start, end: end, departure: departure), at: count)
     }
 
-    /// Forgets what is acknowledged up to an offset.
+    /// Forgets the bytes that are acknowledged up to an offset.
     mutating func acknowledge(to offset: Int, sample: inout DeliverySample) {
         while count > 0 {
             let record = self[0]
@@ -163,8 +163,8 @@ struct Scoreboard: Sendable {
         }
     }
 
-    /// RACK: marks as lost what left before the most recently delivered segment and had `wait` more time than a round
-    /// trip. Gives how long until the next would be (RFC 8985 6.2 step 5).
+    /// RACK: marks bytes as lost that left before the most recently delivered segment and had `wait` more time than a
+    /// round trip. Returns how long until the next would be (RFC 8985 6.2 step 5).
     mutating func detectLosses(
         sentAt: Int, end: Int, wait: Int, time: Int, report: inout LossReport
     ) -> Int? {
@@ -172,7 +172,7 @@ struct Scoreboard: Sendable {
         var index = 0
         while index < count {
             let record = self[index]
-            // What lies behind a first transmission left after it: nothing further on is older than the delivered one.
+            // Bytes behind a first transmission left after it: nothing further on is older than the delivered one.
             if !record.isSacked, !record.isRetransmitted, record.sentAt > sentAt { break }
             if !record.isSacked, !record.isLost, (record.sentAt, record.end) <= (sentAt, end) {
                 let left = record.sentAt + wait - time
@@ -210,13 +210,13 @@ struct Scoreboard: Sendable {
         markLost(0)
     }
 
-    /// What is marked lost and was not sent again yet counts as in flight again: the marks were wrong.
+    /// Bytes that are marked lost and were not sent again yet count as in flight again: the marks were wrong.
     mutating func unmarkLost() {
         for index in 0..<count where self[index].isLost { self[index].isLost = false }
         lostBytes = 0
     }
 
-    /// What was just taken leaves again. To be said after each `takeLost` and `takeLast`.
+    /// The bytes just taken leave again. Must be called after each `takeLost` and `takeLast`.
     mutating func redepart(_ departure: Departure) { self[lastTaken].departure = departure }
 
     /// Takes up to `limit` bytes of the first lost data to be sent again now.

@@ -1,5 +1,5 @@
-// What an ACK does to the sending half.
-// Read first: RFC 9293 section 3.10.7.4 (ACK check), RFC 8985 section 6.2, RFC 2883 (D-SACK), RFC 6582.
+// The effects of an ACK on the sending half. Read first: RFC 9293 section 3.10.7.4 (ACK check), RFC 8985 section 6.2,
+// RFC 2883 (D-SACK), RFC 6582.
 
 import NetPrimitives
 
@@ -55,7 +55,7 @@ extension Sender {
         return true
     }
 
-    /// An ACK that others have overtaken: what it SACKs has arrived all the same.
+    /// Other ACKs have overtaken this one. The ranges that it SACKs have arrived all the same.
     private mutating func receiveOld(_ ack: Acknowledgment, time: Int) {
         guard usesSack, ack.sackBlocks.count > 0 else { return }
         var sample = DeliverySample(highest: scoreboard.highestSacked)
@@ -144,7 +144,7 @@ extension Sender {
         }
     }
 
-    /// What the ACK says about the path goes to the congestion control.
+    /// Gives the ACK's news about the path to the congestion control.
     private mutating func control(_ ack: DeliverySample, time: Int) {
         guard ack.delivered > 0 else { return }
         let minimum = roundTrip.minimum == .max ? 0 : roundTrip.minimum
@@ -170,7 +170,7 @@ extension Sender {
         _ ack: Acknowledgment, _ sample: DeliverySample, advanced: Int, isDuplicate: Bool, time: Int
     ) {
         if advanced > 0, let prior = recovery.undo(echo: ack.echo) {
-            // What was thought lost came late: from here on a gap is given time.
+            // Bytes that were thought lost came late: from here on a gap is given time.
             recovery.isReorderingSeen = true
             scoreboard.unmarkLost()
             congestion.undo(window: prior.window, threshold: prior.threshold)
@@ -185,7 +185,7 @@ extension Sender {
             if scoreboard.lostBytes > 0 {
                 enterRecovery(delivered: delivered, time: time)
             } else if advanced > 0 || recovery.isReorderingSeen {
-                // What only a SACK delivered may be the first sign of a loss: no growth for it.
+                // A delivery by SACK alone may be the first sign of a loss: no growth for it.
                 grow(delivered, time: time)
             }
         case .recovery:
@@ -222,7 +222,7 @@ extension Sender {
             return loseFirst(time: time)
         }
         guard advanced > 0 else { return 0 }
-        // RFC 9937 5: what duplicate ACKs have counted is not delivered again; the segment that was missing is.
+        // RFC 9937 5: bytes that duplicate ACKs have counted are not delivered again; the missing segment is.
         let counted = recovery.duplicateBytes
         let isPartial = recovery.phase == .recovery && acknowledged < recovery.point
         recovery.duplicateBytes = isPartial ? max(0, counted - max(0, advanced - segmentSize)) : 0
@@ -232,7 +232,7 @@ extension Sender {
         return 0
     }
 
-    /// RFC 8985 7.4: what the ACK says about a tail loss probe.
+    /// RFC 8985 7.4: the ACK's news about a tail loss probe.
     private mutating func finishProbe(_ ack: Acknowledgment, _ isDuplicateReported: Bool) {
         guard let end = timing.probeEnd else { return }
         if !timing.isProbeRepeated {

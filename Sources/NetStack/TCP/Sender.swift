@@ -1,5 +1,5 @@
-// The sending half: what may leave, and when something has to.
-// Read first: RFC 9293 section 3.8, RFC 8985. Acknowledgments come in through `Sender+Acknowledgment.swift`.
+// The sending half: which bytes may leave, and when some have to. Read first: RFC 9293 section 3.8, RFC 8985.
+// Acknowledgments come in through `Sender+Acknowledgment.swift`.
 //
 // Positions are offsets in the stream: SYN is at -1, the first byte at 0, FIN at the offset after the last byte.
 
@@ -61,11 +61,12 @@ struct Sender: ~Copyable {
     var usesMarks = false
     /// An echoed mark was answered: the next new data says so (CWR).
     var isReductionDue = false
-    /// SND.NXT when it was: what is echoed up to there is the same congestion.
+    /// SND.NXT at that moment: marks echoed up to there are of the same congestion.
     private var markPoint = Int.min
 
     /// Whether the congestion window has held data back in this round trip, and the most that was in flight. A round trip
-    /// begins with new data that leaves after the one before was acknowledged: what ACKs take away says nothing of use.
+    /// begins with new data that leaves after the one before was acknowledged. What ACKs take away says nothing about
+    /// use.
     var isWindowLimited = false
     var mostInFlight = 0
     var roundEnd = 0
@@ -123,7 +124,7 @@ struct Sender: ~Copyable {
 
     // MARK: Application
 
-    /// Queues what fits and gives how much that was.
+    /// Queues the bytes that fit, and returns how many.
     mutating func queue(_ bytes: RawSpan, from offset: Int, count: Int) -> Int {
         let accepted = min(count, room)
         noteApplicationLimit()
@@ -165,7 +166,7 @@ struct Sender: ~Copyable {
     mutating func nextPiece(maximum: Int, isSmallAllowed: Bool, time: Int) -> Piece? {
         pacer.stop()
         if let piece = nextRetransmission(maximum: maximum, time: time) { return piece }
-        // What is lost waits for its pace, and nothing overtakes it.
+        // Lost bytes wait for their pace, and nothing overtakes them.
         if pacer.deadline != nil { return nil }
         // An ACK may have come between the probe's deadline and here: then there is nothing to probe, but perhaps more to
         // send, and no timer would ask again.
@@ -308,7 +309,7 @@ struct Sender: ~Copyable {
         return Piece(start: start, end: end, isRetransmission: false)
     }
 
-    /// Something leaves: what its record is to remember. `inFlight`: without it.
+    /// Something leaves: the counters for its record. `inFlight`: without it.
     private mutating func depart(_ bytes: Int, inFlight: Int, time: Int) -> Departure {
         congestion.willSend(inFlight: inFlight, isApplicationLimited: rate.isApplicationLimited, time: time)
         if isPaced { pacer.sent(bytes, rate: congestion.pacingRate, time: time) }

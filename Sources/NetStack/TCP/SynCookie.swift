@@ -1,4 +1,4 @@
-// SYN cookies: what a SYN said, in the sequence number and timestamp of the SYN-ACK, so that nothing need be kept.
+// SYN cookies: the options of a SYN, in the sequence number and timestamp of the SYN-ACK, so that nothing need be kept.
 // Read first: RFC 4987 section 3.6 and appendix A.
 //
 // Sequence number: 5 bits of the minute, 3 bits of the segment size, 24 bits of a keyed hash. Timestamp, low 6 bits:

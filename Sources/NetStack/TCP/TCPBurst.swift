@@ -1,5 +1,5 @@
-// What a connection wants sent, in numbers: up to some 45 equal segments, booked when the description is made, written
-// one by one into the slots that the link lends.
+// A connection's bytes to be sent, in numbers: up to about 45 equal segments. They are booked when the description is
+// made, and written one by one into the slots that the link lends.
 
 import NetPrimitives
 
@@ -66,7 +66,7 @@ package struct TCPBurst: Sendable {
         }
     }
 
-    /// Sums what does not differ between segments. Last step of making a burst.
+    /// Sums the fields that do not differ between segments. The last step of making a burst.
     mutating func seal(_ pseudoHeaderSum: UInt32) {
         var sum = UInt64(pseudoHeaderSum) + UInt64(ports) + UInt64(acknowledgment.value) + UInt64(window)
         for index in 0..<optionCount { sum += UInt64(optionWords[index]) }

@@ -60,7 +60,7 @@ package enum TCPLimits {
     /// Segment sizes that are tried one after the other when longer ones do not arrive (RFC 4821 7.2; half of it, since even the
     /// least MTU of IPv4 hosts carries 536).
     static let blackHoleSegmentSizes = [1024, 512]
-    /// When a segment of full size is first tried again: what was down may only have been the path as a whole.
+    /// When a segment of full size is first tried again. Perhaps only the path as a whole was down.
     static let firstLengthProbeNanoseconds = 1_000_000_000
     /// The longest pause between two tries, each four times the one before (RFC 8899 5.1.1: PMTU_RAISE_TIMER).
     static let lastLengthProbeNanoseconds = 600_000_000_000

@@ -1,9 +1,9 @@
-// TIME-WAIT without the connection: what stays of a 4-tuple for a minute, so that old segments find no new connection.
-// Read first: RFC 9293 section 3.10.7.4, RFC 1337 (RST is ignored), RFC 6191 (reopening by timestamp).
+// TIME-WAIT without the connection: an entry for a 4-tuple stays for a minute, so that old segments find no new
+// connection. Read first: RFC 9293 section 3.10.7.4, RFC 1337 (RST is ignored), RFC 6191 (reopening by timestamp).
 
 package import NetPrimitives
 
-/// What the host keeps per 4-tuple when `Connection.isReleasable`.
+/// The entry of a 4-tuple, kept after `Connection.isReleasable`.
 package struct TimeWait: Sendable {
     let localPort: UInt16
     let remotePort: UInt16
@@ -34,7 +34,7 @@ package struct TimeWait: Sendable {
         MonotonicInstant(nanoseconds: UInt64(max(0, since + TCPLimits.timeWaitNanoseconds)))
     }
 
-    /// What a segment means.
+    /// The meaning of a segment.
     package enum Outcome: Sendable {
         case ignore
         case reply(ReplySegment)
@@ -54,13 +54,13 @@ package struct TimeWait: Sendable {
             isNewer = receiveNext < header.sequence
         }
         if header.flags.contains(.synchronize), !header.flags.contains(.acknowledge), isNewer { return .reopen }
-        // The peer's FIN again: our last ACK was lost. Anything else is not its, and prolongs nothing.
+        // The peer's FIN again: our last ACK was lost. Anything else is not the peer's, and prolongs nothing.
         if header.flags.contains([.finish, .acknowledge]), header.sequence + header.sequenceLength == receiveNext,
             header.acknowledgment == sendNext
         {
             since = time
         }
-        // Answer what takes sequence space; the rest at most twice a second.
+        // Answer segments that take sequence space; the others at most twice a second.
         guard header.sequenceLength > 0 || time - lastReply >= TCPLimits.challengeIntervalNanoseconds else {
             return .ignore
         }

@@ -1,5 +1,5 @@
-// Which socket holds which port, the rules by which two may share one, and who receives what is for a port.
-// Read first: ip(7), socket(7) (SO_REUSEADDR, SO_REUSEPORT): the behaviour is Linux's.
+// Which socket holds which port, the rules by which two may share one, and the receiver of packets to a port. Read
+// first: ip(7), socket(7) (SO_REUSEADDR, SO_REUSEPORT): the behaviour is Linux's.
 
 import NetPrimitives
 
@@ -113,8 +113,8 @@ struct PortTable: Sendable {
             let other = node.binding
             if index != ignoring, other.scope.overlaps(candidate.scope) {
                 let sharesPort = other.reusePort && candidate.reusePort
-                // A TCP listener lets nobody in by REUSEADDR but one of the other family, as lwIP does: IPv4 connections are
-                // the IPv4 listener's. All else does if both agree.
+                // With REUSEADDR a TCP listener shares only with one of the other family, as in lwIP: IPv4 connections are
+                // the IPv4 listener's. All other sockets share if both agree.
                 let isListener =
                     protocolNumber == IPProtocol.tcp && other.role == .receiver
                     && other.scope.address.isIPv4 == candidate.scope.address.isIPv4
@@ -162,7 +162,7 @@ struct PortTable: Sendable {
         if entry.receivers < 0, entry.others < 0 { lists.remove(node.key) } else { lists.set(node.key, entry) }
     }
 
-    /// What a binding says.
+    /// A binding's facts.
     func binding(_ index: BindingIndex) -> Binding? { index < 0 ? nil : nodes[Int(index)]?.binding }
 
     /// The socket that receives a packet to a port: the best fit; among equals that share by REUSEPORT the one that

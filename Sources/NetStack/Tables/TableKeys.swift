@@ -64,8 +64,8 @@ struct PortKey: OpenTableKey {
     func mix(into hasher: inout SipHasher) { hasher.combine(UInt64(value)) }
 }
 
-/// What the fragments of one datagram have in common (RFC 791, RFC 8200 4.5); and the station that they came from, so that
-/// nobody can add to a datagram of another.
+/// The key of one datagram's fragments (RFC 791, RFC 8200 4.5), with the station that they came from, so that nobody can
+/// add to a datagram of another.
 struct ReassemblyKey: OpenTableKey {
     let station: MACAddress
     let source: IPAddress

@@ -10,7 +10,7 @@ struct TimerID: Hashable, Sendable {
     static let none = TimerID(index: -1)
 }
 
-/// Deadlines, at most one per owner; ties go by who was set first, which is the same in every process.
+/// Deadlines, at most one per owner. Of equal ones the one set first goes first, which is the same in every process.
 struct TimerQueue<Owner: Sendable>: Sendable {
     private struct Node: Sendable {
         var isUsed: Bool
@@ -51,7 +51,7 @@ struct TimerQueue<Owner: Sendable>: Sendable {
         return TimerID(index: Int32(nodes.count - 1))
     }
 
-    /// Says who is woken, for an owner whose own name depends on having a timer.
+    /// Names the owner of a place. For owners whose own name depends on having a timer.
     mutating func setOwner(_ id: TimerID, _ owner: Owner) { nodes[Int(id.index)].owner = owner }
 
     /// Gives up the place.

@@ -107,7 +107,7 @@ enum IPv6Walk: Equatable {
 
 extension IPv6Walk {
     /// Walks from the fixed header to the upper layer. `end` is the end of the packet in the span, which begins with
-    /// the IPv6 header. The steps are those of the rule filter; what the headers ask of a host is looked at here.
+    /// the IPv6 header. The steps are those of the rule filter. Requests of the headers to a host are handled here.
     static func walk(_ span: RawSpan, end: Int, isMulticast: Bool, wasReassembled: Bool) -> IPv6Walk {
         var walk = IPv6HeaderWalk(span, at: 0, isReassembled: wasReassembled)
         while true {

@@ -20,8 +20,8 @@ struct NeighbourMessage: Equatable {
         self.nonce = nonce
     }
 
-    /// Reads what follows the ICMPv6 header: target and options from `offset` to `end`. One option of length zero makes
-    /// the whole message invalid (RFC 4861 7.1).
+    /// Reads the part behind the ICMPv6 header: target and options from `offset` to `end`. One option of length zero
+    /// makes the whole message invalid (RFC 4861 7.1).
     init(parsing span: RawSpan, from offset: Int, end: Int, linkOption: UInt8) throws(StackDropReason) {
         guard end <= span.byteCount, end - offset >= 16 else { throw .truncated }
         target = span.loadIPv6(at: offset)
@@ -70,7 +70,7 @@ enum NeighbourOption {
     static let nonce: UInt8 = 14
 }
 
-/// What the stack takes from a router advertisement: it may be a default router, and prefixes may be on the link.
+/// The parts of a router advertisement that the stack uses: a default router, and prefixes on the link.
 struct RouterAdvertisement: Equatable {
     /// Seconds as default router; 0 is none.
     var lifetime: UInt16

@@ -44,7 +44,7 @@ struct FragmentPlan: Equatable {
     }
 }
 
-/// What the headers of all parts share.
+/// The fields that the headers of all parts share.
 struct PacketTemplate {
     let source: IPAddress
     let destination: IPAddress

@@ -1,5 +1,5 @@
-// Addresses in spans, protocol and EtherType numbers, pseudo-header sums: what all header codecs share.
-// Read first: RFC 791, RFC 8200 8.1 (the pseudo-header), IANA protocol numbers.
+// The common parts of all header codecs: addresses in spans, protocol and EtherType numbers, pseudo-header sums. Read
+// first: RFC 791, RFC 8200 8.1 (the pseudo-header), IANA protocol numbers.
 
 import NetPrimitives
 

@@ -1,4 +1,4 @@
-// The address types of the public interface: who imports ZeroTier has these without another import.
+// The address types of the public interface: `import ZeroTier` is enough to have them.
 
 @_exported public import struct NetPrimitives.IPAddress
 @_exported public import struct NetPrimitives.IPPrefix

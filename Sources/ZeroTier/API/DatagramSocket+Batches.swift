@@ -7,8 +7,8 @@ extension DatagramSocket {
     // MARK: Tasks
 
     /// Sends datagrams to one destination, in their order. Returns when all are in the send queue, and waits while that is
-    /// full. Throws what the first one that cannot be sent fails with; those before it are sent, those behind it are not. So
-    /// it is with `timedOut`, after `timeout`: how many are sent is in the message.
+    /// full. If one cannot be sent, throws its error: the datagrams before it are sent, those behind it are not. `timedOut`,
+    /// after `timeout`, is the same: its message says how many are sent.
     public func send(all datagrams: [[UInt8]], to destination: SocketEndpoint, timeout: Duration? = nil) async throws {
         try await send(datagrams.count, timeout) { [id] (core, start, now) throws(ZeroTierError) in
             try core.datagramsSend(id, datagrams, to: destination, from: start, now: now)
@@ -66,9 +66,9 @@ extension DatagramSocket {
         }
     }
 
-    /// Sends a buffer as datagrams of `size` bytes each, the last of what is left, in their order and from the caller's
-    /// memory straight into the send queue. Blocks the thread until all are in it. An empty buffer is no datagram. Throws
-    /// as `send(all:to:)`, and `invalidArgument` for a size below 1.
+    /// Sends a buffer as datagrams of `size` bytes each; the last one has what is left. They keep their order and go from
+    /// the caller's memory straight into the send queue. Blocks the thread until all are in it. An empty buffer is no
+    /// datagram. Throws as `send(all:to:)`, and `invalidArgument` for a size below 1.
     public func sendBlocking(
         _ bytes: RawSpan, inDatagramsOf size: Int, to destination: SocketEndpoint, timeout: Duration? = nil
     ) throws(ZeroTierError) {
@@ -105,10 +105,10 @@ extension DatagramSocket {
         }
     }
 
-    /// Takes the datagrams that have come into a buffer of the caller, oldest first, the first at its begin and each
-    /// further one `stride` bytes behind the one before; a longer datagram is cut. `places` then says where each one lies; its
-    /// memory is used again. At least one, at most as many as there are whole strides. Blocks the thread until there is
-    /// one; throws `timedOut` after `timeout`, `invalidArgument` for a stride below 1 or beyond the buffer.
+    /// Copies the datagrams that have come into a buffer of the caller, oldest first. The first begins where the buffer does,
+    /// each further one `stride` bytes behind the one before. A longer datagram is cut. `places` then says where each one
+    /// lies; its memory is used again. Takes at least one, and at most as many as there are whole strides. Blocks the thread
+    /// until there is one; throws `timedOut` after `timeout`, `invalidArgument` for a stride below 1 or beyond the buffer.
     public func receiveBlocking(
         into buffer: inout MutableRawSpan, stride: Int, _ places: inout [DatagramPlace], timeout: Duration? = nil
     ) throws(ZeroTierError) {

@@ -99,7 +99,7 @@ public final class DatagramSocket: Sendable, AsyncSequence {
         try driver.call { [id] (core, now) throws(ZeroTierError) in try core.joinGroup(id, group, now: now) }
     }
 
-    /// Ends what `join(group:)` began. Closing the socket does so too. Throws `invalidArgument` for a group that it is not in.
+    /// Ends what `join(group:)` began. So does closing the socket. Throws `invalidArgument` for a group that it is not in.
     public func leave(group: IPAddress) throws(ZeroTierError) {
         try driver.call { [id] (core, _) throws(ZeroTierError) in try core.leaveGroup(id, group) }
     }

@@ -1,7 +1,7 @@
 // Why datagrams, packets and frames were not passed on, in words.
 
 /// Why something was not passed on: the layer that dropped it, and its reason. `NodeStatus.drops` counts them. A few drops are
-/// ordinary on any network; many of one kind say where to look, and `explanation` says what for.
+/// ordinary on any network. Many of one kind say where to look, and `explanation` says what to look for.
 @nonexhaustive
 public enum DropReason: Hashable, Sendable {
     /// In the transport between nodes.
@@ -13,7 +13,7 @@ public enum DropReason: Hashable, Sendable {
     /// Between this node and the operating system's UDP sockets.
     case kernel(Kernel)
 
-    /// What it means, and what its owner can do where that is anything.
+    /// What it means, and what the node's owner can do, if anything.
     public var explanation: String {
         switch self {
         case .peers(let reason): reason.explanation

@@ -37,9 +37,9 @@ public struct NetworkID: Hashable, Comparable, Sendable, LosslessStringConvertib
         self.init(value)
     }
 
-    /// The ad-hoc network that needs no controller and lets TCP connections be opened to a range of ports only. The range
-    /// is for TCP alone: UDP is let through on all ports, and so is everything else of IPv6. IPv4 is not. Whoever knows the ID
-    /// is in.
+    /// The ad-hoc network of a range of ports. It needs no controller. TCP connections can be opened only to these ports. UDP
+    /// gets through on all ports, and so does everything else of IPv6; IPv4 does not. There is no access control: everybody
+    /// who knows the ID can join.
     public static func adHoc(ports: ClosedRange<UInt16>) -> NetworkID {
         NetworkID(0xff << 56 | UInt64(ports.lowerBound) << 40 | UInt64(ports.upperBound) << 24)
     }
@@ -47,7 +47,7 @@ public struct NetworkID: Hashable, Comparable, Sendable, LosslessStringConvertib
     /// Whether the network has no controller.
     public var isAdHoc: Bool { value >> 56 == 0xff }
 
-    /// The node that decides about the network's members; nil for an ad-hoc network.
+    /// The node that decides who is a member; nil for an ad-hoc network.
     public var controller: NodeID? { isAdHoc ? nil : NodeID(value >> 24) }
 
     /// Sixteen hexadecimal digits.

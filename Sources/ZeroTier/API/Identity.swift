@@ -29,13 +29,13 @@ public struct Identity: Hashable, Sendable, CustomStringConvertible {
     public var id: NodeID { NodeID(wire.address) }
     /// Whether the secret is there.
     public var hasSecret: Bool { wire.secretKeys != nil }
-    /// Whether the address follows from the keys, and the secret belongs to them. Takes some 17 milliseconds.
+    /// Whether the address follows from the keys, and the secret belongs to them. Takes about 17 milliseconds.
     public var isValid: Bool {
         wire.validate() && (wire.secretKeys.map { $0.publicKeys == wire.publicKeys } ?? true)
     }
     /// The text form without the secret.
     public var publicText: String { wire.text(includeSecret: false) }
-    /// The text form with the secret; nil if it is not there. Whoever knows it is this node.
+    /// The text form with the secret; nil if it is not there. Everybody who has it can act as this node.
     public var secretText: String? { hasSecret ? wire.text(includeSecret: true) : nil }
     /// The address.
     public var description: String { id.description }

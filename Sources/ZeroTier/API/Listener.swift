@@ -3,8 +3,8 @@
 import NetPrimitives
 import NetStack
 
-/// Accepts TCP connections. As a sequence it gives them one by one, until it is closed or the node is shut down. Closed when
-/// the last reference goes.
+/// Accepts TCP connections. As a sequence it gives them one by one, until it is closed or the node is shut down. It is
+/// closed when the last reference to it goes.
 public final class Listener: Sendable, AsyncSequence {
     /// What the sequence consists of.
     public typealias Element = StreamSocket
@@ -43,10 +43,10 @@ public final class Listener: Sendable, AsyncSequence {
         }
     }
 
-    /// Accepts connections and lends each to `body`, in a task of its own: at most `limit` at a time, others wait in the
-    /// backlog. A connection is closed when its `body` returns, and reset when it throws: `onError` hears of that, and the
-    /// others go on. Returns when the listener is closed or the node is shut down, and the last `body` has ended. In a
-    /// cancelled task every `body` is cancelled too.
+    /// Accepts connections and lends each to `body`, in a task of its own: at most `limit` at a time, and the others wait
+    /// in the backlog. A connection is closed when its `body` returns. It is reset when its `body` throws: `onError` is
+    /// told, and the others go on. Returns when the listener is closed or the node is shut down, and the last `body` has
+    /// ended. In a cancelled task every `body` is cancelled too.
     public func serve(
         atMost limit: Int = 1024, onError: @escaping @Sendable (any Error, StreamSocket) -> Void = { _, _ in },
         _ body: @escaping @Sendable (StreamSocket) async throws -> Void

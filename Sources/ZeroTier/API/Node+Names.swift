@@ -1,4 +1,4 @@
-// Names in place of addresses: a node's questions to the name servers of its networks.
+// Names in place of addresses: a node asks the name servers of its networks.
 
 public import NetPrimitives
 
@@ -8,15 +8,15 @@ extension Node {
     ///     let addresses = try await node.resolve("printer.office.example")
     ///
     /// The question goes over the virtual networks, never over this machine's own resolver. `servers` are asked one after the
-    /// other, at most eight, with port 53 where the port is 0. Without them the joined networks' own name servers are, those
-    /// that `NetworkSettings.allowsDNS` lets through: of the networks whose `NetworkStatus.nameDomain` the name is in, and if
-    /// it is in none of these, of all. A name is always a whole one; nothing is appended to it.
+    /// other, at most eight. A port of 0 means 53. Without `servers` the node asks those of its joined networks that
+    /// `NetworkSettings.allowsDNS` lets through. Networks whose `NetworkStatus.nameDomain` has the name come first; if there
+    /// are none, all are asked. Nothing is appended to a name.
     ///
     /// An address in text form is given back as it is. `localhost` and the names below it are this node's loopback
     /// addresses. Neither is asked for.
     ///
-    /// Throws `invalidArgument` for what is no name, `noNameServer` if there is nobody to ask, `nameNotFound` if there is no
-    /// such name or it has no address, `nameServerFailed` if no server gives an answer that can be used, `timedOut` after
+    /// Throws `invalidArgument` if the text is no name, `noNameServer` if there is nobody to ask, `nameNotFound` if there is
+    /// no such name or it has no address, `nameServerFailed` if no server gives an answer that can be used, `timedOut` after
     /// `timeout`, and `nodeStopped`.
     public func resolve(
         _ name: String, servers: [SocketEndpoint] = [], timeout: Duration? = .seconds(10)
@@ -42,8 +42,8 @@ extension Node {
         return try search.result()
     }
 
-    /// As `resolve`, for threads outside of Swift's concurrency: blocks the thread. `endsWithFirst`: a name that has addresses
-    /// of IPv4 is not asked for those of IPv6. Without a time limit: every server is asked three times, for seven seconds in all.
+    /// As `resolve`, for threads outside of Swift's concurrency: blocks the thread. `endsWithFirst`: if a name has addresses of
+    /// IPv4, those of IPv6 are not asked for. There is no time limit: each server is asked three times, for seven seconds in all.
     package func resolveBlocking(
         _ name: String, servers: [SocketEndpoint], endsWithFirst: Bool
     ) throws(ZeroTierError) -> [IPAddress] {
@@ -65,7 +65,8 @@ extension Node {
         return try search.result()
     }
 
-    /// What needs no name server: addresses in text form, and `localhost` and the names below it. Nil: servers are asked.
+    /// The answer if no name server is needed: for addresses in text form, `localhost` and the names below it. Nil:
+    /// servers are asked.
     package static func addressesWithoutServer(of name: String) -> [IPAddress]? { NameLookup.immediate(name) }
 
     private func begin(_ question: NameLookup.Question, _ query: DNSQuery) throws(ZeroTierError) -> NameExchange {
@@ -80,9 +81,9 @@ extension Node {
 extension Node {
     // MARK: Connecting by name
 
-    /// Connects by TCP to a host by its name, or to an address in text form. The name is looked up as `resolve` does, and its
-    /// addresses are tried in their order, each for its share of the time. Throws what `resolve` throws, or what the last address
-    /// failed with.
+    /// Connects by TCP to a host by its name, or to an address in text form. The name is looked up as by `resolve`. Its addresses
+    /// are tried in their order, each for its share of the time. Throws the errors of `resolve`, or the error of the last
+    /// address.
     public func connect(to host: String, port: UInt16, timeout: Duration? = .seconds(60)) async throws -> StreamSocket {
         let deadline = timeout.map { SystemClock.monotonic() + $0 }
         let addresses = try await resolve(host, timeout: min(timeout ?? Node.nameTime, Node.nameTime))
@@ -92,7 +93,7 @@ extension Node {
                 return try await connect(
                     to: SocketEndpoint(address, port: port), timeout: left ?? Node.addressTime)
             } catch let error as ZeroTierError {
-                // An address may be out of reach where another is not. Other failures are of no address.
+                // One address may be out of reach and another not. Other failures have nothing to do with the address.
                 let mayMatter: [ZeroTierError.Code] = [
                     .timedOut, .connectionRefused, .connectionReset, .hostUnreachable, .networkUnreachable,
                     .addressNotAvailable,
@@ -112,7 +113,8 @@ extension Node {
         try await connect(to: host, port: port, timeout: timeout).ending(with: body)
     }
 
-    // Of a connect: the most for finding the addresses, and where it has no limit, for each address but the last.
+    // For a connect: the most time for finding the addresses. Without a limit, also the most for each address but the
+    // last.
     private static let nameTime = Duration.seconds(10)
     private static let addressTime = Duration.seconds(20)
 }
@@ -124,7 +126,7 @@ extension NameLookup.Question {
     }
 }
 
-/// A lookup with the words for its end.
+/// A lookup, and how its failures are worded.
 private struct NameSearch {
     var lookup: NameLookup
     private let text: String
@@ -151,7 +153,7 @@ private struct NameSearch {
         DNSQuery(id: .random(in: .min ... .max), name: lookup.name, type: question.type)
     }
 
-    // A server that was not reached, or the end of everything.
+    // A server was not reached, or everything ends.
     mutating func noteFailure(_ error: ZeroTierError) throws(ZeroTierError) {
         switch error.code {
         case .nodeStopped, .limitReached: throw error

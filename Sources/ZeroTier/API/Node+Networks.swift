@@ -3,8 +3,8 @@
 import NetPrimitives
 
 extension Node {
-    /// Joins a network and waits until it can be used. Throws why it cannot after `timeout`; the node then stays joined and goes
-    /// on trying, until `leave`. `settings`: what its controller may set; nil leaves them as they are stored.
+    /// Joins a network and waits until it can be used. After `timeout` it throws why it cannot. The node then stays joined and
+    /// goes on trying, until `leave`. `settings`: what its controller may set; nil leaves them as they are stored.
     @discardableResult
     public func join(
         _ network: NetworkID, settings: NetworkSettings? = nil, timeout: Duration? = .seconds(60)
@@ -14,8 +14,8 @@ extension Node {
         return joined
     }
 
-    /// Joins a network and returns at once; its handle, `events` and `networks` tell how far it comes. Joining again does
-    /// nothing. Throws `invalidArgument` for an ID that no network can have.
+    /// Joins a network and returns at once; its handle, `events` and `networks` tell how far it has come. Joining again
+    /// does nothing. Throws `invalidArgument` for an ID that no network can have.
     @discardableResult
     public func startJoining(
         _ network: NetworkID, settings: NetworkSettings? = nil
@@ -53,8 +53,8 @@ extension Node {
     }
 }
 
-/// A network that a node has joined. It does not keep the node running, and does not leave the network when it goes: a
-/// network stays joined, also over restarts on the same storage, until `leave`.
+/// A network that a node has joined. The handle does not keep the node running. The network stays joined until `leave`,
+/// over restarts on the same storage too.
 public struct Network: Sendable, Identifiable {
     let driver: NodeDriver
     /// The network's ID.
@@ -72,11 +72,12 @@ public struct Network: Sendable, Identifiable {
         }
     }
 
-    /// This node's addresses on the network at this moment. Empty until it can be used, and after it was left or the node was
-    /// shut down.
+    /// This node's addresses on the network at this moment. Empty until the network can be used, after it was left, and after
+    /// the node was shut down.
     public var addresses: [IPPrefix] { (try? status)?.addresses ?? [] }
 
-    /// Waits until the network can be used. Throws why it cannot after `timeout`, at once if its controller does not know it.
+    /// Waits until the network can be used. After `timeout` it throws why it cannot; at once if the controller does not know
+    /// the network.
     public func waitUntilReady(timeout: Duration? = .seconds(60)) async throws {
         let deadline = timeout.map { SystemClock.monotonic() + $0 }
         let ready = try await driver.wait(for: .node, until: deadline) { [id] (core, _) throws(ZeroTierError) in
@@ -87,8 +88,8 @@ public struct Network: Sendable, Identifiable {
         throw try driver.call { [id] (core, _) throws(ZeroTierError) in core.whyNotReady(id) }
     }
 
-    /// The network now, and then each time it has changed. Only the latest state is told: a slow reader misses what was between.
-    /// Ends when the network is left, the node is shut down or the task is cancelled.
+    /// The network now, and then each time it has changed. Only the latest state is told: a slow reader misses states in
+    /// between. Ends when the network is left, the node is shut down or the task is cancelled.
     public var changes: NetworkChanges {
         NetworkChanges(network: self, subscription: driver.hub.subscribe())
     }
@@ -157,7 +158,7 @@ public struct NetworkChanges: AsyncSequence, Sendable {
 }
 
 extension NodeEvent {
-    // Whether the network's state may be another one after it.
+    // Whether the network's state may have changed with this event.
     fileprivate func mayConcern(_ network: NetworkID) -> Bool {
         switch self {
         case .networkReady(let id, _), .networkChanged(let id), .networkFailed(let id, _), .networkLeft(let id),

@@ -7,7 +7,7 @@ extension Node {
     // MARK: TCP
 
     /// Connects by TCP. While the way to the peer is still being made (network, path, address), the attempt is kept alive
-    /// until the time is over. Then it throws `timedOut`, and why.
+    /// until the time is over. Then it throws `timedOut`, and says why.
     public func connect(
         to remote: SocketEndpoint, from local: SocketEndpoint? = nil, timeout: Duration? = .seconds(60)
     ) async throws -> StreamSocket {
@@ -29,8 +29,9 @@ extension Node {
         return socket
     }
 
-    /// Connects, lends the connection to `body` and ends it. When `body` returns, it is closed, and what was written is still
-    /// delivered; when `body` throws or is cancelled, it is reset. `timeout` is for the connecting.
+    /// Connects, lends the connection to `body` and ends it. When `body` returns, the connection is closed, and written bytes
+    /// are still delivered. When `body` throws or is cancelled, the connection is reset. `timeout` limits the connecting
+    /// only.
     public func withConnection<Result>(
         to remote: SocketEndpoint, from local: SocketEndpoint? = nil, timeout: Duration? = .seconds(60),
         isolation: isolated (any Actor)? = #isolation, _ body: (StreamSocket) async throws -> Result
@@ -51,7 +52,7 @@ extension Node {
         try listen(on: SocketEndpoint(.anyIPv6, port: port), backlog: backlog)
     }
 
-    /// Listens on all addresses of both families, lends the listener to `body` and closes it. Connections that were accepted stay.
+    /// Listens on all addresses of both families, lends the listener to `body` and closes it. Accepted connections stay.
     public func withListener<Result>(
         port: UInt16, backlog: Int = 128, isolation: isolated (any Actor)? = #isolation,
         _ body: (Listener) async throws -> Result
@@ -63,8 +64,8 @@ extension Node {
 
     // MARK: UDP
 
-    /// Opens a UDP socket on an address of this node, or on all: `anyIPv4` for IPv4, `anyIPv6` for both families, with
-    /// IPv4 addresses as such. Port 0 is any free one.
+    /// Opens a UDP socket on an address of this node, or on all of them: `anyIPv4` for IPv4, `anyIPv6` for both
+    /// families. IPv4 addresses stay IPv4 addresses there. Port 0 is any free one.
     public func datagramSocket(bind local: SocketEndpoint) throws(ZeroTierError) -> DatagramSocket {
         let (id, bound) = try driver.call { (core, now) throws(ZeroTierError) in
             try core.openDatagram(bind: local, now: now)
@@ -89,8 +90,8 @@ extension Node {
 
     // MARK: Echo
 
-    /// Sends an echo request and waits for the answer. Asks again every second while the way to the address is made. After
-    /// `timeout` it throws `timedOut`, and why.
+    /// Sends an echo request and waits for the answer. Asks again every second while the way to the address is being made.
+    /// After `timeout` it throws `timedOut`, and says why.
     @discardableResult
     public func ping(
         _ address: IPAddress, sequence: Int = 0, payload: [UInt8] = Array(repeating: 0x5a, count: 56),
@@ -128,7 +129,7 @@ extension Node {
         } catch let error as ZeroTierError {
             switch error.code {
             case .timedOut: return nil
-            // Perhaps only until the network or the path is there; not faster than once a second.
+            // This may pass as soon as the network or the path is there. Once a second is enough.
             case .hostUnreachable, .networkUnreachable:
                 try await Task.sleep(for: max(.zero, deadline - SystemClock.monotonic()))
                 return nil
@@ -137,7 +138,7 @@ extension Node {
         }
     }
 
-    // The time is over: says what may be behind it.
+    // The time is over: tells the likely reason.
     private func noAnswer(_ address: IPAddress, _ name: String, _ timeout: Duration?) -> ZeroTierError {
         let reason = try? driver.call { (core, _) throws(ZeroTierError) in core.whyNoAnswer(address) }
         let time = timeout.map { " within \($0)" } ?? ""

@@ -12,8 +12,8 @@ import NetPrimitives
 ///         }
 ///     }
 ///
-/// Every call may come from any task or thread. Calls that wait have a time limit, `timeout`, and throw `timedOut` when it is
-/// over; nil is no limit. In a cancelled task they throw `CancellationError`. All else is a `ZeroTierError`.
+/// Every call may come from any task or thread. Calls that wait have a time limit, `timeout`, and throw `timedOut` at its
+/// end; nil is no limit. In a cancelled task they throw `CancellationError`. Every other error is a `ZeroTierError`.
 ///
 /// A node that is no longer referred to shuts down by itself, a moment later. To start another one on its directory, call
 /// `shutdown` first: it returns when all is released.
@@ -35,15 +35,15 @@ public final class Node: Sendable {
 
     deinit { driver.requestStop() }
 
-    /// Makes and starts a node. Throws what is wrong with the configuration, the stored state or the port; needs no
-    /// network: without one the node starts too, and comes online when there is one.
+    /// Makes and starts a node. Throws if something is wrong with the configuration, the stored state or the port. The
+    /// start needs no network: the node comes online when there is one.
     public static func start(_ configuration: Configuration = Configuration()) async throws(ZeroTierError) -> Node {
         // Making an identity takes a moment: not on the caller's actor.
         try await offActor { () throws(ZeroTierError) in try Node(configuration) }
     }
 
-    /// Starts a node, lends it to `body` and shuts it down: when `body` returns, throws or is cancelled. What was written to
-    /// connections that were closed is delivered before it returns, as `shutdown` does.
+    /// Starts a node, lends it to `body`, and shuts it down when `body` returns, throws or is cancelled. Bytes written to
+    /// connections that `body` closed are delivered first, as `shutdown` says.
     public static func with<Result>(
         _ configuration: Configuration = Configuration(), isolation: isolated (any Actor)? = #isolation,
         _ body: (Node) async throws -> Result
@@ -60,7 +60,8 @@ public final class Node: Sendable {
         }
     }
 
-    /// As `start`, blocking: some tenths of a second when a new identity has to be made, `Identity.generate`.
+    /// As `start`, blocking the thread. It takes some tenths of a second if a new identity has to be made
+    /// (`Identity.generate`).
     public convenience init(_ configuration: Configuration) throws(ZeroTierError) {
         let parts = try NodeStart.run(configuration)
         self.init(driver: parts.driver, identity: parts.identity, port: parts.port)
@@ -73,17 +74,17 @@ public final class Node: Sendable {
 
     // MARK: Life
 
-    /// Shuts the node down: closes its sockets, stores what it learned, releases threads, descriptors and memory. What was
-    /// written to connections that were closed before, or whose writing direction was, is still delivered: that takes
-    /// milliseconds, or up to `Configuration.shutdownLinger` if a peer does not take it, which then gets a reset. Other
-    /// connections are reset at once. May be called often, from anywhere; every call returns when it is done. It is not cancelled:
-    /// a node has to end also in a task that is to end.
+    /// Shuts the node down: closes its sockets, stores what it learned, releases threads, descriptors and memory. Connections that
+    /// were closed before, or whose writing direction was, still deliver what was written. That takes milliseconds, or up to
+    /// `Configuration.shutdownLinger` if a peer does not take it; that peer then gets a reset. Other connections are reset at
+    /// once. May be called often, from anywhere: every call returns when the node has ended. It is not cancelled, because a node
+    /// has to end in a cancelled task too.
     public func shutdown() async { await driver.stop() }
 
-    /// As `shutdown`, blocking the thread. Called in `Configuration.log` it returns at once, and the node ends after that.
+    /// As `shutdown`, blocking the thread. In `Configuration.log` it returns at once, and the node ends after that.
     public func shutdownBlocking() { driver.stopBlocking() }
 
-    /// Waits until what was written to connections that are closed meanwhile has been delivered. Gives whether it was, within
+    /// Waits until closed connections have delivered what was written to them. Returns false if they have not within
     /// `timeout`. `shutdown` does this by itself; call `drain` to wait longer, or to go on afterwards.
     @discardableResult
     public func drain(timeout: Duration? = nil) async throws -> Bool {
@@ -100,7 +101,7 @@ public final class Node: Sendable {
     /// What happens from now on. Each sequence is a consumer of its own.
     public var events: NodeEvents { NodeEvents(subscription: driver.hub.subscribe()) }
 
-    /// Waits until a root answers. Throws `noRootAnswered`, and why, after `timeout`.
+    /// Waits until a root answers. After `timeout` it throws `noRootAnswered`, and says why.
     public func waitUntilOnline(timeout: Duration? = .seconds(30)) async throws {
         let deadline = timeout.map { SystemClock.monotonic() + $0 }
         let isOnline: Bool? = try await driver.wait(for: .node, until: deadline) { (core, _) throws(ZeroTierError) in
@@ -121,7 +122,7 @@ public final class Node: Sendable {
         try driver.call { (core, now) throws(ZeroTierError) in core.status(now: now) }
     }
 
-    /// The planet in force; nil if there is none. Of a root by itself, the one that other nodes need.
+    /// The planet in force; nil if there is none. If `Configuration.root` made this node a root, other nodes need it.
     public func planet() throws(ZeroTierError) -> RootSet? {
         try driver.call { (core, _) throws(ZeroTierError) in core.planet }
     }
@@ -133,7 +134,7 @@ public final class Node: Sendable {
 }
 
 extension Node {
-    /// The addresses of this machine that peers would be told of.
+    /// The addresses of this machine that peers would be told.
     package static func usableAddresses(allowLoopback: Bool) -> [IPAddress] {
         LocalNetwork(InterfaceWatcher.scan(), allowLoopback: allowLoopback).usable
     }

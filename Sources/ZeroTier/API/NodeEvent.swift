@@ -1,4 +1,4 @@
-// What happens to a node, for those who want to follow it.
+// What happens to a node, as a sequence of events.
 
 import Synchronization
 
@@ -16,7 +16,7 @@ public enum NodeEvent: Hashable, Sendable {
     /// The peer does not answer any more, neither directly nor through a root. `peerDirect` follows when it is back on a
     /// direct path.
     case peerUnreachable(NodeID)
-    /// What became of a path to the peer. Which of its paths is taken, `peerDirect` tells.
+    /// A path to the peer changed. `peerDirect` tells which of its paths is used.
     case path(NodeID, SocketEndpoint, PathChange)
     /// The peer was silent for long and is forgotten.
     case peerExpired(NodeID)
@@ -24,9 +24,9 @@ public enum NodeEvent: Hashable, Sendable {
     case networkReady(NetworkID, addresses: [IPPrefix])
     /// The network's configuration changed.
     case networkChanged(NetworkID)
-    /// This node got an address on the network, or lost one. A network that is left takes its addresses along untold.
+    /// This node got an address on the network, or lost one. Leaving a network is not told for each address.
     case address(NetworkID, IPPrefix, isAdded: Bool)
-    /// The network got a route, or lost one. A network that is left takes its routes along untold.
+    /// The network got a route, or lost one. Leaving a network is not told for each route.
     case route(NetworkID, NetworkStatus.Route, isAdded: Bool)
     /// The network cannot be used, or no longer; the error says why.
     case networkFailed(NetworkID, ZeroTierError)
@@ -40,21 +40,21 @@ public enum NodeEvent: Hashable, Sendable {
     case identityCollision
     /// State could not be stored; the node goes on.
     case storageFailed(ZeroTierError)
-    /// Something is not as it should be, and why; the node goes on. Told at once and, while a node does not come online,
-    /// every minute.
+    /// Something is wrong; the error says what. The node goes on. Told at once, and every minute while a node does not
+    /// come online.
     case warning(ZeroTierError)
     /// A message from another node's application.
     case message(from: NodeID, type: UInt64, data: [UInt8])
-    /// This consumer, or the log, was too slow: so many events before the next were dropped.
+    /// This consumer, or the log, was too slow: so many events were dropped before the next one.
     case missed(Int)
     /// The node is shut down; no event follows.
     case stopped
 
-    /// What became of a path.
+    /// How a path changed.
     public enum PathChange: String, Hashable, Sendable {
         /// The peer answered on it: packets may take it.
         case learned
-        /// Nothing came by it lately.
+        /// Nothing came by it for some time.
         case silent
         /// Something came by it again.
         case revived
@@ -63,8 +63,8 @@ public enum NodeEvent: Hashable, Sendable {
     }
 }
 
-/// The events of a node from the moment when this was made. Every consumer gets all of them; a consumer that falls behind
-/// loses the oldest and is told so by `missed`.
+/// The events of a node from this moment on. Every consumer gets all of them. A consumer that falls behind loses the
+/// oldest, and `missed` tells it.
 public struct NodeEvents: AsyncSequence, Sendable {
     /// What it consists of.
     public typealias Element = NodeEvent
@@ -178,7 +178,7 @@ final class EventSubscription: Sendable {
             }
             continuation?.resume(returning: nil)
         }
-        // A cancellation that came after the event has left its mark.
+        // A cancellation came after the event: the next wait has to see it.
         state.withLock { state in _ = state.cancelled.remove(id) }
         return event
     }

@@ -14,14 +14,14 @@ public struct StreamLines: AsyncSequence, Sendable {
         let socket: StreamSocket
         let longest: Int
         let timeout: Duration?
-        // Bytes that have come, of which those before `start` are given and those before `searched` end no line.
+        // Bytes that have come. Those before `start` were given, and those before `searched` hold no end of a line.
         var bytes: [UInt8] = []
         var start = 0
         var searched = 0
         var isEnded = false
 
-        /// The next line; nil at the end of the stream. What stands there without an end of line is a line too. Throws
-        /// `limitReached` for one that is longer than it may be.
+        /// The next line; nil at the end of the stream. A last line without an end of line counts too. Throws
+        /// `limitReached` for a line that is too long.
         public mutating func next() async throws -> String? {
             while true {
                 if let end = bytes[searched...].firstIndex(of: 0x0a) {
@@ -61,16 +61,16 @@ public struct StreamLines: AsyncSequence, Sendable {
         }
     }
 
-    /// Each iterator takes from the stream what it reads.
+    /// Iterators share the stream: each takes what it reads.
     public func makeAsyncIterator() -> AsyncIterator {
         AsyncIterator(socket: socket, longest: longest, timeout: timeout)
     }
 }
 
 extension StreamSocket {
-    /// The bytes that come as lines of UTF-8, which end with a line feed or with both of them. Bytes that are no UTF-8 become
-    /// U+FFFD. A line of more than `longest` bytes throws `limitReached`; so much is kept in memory, and a chunk. `timeout`
-    /// is for each wait.
+    /// The stream as lines of UTF-8. A line ends with a line feed, or with a carriage return and a line feed. Bytes that are
+    /// no UTF-8 become U+FFFD. A line of more than `longest` bytes throws `limitReached`. That much is kept in memory, and
+    /// one chunk. `timeout` limits each wait.
     public func lines(longest: Int = 65_536, timeout: Duration? = nil) -> StreamLines {
         StreamLines(socket: self, longest: longest, timeout: timeout)
     }

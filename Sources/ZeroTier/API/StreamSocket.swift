@@ -6,7 +6,7 @@ import NetStack
 import Synchronization
 
 /// A TCP connection over a virtual network. As a sequence it gives the bytes that come, in chunks, to the end of the
-/// stream. A stream that ends in any other way throws. Closed when the last reference goes.
+/// stream. A stream that ends in any other way throws. It is closed when the last reference to it goes.
 public final class StreamSocket: Sendable, AsyncSequence {
     /// What the sequence consists of.
     public typealias Element = [UInt8]
@@ -33,8 +33,8 @@ public final class StreamSocket: Sendable, AsyncSequence {
     // MARK: Tasks
 
     /// The next bytes, at most `count`, which is at least 1; nil at the end of the stream. Waits until there are some; throws
-    /// `timedOut` after `timeout`, and the connection stays as it was. A peer that is gone without a word is found out by
-    /// `Node.Configuration.keepAlive`, and `timedOut` is thrown then too.
+    /// `timedOut` after `timeout`, and the connection stays as it was. `Node.Configuration.keepAlive` notices a peer that is
+    /// gone without a word; that throws `timedOut` too.
     public func read(upTo count: Int = StreamSocket.chunkSize, timeout: Duration? = nil) async throws -> [UInt8]? {
         let bytes = try await driver.wait(for: .socket(id), within: timeout, orThrow: .nothingCame) {
             [id] (core, now) throws(ZeroTierError) in
@@ -43,8 +43,8 @@ public final class StreamSocket: Sendable, AsyncSequence {
         return bytes.isEmpty ? nil : bytes
     }
 
-    /// Exactly `count` bytes. Throws `closed` if the stream ends before, `timedOut` if they have not come within `timeout`:
-    /// what has come by then is lost.
+    /// Exactly `count` bytes. Throws `closed` if the stream ends before, `timedOut` if they have not come within `timeout`.
+    /// Then the bytes that have come are lost.
     public func read(exactly count: Int, timeout: Duration? = nil) async throws -> [UInt8] {
         let deadline = timeout.map { SystemClock.monotonic() + $0 }
         var result: [UInt8] = []
@@ -58,9 +58,9 @@ public final class StreamSocket: Sendable, AsyncSequence {
         return result
     }
 
-    /// Writes all bytes; returns when the last of them are in the send buffer, before the peer has them. Throws `timedOut`
-    /// if the buffer has not taken all of them within `timeout`: how many it has taken is in the message, and what to do is
-    /// to `abort`, since the stream has a part. So it is after `CancellationError`.
+    /// Writes all bytes. Returns when the last of them are in the send buffer, before the peer has them. Throws `timedOut`
+    /// if the buffer has not taken all of them within `timeout`; the message says how many it has taken. After that, and
+    /// after `CancellationError`, the stream has only a part: call `abort`.
     public func write(_ bytes: [UInt8], timeout: Duration? = nil) async throws {
         let deadline = timeout.map { SystemClock.monotonic() + $0 }
         var offset = 0
@@ -80,12 +80,12 @@ public final class StreamSocket: Sendable, AsyncSequence {
         try await write(Array(text.utf8), timeout: timeout)
     }
 
-    /// Ends the writing direction after everything written so far. The peer reads to the end, reading goes on here.
+    /// Ends the writing direction after everything written so far. The peer reads to the end. This side can still read.
     public func closeWrite() throws(ZeroTierError) {
         try driver.call { [id] (core, now) throws(ZeroTierError) in try core.streamCloseWrite(id, now: now) }
     }
 
-    /// Closes both directions; what was written is still delivered, also if the node is shut down meanwhile
+    /// Closes both directions. Written bytes are still delivered, even if the node is shut down meanwhile
     /// (`Node.shutdown`, `Node.drain`). Closing again does nothing.
     public func close() {
         try? driver.call { [id] (core, now) throws(ZeroTierError) in core.closeSocket(id, now: now) }
@@ -117,23 +117,23 @@ public final class StreamSocket: Sendable, AsyncSequence {
         }
     }
 
-    /// Whether and how this connection finds out that a silent peer is gone; nil: it does not. At first as the node's
-    /// configuration says.
+    /// How this connection notices that a silent peer is gone; nil: it does not. At first as the node's configuration
+    /// says.
     public func setKeepAlive(_ keepAlive: Node.KeepAlive?) throws(ZeroTierError) {
         try driver.call { [id] (core, now) throws(ZeroTierError) in
             try core.setKeepAlive(id, keepAlive, now: now)
         }
     }
 
-    /// How long written bytes may stay without an acknowledgement until the peer is taken for gone (RFC 9293 3.9.1): reads
-    /// and writes then throw `timedOut`. Nil, as at first: after some minutes of repetitions.
+    /// How long written bytes may stay without an acknowledgement (RFC 9293 3.9.1). After that the peer counts as gone,
+    /// and reads and writes throw `timedOut`. Nil, the default: some minutes, by the number of repetitions.
     public func setUserTimeout(_ timeout: Duration?) throws(ZeroTierError) {
         try driver.call { [id] (core, now) throws(ZeroTierError) in
             try core.setUserTimeout(id, timeout, now: now)
         }
     }
 
-    /// How this connection finds out how fast it may send. At first as the node's configuration says.
+    /// The congestion control of this connection. At first as the node's configuration says.
     public func setCongestionControl(_ choice: Node.CongestionControl) throws(ZeroTierError) {
         try driver.call { [id] (core, now) throws(ZeroTierError) in
             try core.setCongestionControl(id, choice, now: now)

@@ -1,16 +1,16 @@
 // Which parts of a node tell what they do.
 
 extension Node {
-    /// Parts of a node that can be traced, each by itself: lines about what happens inside, for finding out why something
-    /// does not work. They go to standard error, or to `Configuration.traceOutput`:
+    /// Parts of a node that can be traced, each by itself. Traces are lines about what happens inside. They help to find
+    /// out why something does not work. They go to standard error, or to `Configuration.traceOutput`:
     ///
     ///     2026-11-30T00:12:33.120Z trace paths e579b42b36 peer 166176ae31 is direct at 203.0.113.5/9993
     ///
-    /// A node prints at most 200 lines a second and says how many it left out; it never waits for who reads them. A part that
-    /// is off costs nothing.
+    /// A node prints at most 200 lines a second and says how many it left out. It never waits for a reader. A part that is
+    /// off costs nothing.
     ///
-    /// Without a word from the program the environment variable `ZEROTIER_TRACE` says what is on: names as in `init(_:)`. Where
-    /// there is no such variable, nothing is on, but in a C library made by `make host_debug`, where `basic` is.
+    /// If the program says nothing, the environment variable `ZEROTIER_TRACE` decides, by names as in `init(_:)`. Without the
+    /// variable nothing is on. A C library made by `make host_debug` has `basic` on.
     public struct Traces: OptionSet, Hashable, Sendable, CustomStringConvertible {
         /// A bit for each part.
         public let rawValue: UInt16
@@ -39,7 +39,7 @@ extension Node {
         /// What is written to the storage and removed from it.
         public static let storage = Traces(rawValue: 1 << 9)
 
-        /// What says little while all goes well: everything outside of the TCP/IP stack.
+        /// Everything outside of the TCP/IP stack. It says little while all goes well.
         public static let basic: Traces = [.transport, .paths, .networks, .rules, .sockets, .storage]
         /// All parts.
         public static let all = Traces(rawValue: (1 << 10) - 1)
@@ -50,7 +50,7 @@ extension Node {
         ]
 
         /// The parts named, between commas: `transport`, `paths`, `networks`, `rules`, `arp` (or `ndp`), `ip`, `udp`, `tcp`,
-        /// `sockets`, `storage`, or `basic` or `all` for many, or `none`. Nil if there is another name.
+        /// `sockets`, `storage`, or `basic` or `all` for many, or `none`. Nil if a name is none of these.
         public init?(_ names: String) {
             self = []
             for part in names.split(separator: ",") {
@@ -73,22 +73,22 @@ extension Node {
             return on.isEmpty ? "none" : on.joined(separator: ",")
         }
 
-        /// What is wrong with names that `init(_:)` does not take.
+        /// Why `init(_:)` does not take these names.
         package static func whyUnknown(_ names: String) -> String {
             "\"\(names)\" does not name traces: they are \(Traces.all), basic, all and none, between commas"
         }
 
-        /// The environment's name for what is on.
+        /// The environment variable that says what is on.
         static let variable = "ZEROTIER_TRACE"
 
-        /// What is on in this build unless something else is said.
+        /// What is on in this build by default.
         #if ZEROTIER_BASIC_TRACES
             static let ofBuild = Traces.basic
         #else
             static let ofBuild: Traces = []
         #endif
 
-        /// What is on where the program says nothing, by the value of the environment's variable.
+        /// What is on if the program says nothing, by the value of the environment variable.
         static func unsaid(environment value: String?) -> (traces: Traces, warning: ZeroTierError?) {
             guard let value else { return (ofBuild, nil) }
             if let traces = Traces(value) { return (traces, nil) }

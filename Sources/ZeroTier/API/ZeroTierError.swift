@@ -1,14 +1,14 @@
-// The one error type of the public interface: what went wrong, in words for the person who has to act on it.
+// The one error type of the public interface. It says what went wrong, to the person who has to act on it.
 
 import NetPrimitives
 
-/// Why a call failed. `code` is for programs, `message` for people; both stay valid when codes are added.
+/// Why a call failed. `code` is for programs, `message` for people. Codes may be added; those that exist stay.
 ///
-/// Calls that do not wait, and those for threads, throw this type by name: `catch` of a `do` with nothing else in it has it. Calls
-/// that wait also throw `CancellationError`, so that their `catch` has an `any Error`: print `"\(error)"`. Foundation's own
-/// `localizedDescription` of that says nothing, because this library does without Foundation.
+/// Calls that do not wait, and calls for threads, throw this type by name, so a `catch` for them alone has it. Calls that wait
+/// throw `CancellationError` too, so their `catch` has an `any Error`: print `"\(error)"`. Foundation's `localizedDescription`
+/// says nothing there, because this library does without Foundation.
 public struct ZeroTierError: Error, Hashable, Sendable, CustomStringConvertible {
-    /// What kind of failure it is. More may come; compare with `==` and have a default.
+    /// A kind of failure. More may come: compare with `==` and have a default.
     public struct Code: RawRepresentable, Hashable, Sendable, CustomStringConvertible {
         /// A stable name.
         public let rawValue: String
@@ -37,7 +37,7 @@ public struct ZeroTierError: Error, Hashable, Sendable, CustomStringConvertible 
         public static let noRootAnswered = Code(rawValue: "noRootAnswered")
         /// Another node with this node's address is known to the roots.
         public static let identityCollision = Code(rawValue: "identityCollision")
-        /// The network's controller does not admit this node (yet).
+        /// The network's controller does not admit this node, or not yet.
         public static let notAuthorised = Code(rawValue: "notAuthorised")
         /// The network's controller does not know the network.
         public static let networkNotFound = Code(rawValue: "networkNotFound")
@@ -45,7 +45,7 @@ public struct ZeroTierError: Error, Hashable, Sendable, CustomStringConvertible 
         public static let controllerUnreachable = Code(rawValue: "controllerUnreachable")
         /// The node has not joined the network.
         public static let notJoined = Code(rawValue: "notJoined")
-        /// The node is shut down, or was while the call waited.
+        /// The node is shut down, perhaps while the call waited.
         public static let nodeStopped = Code(rawValue: "nodeStopped")
         /// The call's time was over.
         public static let timedOut = Code(rawValue: "timedOut")
@@ -85,7 +85,7 @@ public struct ZeroTierError: Error, Hashable, Sendable, CustomStringConvertible 
     public let code: Code
     /// What happened and what can be done, as a sentence.
     public let message: String
-    /// The operating system's error number, where it has a part in it.
+    /// The operating system's error number, if the system is the reason.
     public let systemError: Int32?
 
     /// Makes an error.
@@ -97,7 +97,7 @@ public struct ZeroTierError: Error, Hashable, Sendable, CustomStringConvertible 
 
     /// The code and the message.
     public var description: String { "\(code): \(message)" }
-    /// The message: what programs with Foundation ask errors for.
+    /// The message. Programs with Foundation ask errors for it.
     public var localizedDescription: String { message }
 }
 

@@ -5,17 +5,17 @@ import Synchronization
 
 /// A directory of state files: atomic writes, secrets with mode 0600, one node at a time by a lock file.
 ///
-/// A secret that others can change, or that belongs to another user, is refused and left as it was: nobody knows whose it is. One
-/// that others can only read is used, and told by an event and in the log at each start: homes that an older program wrote under
-/// a generous umask go on working. The superuser is told of another user's files and uses them, since containers see a host's
-/// directories like that.
+/// A secret that others can change, or that belongs to another user, is refused and left as it was: nobody knows whose it is. A
+/// secret that others can only read is used, with a warning by an event and in the log at each start. So homes that an older
+/// program wrote with a generous umask go on working. The superuser uses another user's files, with a warning: containers see a
+/// host's directories like that.
 public final class DirectoryStore: StateStore {
     /// The directory, from the root of the file system.
     public let path: String
-    /// What its owner should see to, although the node goes on.
+    /// Things that its owner should mend. The node goes on.
     package let warnings: [ZeroTierError]
     private let lock: Mutex<Descriptor?>
-    // Not where the file system has none, so that every file has the same.
+    // Some file systems have no modes: there every file has the same.
     private let keepsModes: Bool
 
     // Files whose contents are for nobody else.
@@ -63,7 +63,7 @@ public final class DirectoryStore: StateStore {
         self.warnings = warnings
     }
 
-    /// Throws if others than a user can change a secret; gives a warning if they can read it.
+    /// Throws if others than the user can change a secret. Gives a warning if they can read it.
     static func check(secret file: String, for user: UInt32) throws(ZeroTierError) -> ZeroTierError? {
         guard let facts = FileSystem.facts(of: file) else { return nil }
         let isForeign = facts.isForeign(to: user)
@@ -117,7 +117,7 @@ public final class DirectoryStore: StateStore {
             {
                 return
             }
-            // What is known of peers can be learned again, and is written often.
+            // Facts about peers can be learned again, and are written often.
             let isDurable = !name.hasPrefix("\(StateName.peerFolder)/")
             try FileSystem.write(location, bytes, mode: mode, isDurable: isDurable)
         } catch {

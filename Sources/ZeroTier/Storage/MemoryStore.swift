@@ -36,7 +36,7 @@ public final class MemoryStore: StateStore {
 }
 
 extension MemoryStore: CustomStringConvertible, CustomReflectable {
-    /// Never what it holds: there are secrets among it.
+    /// Never its contents: there are secrets among them.
     public var description: String { "memory store" }
     /// Nothing.
     public var customMirror: Mirror { Mirror(self, children: []) }

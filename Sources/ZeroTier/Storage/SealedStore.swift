@@ -1,6 +1,5 @@
-// The store of a running node. What it writes of peers carries a seal by which a later run knows that it wrote that itself: the
-// identities in there are validated, and need not be again. Whoever can write the files and not read the node's secret keys
-// cannot make one.
+// The store of a running node. Its records of peers carry a seal. By the seal a later run knows that this node wrote them: the
+// identities in them were validated, and need not be again. The seal takes the node's secret keys, so nobody else can make one.
 //
 // size  field of a file of peers.d
 //  ..   the record, as upstream has it; readers of others ignore what follows

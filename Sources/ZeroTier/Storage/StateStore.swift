@@ -1,4 +1,4 @@
-// Where a node keeps what must survive a restart: named byte strings in a few folders.
+// The state that survives a restart: named byte strings in a few folders.
 //
 // name                       contents
 // identity.secret            identity with secret keys, text, mode 0600
@@ -17,17 +17,17 @@ import ZeroTierWire
 public protocol StateStore: Sendable {
     /// The bytes of a name; nil if there are none.
     func read(_ name: String) throws(ZeroTierError) -> [UInt8]?
-    /// Replaces the bytes of a name, completely or not at all. A secret is to be kept from other users.
+    /// Replaces the bytes of a name, completely or not at all. Other users must not be able to read a secret.
     func write(_ name: String, _ bytes: [UInt8], isSecret: Bool) throws(ZeroTierError)
-    /// Forgets a name; that it is unknown is no error.
+    /// Forgets a name. An unknown name is no error.
     func remove(_ name: String) throws(ZeroTierError)
     /// The names in a folder, without the folder, sorted.
     func list(_ folder: String) throws(ZeroTierError) -> [String]
-    /// What messages call a name: a path, as a rule.
+    /// How messages call a name: as a rule by its path.
     func location(of name: String) -> String
 }
 
-/// A store that found something which its owner should see to.
+/// A store that found something that its owner should mend.
 package protocol WarningStore: StateStore {
     var warnings: [ZeroTierError] { get }
 }

@@ -95,8 +95,8 @@ extension EthernetEngine {
         deadlines.schedule(.waiting, at: now.monotonic + EthernetLimits.credentialRequestInterval)
     }
 
-    /// Tries again what waited for a peer's credentials (all peers' of a network after a new configuration), or for an
-    /// identity.
+    /// Tries packets again that waited for a peer's credentials or for an identity. After a new configuration: for
+    /// those of all peers of the network.
     mutating func retryWaiting(
         of peers: Set<Address>?, network: NetworkID? = nil, identity: Address? = nil, _ now: Now
     ) {

@@ -51,7 +51,8 @@ extension EthernetEngine {
         }
         guard let config = try? NetworkConfig(decoding: bytes) else { return .drop(.badConfiguration) }
         networks[slot].passOn(pieces, of: config, &shared, now)
-        // Whoever recorded a push can send it again. What we ask for is taken as it comes: a controller's clock may go back.
+        // Anybody who recorded a push can send it again. An answer to our request is taken as it comes: a controller's clock
+        // may go back.
         if !isReply, networks[slot].isOutdated(config, from: source) { return .drop(.outdatedConfiguration) }
         guard
             networks[slot].apply(config, origin: .controller, &shared, now)
@@ -80,7 +81,8 @@ extension EthernetEngine {
         return .done(trusted: false)
     }
 
-    /// Takes an ERROR about something of this layer. What the controller alone may say is believed from it alone.
+    /// Takes an ERROR about something of this layer. Errors that only the controller may give are believed only from
+    /// it.
     package mutating func receiveError(_ error: ErrorReply, from source: Address, now: Now) -> Reception {
         guard let id = error.reason.network, let slot = slots[id] else { return .drop(.networkNotJoined) }
         let isFromController = source == id.controller && !id.isAdHoc
@@ -160,7 +162,7 @@ extension VirtualNetwork {
         }
     }
 
-    /// A peer that refused our packet wants to see our credentials.
+    /// A peer refused our packet and wants to see our credentials.
     mutating func pushOnRequest(to peer: Address, _ shared: inout EthernetShared, _ now: Now) {
         guard config?.membership != nil else { return }
         let isOfThisConfig = members[peer]?.pushedConfiguration == configSequence

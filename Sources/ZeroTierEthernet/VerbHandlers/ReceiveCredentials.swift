@@ -1,4 +1,4 @@
-//  NETWORK_CREDENTIALS: what others prove, or pass on of revocations.
+//  NETWORK_CREDENTIALS: proofs of others, and revocations that they pass on.
 
 import NetPrimitives
 import ZeroTierWire
@@ -154,7 +154,7 @@ extension VirtualNetwork {
         guard outcome == .added, new.isFastPropagated, source == id.controller || isAllowed(source) else {
             return outcome
         }
-        // Forgotten with its target, the revocation would be news again each time that somebody sends it.
+        // If the revocation were forgotten with its target, it would be news again each time that somebody sends it.
         guard passedPieces.note(ConfigAssembly.chunkID(new.signature), now.monotonic) else { return outcome }
         var credentials = NetworkCredentials()
         credentials.revocations = [new]

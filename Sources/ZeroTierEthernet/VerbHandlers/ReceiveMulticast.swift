@@ -4,7 +4,8 @@ import NetPrimitives
 import ZeroTierWire
 
 extension EthernetEngine {
-    // A root takes everyone's word; others that of members, or of those their controller configured lately.
+    // A root takes everyone's word. Others take the word of members, and of nodes that their controller configured
+    // lately.
     private mutating func mayUseGroups(_ source: Address, _ id: NetworkID, _ now: Now) -> (Bool, isMember: Bool) {
         let isMember = slots[id].map { networks[$0].gate(source, &shared, now) } ?? false
         return (isMember || shared.isUpstream || shared.isAuthorised(source, id, now), isMember)
@@ -72,7 +73,7 @@ extension EthernetEngine {
         guard let reply = try? MulticastFrameReply(decoding: body) else { return .drop(.malformed) }
         guard let slot = slots[reply.network] else { return .drop(.networkNotJoined) }
         if let membership = reply.membership { networks[slot].addEmbedded(membership, from: source, &shared, now) }
-        // Only who got a frame that waits for more of its group can know of them.
+        // Only a node that got a frame of the group can know of them.
         guard networks[slot].waitsForMore(reply.group, toldBy: source) else { return .drop(.unaskedAnswer) }
         if let result = reply.result { networks[slot].addGathered(result, reply.group, &shared, now) }
         return .done(trusted: false)

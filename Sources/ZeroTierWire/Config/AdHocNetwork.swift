@@ -6,7 +6,7 @@
 
 import NetPrimitives
 
-/// What the ID of an ad-hoc network says.
+/// The meaning of an ad-hoc network's ID.
 package enum AdHocNetwork: Hashable, Sendable {
     /// Form A: first and last TCP port; empty if the last is lower.
     case ports(first: UInt16, last: UInt16)

@@ -1,4 +1,5 @@
-//  What follows from a network ID and a member's address alone: MAC, 6PLANE and RFC 4193 address, multicast groups.
+//  Facts that follow from a network ID and a member's address alone: MAC, 6PLANE and RFC 4193 address, multicast
+//  groups.
 //  Read first: zerotier/ZeroTierOne node/MAC.hpp, node/InetAddress.cpp, node/MulticastGroup.hpp (facts only).
 
 package import NetPrimitives
@@ -90,8 +91,8 @@ extension IPAddress {
     }
 }
 
-/// A multicast group of a network: a multicast MAC and a number that tells apart what shares one MAC (the IPv4 address
-/// asked for by ARP; otherwise 0). Upstream calls the number ADI.
+/// A multicast group of a network: a multicast MAC, and a number that tells groups with the same MAC apart (the IPv4
+/// address that ARP asks for; otherwise 0). Upstream calls the number ADI.
 package struct MulticastGroup: Hashable, Comparable, Sendable, CustomStringConvertible {
     package let mac: MACAddress
     package let distinguisher: UInt32
@@ -104,7 +105,7 @@ package struct MulticastGroup: Hashable, Comparable, Sendable, CustomStringConve
     /// Everyone.
     package static let broadcast = MulticastGroup(mac: .broadcast)
 
-    /// The group in which the owner of an IP address is looked for: by ARP, or by neighbour solicitation.
+    /// The group where ARP or a neighbour solicitation asks for the owner of an IP address.
     package static func resolution(of address: IPAddress) -> MulticastGroup {
         if address.isIPv4 { return MulticastGroup(mac: .broadcast, distinguisher: address.v4) }
         return MulticastGroup(mac: MACAddress(0x3333_ff00_0000 | address.low & 0xff_ffff))

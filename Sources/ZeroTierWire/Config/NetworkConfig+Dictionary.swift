@@ -8,8 +8,8 @@
 import NetPrimitives
 
 extension NetworkConfig {
-    /// Reads a configuration. Tolerant where the reference is: capabilities and tags end at the first that is malformed,
-    /// what passes the limits is left out; anything else malformed refuses the whole.
+    /// Reads a configuration. Tolerant where the reference is: capabilities and tags end at the first malformed one, and
+    /// entries beyond the limits are left out. Anything else that is malformed refuses the whole.
     package init(decoding bytes: [UInt8]) throws(WireError) {
         guard bytes.count <= ProtocolLimits.maximumConfigurationLength else {
             throw .tooLong(
@@ -109,7 +109,7 @@ extension NetworkConfig {
     }
 
     /// Text of at most `limit` bytes, cut between two characters. Bytes that are no UTF-8 become replacement characters,
-    /// which are longer: the cut comes after that, so that what is written back is read as the same.
+    /// which are longer. The cut comes after that, so that a text written back is read as the same.
     private static func text(_ bytes: [UInt8], limit: Int) -> String {
         var text = String(decoding: bytes.prefix(limit), as: UTF8.self)
         while text.utf8.count > limit { text.unicodeScalars.removeLast() }

@@ -31,7 +31,7 @@ package struct NetworkDNS: Hashable, Sendable {
     }
 }
 
-/// A member with a role: the low 40 bits are its address, those above are roles.
+/// A member with a role. The low 40 bits are its address, the bits above are roles.
 package struct Specialist: Hashable, Sendable {
     package static let activeBridge: UInt64 = 0x0000_0200_0000_0000
     package static let anchor: UInt64 = 0x0000_0400_0000_0000
@@ -50,7 +50,7 @@ package struct Specialist: Hashable, Sendable {
     package var isReplicator: Bool { value & Specialist.multicastReplicator != 0 }
 }
 
-/// What a user needs to authenticate on a network with single sign-on.
+/// The data with which a user authenticates on a network with single sign-on.
 package struct SingleSignOn: Hashable, Sendable {
     package var version: UInt64 = 0
     package var isEnabled = false
@@ -128,7 +128,7 @@ package struct NetworkConfig: Hashable, Sendable {
     package var unknownMatches: Bool { flags & NetworkConfig.unknownMatchFlag != 0 }
     package var compresses: Bool { flags & NetworkConfig.uncompressedFlag == 0 }
 
-    /// The own tag with an ID.
+    /// This member's tag with an ID.
     package func tag(_ id: UInt32) -> Tag? { tags.first { $0.id == id } }
 
     package func specialist(_ address: Address) -> Specialist? { specialists.first { $0.address == address } }

@@ -1,5 +1,5 @@
-//  What the owner of a node lets the controller of one network set: the file `networks.d/<id>.local.conf`.
-//  Read first: zerotier/ZeroTierOne service/OneService.cpp (facts only).
+//  The limits that a node's owner puts on the controller of one network: the file `networks.d/<id>.local.conf`. Read
+//  first: zerotier/ZeroTierOne service/OneService.cpp (facts only).
 //
 //  key           value                                                        without it
 //  allowManaged  begins with 1, t, T; longer than five: list of allowed nets  yes
@@ -38,7 +38,7 @@ package struct NetworkSettings: Hashable, Sendable {
         if let managed, managed.utf8.count > 5 {
             managedPrefixes = managed.split(separator: ",").prefix(NetworkSettings.prefixLimit)
                 .compactMap { IPPrefix(String($0)) }
-            // A list of which nothing can be read allows nothing.
+            // A list in which nothing can be read allows nothing.
             allowsManaged = !managedPrefixes.isEmpty
         } else {
             allowsManaged = isTrue(managed, default: true)

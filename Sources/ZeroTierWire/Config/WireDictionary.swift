@@ -3,7 +3,7 @@
 
 import NetPrimitives
 
-/// An ordered list of keys with binary values. On reading the first of equal keys wins; lines without `=` are passed over.
+/// An ordered list of keys with binary values. When read, the first of equal keys wins, and lines without `=` are skipped.
 package struct WireDictionary: Hashable, Sendable {
     /// One line, unescaped.
     package struct Entry: Hashable, Sendable {
@@ -18,7 +18,8 @@ package struct WireDictionary: Hashable, Sendable {
 
     // MARK: Reading
 
-    /// Reads bytes up to the first NUL. Never fails: what is no entry is passed over. `limit` bounds the entries kept.
+    /// Reads bytes up to the first NUL. Never fails: lines that are no entry are skipped. `limit` bounds the entries
+    /// kept.
     package init(decoding bytes: [UInt8], limit: Int = 4096) {
         let end = bytes.firstIndex(of: 0) ?? bytes.count
         var index = 0

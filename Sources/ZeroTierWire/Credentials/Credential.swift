@@ -1,4 +1,4 @@
-//  What all credentials share: the verdict, the types' numbers, and the signed form.
+//  The common parts of all credentials: the verdict, the types' numbers, and the signed form.
 //  Read first: zerotier/ZeroTierOne node/Credential.hpp (facts only).
 //
 //  signed:  8 bytes 0x7f | body without signature | u16 0 | 8 bytes 0x7f
@@ -8,7 +8,7 @@
 import NetPrimitives
 import ZeroTierCrypto
 
-/// What the signatures of a credential are worth.
+/// The verdict on the signatures of a credential.
 package enum CredentialVerdict: Hashable, Sendable {
     case valid
     case invalid
@@ -34,7 +34,7 @@ enum CredentialForm {
     /// The bytes that are signed, from a credential's body.
     static func signedBytes(_ body: [UInt8]) -> [UInt8] { mark + body + [0, 0] + mark }
 
-    /// Reads a signature block. One of another type is passed over and reads as empty: it proves nothing.
+    /// Reads a signature block. A block of another type is skipped and reads as empty: it proves nothing.
     static func readSignature(_ reader: inout WireReader, _ field: String) throws(WireError) -> [UInt8] {
         let type = try reader.uint8(field)
         let length = Int(try reader.uint16(field))

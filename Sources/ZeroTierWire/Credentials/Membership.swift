@@ -119,7 +119,7 @@ package struct Membership: Hashable, Sendable {
         return writer.bytes
     }
 
-    /// What the signature covers.
+    /// The bytes that the signature covers.
     package var signedBytes: [UInt8] {
         var writer = ByteWriter(capacity: 24 * qualifiers.count)
         for qualifier in qualifiers {

@@ -8,7 +8,7 @@ package import NetPrimitives
 
 /// A revocation.
 package struct Revocation: Hashable, Sendable {
-    /// Flag: whoever learns of it tells the members it knows.
+    /// Flag: a member that learns of it tells the members it knows.
     package static let fastPropagate: UInt64 = 0x1
 
     /// Random; without meaning.
@@ -16,7 +16,7 @@ package struct Revocation: Hashable, Sendable {
     package var network: NetworkID
     /// 0 for memberships.
     package var credentialID: UInt32
-    /// Controller time in milliseconds: what is not newer is void.
+    /// Controller time in milliseconds. Credentials that are not newer are void.
     package var threshold: UInt64
     package var flags: UInt64
     package var target: Address
@@ -88,7 +88,7 @@ package struct Revocation: Hashable, Sendable {
         return CredentialForm.signedBytes(writer.bytes)
     }
 
-    /// Whether what it revokes must be told on.
+    /// Whether the revocation must be passed on.
     package var isFastPropagated: Bool { flags & Revocation.fastPropagate != 0 }
 
     package func verdict(_ identity: (Address) -> Identity?) -> CredentialVerdict {

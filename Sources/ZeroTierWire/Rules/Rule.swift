@@ -1,5 +1,5 @@
-//  Flow rules: what a controller says about frames. Wire form, without evaluation.
-//  Read first: zerotier/ZeroTierOne node/Capability.hpp and include/ZeroTierOne.h (facts only).
+//  Flow rules: a controller's decisions about frames. Wire form, without evaluation. Read first: zerotier/ZeroTierOne
+//  node/Capability.hpp and include/ZeroTierOne.h (facts only).
 //
 //  u8 type: bit 7 NOT, bit 6 OR, bits 5...0 the kind | u8 length | field
 //  Kinds 0...15 are actions, the others matches. A reader takes the length for the step, so that longer and unknown
@@ -9,7 +9,7 @@ package import NetPrimitives
 
 /// One entry of a rule table.
 package struct Rule: Hashable, Sendable {
-    /// What the rule looks at or does. Numbers are the wire's.
+    /// The match or action of a rule. Numbers are the wire's.
     package enum Kind: Hashable, Sendable {
         case drop
         case accept

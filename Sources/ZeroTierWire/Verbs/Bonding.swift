@@ -1,5 +1,5 @@
-//  QOS_MEASUREMENT (0x13) and PATH_NEGOTIATION_REQUEST (0x16): what nodes with bonded paths tell each other. Both come
-//  in suite 0, and are ignored unless there is a bond with the sender. Read only.
+//  QOS_MEASUREMENT (0x13) and PATH_NEGOTIATION_REQUEST (0x16): messages of nodes with bonded paths. Both come in suite
+//  0, and are ignored unless there is a bond with the sender. Read only.
 
 /// The payload of QOS_MEASUREMENT: records of 10 bytes in the sender's host order, little-endian in practice.
 package struct QualityMeasurement: Hashable, Sendable {

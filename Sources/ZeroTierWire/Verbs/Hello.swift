@@ -1,4 +1,4 @@
-//  HELLO (0x01): who we are, where we think you are, which worlds we hold.
+//  HELLO (0x01): our identity, your address as we see it, and the worlds that we hold.
 //
 //  offset size      field
 //   28     1        protocol version
@@ -41,8 +41,8 @@ package struct Hello: WirePayload, Hashable {
     package var planet: WorldReference?
     /// Moons held, and with timestamp 0 those that are wanted. Written only together with `planet`.
     package var moons: [WorldReference]
-    /// What nodes of this implementation promise each other; nil from all others, which pass over what follows the moons.
-    /// Written only together with `planet`.
+    /// The promises of nodes of this implementation. Nil from all others, which skip everything behind the moons. Written
+    /// only together with `planet`.
     package var promises: Promises?
 
     private static let moonType: UInt8 = 127
@@ -123,7 +123,7 @@ package struct Hello: WirePayload, Hashable {
                 id: try reader.uint64("hello.moonID"), timestampMilliseconds: try reader.uint64("hello.moonTimestamp"))
             if type == Hello.moonType { moons.append(reference) }
         }
-        // What follows may be anything: padding, or fields of later versions.
+        // The rest may be anything: padding, or fields of later versions.
         promises = try Promises.read(from: &reader)
     }
 

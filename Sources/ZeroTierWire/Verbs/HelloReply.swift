@@ -1,4 +1,5 @@
-//  OK(HELLO): where you are seen, who we are, newer worlds. Offsets in the packet; the first 9 bytes are `OKHeader`.
+//  OK(HELLO): your address as we see it, our version, newer worlds. Offsets in the packet; the first 9 bytes are
+//  `OKHeader`.
 //
 //  offset size      field
 //   37     8        the HELLO's timestamp
@@ -27,7 +28,7 @@ package struct HelloReply: WirePayload, Hashable {
     package var surfaceAddress: SocketEndpoint?
     /// Serialised worlds, one after another. Read with `worlds()`, and only from those who may send them.
     package private(set) var worldBytes: [UInt8]
-    /// What the sender promises, as in HELLO: only in answer to one that had promises.
+    /// The sender's promises, as in HELLO. Only in answer to a HELLO that had promises.
     package var promises: Hello.Promises?
 
     /// A reply; worlds that do not fit any more are left out.

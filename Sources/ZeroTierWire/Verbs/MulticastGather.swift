@@ -1,4 +1,4 @@
-//  MULTICAST_GATHER (0x0d): who wants frames of this group?
+//  MULTICAST_GATHER (0x0d): asks for the subscribers of a group.
 //
 //  offset size  field                        OK: offset size  field
 //   28     8    network ID                        37     8    network ID
@@ -48,7 +48,7 @@ package struct GatherResult: WirePayload, Hashable {
     /// The most addresses that fit a packet behind the longest reply header.
     package static let maximumAddresses = (ProtocolLimits.maximumPayloadLength - 64) / Address.size
 
-    /// How many the answering node knows of.
+    /// How many the answering node knows.
     package var total: UInt32
     package var members: [Address]
 

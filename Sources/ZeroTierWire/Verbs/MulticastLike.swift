@@ -1,5 +1,5 @@
-//  MULTICAST_LIKE (0x09): groups that the sender wants frames of. Records of 18 bytes from offset 28 to the end:
-//  u64 network ID, 6 MAC, u32 distinguisher. An incomplete record at the end is ignored.
+//  MULTICAST_LIKE (0x09): groups whose frames the sender wants. Records of 18 bytes from offset 28 to the end: u64
+//  network ID, 6 MAC, u32 distinguisher. An incomplete record at the end is ignored.
 
 package import NetPrimitives
 

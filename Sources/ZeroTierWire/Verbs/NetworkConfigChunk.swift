@@ -21,7 +21,7 @@ package struct NetworkConfigChunk: WirePayload, Hashable {
     package static let fastPropagateFlag: UInt8 = 0x01
     private static let signatureType: UInt8 = 1
 
-    /// What a signed piece says of its place in the update.
+    /// The place of a signed piece in its update.
     package struct Placement: Hashable, Sendable {
         package var flags: UInt8
         package var updateID: UInt64
@@ -105,7 +105,7 @@ package struct NetworkConfigChunk: WirePayload, Hashable {
         writer.bytes(placement.signature)
     }
 
-    /// What the signature covers.
+    /// The bytes that the signature covers.
     package var signedBytes: [UInt8] {
         var writer = ByteWriter(capacity: data.count + 32)
         writeSigned(&writer)

@@ -46,7 +46,7 @@ package struct NetworkConfigRequest: WirePayload, Hashable {
     }
 }
 
-/// What a member says of itself when it asks for a configuration.
+/// A member's description of itself in a request for a configuration.
 package struct RequestMetadata: Hashable, Sendable {
     package var configurationVersion: UInt64 = ProtocolLimits.configurationVersion
     package var vendor: UInt64 = 1

@@ -7,7 +7,7 @@
 
 package import NetPrimitives
 
-/// What a reply answers: the start of OK and of ERROR.
+/// The request that a reply answers: the start of OK and of ERROR.
 package struct OKHeader: WirePayload, Hashable {
     /// Bytes in front of the reply's own fields.
     package static let size = 9
@@ -43,7 +43,7 @@ package struct OKHeader: WirePayload, Hashable {
     /// The payload of an OK that answers with `body`.
     package func payload(_ body: [UInt8]) -> [UInt8] { encoded + body }
 
-    /// Splits the payload of an OK into what it answers and the reply's own fields.
+    /// Splits the payload of an OK into this header and the reply's own fields.
     package static func split(_ payload: [UInt8]) throws(WireError) -> (header: OKHeader, body: [UInt8]) {
         var reader = WireReader(payload)
         let header = try OKHeader(from: &reader)

@@ -1,4 +1,5 @@
-//  What nodes of this implementation promise each other, behind the last field of HELLO and OK(HELLO). All others pass over it.
+//  The promises of nodes of this implementation to each other, behind the last field of HELLO and OK(HELLO). All others skip
+//  them.
 //
 //  offset size field
 //    0     4   the letters "swzt"
@@ -7,7 +8,7 @@
 import NetPrimitives
 
 extension Hello {
-    /// What the sender of a HELLO or OK(HELLO) promises.
+    /// The promises of the sender of a HELLO or OK(HELLO).
     package struct Promises: OptionSet, Hashable, Sendable {
         package let rawValue: UInt32
         package init(rawValue: UInt32) { self.rawValue = rawValue }
@@ -18,7 +19,8 @@ extension Hello {
 
         private static let mark: UInt32 = 0x7377_7a74
 
-        /// Reads what may be there. What else follows a HELLO, padding or fields of later versions, is none.
+        /// Reads the promises, if they are there. Other bytes behind a HELLO, padding or fields of later versions, are
+        /// none.
         static func read(from reader: inout WireReader) throws(WireError) -> Promises? {
             guard reader.remaining >= Hello.promisesSize else { return nil }
             let mark = try reader.uint32("promises.mark")

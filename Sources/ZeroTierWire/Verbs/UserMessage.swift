@@ -4,7 +4,7 @@ package import NetPrimitives
 
 /// The payload of USER_MESSAGE.
 package struct UserMessage: WirePayload, Hashable {
-    /// What the data is; types up to 65535 are the reference's own.
+    /// The kind of the data. Types up to 65535 are the reference's own.
     package var type: UInt64
     package var data: [UInt8]
 

@@ -24,8 +24,8 @@ package struct Whois: WirePayload, Hashable {
     }
 }
 
-/// The body of OK(WHOIS), behind `OKHeader`. The reference reads the first identity only; we read all, and stop without
-/// an error where what follows the first is malformed.
+/// The body of OK(WHOIS), behind `OKHeader`. The reference reads the first identity only. We read all, and stop without
+/// an error at the first malformed one behind it.
 package struct WhoisReply: WirePayload, Hashable {
     /// At least one identity, none of them validated.
     package var identities: [Identity]

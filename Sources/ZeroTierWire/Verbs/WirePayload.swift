@@ -1,4 +1,4 @@
-//  What the payload of a verb can do. The payload begins behind the verb byte; offsets in the files of this folder are
+//  The protocol of a verb's payload. The payload begins behind the verb byte; offsets in the files of this folder are
 //  counted in the whole packet, as in the protocol's tables.
 
 package import NetPrimitives

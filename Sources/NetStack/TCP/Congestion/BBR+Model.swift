@@ -1,4 +1,4 @@
-// What BBR knows of the path, from each ACK and each loss.
+// BBR's model of the path, from each ACK and each loss.
 // Read first: draft-ietf-ccwg-bbr section 5.5.
 
 extension BBR {
@@ -34,7 +34,7 @@ extension BBR {
             roundsSinceProbe += 1
             isRoundStart = true
         }
-        // A sample that the application limited counts only if it is above what is known.
+        // A sample that the application limited counts only if it is above the known rate.
         if sample.rate > 0, sample.rate >= maximumRate || !sample.isApplicationLimited {
             rates.current = max(rates.current, sample.rate)
         }
@@ -48,7 +48,7 @@ extension BBR {
 
     // MARK: Losses
 
-    /// Once per round with losses, outside of probes: the bounds of the short term follow what was delivered.
+    /// Once per round with losses, outside of probes. The bounds of the short term follow the delivery.
     mutating func adaptToLosses(_ state: CongestionState, _ sample: RateSample) {
         guard isLossRoundStart else { return }
         if isLossInRound, !phase.isProbingBandwidth {
@@ -64,7 +64,7 @@ extension BBR {
         isLossInRound = false
     }
 
-    // What arrived of a round trip's bytes if the rest is noise; 1 if it is more than that.
+    // The share of a round trip's bytes that arrived, if the rest is noise; 1 if more was lost.
     private func arrivingShare(_ state: CongestionState, _ sample: RateSample) -> Double {
         guard sample.usesSack, sample.inFlightAtDeparture > 0, !isInFlightTooHigh(state, sample) else { return 1 }
         return 1 - Double(sample.lostSinceDeparture) / Double(sample.inFlightAtDeparture)
@@ -119,8 +119,8 @@ extension BBR {
 
     // MARK: Aggregation
 
-    /// How much more is acknowledged at times than the rate explains: that much more must be in flight to send on
-    /// between two bunches of ACKs.
+    /// At times more is acknowledged than the rate explains. That much more must be in flight, to send on between two
+    /// bunches of ACKs.
     mutating func updateAggregation(_ state: CongestionState, _ sample: RateSample, time: Int) {
         var expected = rate * Double(time - aggregationSince) * 1e-9
         if Double(aggregationDelivered) <= expected {

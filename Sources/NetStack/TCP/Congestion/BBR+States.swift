@@ -186,7 +186,7 @@ extension BBR {
     }
 
     private mutating func handleRoundTripProbe(_ state: inout CongestionState, _ sample: RateSample, time: Int) {
-        // What is delivered now says nothing about the rate.
+        // Delivery now says nothing about the rate.
         state.limitsItself = true
         if roundTripProbeEnd == nil {
             guard sample.inFlight <= roundTripWindow(state) else { return }
@@ -208,7 +208,7 @@ extension BBR {
         if isPipeFull {
             startDown(time: time)
             phase = .cruise
-            // What is delivered in the round to come left while in flight was halved: no measure for the short term.
+            // The bytes of the next round left while in flight was halved. They are no measure for the short term.
             latestRate = maximumRate
             latestInFlight = state.window
             lossRoundDelivered = delivered

@@ -28,7 +28,7 @@ struct BBR: CongestionController {
         var isCycle: Bool { self == .down || self == .cruise || self == .refill || self == .up }
     }
 
-    /// What ACKs tell, seen from the last probe for bandwidth.
+    /// The meaning of ACKs, seen from the last probe for bandwidth.
     enum Feedback: Sendable {
         case none, refilling, probeStarting, probe, probeStopping
     }
@@ -60,7 +60,7 @@ struct BBR: CongestionController {
     /// Draws the length of each cycle: flows that share a path must not probe together.
     private var random: UInt32
 
-    /// Bytes delivered over all, and when that was last said.
+    /// Bytes delivered in all, and the time of the last count.
     var delivered = 0
     private var updatedAt = 0
 
@@ -273,7 +273,7 @@ struct BBR: CongestionController {
         return Int(min(gain * rate * Double(roundTrip) * 1e-9, Double(TCPLimits.bufferLimit)))
     }
 
-    /// Never less than what hosts at both ends have in hand at once (draft section 5.5.8).
+    /// Never less than the hosts at both ends hold at once (draft section 5.5.8).
     func quantized(_ state: CongestionState, _ inFlight: Int) -> Int {
         let budget = BBR.offloadQuanta * Pacer.quantum(rate: state.pacingRate, segment: state.segment)
         let floor = max(inFlight, budget, minimumWindow(state))

@@ -1,7 +1,7 @@
 // How much may be in flight and how fast it may leave.
 // Read first: RFC 5681, RFC 6937 (what recovery makes of the threshold: `Recovery`). One file per algorithm beside this.
 
-/// What an algorithm decides. Sizes in bytes.
+/// The decisions of an algorithm. Sizes in bytes.
 struct CongestionState: Sendable {
     /// The congestion window.
     var window: Int
@@ -13,7 +13,7 @@ struct CongestionState: Sendable {
     var segment: Int
     /// The window that the connection began with (RFC 6928).
     let initialWindow: Int
-    /// What is sent from here on says nothing about the path's rate, though there is data to send.
+    /// From here on sending says nothing about the path's rate, though there is data to send.
     var limitsItself = false
     /// The share of losses up to which they are noise.
     var lossTolerance = LossReport.tolerance(pieces: 1)
@@ -40,7 +40,7 @@ enum CongestionSignal: Sendable {
     case mark
 }
 
-/// An algorithm. Times in nanoseconds. The window, where it is not the algorithm's, is moved by `Recovery`.
+/// An algorithm. Times in nanoseconds. `Recovery` moves the window, unless the algorithm does.
 protocol CongestionController: Sendable {
     /// Recovery reduces the window to the threshold in proportion to what is delivered (RFC 6937). False: the algorithm
     /// sets the window itself, in recovery too.
@@ -70,7 +70,7 @@ protocol CongestionController: Sendable {
     mutating func restart(_ state: inout CongestionState, afterTimeouts count: Int)
 }
 
-/// What window-based algorithms have in common.
+/// Code that window-based algorithms share.
 extension CongestionController {
     static var reducesProportionally: Bool { true }
     static var bufferedWindows: Int { 2 }
@@ -123,7 +123,7 @@ struct CongestionControl: Sendable {
     /// Bytes a second that may leave; infinite: as many as the window lets.
     var pacingRate: Double { state.pacingRate }
     var initialWindow: Int { state.initialWindow }
-    /// What is sent from here on says nothing about the path's rate.
+    /// From here on sending says nothing about the path's rate.
     var limitsItself: Bool { state.limitsItself }
     /// Whether `Recovery` sets the window while something is lost.
     var reducesProportionally: Bool {

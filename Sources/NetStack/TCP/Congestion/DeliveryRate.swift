@@ -1,18 +1,18 @@
 // How fast the path delivers, measured with each ACK.
 // Read first: draft-ietf-ccwg-bbr section 4.1 (delivery rate samples, at first draft-cheng-iccrg-delivery-rate-estimation).
 //
-// When something leaves, its record notes how much had been delivered until then. When it is acknowledged, what was
-// delivered in between is divided by the longer of two times: how long it took to send that much, and how long the ACKs
-// for it took. So neither a burst nor a bunch of ACKs passes for speed.
+// When something leaves, its record notes how much had been delivered until then. When it is acknowledged, the bytes
+// delivered in between are divided by the longer of two times: the time to send them, and the time of their ACKs. So
+// neither a burst nor a bunch of ACKs passes for speed.
 
-/// What a record remembers of the moment when it left. Counters are cut to 32 bits: they serve differences, and no
+/// The counters of the moment when a record left. Counters are cut to 32 bits: they serve differences, and no
 /// difference is larger than a few buffers.
 struct Departure: Sendable {
     /// When it left, in nanoseconds.
     var sentAt: Int
     /// When anything was last delivered before.
     var deliveredAt: Int
-    /// When what was delivered last had left.
+    /// When the last delivered bytes had left.
     var firstSentAt: Int
     /// Bytes delivered and lost before.
     var delivered: UInt32
@@ -22,12 +22,12 @@ struct Departure: Sendable {
     /// The application had not kept the path full.
     var isApplicationLimited: Bool
 
-    /// A departure that nothing is known of.
+    /// A departure without counters.
     static let none = Departure(
         sentAt: 0, deliveredAt: 0, firstSentAt: 0, delivered: 0, lost: 0, inFlight: 0, isApplicationLimited: false)
 }
 
-/// What one ACK says about the path. Bytes and nanoseconds.
+/// The news of one ACK about the path. Bytes and nanoseconds.
 struct RateSample: Sendable {
     /// Bytes a second; 0: nothing can be said.
     var rate = 0.0
@@ -120,8 +120,8 @@ struct DeliveryRate: Sendable {
             inFlight: UInt32(clamping: inFlight + bytes), isApplicationLimited: isApplicationLimited)
     }
 
-    /// There is nothing to send though the window would let it: what is delivered until all in flight has arrived tells of
-    /// the application, not of the path.
+    /// The window would allow more, and there is nothing to send. Until everything in flight has arrived, delivery tells
+    /// of the application and not of the path.
     mutating func limitByApplication(inFlight: Int) { limitedUntil = max(delivered + inFlight, 1) }
 
     /// Losses were found.

@@ -2,7 +2,8 @@
 // Read first: draft-ietf-ccwg-bbr sections 5.6.2 (pacing rate) and 5.6.3 (send quantum).
 //
 // A bucket of one quantum. It costs nothing where it does not bind: a sender that is slower than its rate never sees it
-// empty. One that empties it waits until it is half full, so that deadlines are half a millisecond apart, not a segment.
+// empty. A sender that empties it waits until it is half full, so that deadlines are half a millisecond apart, not a
+// segment.
 
 /// The departure times of one connection. Nanoseconds.
 struct Pacer: Sendable {

@@ -1,4 +1,4 @@
-// The plain algorithm: what the others are measured against.
+// The plain algorithm, against which the others are measured.
 // Read first: RFC 5681.
 
 /// RFC 5681: doubles per round trip in slow start, then one segment per window, half at a loss.
