@@ -73,7 +73,7 @@ package final class EventQueue: Sendable {
                 if state.queue.isEmpty { return state.isFinished ? .some(nil) : nil }
                 return .some(state.queue.removeFirst())
             }
-            guard let next, let (event, sink) = next else { break }
+            guard let (event, sink) = next else { break }
             sink.deliver(event)
             signal()
         }

@@ -208,7 +208,7 @@ package final class LibraryNode: Sendable {
             defer { state.service = nil }
             return .some(state.service)
         }
-        if let service, let service { service.join() }
+        if let service { service.join() }
         layer.closeAll()
         events.post(.stackDown, to: sink)
         events.finish()
@@ -251,7 +251,7 @@ package final class LibraryNode: Sendable {
             guard !inbox.isEmpty || isWanted else { return nil }
             defer { inbox = [] }
             return inbox
-        } ?? []
+        }
     }
 
     // Called by the node, on any thread.

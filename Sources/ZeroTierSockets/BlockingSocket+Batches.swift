@@ -49,9 +49,9 @@ extension BlockingSocket {
         while sent < count {
             do throws(SocketError) {
                 let progress = try perform(.send, dontWait: flags.contains(.dontWait)) {
-                    (state, stack, watches, now) throws(SocketError) -> Progress? in
+                    (state, stack, room, now) throws(SocketError) -> Progress? in
                     if let error = state.takePendingError() { throw error }
-                    let id = try datagram(&state, &stack, &watches)
+                    let id = try datagram(&state, &stack, &room)
                     return try queueBatch(batch, sent..<count, &scratch, id, &state, &stack, now)
                 }
                 sent += progress.count
@@ -153,9 +153,9 @@ extension BlockingSocket {
         while taken < batch.count {
             do throws(SocketError) {
                 let progress = try perform(waiting, dontWait: flags.contains(.dontWait)) {
-                    (state, stack, watches, now) throws(SocketError) -> Progress? in
+                    (state, stack, room, now) throws(SocketError) -> Progress? in
                     if let error = state.takePendingError() { throw error }
-                    let id = try datagram(&state, &stack, &watches)
+                    let id = try datagram(&state, &stack, &room)
                     let mayWait = flags.isDisjoint(with: [.dontWait, .waitForOne]) && !state.isNonBlocking
                     return try takeBatch(
                         batch, taken..<batch.count, &scratch, id, flags, mayWait: mayWait, &state, &stack, now)

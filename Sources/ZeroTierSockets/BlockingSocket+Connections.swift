@@ -9,13 +9,13 @@ extension BlockingSocket {
     // MARK: Bind
 
     func bind(to local: SocketEndpoint) throws(SocketError) {
-        try control { (state, stack, watches, _) throws(SocketError) in
+        try control { (state, stack, room, _) throws(SocketError) in
             let own = try unwrapped(local, state, isBind: true)
             if isStream {
                 guard state.id == nil else { throw SocketError(.invalid, "the socket is bound already") }
-                try reserve(own, &state, &stack, &watches)
+                try reserve(own, &state, &stack, &room)
             } else {
-                let id = try datagram(&state, &stack, &watches, isIPv4: own.address.isIPv4)
+                let id = try datagram(&state, &stack, &room, isIPv4: own.address.isIPv4)
                 try stackCall { () throws(StackError) in try stack.udpBind(id, to: own) }
             }
         }
@@ -23,14 +23,14 @@ extension BlockingSocket {
 
     // Holds a TCP port.
     private func reserve(
-        _ local: SocketEndpoint, _ state: inout State, _ stack: inout NetworkStack, _ watches: inout SocketWatches
+        _ local: SocketEndpoint, _ state: inout State, _ stack: inout NetworkStack, _ room: inout WaitingRoom
     ) throws(SocketError) {
         let options = state.options
         let (id, bound) = try stackCall { () throws(StackError) in
             let id = try stack.tcpBind(local, options: options)
             return (id, try stack.localEndpoint(id))
         }
-        adopt(id, &state, &watches)
+        adopt(id, &state, &room)
         state.bound = bound
     }
 
@@ -101,15 +101,15 @@ extension BlockingSocket {
         var part = Part.none
         let _: Bool = try perform(
             waiting,
-            expired: { state, stack, watches, now in
+            expired: { state, stack, room, now in
                 guard givesUp || state.connectTimeout.map({ $0 <= state.sendTimeout ?? $0 }) ?? false else {
                     return SocketError(part == .joined ? .already : .inProgress, "the handshake goes on")
                 }
-                endAttempt(&state, &stack, &watches, now)
+                endAttempt(&state, &stack, &room, now)
                 return SocketError(.timedOut, "the peer did not answer within the time given")
             },
-            { (state, stack, watches, now) throws(SocketError) -> Bool? in
-                try connectStep(to: remote, &part, &state, &stack, &watches, now)
+            { (state, stack, room, now) throws(SocketError) -> Bool? in
+                try connectStep(to: remote, &part, &state, &stack, &room, now)
             })
     }
 
@@ -121,7 +121,7 @@ extension BlockingSocket {
     // One look at an attempt: true when it is done, nil while it is under way.
     private func connectStep(
         to remote: SocketEndpoint, _ part: inout Part, _ state: inout State, _ stack: inout NetworkStack,
-        _ watches: inout SocketWatches, _ now: Now
+        _ room: inout WaitingRoom, _ now: Now
     ) throws(SocketError) -> Bool? {
         let pending = state.takePendingError()
         if part != .none, !state.isConnecting, state.id?.kind != .stream {
@@ -156,9 +156,9 @@ extension BlockingSocket {
             }
             guard phase == .closed, !state.wasConnected else { throw SocketError(.isConnected) }
             // The attempt before failed, and the program was told.
-            try forgetAttempt(&state, &stack, &watches, now)
+            try forgetAttempt(&state, &stack, &room, now)
         }
-        try startAttempt(to: peer, &state, &stack, &watches, now)
+        try startAttempt(to: peer, &state, &stack, &room, now)
         part = .started
         if state.isNonBlocking {
             state.wantsConnection = true
@@ -168,7 +168,7 @@ extension BlockingSocket {
     }
 
     private func startAttempt(
-        to peer: SocketEndpoint, _ state: inout State, _ stack: inout NetworkStack, _ watches: inout SocketWatches,
+        to peer: SocketEndpoint, _ state: inout State, _ stack: inout NetworkStack, _ room: inout WaitingRoom,
         _ now: Now
     ) throws(SocketError) {
         let (options, connection, reservation) = (state.options, state.connection, state.id)
@@ -180,64 +180,64 @@ extension BlockingSocket {
             guard isIPv4 || peer.address.isIPv6 || !options.isIPv6Only else { throw .networkUnreachable }
             return try stack.tcpConnect(to: peer, options: options, connectionOptions: connection, now: now)
         }
-        adopt(id, &state, &watches)
+        adopt(id, &state, &room)
         state.isConnecting = true
         state.wasConnected = false
     }
 
     // Lets go of a failed connection. A port that the program had bound is held again.
     private func forgetAttempt(
-        _ state: inout State, _ stack: inout NetworkStack, _ watches: inout SocketWatches, _ now: Now
+        _ state: inout State, _ stack: inout NetworkStack, _ room: inout WaitingRoom, _ now: Now
     ) throws(SocketError) {
         if let id = state.id {
-            watches.remove(id)
+            room.remove(id)
             stack.abort(id, now: now)
             state.id = nil
         }
         state.isConnecting = false
         state.wasConnected = false
         state.wantsConnection = false
-        if let bound = state.bound { try reserve(bound, &state, &stack, &watches) }
+        if let bound = state.bound { try reserve(bound, &state, &stack, &room) }
     }
 
     // The time for connecting is over.
     private func endAttempt(
-        _ state: inout State, _ stack: inout NetworkStack, _ watches: inout SocketWatches, _ now: Now
+        _ state: inout State, _ stack: inout NetworkStack, _ room: inout WaitingRoom, _ now: Now
     ) {
         // A port that cannot be held again is gone: the next attempt takes any.
-        if (try? forgetAttempt(&state, &stack, &watches, now)) == nil { state.bound = nil }
+        if (try? forgetAttempt(&state, &stack, &room, now)) == nil { state.bound = nil }
     }
 
     private func disconnect() throws(SocketError) {
-        try control { (state, stack, watches, now) throws(SocketError) in
+        try control { (state, stack, room, now) throws(SocketError) in
             guard let id = state.id else { return }
             if !isStream {
                 try stackCall { () throws(StackError) in try stack.udpConnect(id, to: nil, now: now) }
                 return
             }
             switch id.kind {
-            case .listener: try stopListening(id, &state, &stack, &watches, now)
+            case .listener: try stopListening(id, &state, &stack, &room, now)
             case .stream:
                 let wasOpen = (try? stack.state(id)).map { $0 != .closed } ?? false
-                try forgetAttempt(&state, &stack, &watches, now)
+                try forgetAttempt(&state, &stack, &room, now)
                 if wasOpen { state.pendingError = SocketError(.reset) }
             case .datagram, .reservation: return
             }
-            watches.signal(watch)
+            room.signal(waiters)
         }
     }
 
     private func stopListening(
-        _ id: SocketID, _ state: inout State, _ stack: inout NetworkStack, _ watches: inout SocketWatches, _ now: Now
+        _ id: SocketID, _ state: inout State, _ stack: inout NetworkStack, _ room: inout WaitingRoom, _ now: Now
     ) throws(SocketError) {
         adopt(
-            try stackCall { () throws(StackError) in try stack.tcpStopListening(id, now: now) }, &state, &watches)
+            try stackCall { () throws(StackError) in try stack.tcpStopListening(id, now: now) }, &state, &room)
     }
 
     private func connectDatagram(to remote: SocketEndpoint) throws(SocketError) {
-        try control { (state, stack, watches, now) throws(SocketError) in
+        try control { (state, stack, room, now) throws(SocketError) in
             let peer = try unwrapped(remote, state)
-            let id = try datagram(&state, &stack, &watches)
+            let id = try datagram(&state, &stack, &room)
             try stackCall { () throws(StackError) in try stack.udpConnect(id, to: peer, now: now) }
         }
     }
@@ -246,8 +246,8 @@ extension BlockingSocket {
 
     func listen(backlog: Int) throws(SocketError) {
         guard isStream else { throw SocketError(.notSupported) }
-        try control { (state, stack, watches, now) throws(SocketError) in
-            if state.id == nil { try reserve(unspecified, &state, &stack, &watches) }
+        try control { (state, stack, room, now) throws(SocketError) in
+            if state.id == nil { try reserve(unspecified, &state, &stack, &room) }
             guard let id = state.id else { return }
             let connection = state.connection
             switch id.kind {
@@ -255,7 +255,7 @@ extension BlockingSocket {
                 let listener = try stackCall { () throws(StackError) in
                     try stack.tcpListen(id, backlog: backlog, connectionOptions: connection, now: now)
                 }
-                adopt(listener, &state, &watches)
+                adopt(listener, &state, &room)
             case .listener: try stackCall { () throws(StackError) in try stack.setBacklog(id, backlog) }
             case .stream, .datagram: throw SocketError(.invalid, "the socket is connected")
             }
@@ -264,7 +264,7 @@ extension BlockingSocket {
 
     func accept(nonBlocking: Bool) throws(SocketError) -> (BlockingSocket, SocketEndpoint) {
         guard isStream else { throw SocketError(.notSupported) }
-        return try perform(.receive) { (state, stack, watches, now) throws(SocketError) in
+        return try perform(.receive) { (state, stack, room, now) throws(SocketError) in
             guard let id = state.id, id.kind == .listener else {
                 throw SocketError(.invalid, "the socket does not listen")
             }
@@ -272,12 +272,12 @@ extension BlockingSocket {
                 return nil
             }
             let remote = try stackCall { () throws(StackError) in try stack.initialRemoteEndpoint(stream) }
-            return (child(of: state, stream, nonBlocking, &watches), wrapped(remote))
+            return (child(of: state, stream, nonBlocking, &room), wrapped(remote))
         }
     }
 
     private func child(
-        of parent: State, _ id: SocketID, _ isNonBlocking: Bool, _ watches: inout SocketWatches
+        of parent: State, _ id: SocketID, _ isNonBlocking: Bool, _ room: inout WaitingRoom
     ) -> BlockingSocket {
         var state = State()
         state.id = id
@@ -295,7 +295,7 @@ extension BlockingSocket {
         state.wasConnected = true
         let socket = BlockingSocket(
             isIPv4: isIPv4, isStream: true, attachment: attachment, numbers: numbers, state: state)
-        watches.set(id, socket.watch)
+        room.set(id, socket.waiters)
         return socket
     }
 
@@ -326,20 +326,20 @@ extension BlockingSocket {
             case .send: .write
             case .both: .both
             }
-        try control { (state, stack, watches, now) throws(SocketError) in
+        try control { (state, stack, room, now) throws(SocketError) in
             // Every thread that waits looks again, whatever the outcome.
-            defer { watches.signal(watch) }
-            if !isStream { _ = try datagram(&state, &stack, &watches) }
+            defer { room.signal(waiters) }
+            if !isStream { _ = try datagram(&state, &stack, &room) }
             guard let id = state.id else { throw SocketError(.notConnected) }
             if id.kind == .stream, (try? stack.state(id)) == .synSent {
                 // As on Linux: the attempt is over, and the socket is as it was before.
-                endAttempt(&state, &stack, &watches, now)
+                endAttempt(&state, &stack, &room, now)
                 state.pendingError = SocketError(.reset)
                 return
             }
             if id.kind == .listener {
                 // No longer a listener, but still bound.
-                if side != .send { try stopListening(id, &state, &stack, &watches, now) }
+                if side != .send { try stopListening(id, &state, &stack, &room, now) }
                 return
             }
             try stackCall { () throws(StackError) in try stack.shutdown(id, direction, now: now) }
@@ -350,13 +350,13 @@ extension BlockingSocket {
     func close() {
         let deadline = end(isReset: false)
         if let deadline { linger(until: deadline) }
-        watch.signal()
+        waiters.signal()
     }
 
     /// As `close`, at once and with a reset.
     func abandon() {
         _ = end(isReset: true)
-        watch.signal()
+        waiters.signal()
     }
 
     // Marks the socket closed and lets the stack's socket go. Returns the deadline for delivery, if the call has to
@@ -368,14 +368,14 @@ extension BlockingSocket {
             guard case .node(let port) = attached.current else {
                 // During a restart too: the next node lets the connection go.
                 if case .restarting = attached.current {
-                    let thread = ParkedThread()
+                    let thread = WaitingThread()
                     attachment.waitForRestart(thread, until: nil)
                     continue
                 }
                 state.withLock { $0.isClosed = true }
                 return nil
             }
-            let isDone: Bool? = port.call { stack, watches, now in
+            let isDone: Bool? = port.call { stack, room, now in
                 state.withLock { state in
                     guard !state.isClosed else { return }
                     state.isClosed = true
@@ -387,10 +387,10 @@ extension BlockingSocket {
                         deadline = now.monotonic + .seconds(state.linger.seconds)
                         return
                     }
-                    watches.remove(id)
+                    room.remove(id)
                     if isReset { stack.abort(id, now: now) } else { stack.close(id, now: now) }
                 }
-                watches.signal(watch)
+                room.signal(waiters)
                 return true
             }
             if isDone != nil { return deadline }
@@ -403,8 +403,8 @@ extension BlockingSocket {
 
     // Waits until the peer has everything or the time is over; then the stack goes on alone.
     private func linger(until deadline: MonotonicInstant) {
-        let thread = ParkedThread()
-        defer { watch.remove(thread) }
+        let thread = WaitingThread()
+        defer { waiters.remove(thread) }
         while true {
             let attached = attachment.now
             guard case .node(let port) = attached.current else {
@@ -412,7 +412,7 @@ extension BlockingSocket {
                 attachment.waitForRestart(thread, until: nil)
                 continue
             }
-            let isDone: Bool? = port.call { stack, watches, now in
+            let isDone: Bool? = port.call { stack, room, now in
                 state.withLock { state in
                     guard let id = state.id, state.epoch == attached.epoch else { return true }
                     let isDelivered: Bool
@@ -421,10 +421,10 @@ extension BlockingSocket {
                     default: isDelivered = true
                     }
                     guard isDelivered || deadline <= now.monotonic || CallingThread.isCancelled else {
-                        watch.add(thread)
+                        waiters.add(thread)
                         return (try? stack.requestProgressEvent(id)) == nil
                     }
-                    watches.remove(id)
+                    room.remove(id)
                     stack.close(id, now: now)
                     return true
                 }

@@ -20,9 +20,9 @@ extension BlockingSocket {
             return try sendStream(bytes, flags, &turn, keepsTurn: false)
         }
         return try perform(.send, dontWait: flags.contains(.dontWait)) {
-            (state, stack, watches, now) throws(SocketError) -> Int? in
+            (state, stack, room, now) throws(SocketError) -> Int? in
             if let error = state.takePendingError() { throw error }
-            let id = try datagram(&state, &stack, &watches)
+            let id = try datagram(&state, &stack, &room)
             return try queueDatagram(id, bytes, to: destination, &state, &stack, now) ? bytes.byteCount : nil
         }
     }
@@ -56,8 +56,8 @@ extension BlockingSocket {
         var sent = 0
         do throws(SocketError) {
             return try perform(.send, dontWait: flags.contains(.dontWait)) {
-                (state, stack, watches, now) throws(SocketError) -> Int? in
-                try sendStep(bytes, flags, &sent, &turn, keepsTurn, &state, &stack, &watches, now)
+                (state, stack, room, now) throws(SocketError) -> Int? in
+                try sendStep(bytes, flags, &sent, &turn, keepsTurn, &state, &stack, &room, now)
             }
         } catch {
             endSendTurn(turn, sent > 0 ? error : nil)
@@ -69,7 +69,7 @@ extension BlockingSocket {
 
     private func sendStep(
         _ bytes: RawSpan, _ flags: MessageFlags, _ sent: inout Int, _ turn: inout UInt64, _ keepsTurn: Bool,
-        _ state: inout State, _ stack: inout NetworkStack, _ watches: inout SocketWatches, _ now: Now
+        _ state: inout State, _ stack: inout NetworkStack, _ room: inout WaitingRoom, _ now: Now
     ) throws(SocketError) -> Int? {
         if let error = state.takePendingError() { throw error }
         guard let id = state.id, id.kind == .stream else { throw SocketError(.brokenPipe, "not connected") }
@@ -90,7 +90,7 @@ extension BlockingSocket {
                 state.sendTurn = turn
             } else if state.sendTurn != 0 {
                 state.sendTurn = 0
-                watches.signal(watch)
+                room.signal(waiters)
             }
             return sent
         }
@@ -110,7 +110,7 @@ extension BlockingSocket {
             state.sendTurn = 0
             return true
         }
-        if others { watch.signal() }
+        if others { waiters.signal() }
     }
 
     private func setCork(
@@ -133,9 +133,9 @@ extension BlockingSocket {
             return ReceivedMessage(count: try receiveStream(into: &target, flags, waiting))
         }
         return try perform(waiting, dontWait: flags.contains(.dontWait)) {
-            (state, stack, watches, now) throws(SocketError) -> ReceivedMessage? in
+            (state, stack, room, now) throws(SocketError) -> ReceivedMessage? in
             if let error = state.takePendingError() { throw error }
-            let id = try datagram(&state, &stack, &watches)
+            let id = try datagram(&state, &stack, &room)
             return try takeDatagram(id, into: &target, flags, &stack, now)
         }
     }
@@ -161,7 +161,7 @@ extension BlockingSocket {
         var turn: UInt64 = 0
         do throws(SocketError) {
             return try perform(waiting, dontWait: flags.contains(.dontWait)) {
-                (state, stack, watches, now) throws(SocketError) -> Int? in
+                (state, stack, room, now) throws(SocketError) -> Int? in
                 guard let id = state.id, id.kind == .stream else { throw SocketError(.notConnected) }
                 if state.receiveTurn != 0, state.receiveTurn != turn { return nil }
                 if flags.contains(.peek) { return try peek(id, &target, flags, &state, &stack) }
@@ -179,7 +179,7 @@ extension BlockingSocket {
                 if isDone || flags.contains(.dontWait) || state.isNonBlocking {
                     if state.receiveTurn != 0 {
                         state.receiveTurn = 0
-                        watches.signal(watch)
+                        room.signal(waiters)
                     }
                     return taken
                 }
@@ -221,7 +221,7 @@ extension BlockingSocket {
             state.receiveTurn = 0
             return true
         }
-        if others { watch.signal() }
+        if others { waiters.signal() }
     }
 
     /// FIONREAD: bytes of the stream that can be read, or bytes of the next datagram.

@@ -49,7 +49,7 @@ package final class BlockingSocket: Sendable {
         var wantsConnection = false
         var hasEvent = false
         /// Threads' places to wait, to be used again.
-        var spare: [ParkedThread] = []
+        var spare: [WaitingThread] = []
 
         var isListening: Bool { id?.kind == .listener }
 
@@ -84,7 +84,7 @@ package final class BlockingSocket: Sendable {
     }
 
     typealias Body<Result> =
-        (inout State, inout NetworkStack, inout SocketWatches, Now) throws(SocketError) -> Result?
+        (inout State, inout NetworkStack, inout WaitingRoom, Now) throws(SocketError) -> Result?
 
     private enum Step<Result: Sendable>: Sendable {
         case done(Result)
@@ -94,7 +94,7 @@ package final class BlockingSocket: Sendable {
     let isIPv4: Bool
     let isStream: Bool
     let attachment: NodeAttachment
-    let watch = SocketWatch()
+    let waiters = WaitList()
     let numbers: DescriptorNumbers
     private let number = Atomic<Int32>(-1)
     let state: Mutex<State>
@@ -147,12 +147,12 @@ package final class BlockingSocket: Sendable {
     /// error when the time is over.
     func perform<Result: Sendable>(
         _ waiting: Waiting, dontWait: Bool = false,
-        expired: (inout State, inout NetworkStack, inout SocketWatches, Now) -> SocketError = { _, _, _, _ in
+        expired: (inout State, inout NetworkStack, inout WaitingRoom, Now) -> SocketError = { _, _, _, _ in
             .wouldBlock
         },
         _ body: Body<Result>
     ) throws(SocketError) -> Result {
-        var thread: ParkedThread?
+        var thread: WaitingThread?
         var deadline: MonotonicInstant?
         var isFirst = true
         var isInterrupted = false
@@ -167,20 +167,20 @@ package final class BlockingSocket: Sendable {
                 if CallingThread.isCancelled { throw .interrupted }
                 continue
             }
-            let step = try port.call { (stack, watches, now) throws(SocketError) -> Step<Result> in
+            let step = try port.call { (stack, room, now) throws(SocketError) -> Step<Result> in
                 try state.withLock { (state) throws(SocketError) -> Step<Result> in
                     try BlockingSocket.checkUsable(state, attached.epoch)
                     state.epoch = attached.epoch
                     defer { if state.hasEvent { refreshEvent(&state, &stack) } }
-                    if let result = try body(&state, &stack, &watches, now) { return .done(result) }
+                    if let result = try body(&state, &stack, &room, now) { return .done(result) }
                     if dontWait || state.isNonBlocking { throw .wouldBlock }
                     if isFirst { deadline = BlockingSocket.deadline(state, waiting, now.monotonic) }
                     isFirst = false
                     if isInterrupted || CallingThread.isCancelled { throw .interrupted }
-                    if let deadline, deadline <= now.monotonic { throw expired(&state, &stack, &watches, now) }
-                    let own = thread ?? state.spare.popLast() ?? ParkedThread()
+                    if let deadline, deadline <= now.monotonic { throw expired(&state, &stack, &room, now) }
+                    let own = thread ?? state.spare.popLast() ?? WaitingThread()
                     thread = own
-                    watch.add(own)
+                    waiters.add(own)
                     return .wait
                 }
             }
@@ -200,10 +200,10 @@ package final class BlockingSocket: Sendable {
 
     /// Runs a call that needs the node and never waits.
     func control<Result: Sendable>(
-        _ body: (inout State, inout NetworkStack, inout SocketWatches, Now) throws(SocketError) -> Result
+        _ body: (inout State, inout NetworkStack, inout WaitingRoom, Now) throws(SocketError) -> Result
     ) throws(SocketError) -> Result {
-        try perform(.never) { (state, stack, watches, now) throws(SocketError) -> Result? in
-            try body(&state, &stack, &watches, now)
+        try perform(.never) { (state, stack, room, now) throws(SocketError) -> Result? in
+            try body(&state, &stack, &room, now)
         }
     }
 
@@ -236,24 +236,24 @@ package final class BlockingSocket: Sendable {
 
     // There is no node, or one is being replaced by another.
     private func waitForNode(
-        _ attached: NodeAttachment.State, _ waiting: Waiting, _ dontWait: Bool, _ thread: inout ParkedThread?,
+        _ attached: NodeAttachment.State, _ waiting: Waiting, _ dontWait: Bool, _ thread: inout WaitingThread?,
         _ deadline: MonotonicInstant?
     ) throws(SocketError) {
-        let own = try state.withLock { (state) throws(SocketError) -> ParkedThread in
+        let own = try state.withLock { (state) throws(SocketError) -> WaitingThread in
             try BlockingSocket.checkUsable(state, attached.epoch)
             guard case .restarting = attached.current else { throw .nodeGone }
             if case .never = waiting {} else if dontWait || state.isNonBlocking { throw .wouldBlock }
-            return thread ?? state.spare.popLast() ?? ParkedThread()
+            return thread ?? state.spare.popLast() ?? WaitingThread()
         }
         thread = own
         if let deadline, deadline <= SystemClock.monotonic() { throw .wouldBlock }
         // Closing the descriptor wakes too.
-        watch.add(own)
+        waiters.add(own)
         attachment.waitForRestart(own, until: deadline)
     }
 
-    private func retire(_ thread: ParkedThread) {
-        watch.remove(thread)
+    private func retire(_ thread: WaitingThread) {
+        waiters.remove(thread)
         state.withLock { state in
             if state.spare.count < BlockingSocket.spareThreads { state.spare.append(thread) }
         }
@@ -289,21 +289,21 @@ package final class BlockingSocket: Sendable {
     // MARK: The stack's socket
 
     /// The socket is known to the stack by this name from here on.
-    func adopt(_ id: SocketID, _ state: inout State, _ watches: inout SocketWatches) {
-        if let old = state.id { watches.remove(old) }
+    func adopt(_ id: SocketID, _ state: inout State, _ room: inout WaitingRoom) {
+        if let old = state.id { room.remove(old) }
         state.id = id
-        watches.set(id, watch)
+        room.set(id, waiters)
     }
 
     /// The stack's UDP socket, opened at the first need.
     func datagram(
-        _ state: inout State, _ stack: inout NetworkStack, _ watches: inout SocketWatches, isIPv4: Bool? = nil
+        _ state: inout State, _ stack: inout NetworkStack, _ room: inout WaitingRoom, isIPv4: Bool? = nil
     ) throws(SocketError) -> SocketID {
         if let id = state.id { return id }
         let family = isIPv4 ?? self.isIPv4
         let options = state.options
         let id = try stackCall { () throws(StackError) in try stack.udpOpen(isIPv4: family, options: options) }
-        adopt(id, &state, &watches)
+        adopt(id, &state, &room)
         return id
     }
 }

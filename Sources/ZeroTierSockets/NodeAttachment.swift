@@ -21,7 +21,7 @@ final class NodeAttachment: Sendable {
 
     private let state = Mutex(State())
     /// Signalled at every change.
-    let changes = SocketWatch()
+    let changes = WaitList()
 
     var now: State { state.withLock { $0 } }
 
@@ -68,9 +68,9 @@ final class NodeAttachment: Sendable {
     }
 
     /// Waits for the end of a restart; returns at once if there is none. May return early.
-    func waitForRestart(_ thread: ParkedThread, until deadline: MonotonicInstant?) {
+    func waitForRestart(_ thread: WaitingThread, until deadline: MonotonicInstant?) {
         changes.add(thread)
-        if case .restarting = now.current { thread.park(until: deadline) }
+        if case .restarting = now.current { thread.parkInterruptibly(until: deadline) }
         changes.remove(thread)
     }
 }

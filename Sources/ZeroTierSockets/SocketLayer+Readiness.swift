@@ -49,7 +49,7 @@ extension BlockingSocket {
         let wantsOutput = state.wantsOutput || state.wantsConnection
         let ready = readiness(&state, &stack, wantsOutput ? .output : [], willWait: true)
         let isUsed = state.id != nil
-        watch.setEvent(
+        waiters.setEvent(
             ready.contains(.invalid) || ready.contains(.input) || ready.contains(.error)
                 || (isUsed && ready.contains(.hangUp)) || (wantsOutput && ready.contains(.output)))
     }
@@ -59,7 +59,7 @@ extension BlockingSocket {
     package func eventDescriptor() throws(SocketError) -> Int32 {
         let number: Int32
         do throws(SystemError) {
-            number = try watch.eventDescriptor()
+            number = try waiters.eventDescriptor()
         } catch {
             throw SocketError(.tooManyDescriptors, "\(error)")
         }
@@ -69,8 +69,8 @@ extension BlockingSocket {
         }
         // The look at the socket that every call ends with sets the descriptor; without a node it comes later.
         do throws(SocketError) {
-            try control { (state, stack, watches, _) throws(SocketError) in
-                if !isStream { _ = try datagram(&state, &stack, &watches) }
+            try control { (state, stack, room, _) throws(SocketError) in
+                if !isStream { _ = try datagram(&state, &stack, &room) }
             }
         } catch {
             guard error.number == .networkDown else { throw error }
@@ -122,9 +122,9 @@ extension SocketLayer {
         if CallingThread.isForked { throw .forked }
         let deadline = timeout.map { SystemClock.monotonic() + $0 }
         let mayWait = timeout.map { $0 > .zero } ?? true
-        let thread = ParkedThread()
+        let thread = WaitingThread()
         defer {
-            if mayWait { for entry in asked { entry.socket?.watch.remove(thread) } }
+            if mayWait { for entry in asked { entry.socket?.waiters.remove(thread) } }
         }
         var isInterrupted = false
         while true {
@@ -140,13 +140,13 @@ extension SocketLayer {
             switch attached.current {
             case .restarting: attachment.waitForRestart(thread, until: deadline)
             case .node(let port): isInterrupted = !port.park(thread, until: deadline, restarts: false)
-            default: isInterrupted = !thread.park(until: deadline)
+            default: isInterrupted = !thread.parkInterruptibly(until: deadline)
             }
         }
     }
 
     // Looks at all sockets at one moment. If none is ready, the thread is registered with each before anything can change.
-    private func look(_ asked: inout [Asked], _ attached: NodeAttachment.State, _ thread: ParkedThread?) {
+    private func look(_ asked: inout [Asked], _ attached: NodeAttachment.State, _ thread: WaitingThread?) {
         if case .node(let port) = attached.current {
             let isDone: Bool? = port.call { stack, _, _ in
                 var isAnyReady = asked.contains { !$0.ready.isEmpty }
@@ -160,7 +160,7 @@ extension SocketLayer {
                     asked[index].answer(ready)
                     if !asked[index].ready.isEmpty { isAnyReady = true }
                 }
-                if !isAnyReady, let thread { for entry in asked { entry.socket?.watch.add(thread) } }
+                if !isAnyReady, let thread { for entry in asked { entry.socket?.waiters.add(thread) } }
                 return true
             }
             if isDone != nil { return }
@@ -170,7 +170,7 @@ extension SocketLayer {
         for index in asked.indices {
             guard let socket = asked[index].socket else { continue }
             // First the place to wait, then the look: a change in between wakes.
-            if let thread { socket.watch.add(thread) }
+            if let thread { socket.waiters.add(thread) }
             let ready = socket.state.withLock { state -> PollEvents in
                 if case .restarting = now.current, state.id != nil { return state.isClosed ? .invalid : [] }
                 return socket.readinessWithoutNode(state)

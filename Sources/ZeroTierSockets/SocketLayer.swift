@@ -165,7 +165,7 @@ package final class SocketLayer: Sendable {
 
     /// Whoever waits for a socket looks again.
     func wakeAll() {
-        for socket in sockets.withLock({ $0 }) { socket?.watch.signal() }
+        for socket in sockets.withLock({ $0 }) { socket?.waiters.signal() }
     }
 }
 

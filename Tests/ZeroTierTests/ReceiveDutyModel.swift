@@ -14,22 +14,21 @@ struct DutyWorld: Hashable {
         /// Threads that are seen as calling often, so that they may begin a shift.
         var mayBeginShift = true
         var mayHandOver = true
-        /// One call of thread 0 may be cancelled from outside.
-        var mayCancel = false
-    }
-
-    /// Whose wake-up is to come, and by which way it waits.
-    struct Wake: Hashable {
-        var thread: Int8
-        var isLeader: Bool
+        /// What thread 0 waits for may end from outside: its socket is closed, or its node stopped.
+        var mayEnd = false
+        /// The time of a wait of thread 0 may be over.
+        var mayTimeOut = false
+        /// A mistake, to see whether it is found: a thread that leaves the role forgets a wake-up that came last.
+        var forgetsLastWake = false
     }
 
     /// Where a thread stands. What follows each step is `advance`.
     enum Place: Hashable {
         case start, beginShift, dismissForShift, kick, pollTake, pollReceive
-        case call, leadTake, leadAttempt, leadLook, withdraw, sleepFlag, sleepCheck, asleep, awake, receive
+        case look, leadTake, leadStart, leadCheck, leadDismiss, leadLook, sleepFlag, sleepCheck, asleep, awake, receive
+        case leadStop, leadLast
         case feed, wakes, leave, recall
-        case followWish, followAttempt, parked
+        case followWish, parked
         case ended
         // The driver's thread.
         case loop, waiting, waitingInShift, driverTake, driverReceive, driverDismiss, endShift
@@ -40,12 +39,18 @@ struct DutyWorld: Hashable {
         var place: Place
         /// Where it goes on after feeding and after leaving the role.
         var afterFeed = Place.leave
-        var afterLeave = Place.call
+        var afterLeave = Place.look
         var callsLeft: Int8 = 0
         /// Datagrams in its hands, by thread: received, not yet fed.
         var hands: [Int8] = []
-        var wakes: [Wake] = []
-        var isParkerSignalled = false
+        /// Threads whose lists it is about to signal.
+        var wakes: [Int8] = []
+        /// Whether its list has it.
+        var isRegistered = false
+        /// Its wake-ups go to the leader's event.
+        var isLeading = false
+        /// It was woken where it parks.
+        var isSignalled = false
     }
 
     var duty = ReceiveDuty()
@@ -57,13 +62,14 @@ struct DutyWorld: Hashable {
     var coming: [Int8]
     /// Datagrams that the machine has for each thread.
     var inbox: [Int8]
-    /// Who is registered under the node's lock: nil, as leader (true) or as follower (false).
-    var waiting: [Bool?]
-    var hasLeaderResult = false
+    var isLeaderWoken = false
     var isLeaderAsleep = false
     var isLeaderSignalled = false
-    var isCancelled = false
-    var canceller: [Wake] = []
+    /// What thread 0 waits for has ended, and the list is about to be signalled.
+    var isEnded = false
+    var isEndToBeTold = false
+    /// The time of thread 0 is over.
+    var isTimeOver = false
     /// The last is the driver.
     var agents: [Agent]
 
@@ -72,7 +78,6 @@ struct DutyWorld: Hashable {
         kernel = []
         coming = [Int8](repeating: Int8(rules.calls), count: threads)
         inbox = [Int8](repeating: 0, count: threads)
-        waiting = [Bool?](repeating: nil, count: threads)
         agents = (0..<threads).map { _ in Agent(place: .start, callsLeft: Int8(rules.calls)) }
         agents.append(Agent(place: .loop))
     }
@@ -81,8 +86,8 @@ struct DutyWorld: Hashable {
     var holders: Int {
         agents.count { agent in
             switch agent.place {
-            case .pollReceive, .receive, .leadAttempt, .leadLook, .withdraw, .sleepFlag, .sleepCheck, .asleep, .awake,
-                .driverReceive, .feed, .wakes, .leave:
+            case .pollReceive, .receive, .leadStart, .leadCheck, .leadDismiss, .leadLook, .sleepFlag, .sleepCheck,
+                .asleep, .awake, .leadStop, .leadLast, .driverReceive, .feed, .wakes, .leave:
                 true
             default: false
             }
@@ -105,35 +110,45 @@ struct DutyWorld: Hashable {
             next.kernel.append(Int8(thread))
             result.append(next)
         }
-        if rules.mayCancel { result += cancellations() }
+        if rules.mayEnd { result += endings() }
+        if rules.mayTimeOut, !isTimeOver {
+            var next = self
+            next.isTimeOver = true
+            result.append(next)
+        }
         for index in agents.indices { step(index, rules, &result) }
         return result
     }
 
-    private func cancellations() -> [DutyWorld] {
+    // Under the lock what thread 0 waits for ends; after it its list is signalled.
+    private func endings() -> [DutyWorld] {
         var next = self
-        if !isCancelled {
-            guard let isLeader = waiting[0] else { return [] }
-            next.isCancelled = true
-            next.waiting[0] = nil
-            next.canceller = [Wake(thread: 0, isLeader: isLeader)]
+        if !isEnded {
+            next.isEnded = true
+            next.isEndToBeTold = true
             return [next]
         }
-        guard let wake = canceller.first else { return [] }
-        next.canceller = []
-        next.deliver(wake)
+        guard isEndToBeTold else { return [] }
+        next.isEndToBeTold = false
+        next.signal(0)
         return [next]
     }
 
-    // The result is set first and the sleep looked at afterwards; a leader that falls asleep does it the other way round.
-    private mutating func deliver(_ wake: Wake) {
-        if wake.isLeader {
-            hasLeaderResult = true
+    // Wakes a thread that is in its list. The leader's flag is set first and its sleep looked at afterwards; a leader that falls
+    // asleep does it the other way round.
+    private mutating func signal(_ thread: Int8) {
+        let index = Int(thread)
+        guard agents[index].isRegistered else { return }
+        agents[index].isRegistered = false
+        if agents[index].isLeading {
+            isLeaderWoken = true
             if isLeaderAsleep { isLeaderSignalled = true }
         } else {
-            agents[Int(wake.thread)].isParkerSignalled = true
+            agents[index].isSignalled = true
         }
     }
+
+    private func isOver(_ index: Int) -> Bool { index == 0 && (isEnded || isTimeOver) }
 
     private func go(_ index: Int, _ place: Place, _ change: (inout DutyWorld) -> Void = { _ in }) -> DutyWorld {
         var next = self
@@ -144,9 +159,10 @@ struct DutyWorld: Hashable {
 
     private func step(_ index: Int, _ rules: Rules, _ result: inout [DutyWorld]) {
         switch agents[index].place {
-        case .start, .call, .beginShift, .dismissForShift, .kick, .pollTake, .followWish, .followAttempt, .parked:
+        case .start, .look, .beginShift, .dismissForShift, .kick, .pollTake, .followWish, .parked:
             callStep(index, rules, &result)
-        case .leadTake, .leadAttempt, .leadLook, .withdraw, .sleepFlag, .sleepCheck, .asleep, .awake:
+        case .leadTake, .leadStart, .leadCheck, .leadDismiss, .leadLook, .sleepFlag, .sleepCheck, .asleep, .awake,
+            .leadStop, .leadLast:
             leadStep(index, rules, &result)
         case .pollReceive, .receive, .driverReceive, .feed, .wakes, .leave, .recall: roleStep(index, &result)
         case .loop, .waiting, .waitingInShift, .driverTake, .driverDismiss, .endShift: driverStep(index, &result)
@@ -154,12 +170,11 @@ struct DutyWorld: Hashable {
         }
     }
 
-    // A call looks under the lock whether there is something for it.
+    // A call looks under the lock whether there is something for it, and is in its list before it lets the lock go.
     private func callStep(_ index: Int, _ rules: Rules, _ result: inout [DutyWorld]) {
-        let agent = agents[index]
-        switch agent.place {
+        switch agents[index].place {
         case .start:
-            result.append(go(index, .call))
+            result.append(go(index, .look))
             if rules.mayBeginShift { result.append(go(index, .beginShift)) }
         case .beginShift:
             result.append(
@@ -167,36 +182,27 @@ struct DutyWorld: Hashable {
         case .dismissForShift: result.append(go(index, .kick) { $0.dismiss() })
         case .kick: result.append(go(index, .pollTake) { $0.isKicked = true })
         case .pollTake:
-            result.append(go(index, .call) { if $0.duty.take() { $0.agents[index].place = .pollReceive } })
-        case .call:
+            result.append(go(index, .look) { if $0.duty.take() { $0.agents[index].place = .pollReceive } })
+        case .look:
             if inbox[index] > 0 {
                 result.append(finished(index))
+            } else if isOver(index) {
+                result.append(go(index, .ended) { $0.agents[index].isRegistered = false })
             } else {
-                result.append(go(index, .leadTake))
+                result.append(go(index, .leadTake) { $0.agents[index].isRegistered = true })
             }
         case .followWish:
-            result.append(go(index, .followAttempt))
-            if rules.mayHandOver { result.append(go(index, .followAttempt) { $0.duty.want() }) }
-        case .followAttempt:
-            if inbox[index] > 0 {
-                result.append(finished(index))
-            } else {
-                result.append(go(index, .parked) { $0.waiting[index] = false })
-            }
+            result.append(go(index, .parked))
+            if rules.mayHandOver { result.append(go(index, .parked) { $0.duty.want() }) }
         default:
-            guard agent.isParkerSignalled else { return }
-            result.append(woken(index) { $0.agents[index].isParkerSignalled = false })
+            if agents[index].isSignalled { result.append(go(index, .look) { $0.agents[index].isSignalled = false }) }
+            if index == 0, isTimeOver { result.append(go(index, .look)) }
         }
-    }
-
-    // The end of a wait: look again, or give up after the cancellation.
-    private func woken(_ index: Int, _ change: (inout DutyWorld) -> Void) -> DutyWorld {
-        if index == 0, isCancelled, inbox[0] == 0 { return go(index, .ended, change) }
-        return go(index, .call, change)
     }
 
     private func finished(_ index: Int) -> DutyWorld {
         go(index, agents[index].callsLeft > 1 ? .start : .ended) { next in
+            next.agents[index].isRegistered = false
             next.inbox[index] -= 1
             next.agents[index].callsLeft -= 1
         }
@@ -205,55 +211,63 @@ struct DutyWorld: Hashable {
     private func leadStep(_ index: Int, _ rules: Rules, _ result: inout [DutyWorld]) {
         switch agents[index].place {
         case .leadTake:
-            result.append(go(index, .followWish) { if $0.duty.take() { $0.agents[index].place = .leadAttempt } })
-        case .leadAttempt:
+            result.append(go(index, .followWish) { if $0.duty.take() { $0.agents[index].place = .leadStart } })
+        case .leadStart: result.append(go(index, .leadCheck) { $0.agents[index].isLeading = true })
+        case .leadCheck:
             result.append(
-                go(index, .leadLook) { next in
-                    if next.inbox[index] > 0 {
-                        next.hasLeaderResult = true
-                    } else {
-                        next.waiting[index] = true
-                        next.dismiss()
-                    }
+                go(index, .leadDismiss) { next in
+                    guard next.agents[index].isSignalled else { return }
+                    next.agents[index].isSignalled = false
+                    next.stop(index, .look)
                 })
+        case .leadDismiss: result.append(go(index, .leadLook) { $0.dismiss() })
         case .leadLook:
-            if hasLeaderResult {
+            if isLeaderWoken || (index == 0 && isTimeOver) {
                 result.append(
-                    go(index, .leave) { next in
-                        next.hasLeaderResult = false
-                        let isOver = index == 0 && next.isCancelled && next.inbox[0] == 0
-                        next.agents[index].afterLeave = isOver ? .ended : .call
+                    go(index, .leadLook) { next in
+                        next.isLeaderWoken = false
+                        next.stop(index, .look)
                     })
                 return
             }
             // It serves at once, or sleeps on the sockets.
             result.append(go(index, .receive))
             result.append(go(index, .sleepFlag))
-            if rules.mayHandOver, duty.isWanted { result.append(go(index, .withdraw) { _ = $0.duty.takeWish() }) }
-        case .withdraw:
-            result.append(
-                go(index, .leadLook) { next in
-                    guard next.waiting[index] == true else { return }
-                    next.waiting[index] = nil
-                    next.agents[index].place = .leave
-                    next.agents[index].afterLeave = .followWish
-                })
+            if rules.mayHandOver, duty.isWanted {
+                result.append(
+                    go(index, .leadLook) { next in
+                        _ = next.duty.takeWish()
+                        next.stop(index, .followWish)
+                    })
+            }
         case .sleepFlag: result.append(go(index, .sleepCheck) { $0.isLeaderAsleep = true })
-        case .sleepCheck: result.append(go(index, hasLeaderResult ? .awake : .asleep))
+        case .sleepCheck: result.append(go(index, isLeaderWoken ? .awake : .asleep))
         case .asleep:
-            if !kernel.isEmpty || isLeaderSignalled { result.append(go(index, .awake)) }
-        default:
+            if !kernel.isEmpty || isLeaderSignalled || (index == 0 && isTimeOver) { result.append(go(index, .awake)) }
+        case .awake:
             result.append(
                 go(index, kernel.isEmpty ? .leadLook : .receive) { next in
                     next.isLeaderAsleep = false
                     next.isLeaderSignalled = false
                 })
+        case .leadStop: result.append(go(index, .leadLast) { $0.agents[index].isLeading = false })
+        default:
+            result.append(
+                go(index, .leave) { next in
+                    if next.isLeaderWoken, !rules.forgetsLastWake { next.agents[index].afterLeave = .look }
+                    next.isLeaderWoken = false
+                })
         }
+    }
+
+    private mutating func stop(_ index: Int, _ then: Place) {
+        agents[index].place = .leadStop
+        agents[index].afterLeave = then
     }
 
     private func roleStep(_ index: Int, _ result: inout [DutyWorld]) {
         switch agents[index].place {
-        case .pollReceive: result.append(received(index, then: .leave) { $0.agents[index].afterLeave = .call })
+        case .pollReceive: result.append(received(index, then: .leave) { $0.agents[index].afterLeave = .look })
         case .driverReceive: result.append(received(index, then: .leave) { $0.agents[index].afterLeave = .loop })
         case .receive: result.append(received(index, then: .leadLook))
         case .feed:
@@ -261,9 +275,7 @@ struct DutyWorld: Hashable {
                 go(index, .wakes) { next in
                     for thread in next.agents[index].hands {
                         next.inbox[Int(thread)] += 1
-                        guard let isLeader = next.waiting[Int(thread)] else { continue }
-                        next.waiting[Int(thread)] = nil
-                        next.agents[index].wakes.append(Wake(thread: thread, isLeader: isLeader))
+                        if next.agents[Int(thread)].isRegistered { next.agents[index].wakes.append(thread) }
                     }
                     next.agents[index].hands = []
                 })
@@ -275,7 +287,7 @@ struct DutyWorld: Hashable {
             result.append(
                 go(index, .wakes) { next in
                     next.agents[index].wakes.removeFirst()
-                    next.deliver(wake)
+                    next.signal(wake)
                 })
         case .leave:
             result.append(

@@ -117,9 +117,9 @@ extension Node {
         defer { try? driver.call { (core, _) throws(ZeroTierError) in core.echoes[key] = nil } }
         do {
             return try await driver.wait(
-                for: .echo(identifier: key.identifier, sequence: key.sequence), until: deadline
+                for: .echo(key), until: deadline
             ) { (core, _) throws(ZeroTierError) in
-                switch core.echoes[key] {
+                switch core.echoes[key]?.outcome {
                 case .reply(let roundTrip, let hopLimit):
                     return EchoResult(address: address, sequence: sequence, roundTrip: roundTrip, hopLimit: hopLimit)
                 case .failed(let error): throw error

@@ -155,19 +155,19 @@ extension DriverCore {
                 try node.stack.sendEcho(
                     to: address, identifier: key.identifier, sequence: sequence, payload: span, now: now)
             }
-            echoes[key] = .waiting
+            echoes[key] = Echo(outcome: .waiting)
         } catch {
             let failure = ZeroTierError(error, doing: "ping \(address)")
             guard error == .networkUnreachable || error == .hostUnreachable, hasUnreadyNetworks else { throw failure }
-            echoes[key] = .failed(failure)
+            echoes[key] = Echo(outcome: .failed(failure))
         }
         return key
     }
 
     private mutating func finishEcho(_ key: EchoKey, _ outcome: EchoOutcome) {
-        guard echoes[key] != nil else { return }
-        echoes[key] = outcome
-        waits.wake(.echo(identifier: key.identifier, sequence: key.sequence), into: &wakes)
+        guard let waiters = echoes[key]?.waiters else { return }
+        echoes[key]?.outcome = outcome
+        room.signal(waiters)
     }
 
     // MARK: Addresses of this machine
@@ -193,14 +193,15 @@ extension DriverCore {
         for id in openSockets { end(id, now) }
         openSockets = []
         guard !keepingStack else { return }
-        for id in watches.sockets { end(id, now) }
-        watches.signalAll()
+        // What is left is the socket layer's.
+        for id in room.sockets { end(id, now) }
     }
 
     // Peers learn that the connections are over instead of waiting in vain. A stream that ended here counts as closed: it is
     // delivered.
     private mutating func end(_ id: SocketID, _ now: Now) {
         if node.stack.isUndelivered(id) { node.stack.close(id, now: now) } else { node.stack.abort(id, now: now) }
+        room.end(id)
     }
 
     // MARK: Events
@@ -209,9 +210,7 @@ extension DriverCore {
     mutating func take(_ event: ZeroTierNode.NodeEvent, _ now: Now) {
         if let traces { traces.note(event, node.stack) }
         switch event {
-        case .socket(let id, _):
-            waits.wake(.socket(id), into: &wakes)
-            watches.note(id)
+        case .socket(let id, _): room.note(id)
         case .online:
             complaintDue = nil
             publish(.online)
@@ -235,7 +234,7 @@ extension DriverCore {
         case .route(let id, let route, let isAdded):
             publish(.route(NetworkID(id), NetworkStatus.Route(route), isAdded: isAdded))
         case .networkLeft(let id): publish(.networkLeft(NetworkID(id)))
-        case .addressReady: waits.wake(.node, into: &wakes)
+        case .addressReady: room.signal(room.node)
         case .addressConflict(let id, let address, _): publish(.addressConflict(NetworkID(id), address))
         case .echoReply(let reply):
             finishEcho(
@@ -267,7 +266,7 @@ extension DriverCore {
     // An event after which those who wait for the node or a network look again.
     private mutating func publish(_ event: NodeEvent) {
         outbox.append(event)
-        waits.wake(.node, into: &wakes)
+        room.signal(room.node)
     }
 
     private mutating func takeStatus(_ id: NetworkID, _ status: ZeroTierEthernet.NetworkStatus) {

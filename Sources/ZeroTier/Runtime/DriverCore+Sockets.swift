@@ -244,14 +244,14 @@ extension DriverCore {
         guard openSockets.remove(id) != nil else { return }
         if let local = try? node.stack.localEndpoint(id) { traceCall("close \(local)") }
         node.stack.close(id, now: now)
-        waits.wake(.socket(id), into: &wakes)
+        room.end(id)
     }
 
     mutating func abortStream(_ id: SocketID, now: Now) {
         guard openSockets.remove(id) != nil else { return }
         if let local = try? node.stack.localEndpoint(id) { traceCall("abort \(local)") }
         node.stack.abort(id, now: now)
-        waits.wake(.socket(id), into: &wakes)
+        room.end(id)
     }
 
     /// Connections that are closed here and still deliver their last bytes.

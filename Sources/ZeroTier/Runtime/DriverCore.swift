@@ -13,16 +13,14 @@ struct DriverCore: ~Copyable {
     var port: UDPPort
     let poller: Poller
     let timer: WakeTimer
-    var waits = WaitTable()
-    var wakes = WakeList()
-    /// Where threads of the socket layer wait.
-    var watches = SocketWatches()
+    /// Where everybody waits.
+    var room = WaitingRoom()
     /// Events for consumers, in order, to be published after the lock is released.
     var outbox = EventOutbox()
     /// Files and validations for the helper thread.
     var work: [HelperThread.Work] = []
     /// Answers to echo requests that somebody waits for.
-    var echoes: [EchoKey: EchoOutcome] = [:]
+    var echoes: [EchoKey: Echo] = [:]
     var nextEchoIdentifier: UInt16
     /// Datagrams of replies that the kernel's buffer had no room for.
     var droppedReplies: UInt64 = 0
@@ -70,6 +68,11 @@ struct DriverCore: ~Copyable {
         let sequence: UInt16
     }
 
+    struct Echo: Sendable {
+        var outcome: EchoOutcome
+        let waiters = WaitList()
+    }
+
     enum EchoOutcome: Sendable {
         case waiting
         case reply(Duration, hopLimit: Int)
@@ -86,8 +89,8 @@ struct DriverCore: ~Copyable {
 
     /// Ends the core and gives the node's stack away.
     consuming func handOver() -> KeptStack {
-        let kept = watches
-        return KeptStack(KeptStack.Parts(stack: node.handOver(), watches: kept))
+        let kept = room
+        return KeptStack(KeptStack.Parts(stack: node.handOver(), room: kept))
     }
 
     // MARK: In
@@ -206,7 +209,8 @@ struct DriverCore: ~Copyable {
     mutating func beginEnd(within time: Duration, keepingStack: Bool, now: Now) {
         deliverBy = now.monotonic + time
         prepareToStop(keepingStack: keepingStack, now: now)
-        stopWaits()
+        room.beginEnd()
+        for echo in echoes.values { room.signal(echo.waiters) }
     }
 
     /// Whether something that was closed before the end has not reached its peer, and there is time left for it.
@@ -220,11 +224,32 @@ struct DriverCore: ~Copyable {
 
     // MARK: Waiting
 
-    mutating func cancelWait(_ id: UInt64) { waits.cancel(id, into: &wakes) }
+    /// Registers a waiter for what is there: a socket, the node, an echo request. `deadline`: a task is woken then; a thread
+    /// looks at the clock itself.
+    mutating func enter(_ waiter: Waiter, for key: WaitKey, until deadline: MonotonicInstant?) {
+        if let list = list(of: key) {
+            list.add(waiter)
+        } else if case .socket(let id) = key {
+            let list = WaitList()
+            list.add(waiter)
+            room.set(id, list)
+        }
+        if let deadline { room.schedule(waiter, at: deadline) }
+    }
 
-    mutating func withdrawWait(_ id: UInt64) -> Bool { waits.withdraw(id) }
+    /// The waiter does not wait any more.
+    mutating func leave(_ waiter: Waiter, of key: WaitKey) {
+        list(of: key)?.remove(waiter)
+        room.unschedule(waiter)
+    }
 
-    mutating func stopWaits() { waits.stopAll(into: &wakes) }
+    private func list(of key: WaitKey) -> WaitList? {
+        switch key {
+        case .socket(let id): room.list(of: id)
+        case .node: room.node
+        case .echo(let key): echoes[key]?.waiters
+        }
+    }
 
     // MARK: Time
 
@@ -234,7 +259,7 @@ struct DriverCore: ~Copyable {
         node.handleDeadlines(now: now)
         if let peersDue, peersDue <= now.monotonic { storePeers(now: now) }
         if let complaintDue, complaintDue <= now.monotonic { complain(now: now) }
-        waits.expire(now.monotonic, into: &wakes)
+        room.expire(now.monotonic)
     }
 
     /// The node has begun. What no patience mends is told at once.
@@ -275,7 +300,7 @@ struct DriverCore: ~Copyable {
     /// moving the timer with each packet.
     mutating func armTimer() {
         var next = node.nextDeadline()
-        if let deadline = waits.nextDeadline(), next.map({ deadline < $0 }) ?? true { next = deadline }
+        if let deadline = room.nextDeadline(), next.map({ deadline < $0 }) ?? true { next = deadline }
         if let complaintDue, next.map({ complaintDue < $0 }) ?? true { next = complaintDue }
         if let peersDue, next.map({ peersDue < $0 }) ?? true { next = peersDue }
         if let deliverBy, next.map({ deliverBy < $0 }) ?? true { next = deliverBy }

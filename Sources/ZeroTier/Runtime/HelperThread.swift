@@ -19,7 +19,7 @@ final class HelperThread: Sendable {
     }
 
     private let state = Mutex(State())
-    private let parker = Parker()
+    private let own = WaitingThread()
 
     func submit(_ work: [Work]) {
         guard !work.isEmpty else { return }
@@ -30,13 +30,13 @@ final class HelperThread: Sendable {
                 state.queue.append(piece)
             }
         }
-        parker.unpark()
+        own.wake()
     }
 
     /// What is in the queue is still done; `run` returns after it.
     func stop() {
         state.withLock { $0.isStopping = true }
-        parker.unpark()
+        own.wake()
     }
 
     func run(_ perform: (Work) -> Void) {
@@ -52,7 +52,7 @@ final class HelperThread: Sendable {
             }
             if work.isEmpty {
                 if isStopping { return }
-                _ = parker.park()
+                own.park(until: nil)
             }
         }
     }

@@ -12,26 +12,16 @@ extension NodeDriver {
         for key: WaitKey, until deadline: MonotonicInstant?,
         _ body: @Sendable (inout DriverCore, Now) throws(ZeroTierError) -> Result?
     ) async throws -> Result? {
-        try Task.checkCancellation()
-        if let result = try call(body) { return result }
+        var task: WaitingTask?
         while true {
-            let id = nextWaiter()
-            var outcome: Swift.Result<Result, ZeroTierError>?
-            let reason = await withTaskCancellationHandler {
-                await withCheckedContinuation { (continuation: CheckedContinuation<WaitResult, Never>) in
-                    let (found, next) = attempt(id, key, deadline, .task(continuation), body)
-                    outcome = found
-                    carryOn(next, slabs: NodeDriver.slabsPerCall - 1)
-                }
-            } onCancel: {
-                cancel(id)
+            if Task.isCancelled {
+                if let task { leave(task.waiter, of: key) }
+                throw CancellationError()
             }
-            if let outcome { return try outcome.get() }
-            switch reason {
-            case .ready: continue
-            case .timedOut: return nil
-            case .cancelled: throw CancellationError()
-            case .stopped: throw ZeroTierError.stopped
+            switch try look(for: key, until: deadline, as: &task, body) {
+            case .found(let result): return result
+            case .over: return nil
+            case .registered(let task): await task.wait()
             }
         }
     }
@@ -53,17 +43,15 @@ extension NodeDriver {
     ) throws(ZeroTierError) -> Result? {
         if CallingThread.isForked { throw .forked }
         noteCall()
-        if let result = try call(body) { return result }
+        var thread: WaitingThread?
         while true {
-            let wait = lead(key, deadline, body) ?? follow(key, deadline, body)
-            if let outcome = wait.outcome { return try outcome.get() }
-            switch wait.reason {
-            // Threads are not cancelled.
-            case .ready, .cancelled: break
-            case .timedOut: return nil
-            case .stopped: throw .stopped
+            switch try look(for: key, until: deadline, as: &thread, body) {
+            case .found(let result): return result
+            case .over: return nil
+            case .registered(let thread):
+                if case .done = lead(for: thread, until: deadline, atMost: nil) { continue }
+                thread.park(until: deadline)
             }
-            if let result = try call(body) { return result }
         }
     }
 
@@ -77,57 +65,50 @@ extension NodeDriver {
         return result
     }
 
-    // The end of one wait: a result, or a reason to look again.
-    private typealias Wait<Result> = (outcome: Swift.Result<Result, ZeroTierError>?, reason: WaitResult)
-
-    // Waits for another thread to say that there is something.
-    private func follow<Result: Sendable>(
-        _ key: WaitKey, _ deadline: MonotonicInstant?,
-        _ body: (inout DriverCore, Now) throws(ZeroTierError) -> Result?
-    ) -> Wait<Result> {
-        noteFollower()
-        let thread = BlockedThread()
-        let (outcome, next) = attempt(nextWaiter(), key, deadline, .thread(thread), body)
-        carryOn(next, slabs: NodeDriver.slabsPerCall - 1)
-        return (outcome, thread.wait())
+    // What a look gave.
+    private enum Look<Result: Sendable, Own: Sleeper>: Sendable {
+        case found(Result)
+        /// Nothing, and the time is over.
+        case over
+        /// Nothing. From the moment of the look on the waiter is woken when there is something new.
+        case registered(Own)
     }
 
-    // Waits while taking the datagrams that come, for whomever they are. Nil if another thread does that, or shall.
-    private func lead<Result: Sendable>(
-        _ key: WaitKey, _ deadline: MonotonicInstant?,
+    // Runs `body`. If it gives nothing, goes to wait with the lock still held: nothing can happen in between unseen.
+    private func look<Result: Sendable, Own: Sleeper>(
+        for key: WaitKey, until deadline: MonotonicInstant?, as own: inout Own?,
         _ body: (inout DriverCore, Now) throws(ZeroTierError) -> Result?
-    ) -> Wait<Result>? {
-        if duty.now.isTaken { return nil }
-        var rest = Next()
-        var shield = csystem_shield()
-        unsafe csystem_shield_raise(&shield)
-        let wait = withRole { role -> Wait<Result>? in
-            role.isSignalled = false
-            let id = nextWaiter()
-            let (outcome, next) = attempt(id, key, deadline, .leader(leader), body)
-            // What else there is to send waits until the role is free again if the thread does not serve the sockets now.
-            let start = SystemClock.monotonic().nanoseconds
-            if outcome == nil {
-                carryOn(next, slabs: NodeDriver.slabsPerCall - 1)
-            } else {
-                rest = next
-            }
-            var turns = 0
-            while true {
-                if let reason = leader.take() {
-                    if outcome == nil { rhythm.noteBlocked(from: start, to: SystemClock.monotonic().nanoseconds) }
-                    return (outcome, reason)
+    ) throws(ZeroTierError) -> Look<Result, Own> {
+        if CallingThread.isForked { throw .forked }
+        let (look, next) = state.withLock { state -> (Swift.Result<Look<Result, Own>, ZeroTierError>, Next) in
+            guard state.core != nil, !state.isStopping else { return (.failure(.stopped), Next()) }
+            let now = SystemClock.now()
+            let look: Swift.Result<Look<Result, Own>, ZeroTierError>
+            do throws(ZeroTierError) {
+                if let result = try body(&state.core!, now) {
+                    look = .success(.found(result))
+                } else if let deadline, deadline <= now.monotonic {
+                    look = .success(.over)
+                } else {
+                    let waiter = own ?? Own()
+                    own = waiter
+                    state.core!.enter(waiter.waiter, for: key, until: deadline)
+                    return (.success(.registered(waiter)), settle(&state.core!, now))
                 }
-                if turns >= NodeDriver.turnsForOthers, duty.change({ $0.takeWish() }), withdraw(id) { return nil }
-                // The handlers of signals run where the thread keeps nobody waiting.
-                if role.isSignalled, withdraw(id) { return nil }
-                role.serve { batch, isLast in take(&batch, isLast) }
-                turns += 1
+            } catch {
+                look = .failure(error)
             }
+            if let own { state.core!.leave(own.waiter, of: key) }
+            return (look, settle(&state.core!, now))
         }
-        _ = unsafe csystem_shield_lower(&shield, 0)
-        carryOn(rest, slabs: NodeDriver.slabsPerCall - 1)
-        return wait ?? nil
+        carryOn(next, slabs: NodeDriver.slabsPerCall - 1)
+        return try look.get()
+    }
+
+    private func leave(_ waiter: Waiter, of key: WaitKey) {
+        state.withLock { state in
+            if state.core != nil { state.core!.leave(waiter, of: key) }
+        }
     }
 
     /// How a thread's time with the receive role ended.
@@ -142,62 +123,71 @@ extension NodeDriver {
         case follows
     }
 
-    /// As above for a thread of the socket layer that is registered with a watch. Signals of the program end it, and their
-    /// handlers run after it: they may be slow, and need not return. So does a long wait: a thread that waits elsewhere can
-    /// be cancelled.
-    func lead(for thread: ParkedThread, until deadline: MonotonicInstant?) -> Leading {
+    /// Waits while taking the datagrams that come, for whomever they are. The thread is registered in a list already. Signals of
+    /// the program end it, and their handlers run after it: they may be slow, and need not return. So does a wait that is
+    /// longer than `patience`; nil is for ever.
+    func lead(for thread: WaitingThread, until deadline: MonotonicInstant?, atMost patience: Duration?) -> Leading {
         if duty.now.isTaken {
             noteFollower()
             return .follows
         }
         var shield = csystem_shield()
         unsafe csystem_shield_raise(&shield)
-        var isSignalled = false
-        var isLong = false
-        let isDone = withRole { role -> Bool in
+        let stint = withRole { role in
             role.isSignalled = false
-            defer {
-                thread.stopLeading()
-                // A wake-up that came last is not the next one's.
-                _ = leader.take()
-            }
-            guard thread.startLeading(leader), dismissDriver() else { return true }
-            var now = SystemClock.monotonic()
-            let start = now
-            defer { rhythm.noteBlocked(from: start.nanoseconds, to: SystemClock.monotonic().nanoseconds) }
-            let patience = start + NodeDriver.longestLead
-            let end = deadline.map { min($0, patience) } ?? patience
-            var turns = 0
-            while leader.take() == nil {
-                if now >= end {
-                    isLong = deadline.map { $0 > now } ?? true
-                    return !isLong
-                }
-                if role.isSignalled {
-                    isSignalled = true
-                    return false
-                }
-                if turns >= NodeDriver.turnsForOthers, duty.change({ $0.takeWish() }) { return false }
-                role.serve(until: end) { batch, isLast in take(&batch, isLast) }
-                now = SystemClock.monotonic()
-                turns += 1
-            }
-            return true
+            let end = serve(for: thread, until: deadline, atMost: patience, &role)
+            thread.stopLeading()
+            // A wake-up that came last is this thread's, and not the next one's.
+            return leader.takeWakeUp() ? .woken : end
         }
-        let handled = unsafe csystem_shield_lower(&shield, isSignalled ? 1 : 0)
+        let handled = unsafe csystem_shield_lower(&shield, stint == .signalled ? 1 : 0)
         if handled & CSYSTEM_INTERRUPTED != 0 { return .interrupted }
         if handled & CSYSTEM_HANDLED != 0 { return .handled }
-        if isDone == true { return .done }
-        if !isLong { noteFollower() }
+        if stint == .woken { return .done }
+        if stint != .impatient { noteFollower() }
         return .follows
+    }
+
+    // Why a thread leaves the receive role.
+    private enum StintEnd {
+        /// It was woken, its time is over or the node ends.
+        case woken
+        /// A signal of the program waits for it.
+        case signalled
+        /// Another thread wants the role.
+        case wanted
+        /// It has waited for long.
+        case impatient
+    }
+
+    // Serves the sockets until there is a reason to leave.
+    private func serve(
+        for thread: WaitingThread, until deadline: MonotonicInstant?, atMost patience: Duration?,
+        _ role: inout ReceiveRole
+    ) -> StintEnd {
+        guard thread.startLeading(leader), dismissDriver() else { return .woken }
+        var now = SystemClock.monotonic()
+        let start = now
+        defer { rhythm.noteBlocked(from: start.nanoseconds, to: SystemClock.monotonic().nanoseconds) }
+        let change = patience.map { start + $0 }
+        let end = deadline.map { deadline in change.map { min(deadline, $0) } ?? deadline } ?? change
+        var turns = 0
+        while !leader.takeWakeUp() {
+            if let deadline, now >= deadline { return .woken }
+            if let change, now >= change { return .impatient }
+            if role.isSignalled { return .signalled }
+            if turns >= NodeDriver.turnsForOthers, duty.change({ $0.takeWish() }) { return .wanted }
+            role.serve(until: end) { batch, isLast in take(&batch, isLast) }
+            now = SystemClock.monotonic()
+            turns += 1
+        }
+        return .woken
     }
 
     // MARK: The receive role
 
     /// How often the thread that has the role serves the sockets before it gives the role to one that asks.
     private static let turnsForOthers = 16
-    /// The longest wait of a thread of the socket layer that takes the datagrams meanwhile.
-    private static let longestLead = Duration.seconds(1)
     /// How often the driver looks whether a shift still lasts. Datagrams wait for at most twice this, once, when it is over.
     static let shiftTickMilliseconds: Int32 = 1
 
@@ -250,59 +240,5 @@ extension NodeDriver {
             guard role != nil else { return nil }
             return body(&role!)
         }
-    }
-
-    private func nextWaiter() -> UInt64 { waiterNumbers.add(1, ordering: .relaxed).newValue }
-
-    // Tries once more and, with the lock still held, goes to wait: nothing can happen in between unseen. In every case
-    // the target is resumed: at once if there is an outcome. `next`: what is left to do without the lock.
-    private func attempt<Result: Sendable>(
-        _ id: UInt64, _ key: WaitKey, _ deadline: MonotonicInstant?, _ target: WaitTarget,
-        _ body: (inout DriverCore, Now) throws(ZeroTierError) -> Result?
-    ) -> (outcome: Swift.Result<Result, ZeroTierError>?, next: Next) {
-        // A task that was cancelled before this point has no handler left to call, so it is asked here, under the lock.
-        var immediate: WaitResult?
-        let (outcome, next) = state.withLock { state -> (Swift.Result<Result, ZeroTierError>?, Next) in
-            guard state.core != nil, !state.isStopping else {
-                immediate = .stopped
-                return (nil, Next())
-            }
-            if case .task = target, Task.isCancelled {
-                immediate = .cancelled
-                return (nil, Next())
-            }
-            let now = SystemClock.now()
-            var outcome: Swift.Result<Result, ZeroTierError>?
-            do throws(ZeroTierError) {
-                if let result = try body(&state.core!, now) { outcome = .success(result) }
-            } catch {
-                outcome = .failure(error)
-            }
-            if outcome == nil {
-                state.core!.waits.add(id, for: key, until: deadline, target)
-                if case .leader = target, duty.change({ $0.dismissDriver() }) { state.core!.setDriverDismissed(true) }
-            } else {
-                immediate = .ready
-            }
-            return (outcome, settle(&state.core!, now))
-        }
-        if let immediate { target.resume(immediate) }
-        return (outcome, next)
-    }
-
-    // Takes the leading thread's waiter back. False if somebody has taken it to wake it: that is still to come.
-    private func withdraw(_ id: UInt64) -> Bool {
-        state.withLock { state in
-            state.core != nil && state.core!.withdrawWait(id)
-        }
-    }
-
-    private func cancel(_ id: UInt64) {
-        let wakes = state.withLock { state -> WakeList in
-            guard state.core != nil else { return WakeList() }
-            state.core!.cancelWait(id)
-            return state.core!.wakes.take()
-        }
-        wakes.resume()
     }
 }

@@ -46,7 +46,6 @@ final class NodeDriver: Sendable {
     private let isPublishing = Atomic(false)
     // The threads that are in the configuration's log just now.
     private let loggingThreads = Mutex<Set<UInt64>>([])
-    let waiterNumbers = Atomic<UInt64>(1)
 
     let hub: EventHub
     let store: any StateStore
@@ -87,7 +86,7 @@ final class NodeDriver: Sendable {
     static let slabsPerCall = 4
 
     init(
-        node: consuming ZeroTierNode.Node, watches: SocketWatches = SocketWatches(), port: consuming UDPPort,
+        node: consuming ZeroTierNode.Node, room: WaitingRoom = WaitingRoom(), port: consuming UDPPort,
         store: any StateStore, hub: EventHub, settings: Settings
     ) throws(SystemError) {
         self.store = store
@@ -110,7 +109,7 @@ final class NodeDriver: Sendable {
         let seed = SystemRandom.bytes(2)
         var core = DriverCore(
             node: node, port: port, poller: poller, timer: timer, seed: UInt16(seed[0]) << 8 | UInt16(seed[1]))
-        core.watches = watches
+        core.room = room
         settings.keepAlive?.apply(to: &core.streamOptions)
         traces = TraceOutput(name: "\(core.node.address)", sink: settings.traceOutput)
         core.setTraces(settings.traces, on: traces, now: SystemClock.now())
@@ -183,8 +182,7 @@ final class NodeDriver: Sendable {
 
     // What is left to do once the lock is released.
     struct Next: Sendable {
-        var wakes = WakeList()
-        var signalled: [SocketWatch] = []
+        var wakeUps = WakeUps()
         var work: [HelperThread.Work] = []
         var hasEvents = false
         var hasMore = false
@@ -197,8 +195,7 @@ final class NodeDriver: Sendable {
         next.hasMore = core.pump(now: now)
         next.hasTraces = core.collectTraces(now: now)
         core.armTimer()
-        next.wakes = core.wakes.take()
-        next.signalled = core.watches.takeSignalled()
+        next.wakeUps = core.room.takeWakeUps()
         next.work = core.takeWork()
         next.hasEvents = !core.outbox.isEmpty
         return next
@@ -217,8 +214,7 @@ final class NodeDriver: Sendable {
         var next = first
         var slabs = slabs
         while true {
-            next.wakes.resume()
-            for watch in next.signalled { watch.signal() }
+            next.wakeUps.perform()
             helper.submit(next.work)
             if next.hasTraces { writeTraces() }
             if next.hasEvents { publish() }
@@ -485,14 +481,14 @@ final class NodeDriver: Sendable {
             return (isFirst, !state.keepsStack && state.core!.isDelivering(now: now), settle(&state.core!, now))
         }
         carryOn(next, slabs: .max)
-        if isFirst { leader.wake(.stopped) }
+        if isFirst { leader.wake() }
         return isDelivering
     }
 
     // The driver thread's last act: say goodbye, give everything back, wake everybody.
     private func finish() {
-        let (wakes, signalled, work) = state.withLock { state -> (WakeList, [SocketWatch], [HelperThread.Work]) in
-            guard state.core != nil else { return (WakeList(), [], []) }
+        let (wakeUps, work) = state.withLock { state -> (WakeUps, [HelperThread.Work]) in
+            guard state.core != nil else { return (WakeUps(), []) }
             let now = SystemClock.now()
             // Nobody waits for ever for what does not come any more.
             if !state.keepsStack { state.core!.abortUndelivered(now: now) }
@@ -501,14 +497,12 @@ final class NodeDriver: Sendable {
                 guard state.core!.pump(now: now, isLast: true) else { break }
             }
             _ = state.core!.collectTraces(now: now)
-            state.core!.stopWaits()
-            return (state.core!.wakes.take(), state.core!.watches.takeSignalled(), state.core!.takeWork())
+            return (state.core!.room.takeWakeUps(), state.core!.takeWork())
         }
-        wakes.resume()
-        for watch in signalled { watch.signal() }
+        wakeUps.perform()
         writeTraces()
         // Whoever takes datagrams leaves.
-        leader.wake(.stopped)
+        leader.wake()
         role.withLock { $0 = nil }
         publish()
         // The descriptors close with the last references, which are this thread's.

@@ -65,7 +65,7 @@ enum NodeStart {
             if ([planet] + moons).contains(where: \.hasLoopbackRoots) { configuration.allowsLoopbackPaths = true }
             let now = SystemClock.now()
             let kept = Kept(kept)
-            let watches = kept.watches
+            let room = kept.room
             var node = ZeroTierNode.Node(
                 identity: identity, configuration: settings(configuration, planet, moons),
                 random: random.fork(), keeping: kept.stack, now: now)
@@ -80,7 +80,7 @@ enum NodeStart {
                 _ = node.join(id, saved: bytes, settings: settings ?? ZeroTierWire.NetworkSettings(), now: now)
             }
             try store.write(StateName.port, Array(String(number).utf8), isSecret: false)
-            let driver = try start(node, watches, port, sealed, configuration, onEnd)
+            let driver = try start(node, room, port, sealed, configuration, onEnd)
             try driver.call { [warnings] (core, _) throws(ZeroTierError) in
                 for warning in warnings { core.outbox.append(.warning(warning)) }
             }
@@ -94,23 +94,23 @@ enum NodeStart {
     // What is taken over of an earlier node, if there was one.
     private struct Kept: ~Copyable {
         var stack: StackHandover?
-        var watches = SocketWatches()
+        var room = WaitingRoom()
 
         init(_ kept: KeptStack?) {
             guard let parts = kept?.take() else { return }
-            watches = parts.watches
+            room = parts.room
             stack = parts.giveStack()
         }
     }
 
     private static func start(
-        _ node: consuming ZeroTierNode.Node, _ watches: SocketWatches, _ port: consuming UDPPort,
+        _ node: consuming ZeroTierNode.Node, _ room: WaitingRoom, _ port: consuming UDPPort,
         _ store: any StateStore,
         _ configuration: Node.Configuration, _ onEnd: @escaping @Sendable () -> Void
     ) throws(ZeroTierError) -> NodeDriver {
         do throws(SystemError) {
             let driver = try NodeDriver(
-                node: node, watches: watches, port: port, store: store,
+                node: node, room: room, port: port, store: store,
                 hub: EventHub(capacity: configuration.eventCapacity),
                 settings: NodeDriver.Settings(
                     allowLoopback: configuration.allowsLoopbackPaths, bindAddresses: configuration.bindAddresses,

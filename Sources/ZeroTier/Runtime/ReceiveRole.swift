@@ -11,30 +11,25 @@ final class LeadingThread: Sendable {
     private let event: WakeEvent
     // Whether the thread sleeps, or is about to, and so must be woken through the event.
     private let isAsleep = Atomic(false)
-    private let result = Mutex<WaitResult?>(nil)
+    private let isWoken = Atomic(false)
 
     init() throws(SystemError) { event = try WakeEvent() }
 
     var descriptor: Descriptor { event.descriptor }
 
     /// Tells the thread that its wait is over. Costs no system call when the thread finds that out itself.
-    func wake(_ value: WaitResult) {
-        result.withLock { $0 = value }
+    func wake() {
+        isWoken.store(true, ordering: .sequentiallyConsistent)
         if isAsleep.load(ordering: .sequentiallyConsistent) { event.signal() }
     }
 
-    /// The wait's end, if it has come.
-    func take() -> WaitResult? {
-        result.withLock { result in
-            defer { result = nil }
-            return result
-        }
-    }
+    /// Whether a wake-up has come since this was asked last.
+    func takeWakeUp() -> Bool { isWoken.exchange(false, ordering: .sequentiallyConsistent) }
 
     /// Sleeps by `sleep` unless the wait is over already. A wake-up after the check finds the flag and signals.
     func sleep(_ sleep: () -> Void) {
         isAsleep.store(true, ordering: .sequentiallyConsistent)
-        if result.withLock({ $0 == nil }) { sleep() }
+        if !isWoken.load(ordering: .sequentiallyConsistent) { sleep() }
         isAsleep.store(false, ordering: .sequentiallyConsistent)
     }
 

@@ -9,6 +9,8 @@ import ZeroTierNode
 /// A running node as the socket layer sees it. Does not keep the node running.
 package struct SocketPort: Sendable {
     private let driver: NodeDriver
+    /// The longest wait of a thread that takes the datagrams meanwhile: one that waits elsewhere can be cancelled.
+    private static let longestLead = Duration.seconds(1)
 
     /// The port of a node.
     package init(_ node: Node) { driver = node.driver }
@@ -18,22 +20,22 @@ package struct SocketPort: Sendable {
 
     /// Runs `body` with the node's stack under the node's lock, then sends what it caused. nil if the node is stopping.
     package func call<Result: Sendable, Failure: Error>(
-        _ body: (inout NetworkStack, inout SocketWatches, Now) throws(Failure) -> Result
+        _ body: (inout NetworkStack, inout WaitingRoom, Now) throws(Failure) -> Result
     ) throws(Failure) -> Result? {
         try driver.socketCall { (core, now) throws(Failure) in
-            try body(&core.node.stack, &core.watches, now)
+            try body(&core.node.stack, &core.room, now)
         }
     }
 
     /// Lets a thread wait for a wake-up or the deadline; nil is none. The thread takes the node's datagrams meanwhile if no
     /// other does. May return early: look again in any case. False if a handler of a signal interrupted the wait: any, or
     /// with `restarts`, which wants no deadline, one without SA_RESTART.
-    package func park(_ thread: ParkedThread, until deadline: MonotonicInstant?, restarts: Bool) -> Bool {
-        switch driver.lead(for: thread, until: deadline) {
+    package func park(_ thread: WaitingThread, until deadline: MonotonicInstant?, restarts: Bool) -> Bool {
+        switch driver.lead(for: thread, until: deadline, atMost: SocketPort.longestLead) {
         case .done: true
         case .handled: restarts
         case .interrupted: false
-        case .follows: thread.park(until: deadline, restarts: restarts)
+        case .follows: thread.parkInterruptibly(until: deadline, restarts: restarts)
         }
     }
 
@@ -52,7 +54,7 @@ package struct SocketPort: Sendable {
 package final class KeptStack: Sendable {
     struct Parts: ~Copyable {
         var stack: StackHandover
-        var watches: SocketWatches
+        var room: WaitingRoom
 
         consuming func giveStack() -> StackHandover { stack }
     }

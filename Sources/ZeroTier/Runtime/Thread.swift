@@ -1,6 +1,7 @@
-// Threads that can be joined, and a place for one thread to wait. Read first: pthreads(7), futex(2).
+// Threads that can be joined, and calls of the program's threads. Read first: pthreads(7).
 
 import CSystem
+import NetPrimitives
 import Synchronization
 
 /// A thread of our own, to be joined exactly once in effect; further joins return at once.
@@ -54,36 +55,6 @@ package final class Thread: Sendable {
     }
 }
 
-/// Where one thread waits for another's signal. A signal that comes first is kept.
-@safe
-final class Parker: Sendable {
-    // Sound: the word lives as long as the object and is only touched by atomic operations of the shim.
-    private nonisolated(unsafe) let word: UnsafeMutablePointer<UInt32>
-
-    init() {
-        unsafe word = .allocate(capacity: 1)
-        unsafe word.initialize(to: 0)
-    }
-
-    deinit { unsafe word.deallocate() }
-
-    /// Waits for a signal. False if the time is over first.
-    func park(for duration: Duration? = nil) -> Bool {
-        unsafe csystem_park(word, duration.map { max(0, $0.nanosecondsSaturated) } ?? -1, 0) == 1
-    }
-
-    /// As `park`, for a thread of the program: handlers of the operating system's signals end the wait, and so does a
-    /// cancellation. False after that, and after a handler: any, or with `restarts`, which wants no time, one without
-    /// SA_RESTART.
-    func parkInterruptibly(for duration: Duration?, restarts: Bool) -> Bool {
-        let time = duration ?? (restarts ? nil : .seconds(1 << 32))
-        return unsafe csystem_park(word, time.map { max(0, $0.nanosecondsSaturated) } ?? -1, 1) != 2
-    }
-
-    /// Lets the waiting thread, or the next that waits, go on.
-    func unpark() { unsafe csystem_unpark(word) }
-}
-
 /// The calls of threads of the program.
 package enum CallingThread {
     /// Runs a call. A thread that is cancelled where it waits meanwhile ends after `body`, and does not come back from here:
@@ -102,18 +73,10 @@ package enum CallingThread {
 
     /// The same, for a call that does not wait where a cancellation is noticed: it is noticed here.
     static func noticesCancellation() -> Bool {
-        _ = Parker().parkInterruptibly(for: .milliseconds(1), restarts: false)
+        WaitingThread().parkInterruptibly(until: SystemClock.monotonic() + .milliseconds(1))
         return isCancelled
     }
 
     /// Whether this process is a fork of the one in which the nodes run.
     package static var isForked: Bool { csystem_is_forked() != 0 }
-}
-
-extension Duration {
-    fileprivate var nanosecondsSaturated: Int64 {
-        let (seconds, attoseconds) = components
-        guard seconds < 1 << 32 else { return Int64(1 << 32) * 1_000_000_000 }
-        return seconds * 1_000_000_000 + attoseconds / 1_000_000_000
-    }
 }

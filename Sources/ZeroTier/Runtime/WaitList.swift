@@ -1,0 +1,110 @@
+// Who waits for one thing: a socket, the node's state, the answer to an echo request.
+// Read first: Docs/architecture.md, "Locks and wake-ups".
+
+import Synchronization
+
+/// Something that waits in lists, made when it has to wait for the first time.
+protocol Sleeper: AnyObject, Sendable {
+    init()
+    var waiter: Waiter { get }
+}
+
+/// Who waits. A wake-up says no more than "look again": the result, the end of the time and the end of the node are found by
+/// the look.
+///
+/// A channel of an event loop joins as one more case that stays in its list, as a descriptor does: its `wake` hands the look to
+/// the loop and returns, since it is called on whichever thread has changed the socket.
+enum Waiter: Sendable {
+    /// A suspended task.
+    case task(WaitingTask)
+    /// A thread that sleeps, or that takes the datagrams meanwhile.
+    case thread(WaitingThread)
+    /// A descriptor of the operating system, for a program with a loop of its own.
+    case descriptor(WakeEvent)
+
+    /// Whether a wake-up leaves it in its list.
+    fileprivate var stays: Bool { if case .descriptor = self { true } else { false } }
+
+    fileprivate func isSame(as other: Waiter) -> Bool {
+        switch (self, other) {
+        case (.task(let own), .task(let other)): own === other
+        case (.thread(let own), .thread(let other)): own === other
+        default: false
+        }
+    }
+}
+
+/// Those who wait for one thing. May be used with and without the node's lock.
+package final class WaitList: Sendable {
+    private let waiters = Mutex<[Waiter]>([])
+    // So that the node's thread passes by where nobody waits. Changed under the node's lock or before a look at the
+    // socket under it, so no edge gets in between.
+    private let isWatched = Atomic(false)
+
+    package init() {}
+
+    /// Whether somebody waits.
+    var hasInterest: Bool { isWatched.load(ordering: .acquiring) }
+
+    /// Registers a thread; call under the node's lock after a look at the socket. Adding it again does nothing.
+    package func add(_ thread: WaitingThread) { add(.thread(thread)) }
+
+    /// Takes a thread out.
+    package func remove(_ thread: WaitingThread) { remove(.thread(thread)) }
+
+    func add(_ waiter: Waiter) {
+        waiters.withLock { waiters in
+            if !waiters.contains(where: { $0.isSame(as: waiter) }) { waiters.append(waiter) }
+            isWatched.store(true, ordering: .releasing)
+        }
+    }
+
+    func remove(_ waiter: Waiter) {
+        waiters.withLock { waiters in
+            waiters.removeAll { $0.isSame(as: waiter) }
+            isWatched.store(!waiters.isEmpty, ordering: .releasing)
+        }
+    }
+
+    /// Wakes tasks and threads, which leave the list, and makes the descriptor readable. Not to be called with the node's lock
+    /// held: there, `WaitingRoom.signal` is.
+    package func signal() {
+        let tasks = waiters.withLock { waiters -> [WaitingTask] in
+            var tasks: [WaitingTask] = []
+            for waiter in waiters {
+                switch waiter {
+                case .task(let task): tasks.append(task)
+                case .thread(let thread): thread.wake()
+                case .descriptor(let event): event.signal()
+                }
+            }
+            waiters.removeAll { !$0.stays }
+            isWatched.store(!waiters.isEmpty, ordering: .releasing)
+            return tasks
+        }
+        // An executor may run a task at once, and the task come back here.
+        for task in tasks { task.wake() }
+    }
+
+    // MARK: The descriptor
+
+    /// The descriptor that `signal` makes readable, opened at the first call.
+    package func eventDescriptor() throws(SystemError) -> Int32 {
+        try waiters.withLock { (waiters) throws(SystemError) -> Int32 in
+            for case .descriptor(let event) in waiters { return event.descriptor.number }
+            let event = try WakeEvent()
+            waiters.append(.descriptor(event))
+            isWatched.store(true, ordering: .releasing)
+            return event.descriptor.number
+        }
+    }
+
+    /// Makes the descriptor readable or not.
+    package func setEvent(_ isReady: Bool) {
+        waiters.withLock { waiters in
+            for case .descriptor(let event) in waiters {
+                if isReady { event.signal() } else { event.drain() }
+            }
+        }
+    }
+}
