@@ -7,63 +7,30 @@ import NetPrimitives
 import ZeroTierLibrary
 import ZeroTierSockets
 
-/// What a level and a number mean.
+/// The meaning of a level and a number.
 enum OptionName: Equatable {
     case option(SocketOption)
     case joinIPv4, leaveIPv4, joinIPv6, leaveIPv6
 
     init?(level: Int32, number: Int32) {
-        switch level {
-        case ZTS_SOL_SOCKET: self.init(OptionName.socket[number])
-        case OptionName.hostSocketLevel: self.init(OptionName.hostSocket[number])
-        case ZTS_IPPROTO_TCP: self.init(OptionName.tcp[number])
-        case ZTS_IPPROTO_IP:
-            switch number {
-            case 3, 35: self = .joinIPv4
-            case 4, 36: self = .leaveIPv4
-            default: self.init(OptionName.ipv4[number])
-            }
-        case ZTS_IPPROTO_IPV6:
-            switch number {
-            case 12, 20: self = .joinIPv6
-            case 13, 21: self = .leaveIPv6
-            default: self.init(OptionName.ipv6[number])
-            }
+        let place: SocketOptionPlace.Level
+        switch (level, number) {
+        case (ZTS_IPPROTO_IP, 3), (ZTS_IPPROTO_IP, 35): self = .joinIPv4; return
+        case (ZTS_IPPROTO_IP, 4), (ZTS_IPPROTO_IP, 36): self = .leaveIPv4; return
+        case (ZTS_IPPROTO_IPV6, 12), (ZTS_IPPROTO_IPV6, 20): self = .joinIPv6; return
+        case (ZTS_IPPROTO_IPV6, 13), (ZTS_IPPROTO_IPV6, 21): self = .leaveIPv6; return
+        case (ZTS_SOL_SOCKET, _): place = .socket
+        case (OptionName.hostSocketLevel, _): place = .hostSocket
+        case (ZTS_IPPROTO_TCP, _): place = .tcp
+        case (ZTS_IPPROTO_IP, _): place = .ipv4
+        case (ZTS_IPPROTO_IPV6, _): place = .ipv6
         default: return nil
         }
-    }
-
-    private init?(_ option: SocketOption?) {
-        guard let option else { return nil }
+        guard let option = SocketOption(at: place, number) else { return nil }
         self = .option(option)
     }
 
     private static let hostSocketLevel: Int32 = 1
-
-    private static let socket: [Int32: SocketOption] = [
-        0x02: .acceptsConnections, 0x04: .reuseAddress, 0x08: .keepAlive, 0x20: .broadcast, 0x80: .linger,
-        0x100: .outOfBandInline, 0x200: .reusePort, 0x1001: .sendBuffer, 0x1002: .receiveBuffer,
-        0x1003: .sendLowWater, 0x1004: .receiveLowWater, 0x1005: .sendTimeout, 0x1006: .receiveTimeout,
-        0x1007: .error, 0x1008: .type, 0x1009: .connectTimeout, 0x100a: .noChecksum,
-    ]
-    private static let hostSocket: [Int32: SocketOption] = [
-        2: .reuseAddress, 3: .type, 4: .error, 6: .broadcast, 7: .sendBuffer, 8: .receiveBuffer, 9: .keepAlive,
-        10: .outOfBandInline, 11: .noChecksum, 13: .linger, 15: .reusePort, 18: .receiveLowWater, 19: .sendLowWater,
-        20: .receiveTimeout, 21: .sendTimeout, 30: .acceptsConnections, 38: .protocolNumber, 39: .domain,
-    ]
-    private static let tcp: [Int32: SocketOption] = [
-        1: .noDelay, 2: .keepAliveIdleMilliseconds, 3: .keepAliveIdle, 4: .keepAliveInterval, 5: .keepAliveCount,
-        // The host's, where lwIP has nothing.
-        7: .synCount, 8: .finWaitTimeout, 13: .congestionControl, 18: .userTimeout,
-    ]
-    private static let ipv4: [Int32: SocketOption] = [
-        1: .typeOfService, 2: .timeToLive, 5: .multicastTimeToLive, 6: .multicastInterface, 7: .multicastLoop,
-        10: .pathMTUDiscovery, 32: .multicastInterface, 33: .multicastTimeToLive, 34: .multicastLoop,
-    ]
-    private static let ipv6: [Int32: SocketOption] = [
-        27: .ipv6Only, 26: .ipv6Only, 16: .timeToLive, 18: .multicastTimeToLive, 19: .multicastLoop,
-        23: .pathMTUDiscovery, 67: .typeOfService,
-    ]
 }
 
 extension SocketCalls {
@@ -80,7 +47,7 @@ extension SocketCalls {
         _ surface: Surface
     ) -> Int {
         surface.on(descriptor) { (place) throws(SocketError) in
-            // A descriptor that does not exist goes before an option that does not.
+            // A descriptor that does not exist is told before an option that does not.
             _ = try place.socket.family
             guard let name = OptionName(level: level, number: number) else { throw SocketError(.noSuchOption, unknown) }
             guard let value = unsafe value else { throw SocketError(.badMemory, "optval is NULL") }
@@ -110,15 +77,17 @@ extension SocketCalls {
         _ option: SocketOption, _ value: UnsafeRawPointer, _ length: UInt32
     ) throws(SocketError) -> SocketOptionValue {
         // Sound: reads stay inside the program's length.
-        switch option {
+        let row = option.row
+        if row.mayBeByte, length == 1 { return .integer(Int(unsafe value.load(as: UInt8.self))) }
+        guard length >= size(row.form) else { throw SocketError(.invalid, tooShort) }
+        switch row.form {
+        case .flag, .integer, .integerOrDefault: return .integer(Int(unsafe value.loadUnaligned(as: Int32.self)))
         case .linger:
-            guard length >= 8 else { throw SocketError(.invalid, tooShort) }
             return .linger(
                 Linger(
                     isOn: unsafe value.loadUnaligned(as: Int32.self) != 0,
                     seconds: Int(unsafe value.loadUnaligned(fromByteOffset: 4, as: Int32.self))))
-        case .sendTimeout, .receiveTimeout:
-            guard length >= timeSize else { throw SocketError(.invalid, tooShort) }
+        case .time:
             let seconds = unsafe value.loadUnaligned(as: Int.self)
             let microseconds = unsafe value.loadUnaligned(fromByteOffset: 8, as: Int.self)
             guard (0..<1_000_000).contains(microseconds) else {
@@ -128,12 +97,10 @@ extension SocketCalls {
             if seconds < 0 { return .duration(.nanoseconds(1)) }
             if seconds == 0, microseconds == 0 { return .duration(nil) }
             return .duration(.seconds(min(seconds, Int(Int32.max))) + .microseconds(microseconds))
-        case .connectTimeout:
-            guard length >= 4 else { throw SocketError(.invalid, tooShort) }
+        case .milliseconds:
             let milliseconds = unsafe value.loadUnaligned(as: Int32.self)
             return .duration(milliseconds <= 0 ? nil : .milliseconds(Int(milliseconds)))
-        case .congestionControl:
-            guard length >= 1 else { throw SocketError(.invalid, tooShort) }
+        case .name:
             var name: [UInt8] = []
             for index in 0..<min(Int(length), nameSize - 1) {
                 let byte = unsafe value.load(fromByteOffset: index, as: UInt8.self)
@@ -141,17 +108,19 @@ extension SocketCalls {
                 name.append(byte)
             }
             return .name(String(decoding: name, as: UTF8.self))
-        case .multicastInterface:
+        case .address:
             // An in_addr, or a structure that has one after the group's: ip_mreq and ip_mreqn.
-            guard length >= 4 else { throw SocketError(.invalid, tooShort) }
             return .address(unsafe AddressMemory.readIPv4(length >= 8 ? value + 4 : value))
-        case .multicastTimeToLive, .multicastLoop:
-            // BSD has a byte for these.
-            if length == 1 { return .integer(Int(unsafe value.load(as: UInt8.self))) }
-            fallthrough
-        default:
-            guard length >= 4 else { throw SocketError(.invalid, tooShort) }
-            return .integer(Int(unsafe value.loadUnaligned(as: Int32.self)))
+        }
+    }
+
+    // Bytes that a value has at least.
+    private static func size(_ form: SocketOptionRow.Form) -> UInt32 {
+        switch form {
+        case .flag, .integer, .integerOrDefault, .milliseconds, .address: 4
+        case .linger: 8
+        case .time: timeSize
+        case .name: 1
         }
     }
 
@@ -180,7 +149,7 @@ extension SocketCalls {
             case .duration(let duration):
                 let (seconds, attoseconds) = (duration ?? .zero).components
                 bytes =
-                    option == .connectTimeout
+                    option.row.form == .milliseconds
                     ? SocketCalls.bytes(Int32(clamping: seconds * 1000 + attoseconds / 1_000_000_000_000_000))
                     : SocketCalls.bytes(Int(seconds)) + SocketCalls.bytes(Int(attoseconds / 1_000_000_000_000))
             }

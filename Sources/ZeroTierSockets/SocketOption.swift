@@ -1,10 +1,10 @@
-// Names and values of everything that a call on a socket can be given: options, flags, directions.
+// Names and values that calls on sockets take: options, flags, directions.
 // Read first: socket(7), ip(7), tcp(7), ipv6(7). Numbers of flags are lwIP's, as the C interface shows them.
 
 package import NetPrimitives
 
-/// An option of a socket. Values are what `setsockopt` takes on Linux, in plain numbers.
-package enum SocketOption: Hashable, Sendable, CaseIterable {
+/// An option of a socket. Values are those of Linux, in plain numbers. `row` has the facts of each.
+package enum SocketOption: Int, Hashable, Sendable, CaseIterable {
     /// SO_REUSEADDR, 0 or 1.
     case reuseAddress
     /// SO_REUSEPORT, 0 or 1.
@@ -49,7 +49,8 @@ package enum SocketOption: Hashable, Sendable, CaseIterable {
     case typeOfService
     /// IP_MULTICAST_TTL and IPV6_MULTICAST_HOPS, 0...255; -1 is the default of 1.
     case multicastTimeToLive
-    /// IP_MULTICAST_IF: the address of this node on the network that datagrams to groups leave by; unspecified for any.
+    /// IP_MULTICAST_IF: datagrams to groups leave by the network on which this node has this address; unspecified for
+    /// any.
     case multicastInterface
     /// IP_MULTICAST_LOOP and IPV6_MULTICAST_LOOP, 0 or 1.
     case multicastLoop
@@ -99,7 +100,7 @@ package enum SocketOptionValue: Hashable, Sendable {
 package struct Linger: Hashable, Sendable {
     /// Whether `close` waits, or resets if `seconds` is 0.
     package var isOn: Bool
-    /// How long `close` waits for what was sent to be acknowledged.
+    /// How long `close` waits until the peer has acknowledged everything.
     package var seconds: Int
 
     package init(isOn: Bool, seconds: Int) {
@@ -113,7 +114,7 @@ package struct MessageFlags: OptionSet, Hashable, Sendable {
     package let rawValue: Int32
     package init(rawValue: Int32) { self.rawValue = rawValue }
 
-    /// MSG_PEEK: what is read stays unread.
+    /// MSG_PEEK: the bytes stay unread.
     package static let peek = MessageFlags(rawValue: 0x01)
     /// MSG_WAITALL: wait until the buffer is full or the stream ends.
     package static let waitAll = MessageFlags(rawValue: 0x02)
@@ -140,7 +141,7 @@ package enum ShutdownSide: Int32, Hashable, Sendable {
 
 /// Numbers of families, types and protocols, and bounds of the socket layer.
 package enum SocketLimits {
-    /// Descriptors at most, all numbers below it.
+    /// The most descriptors; their numbers are below it.
     package static let descriptors = 65_536
     /// Descriptors that `select` can name.
     package static let selectable = 1_024
@@ -156,8 +157,8 @@ package enum SocketLimits {
     package static let protocolUDP: Int32 = 17
     /// The largest UDP payload.
     static let datagramBytes = 65_535
-    /// The most that a call copies which receives into several pieces and cannot do so in place.
+    /// The most that a call copies if it receives into several pieces and cannot do so in place.
     static let scatterBytes = 1 << 20
-    /// Messages that one call sends at most, as UIO_MAXIOV.
+    /// The most messages that one call sends, as UIO_MAXIOV.
     static let batchMessages = 1024
 }

@@ -82,7 +82,7 @@ import Testing
         for (path, text) in texts {
             #expect(!text.isEmpty, "\(path) cannot be read")
             let mentions = text.matches(
-                of: #/\b(?:Sources|Tests|Tools|Docs)\/[A-Za-z0-9_\/-]+(?:\.[A-Za-z0-9]+)?/#)
+                of: #/\b(?:Sources|Tests|Tools|Docs|Simulation|Examples|Fuzz)\/[A-Za-z0-9_\/+-]+(?:\.[A-Za-z0-9]+)?/#)
             for mention in mentions {
                 let name = String(mention.output)
                 named += 1

@@ -113,4 +113,36 @@ import ZeroTierSockets
         try layer.setOption(stream, .receiveTimeout, .duration(.zero))
         #expect(try layer.option(stream, .receiveTimeout) == .duration(nil))
     }
+
+    @Test func `an option is found at its places, and a refusal says what would be right`() throws {
+        #expect(SocketOption(at: .socket, 0x04) == .reuseAddress && SocketOption(at: .hostSocket, 2) == .reuseAddress)
+        #expect(SocketOption(at: .tcp, 2) == .keepAliveIdleMilliseconds && SocketOption(at: .tcp, 99) == nil)
+        #expect(SocketOption(at: .ipv4, 2) == .timeToLive && SocketOption(at: .ipv6, 2) == nil)
+        let layer = SocketLayer()
+        let stream = try layer.stream(2)
+        let udp = try layer.udp()
+        func refusal(_ body: () throws -> Void) -> String {
+            do { try body() } catch { return "\(error)" }
+            return "none"
+        }
+        for (text, value) in [
+            ("a number from 1 to 32767 (seconds)", SocketOptionValue.integer(0)), ("a number", .name("x")),
+        ] {
+            let told = refusal { try layer.setOption(stream, .keepAliveIdle, value) }
+            #expect(told.contains("TCP_KEEPIDLE takes \(text)"), "\(told)")
+        }
+        #expect(refusal { try layer.setOption(stream, .type, .integer(1)) }.contains("SO_TYPE can only be read"))
+        #expect(refusal { _ = try layer.option(udp, .noDelay) }.contains("datagram socket has no TCP_NODELAY"))
+        #expect(refusal { _ = try layer.option(stream, .ipv6Only) }.contains("IPv4 stream socket has no IPV6_V6ONLY"))
+        // As on Linux: what can be set can be read, on datagram sockets too.
+        try layer.setOption(udp, .keepAlive, .integer(1))
+        #expect(try layer.integer(udp, .keepAlive) == 1)
+        // Each option that can be set says the same when it is read, and takes that.
+        for option in SocketOption.allCases where option != .multicastInterface && option != .maximumSegment {
+            guard let value = try? layer.option(stream, option) else { continue }
+            if let told = errno({ try layer.setOption(stream, option, value) }) {
+                #expect(told == .noSuchOption, "\(option)")
+            }
+        }
+    }
 }
