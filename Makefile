@@ -89,9 +89,10 @@ floods-short: requirements ## four forms of them, 4 s each, as continuous integr
 	$(SWIFT) build -c release --product flood --scratch-path .build-libzt $(LIBRARY_FLAGS)
 	FLOODS_BUILT=.build-libzt/release Tests/Floods/run --short --seconds 4
 
-simulate: requirements ## whole simulated networks: SEED=first COUNT=how many SCENARIO=small or large (500 nodes)
+simulate: requirements ## simulated networks: SEED=first COUNT=how many SCENARIO=small or large; VERBOSE=1 tells, PACKETS=1 packets too
 	$(SWIFT) build -c release --product simulate
-	.build/release/simulate --scenario $(SCENARIO) --seed $(SEED) --count $(COUNT)
+	.build/release/simulate --scenario $(SCENARIO) --seed $(SEED) --count $(COUNT) \
+		$(if $(filter 1,$(VERBOSE) $(PACKETS)),--verbose) $(if $(filter 1,$(PACKETS)),--packets)
 
 simulations: requirements ## simulated networks, each in two processes: SMALL (600, as CI does) and LARGE (5)
 	$(SWIFT) build -c release --product simulate --scratch-path .build-libzt $(LIBRARY_FLAGS)

@@ -139,7 +139,7 @@ extension Simulation {
     func leave(_ datagram: Datagram, from interface: Int, timeToLive: UInt8, _ host: SimulatedHost) {
         var datagram = datagram
         switch host.interfaces[interface].placement {
-        case .blocked: return
+        case .blocked: return noteLoss(datagram, "its host is cut off")
         case .open: break
         case .guarded(let firewall):
             if firewalls[firewall].inside.contains(datagram.destination.address) {
@@ -157,16 +157,20 @@ extension Simulation {
             datagram.source = nats[nat].translateOut(
                 from: datagram.source, to: datagram.destination, time, using: &networkRandom)
             if datagram.destination.address == nats[nat].address {
-                if nats[nat].model.hairpins { enter(datagram, nat: nat, hasLine: false) }
+                guard nats[nat].model.hairpins else {
+                    return noteLoss(datagram, "translator \(nat) turns nothing back")
+                }
+                enter(datagram, nat: nat, hasLine: false)
                 return
             }
         }
         // A datagram that only opens the translator dies at the provider.
-        if timeToLive != 0, timeToLive <= 2 { return }
+        if timeToLive != 0, timeToLive <= 2 { return noteLoss(datagram, "it was to open the way only") }
         // Private addresses are routed nowhere.
         guard hostsByAddress[datagram.destination.address] != nil || natsByAddress[datagram.destination.address] != nil
-        else { return }
+        else { return noteLoss(datagram, "nobody has the address \(datagram.destination.address)") }
         let arrivals = host.uplink.arrivals(datagram.bytes.count, at: time, using: &networkRandom)
+        if arrivals.first == nil { noteLoss(datagram, "on the line of \(host.name)") }
         if let first = arrivals.first { schedule(.internet(datagram), at: first) }
         if let second = arrivals.second { schedule(.internet(datagram), at: second) }
     }
@@ -175,7 +179,7 @@ extension Simulation {
         let destination = datagram.destination.address
         guard host.interface(at: destination) != nil || !nats[nat].model.isolatesHosts,
             let other = hostsBehind[nat].first(where: { $0.interface(at: destination) != nil })
-        else { return }
+        else { return noteLoss(datagram, "nobody behind translator \(nat) takes it") }
         schedule(.arrival(host: other.index, datagram), at: time + Simulation.localLatency)
     }
 
@@ -188,7 +192,7 @@ extension Simulation {
                 case .guarded(let firewall) = host.interfaces[interface].placement,
                 !firewalls[firewall].admits(from: datagram.source, to: datagram.destination, time)
             {
-                return
+                return noteLoss(datagram, "firewall \(firewall) lets nothing in from \(datagram.source)")
             }
             descend(datagram, to: hosts[index])
         } else if let nat = natsByAddress[datagram.destination.address] {
@@ -200,7 +204,7 @@ extension Simulation {
         guard
             let inside = nats[nat].translateIn(from: datagram.source, toPort: datagram.destination.port, time),
             let host = hostsBehind[nat].first(where: { $0.interface(at: inside.address) != nil })
-        else { return }
+        else { return noteLoss(datagram, "translator \(nat) lets nothing in from \(datagram.source)") }
         var datagram = datagram
         datagram.destination = inside
         if hasLine {
@@ -212,6 +216,7 @@ extension Simulation {
 
     private func descend(_ datagram: Datagram, to host: SimulatedHost) {
         let arrivals = host.downlink.arrivals(datagram.bytes.count, at: time, using: &networkRandom)
+        if arrivals.first == nil { noteLoss(datagram, "on the line of \(host.name)") }
         if let first = arrivals.first { schedule(.arrival(host: host.index, datagram), at: first) }
         if let second = arrivals.second { schedule(.arrival(host: host.index, datagram), at: second) }
     }

@@ -64,7 +64,7 @@ package final class Simulation {
     package let workload = Workload()
     /// Called with a line for each thing that happens, for a person who looks for a cause.
     package var log: ((String) -> Void)?
-    /// Whether `log` gets every datagram too.
+    /// Whether `log` gets every datagram too: its packet, where it leaves, and what becomes of it.
     package var logsDatagrams = false
     /// Changes a node's configuration before it starts.
     package var configure: ((inout NodeConfiguration) -> Void)?
@@ -111,18 +111,6 @@ package final class Simulation {
         let line = "\(seconds) s: \(text)"
         failures.append(line)
         note("FAILURE \(line)")
-    }
-
-    /// Writes down what a node dropped, for a person who looks for a cause.
-    func noteCounters(of host: SimulatedHost) {
-        guard log != nil else { return }
-        let statistics = host.node.statistics
-        let peers = statistics.peerDrops.nonZero.map { "\($0.reason) \($0.count)" }
-        let ethernet = statistics.ethernetDrops.map { "\($0.key) \($0.value)" }.sorted()
-        let stack = StackDropReason.allCases.compactMap { reason in
-            statistics.stack.dropped(reason) > 0 ? "\(reason) \(statistics.stack.dropped(reason))" : nil
-        }
-        note("\(host.name) dropped \((peers + ethernet + stack).joined(separator: ", "))")
     }
 
     func note(_ text: @autoclosure () -> String) {
@@ -282,7 +270,7 @@ package final class Simulation {
     private func deliver(_ datagram: Datagram, to host: SimulatedHost) {
         guard host.isRunning, let interface = host.interface(at: datagram.destination.address),
             host.interfaces[interface].isUp, let port = host.ports.firstIndex(of: datagram.destination.port)
-        else { return }
+        else { return noteLoss(datagram, "no node listens at \(datagram.destination)") }
         received.clear()
         let local = host.localSocket(interface: interface, port: port)
         let path = PhysicalPath(localSocket: local, remote: datagram.source)
@@ -295,7 +283,9 @@ package final class Simulation {
         replies.clear()
         let frames = host.node.stack.statistics.framesReceived
         let agreements = host.node.peers.strangerWork.agreements
+        let drops = logsDatagrams ? drops(of: host) : [:]
         host.node.receive(&received, replies: &replies, now: host.clock(time))
+        noteTaking(datagram, host, drops)
         if host.node.stack.statistics.framesReceived > frames { noteFrame(of: datagram, at: host) }
         let made = host.node.peers.strangerWork.agreements - agreements
         adversary?.ledger.noteAgreements(Int(made), for: datagram.source.address, at: host.index, time)
@@ -446,6 +436,7 @@ package final class Simulation {
             answering?.note(from: source.address, to: path.remote)
             let datagram = Datagram(
                 bytes: bytes.copyBytes(), sender: host.index, source: source, destination: path.remote)
+            noteDeparture(datagram, host)
             leave(datagram, from: interface, timeToLive: path.timeToLive, host)
         }
     }
@@ -464,7 +455,6 @@ package final class Simulation {
             fail("\(host.name) sent a datagram of \(bytes.byteCount) bytes")
         }
         adversary?.ledger.noteDeparture(bytes.byteCount, to: destination.address, by: host.index)
-        if logsDatagrams { note("\(host.name) sends \(bytes.byteCount) bytes from \(source) to \(destination)") }
         datagramCount += 1
         host.datagramsSent += 1
         host.longestDatagram = max(host.longestDatagram, bytes.byteCount)

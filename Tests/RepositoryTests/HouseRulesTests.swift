@@ -59,8 +59,8 @@ import Testing
 
     @Test func `the documents that the house needs are there and name the two commands`() throws {
         for name in [
-            "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "Docs/architecture.md", "Docs/dependencies.md",
-            "Docs/testing.md",
+            "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "LICENSE", "Docs/README.md",
+            "Docs/architecture.md", "Docs/dependencies.md", "Docs/testing.md",
         ] {
             #expect(
                 FileManager.default.fileExists(atPath: RepositoryFiles.root.appendingPathComponent(name).path),
@@ -75,7 +75,7 @@ import Testing
         let texts =
             RepositoryFiles.texts(
                 in: ["Tools", "Tests", "Benchmarks", "Fuzz", "Docs", "Examples"], endings: ["", "md", "py"])
-            + ["Makefile", "README.md", "CONTRIBUTING.md", ".ci/run", "Package.swift"].map { name in
+            + ["Makefile", "README.md", "CONTRIBUTING.md", "SECURITY.md", ".ci/run", "Package.swift"].map { name in
                 let file = RepositoryFiles.root.appendingPathComponent(name)
                 return (path: name, text: (try? String(contentsOf: file, encoding: .utf8)) ?? "")
             }
