@@ -1,4 +1,4 @@
-//  What is true of a verb wherever it comes: one row for each. Read first: Docs/architecture.md, "How to add a verb".
+//  What is true of a verb wherever it comes: one row for each. Read first: Docs/how-to-add.md.
 
 /// What is known of a verb without looking at its packet.
 package struct VerbTraits: Sendable {
