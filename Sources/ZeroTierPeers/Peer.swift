@@ -39,6 +39,8 @@ struct ContactTurns: Sendable {
 struct Peer: ~Copyable {
     private let inPlace = InPlace()
     let identity: Identity
+    /// Its place in the topology; that names nothing until it is there.
+    var id = PeerID.none
     /// Key schedules of the pair.
     let cipher: PacketCipher
     /// Position in the topology's list of all peers.
@@ -216,6 +218,11 @@ struct Peer: ~Copyable {
         PacketArmor.seal(&packet, length: length, suite: suite, cipher: cipher)
     }
 
+    /// Encrypts the inner section of a HELLO and authenticates it.
+    borrowing func sealHello(_ packet: inout MutableRawSpan, length: Int, sectionOffset: Int) {
+        PacketArmor.sealHello(&packet, length: length, sectionOffset: sectionOffset, cipher: cipher)
+    }
+
     // MARK: Paths
 
     /// The index of the path of a datagram.
@@ -228,9 +235,36 @@ struct Peer: ~Copyable {
         return nil
     }
 
+    /// A round trip on a path was measured by our own clock.
+    mutating func noteRoundTrip(_ sample: Duration, by path: PhysicalPath) {
+        if let index = pathIndex(path) { paths[index].noteRoundTrip(sample) }
+    }
+
+    /// Whether an ECHO that came by a path is within what is answered.
+    mutating func mayEcho(_ path: PhysicalPath, isDirect: Bool, _ now: MonotonicInstant) -> Bool {
+        guard isDirect, let index = pathIndex(path) else { return otherEchoGate.allow(now) }
+        return paths[index].echoGate.allow(now)
+    }
+
     /// Whether the list has this remote endpoint, by any socket, not expired.
     func hasPath(to endpoint: SocketEndpoint, _ now: MonotonicInstant) -> Bool {
         paths.contains { $0.physical.remote == endpoint && $0.isUnexpired(now) }
+    }
+
+    /// Whether a path to this remote endpoint, by any socket, is alive beyond doubt.
+    func isReached(at endpoint: SocketEndpoint, _ now: MonotonicInstant) -> Bool {
+        paths.contains { $0.physical.remote == endpoint && $0.isAlive(now) && $0.doubtedSince == nil }
+    }
+
+    /// The best of the peer's own paths that meets a requirement.
+    func ownWay(_ requirement: PathSelection.Requirement, _ time: MonotonicInstant) -> Way? {
+        guard let index = PathSelection.best(paths, requirement, time) else { return nil }
+        return Way(path: paths[index].physical, owner: id, index: index)
+    }
+
+    /// The best of the peer's paths of one scope and family, for introducing it.
+    func bestPath(scope: AddressScope, isIPv4: Bool, _ now: MonotonicInstant) -> PhysicalPath? {
+        PathSelection.best(paths, scope: scope, isIPv4: isIPv4, now).map { paths[$0].physical }
     }
 
     /// Whether packets can go directly.
@@ -246,6 +280,26 @@ struct Peer: ~Copyable {
     func isTrusted(_ now: MonotonicInstant) -> Bool {
         guard let lastTrust else { return false }
         return now - lastTrust < ProtocolLimits.trust
+    }
+
+    /// The peer proved that we are in one network: until when packets that came by this path may be relayed for it. Nil when that was
+    /// written down a moment ago: not with every packet, but twice a minute.
+    mutating func extendTrust(in path: PhysicalPath, _ now: MonotonicInstant) -> MonotonicInstant? {
+        guard let index = pathIndex(path) else { return nil }
+        // In plain numbers, since every frame comes by here.
+        let until = MonotonicInstant(nanoseconds: now.nanoseconds &+ ProtocolLimits.trustNanoseconds)
+        let written = paths[index].trustedUntil.nanoseconds
+        guard until.nanoseconds >= written &+ ProtocolLimits.housekeepingNanoseconds else { return nil }
+        paths[index].trustedUntil = until
+        return until
+    }
+
+    /// Whether our addresses are to be told to the peer, which was heard directly or through a root.
+    func isPathPushDue(isDirect: Bool, _ now: MonotonicInstant) -> Bool {
+        guard let lastPathPush else { return true }
+        let interval =
+            isDirect ? ProtocolLimits.directPathPushDirectNanoseconds : ProtocolLimits.directPathPushRelayedNanoseconds
+        return now.nanoseconds >= lastPathPush.nanoseconds &+ interval
     }
 
     /// When the peer was last heard from, or made.
@@ -315,28 +369,26 @@ struct Peer: ~Copyable {
         return .newest
     }
 
-    /// Adds an endpoint to those being tried, unless it is among them. `toldBy`: who pays for that; nil for our own wish.
-    mutating func probe(
-        _ path: PhysicalPath, toldBy teller: Address? = nil, isSingle: Bool = false, _ now: MonotonicInstant
-    ) {
-        if let index = probes.firstIndex(where: { $0.path == path }) {
-            if isSingle { return }
-            probes[index].attempts = 0
-            probes[index].due = now
-            probes[index].since = now
-            probes[index].isSingle = false
-            // What we wish ourselves needs nobody's bytes.
-            if teller == nil { probes[index].teller = nil }
-            return
+    /// The newest HELLO of the peer says what it is. `number`: that of the packet, when it came in the clear.
+    mutating func noteVersion(_ hello: Hello, number: UInt64?) {
+        protocolVersion = hello.protocolVersion
+        softwareVersion = hello.softwareVersion
+        if let number {
+            let isPromised = hello.promises?.contains(.growingNumbers) ?? false
+            replays.setGrowing(isPromised, at: number)
         }
-        if probes.count >= ProtocolLimits.probesPerPeer { probes.removeFirst() }
-        probes.append(PathProbe(path: path, due: now, isSingle: isSingle, teller: teller, since: now))
     }
 
-    /// Keeps an endpoint until the peer is trusted.
-    mutating func hold(_ endpoint: SocketEndpoint) {
-        guard heldEndpoints.count < ProtocolLimits.heldEndpoints, !heldEndpoints.contains(endpoint) else { return }
-        heldEndpoints.append(endpoint)
+    /// The same for the answer to a HELLO of ours that left at an instant.
+    mutating func noteVersion(_ reply: HelloReply, askedAt: MonotonicInstant) {
+        guard askedAt >= versionAskedAt else { return }
+        versionAskedAt = askedAt
+        protocolVersion = reply.protocolVersion
+        softwareVersion = reply.softwareVersion
+        // After a start of ours this comes long before its next HELLO, and recordings of what it sent pass until then.
+        if reply.promises?.contains(.growingNumbers) == true {
+            replays.setGrowing(true, at: replays.latest)
+        }
     }
 
     /// Whether an unknown path may be asked to confirm itself now: once per second and path, with a bound over all.
@@ -348,12 +400,5 @@ struct Peer: ~Copyable {
         else { return false }
         confirmations.append((path, now))
         return true
-    }
-}
-
-extension Peer {
-    /// Encrypts the inner section of a HELLO and authenticates it.
-    borrowing func sealHello(_ packet: inout MutableRawSpan, length: Int, sectionOffset: Int) {
-        PacketArmor.sealHello(&packet, length: length, sectionOffset: sectionOffset, cipher: cipher)
     }
 }

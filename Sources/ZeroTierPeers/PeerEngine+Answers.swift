@@ -15,7 +15,7 @@ extension PeerEngine {
         _ verb: Verb, _ payload: [UInt8], to opened: OpenedPacket, replies: inout TransmitBatch, now: Now
     ) {
         guard mayAnswer(opened, PacketHeader.payloadOffset + payload.count, now.monotonic) else {
-            drops.count(.unconfirmedEndpoint)
+            shared.drops.count(.unconfirmedEndpoint)
             return
         }
         let packet = OutgoingPacket(
@@ -23,8 +23,8 @@ extension PeerEngine {
             queuedAt: now.monotonic)
         switch emit(packet, into: &replies, now) {
         case .sent: break
-        case .tooLong: drops.count(.packetTooLong)
-        case .full, .unreachable, .unknownPeer: drops.count(.noRoomToReply)
+        case .tooLong: shared.drops.count(.packetTooLong)
+        case .full, .unreachable, .unknownPeer: shared.drops.count(.noRoomToReply)
         }
     }
 
@@ -41,33 +41,6 @@ extension PeerEngine {
 
     /// Whether an answer of so many bytes may go where a packet came from.
     mutating func mayAnswer(_ opened: OpenedPacket, _ byteCount: Int, _ now: MonotonicInstant) -> Bool {
-        isConfirmed(opened) || answers.allow(byteCount, to: opened.path.remote, now)
-    }
-
-    /// Asks an endpoint that proved nothing to answer, with no more bytes than came from it. `isNewest`: a HELLO newer than all
-    /// before came from there.
-    mutating func confirm(_ path: PhysicalPath, of id: PeerID, isNewest: Bool, now: Now) {
-        let time = now.monotonic
-        // A HELLO also asks for the version; ECHO is shorter than any packet that may ask for it.
-        let helloLength = helloLength(to: path.remote)
-        let isHello =
-            !topology.peers[id].answersEchoPerPath && answers.credit(of: path.remote, time) >= helloLength
-        // One of this implementation can answer an ECHO from an endpoint that proved nothing only if it pays for the answer.
-        let filling = !isHello && topology.peers[id].answersPaidEcho ? OKHeader.size : 0
-        let length = isHello ? helloLength : PacketHeader.payloadOffset + filling
-        guard answers.credit(of: path.remote, time) >= length,
-            topology.peers[id].mayConfirm(path, isNewest: isNewest, time),
-            answers.allow(length, to: path.remote, time)
-        else { return }
-        enqueue(
-            isHello ? .hello : .echo, [UInt8](repeating: 0, count: filling), to: id, .path(path),
-            isWish: true, now: now)
-    }
-
-    /// Bytes of our HELLO to an endpoint.
-    func helloLength(to remote: SocketEndpoint) -> Int {
-        let moons = roots.moons.count + roots.seeds.count
-        return PacketHeader.payloadOffset + 13 + Identity.publicSize + PhysicalAddressCodec.length(of: remote) + 16 + 2
-            + moons * 17 + Hello.promisesSize
+        isConfirmed(opened) || shared.answers.allow(byteCount, to: opened.path.remote, now)
     }
 }

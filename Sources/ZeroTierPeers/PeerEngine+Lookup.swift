@@ -16,8 +16,8 @@ extension PeerEngine {
     /// Asks what is due, gives up what waited too long.
     mutating func serviceLookup(_ now: Now) {
         let expired = lookup.expire(now.monotonic)
-        for _ in 0..<expired.inbound { drops.count(.senderUnknown) }
-        for _ in 0..<expired.outbound { drops.count(.destinationUnreachable) }
+        for _ in 0..<expired.inbound { shared.drops.count(.senderUnknown) }
+        for _ in 0..<expired.outbound { shared.drops.count(.destinationUnreachable) }
         recall(now)
         // What the gate holds back stays due, and goes together in the next packet.
         if let upstream = bestUpstream(now.monotonic), lookup.hasDue(now.monotonic), whoisGate.allow(now.monotonic) {
@@ -36,12 +36,12 @@ extension PeerEngine {
 
     private mutating func ask(_ root: PeerID, for addresses: [Address], _ now: Now) {
         guard !addresses.isEmpty else { return }
-        enqueue(.whois, Whois(addresses).encoded, to: root, .best, now: now)
+        topology.peers[root].enqueue(.whois, .best, payload: Whois(addresses).encoded, &shared, now)
     }
 
     private mutating func scheduleLookup(_ now: Now) {
         guard let next = lookup.nextDeadline else {
-            timers.cancel(.lookup)
+            shared.timers.cancel(.lookup)
             return
         }
         // Without a root nothing can be asked; the ends of waits still count.
@@ -49,7 +49,7 @@ extension PeerEngine {
             bestUpstream(now.monotonic) == nil
             ? now.monotonic + ProtocolLimits.retryTick
             : max(now.monotonic + .milliseconds(1), whoisGate.nextAllowed(now.monotonic))
-        timers.schedule(.lookup, at: max(next, earliest))
+        shared.timers.schedule(.lookup, at: max(next, earliest))
     }
 
     // MARK: Waiting
@@ -61,7 +61,7 @@ extension PeerEngine {
         guard !header.source.isReserved else { return drop(.reservedSource) }
         let packet = WaitingPacket(bytes: bytes, path: path, since: now.monotonic)
         guard let dropped = lookup.park(packet, from: header.source) else { return drop(.noRoomToWait) }
-        for _ in 0..<dropped { drops.count(.noRoomToWait) }
+        for _ in 0..<dropped { shared.drops.count(.noRoomToWait) }
         serviceLookup(now)
         return .handled
     }
@@ -69,10 +69,10 @@ extension PeerEngine {
     /// Keeps a packet until its destination is known.
     mutating func parkOutgoing(_ packet: OutgoingPacket, _ now: Now) {
         guard let dropped = lookup.park(packet) else {
-            drops.count(.destinationUnreachable)
+            shared.drops.count(.destinationUnreachable)
             return
         }
-        for _ in 0..<dropped { drops.count(.destinationUnreachable) }
+        for _ in 0..<dropped { shared.drops.count(.destinationUnreachable) }
         serviceLookup(now)
     }
 }

@@ -130,11 +130,11 @@ extension PeerEngine {
     }
 
     private mutating func keep(_ outcome: Defragmenter.OnPart) -> Opened {
-        for _ in 0..<defragmenter.takeDisplaced() { drops.count(.fragmentsDisplaced) }
+        for _ in 0..<defragmenter.takeDisplaced() { shared.drops.count(.fragmentsDisplaced) }
         if let deadline = defragmenter.nextDeadline {
-            timers.schedule(.defragmenter, at: deadline)
+            shared.timers.schedule(.defragmenter, at: deadline)
         } else {
-            timers.cancel(.defragmenter)
+            shared.timers.cancel(.defragmenter)
         }
         switch outcome {
         case .stored: return .handled
@@ -229,7 +229,7 @@ extension PeerEngine {
             }
         }
         if topology.peers[id].outdatedGate.allow(now.monotonic) {
-            enqueue(.hello, to: id, .best, now: now)
+            topology.peers[id].enqueue(.hello, .best, &shared, now)
         }
         return false
     }
@@ -293,7 +293,7 @@ extension PeerEngine {
         let isActivity = opened.verb.traits.isActivity
         let time = now.monotonic
         topology.peers[id].lastReceive = time
-        if isActivity { noteActivity(id, time) }
+        if isActivity { topology.peers[id].noteActivity(&shared, time) }
         if opened.hops == 0 {
             if let index = topology.peers[id].pathIndex(opened.path) {
                 topology.peers[id].earn(opened.wireLength)
@@ -302,50 +302,33 @@ extension PeerEngine {
                 topology.peers[id].paths[index].noteReceipt(time)
                 if !wasUsable { pathCameAlive(id, now) }
                 // Online is who can send to a root as well as hear it: it answered a question of ours from where we asked it.
-                if confirms, !isOnline, topology.peers[id].isUpstream { becomeOnline(now) }
+                if confirms, !shared.isOnline, topology.peers[id].isUpstream { becomeOnline(now) }
             } else {
                 // Who answers from where it was asked is there.
                 if confirms {
                     topology.peers[id].earn(opened.wireLength)
                 } else {
-                    answers.receive(opened.wireLength, from: opened.path.remote, time)
+                    shared.answers.receive(opened.wireLength, from: opened.path.remote, time)
                 }
                 guard !opened.isCopy, !opened.isLate else { return }
                 considerPath(opened.path, for: id, confirms: confirms, isNewest: isNewest, now: now)
             }
         } else {
-            if isActivity { doubtDirectPath(of: id, now: now) }
-            if isActivity || opened.verb == .hello { greetThroughRoot(id, now) }
+            if isActivity { topology.peers[id].doubtDirectPath(&shared, now) }
+            if isActivity || opened.verb == .hello { topology.peers[id].greetThroughRoot(&shared, now) }
             if isConfirmed(opened) {
                 topology.peers[id].earnRelayed(opened.wireLength)
             } else {
-                answers.receive(opened.wireLength, from: opened.path.remote, time)
+                shared.answers.receive(opened.wireLength, from: opened.path.remote, time)
             }
         }
         switch topology.peers[id].reported {
         case .relayed: break
         // Its path may have died, and this be the answer that was asked for through a root.
-        case .direct: if opened.hops > 0 { updateLink(id, time) }
+        case .direct: if opened.hops > 0 { topology.peers[id].updateLink(&shared, time) }
         // A stranger that came directly is being asked to confirm its path: too early to call it relayed.
-        case nil: if opened.hops > 0 { updateLink(id, time) }
-        case .unreachable: updateLink(id, time)
-        }
-    }
-
-    /// Who never met directly says hello through a root until that is answered: each has to know which ciphers the other one speaks,
-    /// and that its numbers grow, or recordings of its packets would pass after a while.
-    private mutating func greetThroughRoot(_ id: PeerID, _ now: Now) {
-        guard topology.peers[id].versionAskedAt == .zero, topology.peers[id].relayedHelloGate.allow(now.monotonic)
-        else { return }
-        enqueue(.hello, to: id, .best, isWish: true, now: now)
-    }
-
-    /// Traffic of a network: the peer's paths are worth keeping alive.
-    mutating func noteActivity(_ id: PeerID, _ time: MonotonicInstant) {
-        topology.peers[id].lastActivity = time
-        if !topology.peers[id].isKeptAlive {
-            topology.peers[id].isKeptAlive = true
-            wake(id, at: time)
+        case nil: if opened.hops > 0 { topology.peers[id].updateLink(&shared, time) }
+        case .unreachable: topology.peers[id].updateLink(&shared, time)
         }
     }
 }

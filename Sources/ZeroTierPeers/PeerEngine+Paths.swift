@@ -1,27 +1,11 @@
-//  Learning, doubting and probing the paths of peers.
+//  Learning the paths of peers, telling them ours, and what a change of our own addresses does to all of them.
 //
 //      unknown path --authentic packet--> HELLO to it --its OK--> in the list
-//      in the list --silence while used, or the peer relays--> in doubt --answer--> fine
-//                                                                   \--500 ms--> relayed until something comes
 
 package import NetPrimitives
 import ZeroTierWire
 
 extension PeerEngine {
-    // MARK: Check
-
-    /// Whether a physical address may be used for a peer.
-    func isAllowed(_ endpoint: SocketEndpoint, for id: PeerID) -> Bool {
-        guard endpoint.port != 0, scopes.isUsable(endpoint.address) else { return false }
-        let isForbidden = forbiddenPrefixes.contains { $0.contains(endpoint.address) }
-        guard let upstream = roots.upstream(topology.peers[id].address) else {
-            return configuration.directPathsEnabled && !isForbidden
-        }
-        // Where the world says that a root is, it is: no controller's addresses may hide it.
-        if upstream.endpoints.isEmpty { return !isForbidden }
-        return upstream.endpoints.contains { $0.address == endpoint.address }
-    }
-
     // MARK: Learning
 
     /// An authentic packet came directly by a path that is not in the list.
@@ -30,100 +14,38 @@ extension PeerEngine {
         _ path: PhysicalPath, for id: PeerID, confirms: Bool, isNewest: Bool = false, now: Now
     ) {
         let time = now.monotonic
-        guard isAllowed(path.remote, for: id) else { return }
+        guard shared.isAllowed(path.remote, for: topology.peers[id].address) else { return }
         guard confirms else {
             // Anybody can send a packet from elsewhere: only an answer to our own question moves a path.
-            confirm(path, of: id, isNewest: isNewest, now: now)
+            topology.peers[id].confirm(path, isNewest: isNewest, &shared, now)
             return
         }
-        let learned = Path(physical: path, scope: scopes.scope(of: path.remote.address), now: time)
+        let learned = Path(physical: path, scope: shared.scopes.scope(of: path.remote.address), now: time)
         guard topology.peers[id].learn(learned, time) else { return }
         topology.noteOrigin(path.remote.address, of: id)
         pathCameAlive(id, now)
-        if !isOnline, topology.peers[id].isUpstream { becomeOnline(now) }
+        if !shared.isOnline, topology.peers[id].isUpstream { becomeOnline(now) }
         if topology.peers[id].isOwedWorlds {
             // Our HELLO says which worlds there are; who wants them says hello again.
             topology.peers[id].isOwedWorlds = false
-            enqueue(.hello, to: id, .path(path), isWish: true, now: now)
+            topology.peers[id].enqueue(.hello, .path(path), isWish: true, &shared, now)
         }
     }
 
     /// A peer has one more live path.
     mutating func pathCameAlive(_ id: PeerID, _ now: Now) {
         resumeSearches(by: id, now.monotonic)
-        updateLink(id, now.monotonic)
-        wake(id, at: nextService(of: id, now.monotonic))
+        topology.peers[id].updateLink(&shared, now.monotonic)
+        topology.peers[id].scheduleService(&shared, now.monotonic)
         if topology.peers[id].isUpstream, !lookup.isEmpty { serviceLookup(now) }
         if !stalled.isEmpty { retryStalled(now) }
     }
 
     private mutating func resumeSearches(by id: PeerID, _ time: MonotonicInstant) {
-        for index in topology.peers[id].paths.indices { topology.peers[id].paths[index].datagramSize.resume(time) }
+        topology.peers[id].resumeSearches(time)
         guard topology.peers[id].isUpstream else { return }
-        for other in topology.peers.ids where topology.peers[other].relayedDatagramSize.nextStep != nil {
-            topology.peers[other].relayedDatagramSize.resume(time)
-            wake(other, at: time)
-        }
-    }
-
-    // MARK: Doubt
-
-    /// The peer relays its traffic although we know a direct path: it may have lost it, by a restart for example.
-    mutating func doubtDirectPath(of id: PeerID, now: Now) {
-        let time = now.monotonic
-        guard let index = PathSelection.best(topology.peers[id].paths, .alive, time),
-            let heard = topology.peers[id].paths[index].lastReceive,
-            time - heard >= ProtocolLimits.pathDoubtInterval
-        else { return }
-        doubt(index, of: id, now)
-    }
-
-    /// Asks a path for a sign of life. If none comes within half a second, packets are relayed.
-    mutating func doubt(_ index: Int, of id: PeerID, _ now: Now) {
-        let time = now.monotonic
-        let path = topology.peers[id].paths[index]
-        if path.doubtedSince == nil {
-            // A path that was found fine is not asked again at once.
-            guard time - path.lastDoubtProbe >= ProtocolLimits.pathDoubtInterval else { return }
-            topology.peers[id].paths[index].doubtedSince = time
-        } else {
-            guard time - path.lastDoubtProbe >= ProtocolLimits.pathDoubtSilence else { return }
-        }
-        topology.peers[id].paths[index].lastDoubtProbe = time
-        // What is lost may be only what is long.
-        topology.peers[id].paths[index].datagramSize.doubt()
-        sendProbe(to: id, path.physical, now)
-        wake(id, at: time + ProtocolLimits.pathDoubtInterval)
-    }
-
-    /// Doubts that need a second question, and those that came true: traffic may wait for such a path.
-    mutating func serviceDoubts(_ id: PeerID, _ now: Now) {
-        let time = now.monotonic
-        for index in topology.peers[id].paths.indices {
-            let path = topology.peers[id].paths[index]
-            guard let since = path.doubtedSince, time - since < ProtocolLimits.deadPathWatch else { continue }
-            let pause =
-                time - since < path.doubtPatience ? ProtocolLimits.pathDoubtInterval : ProtocolLimits.deadPathProbe
-            guard time - path.lastDoubtProbe >= pause else { continue }
-            topology.peers[id].paths[index].lastDoubtProbe = time
-            sendProbe(to: id, path.physical, now)
-        }
-        // A dead path says nothing of the peer: whether a root reaches it shows by its answer.
-        if topology.peers[id].isAskedThroughRoot(time), !topology.peers[id].isDirect(time),
-            topology.peers[id].relayedHelloGate.allow(time)
-        {
-            enqueue(.hello, to: id, .upstream, now: now)
-        }
-    }
-
-    /// While a peer is relayed, its paths that may still work are asked now and then.
-    mutating func reviveStalePaths(of id: PeerID, _ time: MonotonicInstant) {
-        for index in topology.peers[id].paths.indices {
-            let path = topology.peers[id].paths[index]
-            guard path.isUnexpired(time), time - path.lastDoubtProbe >= ProtocolLimits.pingCheck else { continue }
-            topology.peers[id].paths[index].lastDoubtProbe = time
-            topology.peers[id].probe(path.physical, time)
-            wake(id, at: time)
+        for other in topology.peers.ids {
+            topology.peers[other].resumeRelayedSearch(&shared, time)
         }
     }
 
@@ -144,44 +66,24 @@ extension PeerEngine {
         let time = now.monotonic
         guard topology.peers.contains(id) else { return }
         topology.peers[id].lastTrust = time
-        if !topology.peers[id].heldEndpoints.isEmpty { followHeldPush(of: id, now) }
-        if hops == 0, let index = topology.peers[id].pathIndex(path) {
-            // In plain numbers, since every frame comes by here.
-            let until = MonotonicInstant(nanoseconds: time.nanoseconds &+ ProtocolLimits.trustNanoseconds)
-            let written = topology.peers[id].paths[index].trustedUntil.nanoseconds
-            // Written down twice a minute, not with every packet.
-            if until.nanoseconds >= written &+ ProtocolLimits.housekeepingNanoseconds {
-                topology.peers[id].paths[index].trustedUntil = until
-                trustedPaths.add(path, until: until)
-            }
+        if !topology.peers[id].heldEndpoints.isEmpty {
+            topology.peers[id].probeHeldEndpoints(shared, time)
+            tryEndpoints(of: id, now)
         }
-        let interval =
-            hops == 0
-            ? ProtocolLimits.directPathPushDirectNanoseconds : ProtocolLimits.directPathPushRelayedNanoseconds
-        if let last = topology.peers[id].lastPathPush, time.nanoseconds < last.nanoseconds &+ interval { return }
-        pushDirectPaths(to: id, path, hops: hops, now)
-    }
-
-    /// The peer told its endpoints before it was trusted.
-    private mutating func followHeldPush(of id: PeerID, _ now: Now) {
-        let time = now.monotonic
-        for endpoint in topology.peers[id].heldEndpoints
-        where isAllowed(endpoint, for: id) && !topology.peers[id].hasPath(to: endpoint, time) {
-            guard topology.peers[id].attemptGate.allow(time) else { break }
-            let path = PhysicalPath(localSocket: PhysicalPath.anySocket, remote: endpoint)
-            topology.peers[id].probe(path, toldBy: topology.peers[id].address, time)
+        if hops == 0, let until = topology.peers[id].extendTrust(in: path, time) {
+            trustedPaths.add(path, until: until)
         }
-        topology.peers[id].heldEndpoints = []
-        serviceProbes(id, now)
-        wake(id, at: nextService(of: id, time))
+        if topology.peers[id].isPathPushDue(isDirect: hops == 0, time) {
+            pushDirectPaths(to: id, path, hops: hops, now)
+        }
     }
 
     private mutating func pushDirectPaths(to id: PeerID, _ path: PhysicalPath, hops: Int, _ now: Now) {
-        guard configuration.directPathsEnabled, !topology.peers[id].isUpstream else { return }
+        guard shared.configuration.directPathsEnabled, !topology.peers[id].isUpstream else { return }
         var endpoints: [SocketEndpoint] = []
-        for endpoint in localEndpoints + surfaces.preferred(now.monotonic)
-        where scopes.isUsable(endpoint.address) && endpoint.port != 0 && !endpoints.contains(endpoint)
-            && !forbiddenPrefixes.contains(where: { $0.contains(endpoint.address) })
+        for endpoint in shared.localEndpoints + surfaces.preferred(now.monotonic)
+        where shared.scopes.isUsable(endpoint.address) && endpoint.port != 0 && !endpoints.contains(endpoint)
+            && !shared.forbiddenPrefixes.contains(where: { $0.contains(endpoint.address) })
         {
             endpoints.append(endpoint)
         }
@@ -191,9 +93,8 @@ extension PeerEngine {
         // Not to an endpoint that proved nothing: a relayed packet came from a root, or only says so.
         let isConfirmed = isConfirmed(path, of: id, hops: hops)
         for packet in PushDirectPaths.packets(for: endpoints) {
-            enqueue(
-                .pushDirectPaths, packet.encoded, to: id, isConfirmed ? .path(path) : .best,
-                now: now)
+            topology.peers[id].enqueue(
+                .pushDirectPaths, isConfirmed ? .path(path) : .best, payload: packet.encoded, &shared, now)
         }
     }
 
@@ -201,22 +102,9 @@ extension PeerEngine {
 
     /// Our address as seen from outside changed: what was confirmed with the old one is void until it answers again.
     mutating func resetPaths(scope: AddressScope, isIPv4: Bool, now: Now) {
-        newPlaceUntil = now.monotonic + ProtocolLimits.newPlace
+        shared.newPlaceUntil = now.monotonic + ProtocolLimits.newPlace
         for id in topology.peers.ids {
-            var isReset = false
-            for index in topology.peers[id].paths.indices {
-                let path = topology.peers[id].paths[index]
-                guard path.scope == scope, path.physical.remote.address.isIPv4 == isIPv4 else { continue }
-                topology.peers[id].paths[index].lastReceive = nil
-                topology.peers[id].paths[index].lastSend = now.monotonic
-                topology.peers[id].paths[index].datagramSize.doubt()
-                sendProbe(to: id, path.physical, now)
-                isReset = true
-            }
-            if isReset {
-                updateLink(id, now.monotonic)
-                wake(id, at: nextService(of: id, now.monotonic))
-            }
+            topology.peers[id].resetPaths(scope: scope, isIPv4: isIPv4, &shared, now)
         }
     }
 
@@ -224,9 +112,15 @@ extension PeerEngine {
     /// the paths with them: their far ends are tried from what is left. A change that follows another one closely is acted upon
     /// a little later, since questions of the first may have left by an address that is gone already.
     mutating func localNetworkChanged(closedSockets: [Int32], now: Now) {
-        for id in topology.peers.ids { leaveSockets(closedSockets, id, now) }
+        for id in topology.peers.ids {
+            topology.peers[id].leaveSockets(closedSockets, &shared, now.monotonic)
+        }
         let next = lastNetworkChange.map { $0 + ProtocolLimits.pathDoubtInterval } ?? now.monotonic
-        if next <= now.monotonic { askAnew(now) } else { timers.schedule(.localNetwork, at: next) }
+        if next <= now.monotonic {
+            askAnew(now)
+        } else {
+            shared.timers.schedule(.localNetwork, at: next)
+        }
     }
 
     /// Whether a peer has a path by one of these sockets.
@@ -237,32 +131,12 @@ extension PeerEngine {
             }
     }
 
-    private mutating func leaveSockets(_ closed: [Int32], _ id: PeerID, _ now: Now) {
-        guard topology.peers[id].paths.contains(where: { closed.contains($0.physical.localSocket) }) else { return }
-        for path in topology.peers[id].paths where closed.contains(path.physical.localSocket) {
-            let remote = path.physical.remote
-            topology.peers[id].probe(PhysicalPath(localSocket: PhysicalPath.anySocket, remote: remote), now.monotonic)
-        }
-        topology.peers[id].removePaths { closed.contains($0.physical.localSocket) }
-        updateLink(id, now.monotonic)
-        wake(id, at: now.monotonic)
-    }
-
     /// Asks every path for a sign of life, and every root that has none.
     mutating func askAnew(_ now: Now) {
         lastNetworkChange = now.monotonic
-        newPlaceUntil = now.monotonic + ProtocolLimits.newPlace
+        shared.newPlaceUntil = now.monotonic + ProtocolLimits.newPlace
         for id in topology.peers.ids {
-            topology.peers[id].contactAttempts = 0
-            topology.peers[id].contactDue = now.monotonic
-            topology.peers[id].relayedDatagramSize.doubt()
-            for index in topology.peers[id].paths.indices {
-                // What was found fine a moment ago was so by the old network.
-                topology.peers[id].paths[index].lastDoubtProbe = .zero
-                doubt(index, of: id, now)
-            }
-            updateLink(id, now.monotonic)
-            wake(id, at: now.monotonic)
+            topology.peers[id].askAnew(&shared, now)
         }
     }
 }

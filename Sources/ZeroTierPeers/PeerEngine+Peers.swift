@@ -21,14 +21,14 @@ extension PeerEngine {
             let key = agreed ?? identity.secretKeys?.agree(with: foreign.publicKeys)
         else { return nil }
         if role == .leaf, !topology.hasRoom {
-            let victim = topology.candidateForEviction(for: path?.remote.address, using: &random, now.monotonic)
+            let victim = topology.candidateForEviction(for: path?.remote.address, using: &shared.random, now.monotonic)
             guard let victim else { return nil }
             forget(victim)
         }
         let id = topology.insert(
             Peer(identity: foreign, cipher: PacketCipher(key), role: role, now: now.monotonic))
-        wake(id, at: role == .leaf ? now.monotonic + configuration.activityTimeout : now.monotonic)
-        emit(event: .identityLearned(foreign.address))
+        shared.wake(id, at: role == .leaf ? now.monotonic + shared.configuration.activityTimeout : now.monotonic)
+        shared.emit(.identityLearned(foreign.address))
         release(id, now)
         recall(id, now)
         return id
@@ -38,9 +38,9 @@ extension PeerEngine {
     private mutating func release(_ id: PeerID, _ now: Now) {
         guard let released = lookup.release(topology.peers[id].address, now.monotonic) else { return }
         for packet in released.inbound where !ready.tryAppend(.raw(packet.bytes, packet.path)) {
-            drops.count(.noRoomToWait)
+            shared.drops.count(.noRoomToWait)
         }
-        for packet in released.outbound { enqueue(.packet(packet)) }
+        for packet in released.outbound { shared.enqueue(.packet(packet)) }
         if let rendezvous = released.rendezvous {
             punch(
                 to: rendezvous.endpoint, localSocket: rendezvous.localSocket, for: id, toldBy: rendezvous.teller,
@@ -54,9 +54,9 @@ extension PeerEngine {
     mutating func serviceValidation(_ now: Now) {
         validation.start(now.monotonic)
         if let next = validation.nextDeadline(now.monotonic) {
-            timers.schedule(.validation, at: next)
+            shared.timers.schedule(.validation, at: next)
         } else {
-            timers.cancel(.validation)
+            shared.timers.cancel(.validation)
         }
     }
 
@@ -66,7 +66,7 @@ extension PeerEngine {
         defer { serviceValidation(now) }
         let address = outcome.identity.address
         guard isValid else {
-            drops.count(.invalidIdentity)
+            shared.drops.count(.invalidIdentity)
             forgetRecord(of: outcome.identity)
             if let root = outcome.toldBy {
                 lookup.refuse(address, by: root, now.monotonic)
@@ -77,25 +77,27 @@ extension PeerEngine {
         if let hello = outcome.hello { acceptValidated(hello, key: outcome.key, now) }
         if outcome.toldBy != nil, topology.lookUp(address) == nil {
             if addPeer(outcome.identity, role: .leaf, key: outcome.key, now) == nil {
-                drops.count(.peerTableFull)
+                shared.drops.count(.peerTableFull)
                 lookup.refuse(address, by: nil, now.monotonic)
                 serviceLookup(now)
             }
         }
-        if let later = outcome.later, !ready.tryAppend(.raw(later.bytes, later.path)) { drops.count(.noRoomToWait) }
+        if let later = outcome.later, !ready.tryAppend(.raw(later.bytes, later.path)) {
+            shared.drops.count(.noRoomToWait)
+        }
     }
 
     // MARK: Gone ones
 
     /// Gives up a peer that is silent, or has to give way, and tells what is worth keeping of it.
     mutating func forget(_ id: PeerID) {
-        emit(event: .peerExpired(topology.peers[id].address, record: recordToKeep(of: id)))
+        shared.emit(.peerExpired(topology.peers[id].address, record: topology.peers[id].recordToKeep))
         discard(id)
     }
 
     /// Takes a peer away without a word: its place is somebody else's.
     mutating func discard(_ id: PeerID) {
         topology.remove(id)
-        timers.cancel(.peer(id))
+        shared.timers.cancel(.peer(id))
     }
 }

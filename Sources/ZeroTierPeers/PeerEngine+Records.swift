@@ -13,37 +13,14 @@ extension PeerEngine {
     /// then of those reached directly, the last heard first, and only so many.
     package func exportPeers() -> [(address: Address, record: [UInt8])] {
         topology.peers.ids
-            .filter { id in
-                !topology.peers[id].isUpstream
-                    && (topology.peers[id].lastTrust != nil || !topology.peers[id].paths.isEmpty)
-            }
-            .map { id in
-                (
-                    id: id, address: topology.peers[id].address, isMember: topology.peers[id].lastTrust != nil,
-                    heard: topology.peers[id].lastHeard
-                )
-            }
+            .compactMap { topology.peers[$0].memorability }
             .sorted { left, right in
                 if left.isMember != right.isMember { return left.isMember }
                 return left.heard != right.heard ? left.heard > right.heard : left.address < right.address
             }
             .prefix(ProtocolLimits.storedPeers)
-            .map { ($0.address, record(of: $0.id).encoded) }
+            .map { ($0.address, topology.peers[$0.id].record.encoded) }
             .sorted { $0.0 < $1.0 }
-    }
-
-    /// The record of a peer that is forgotten, if it ever proved to be in a network of ours: everybody else can be made
-    /// anew at any number.
-    func recordToKeep(of id: PeerID) -> [UInt8]? {
-        topology.peers[id].lastTrust == nil ? nil : record(of: id).encoded
-    }
-
-    func record(of id: PeerID) -> PeerRecord {
-        PeerRecord(
-            identity: topology.peers[id].identity, protocolVersion: UInt16(topology.peers[id].protocolVersion),
-            softwareVersion: topology.peers[id].softwareVersion
-                ?? SoftwareVersion(major: 0, minor: 0, revision: 0),
-            endpoints: topology.peers[id].paths.map(\.physical.remote))
     }
 
     /// Takes a record of an earlier run. `isValidated`: this node is known to have stored it, so the peer is known and its
@@ -65,9 +42,10 @@ extension PeerEngine {
     }
 
     private mutating func ask(_ endpoints: [SocketEndpoint], of id: PeerID, _ now: Now) {
-        for endpoint in endpoints.prefix(ProtocolLimits.pathsKept) where isAllowed(endpoint, for: id) {
+        for endpoint in endpoints.prefix(ProtocolLimits.pathsKept)
+        where shared.isAllowed(endpoint, for: topology.peers[id].address) {
             let path = PhysicalPath(localSocket: PhysicalPath.anySocket, remote: endpoint)
-            enqueue(.hello, to: id, .path(path), now: now)
+            topology.peers[id].enqueue(.hello, .path(path), &shared, now)
         }
     }
 
@@ -94,6 +72,25 @@ extension PeerEngine {
     mutating func forgetRecord(of foreign: Identity) {
         guard let record = remembered[foreign.address], record.identity == foreign else { return }
         remembered[foreign.address] = nil
-        emit(event: .falseRecord(foreign.address))
+        shared.emit(.falseRecord(foreign.address))
     }
+}
+
+extension Peer {
+    /// What decides whether the peer is remembered over restarts, and before whom; nil when it is not worth it.
+    fileprivate var memorability: (id: PeerID, address: Address, isMember: Bool, heard: MonotonicInstant)? {
+        guard !isUpstream, lastTrust != nil || !paths.isEmpty else { return nil }
+        return (id, address, lastTrust != nil, lastHeard)
+    }
+
+    var record: PeerRecord {
+        PeerRecord(
+            identity: identity, protocolVersion: UInt16(protocolVersion),
+            softwareVersion: softwareVersion ?? SoftwareVersion(major: 0, minor: 0, revision: 0),
+            endpoints: paths.map(\.physical.remote))
+    }
+
+    /// The record of a peer that is forgotten, if it ever proved to be in a network of ours: everybody else can be made
+    /// anew at any number.
+    var recordToKeep: [UInt8]? { lastTrust == nil ? nil : record.encoded }
 }

@@ -17,14 +17,16 @@ extension PeerEngine {
         }
         // Ours, sent to an endpoint that has become ours meanwhile: it would come back here.
         guard source != identity.address else { return drop(.ownSource) }
-        guard roots.includesUs || trustedPaths.contains(path, time) else { return drop(.relayNotAllowed) }
+        guard shared.roots.includesUs || trustedPaths.contains(path, time) else { return drop(.relayNotAllowed) }
         // Before anything is looked up: what leads nowhere costs its source as much as what arrives.
         if let refused = refusal(length, from: path, time) { return refused }
         let known = topology.find(destination)
-        var way = known.flatMap { ownWay($0, .alive, time) ?? ownWay($0, .unexpired, time) }
+        var way = known.flatMap {
+            topology.peers[$0].ownWay(.alive, time) ?? topology.peers[$0].ownWay(.unexpired, time)
+        }
         let isDirect = way != nil
         if way == nil, let upstream = bestUpstream(time), topology.peers[upstream].address != source {
-            way = ownWay(upstream, .any, time)
+            way = topology.peers[upstream].ownWay(.any, time)
         }
         guard let way else { return drop(.relayUnknownDestination) }
         // Back to where it came from would only go in circles.
@@ -33,10 +35,10 @@ extension PeerEngine {
         if let dropped = passOn(&datagram, length: length, isFragment: isFragment, relay, &replies) { return dropped }
         lastRelay = relay
         // A path that has been silent is asked whether it lives: nobody else would notice that what is relayed gets lost.
-        markSent(way, now)
+        topology.peers[way.owner].markSent(way.index, &shared, now)
         // Only a root's RENDEZVOUS is listened to.
         // The header's source may be anybody's: the packet has to come from where that peer is, or from another root.
-        if roots.includesUs, !isFragment, let source, let sender = topology.lookUp(source), sender != way.owner,
+        if shared.roots.includesUs, !isFragment, let source, let sender = topology.lookUp(source), sender != way.owner,
             topology.peers[sender].pathIndex(path) != nil
                 || upstreamPeers.contains(where: { topology.peers[$0].paths.contains { $0.matches(path) } })
         {
@@ -78,12 +80,12 @@ extension PeerEngine {
         let toFirst = Rendezvous(peer: secondAddress, endpoint: other.remote).encoded
         let toSecond = Rendezvous(peer: firstAddress, endpoint: one.remote).encoded
         // In random order, so that neither always has the first word.
-        if random.next(below: 2) == 0 {
-            enqueue(.rendezvous, toFirst, to: first, .path(one), isWish: true, now: now)
-            enqueue(.rendezvous, toSecond, to: second, .path(other), isWish: true, now: now)
+        if shared.random.next(below: 2) == 0 {
+            topology.peers[first].enqueue(.rendezvous, .path(one), payload: toFirst, isWish: true, &shared, now)
+            topology.peers[second].enqueue(.rendezvous, .path(other), payload: toSecond, isWish: true, &shared, now)
         } else {
-            enqueue(.rendezvous, toSecond, to: second, .path(other), isWish: true, now: now)
-            enqueue(.rendezvous, toFirst, to: first, .path(one), isWish: true, now: now)
+            topology.peers[second].enqueue(.rendezvous, .path(other), payload: toSecond, isWish: true, &shared, now)
+            topology.peers[first].enqueue(.rendezvous, .path(one), payload: toFirst, isWish: true, &shared, now)
         }
     }
 
@@ -93,10 +95,10 @@ extension PeerEngine {
         for scope in AddressScope.allCases.reversed() {
             for isIPv4 in [false, true] {
                 guard
-                    let one = PathSelection.best(topology.peers[first].paths, scope: scope, isIPv4: isIPv4, time),
-                    let other = PathSelection.best(topology.peers[second].paths, scope: scope, isIPv4: isIPv4, time)
+                    let one = topology.peers[first].bestPath(scope: scope, isIPv4: isIPv4, time),
+                    let other = topology.peers[second].bestPath(scope: scope, isIPv4: isIPv4, time)
                 else { continue }
-                return (topology.peers[first].paths[one].physical, topology.peers[second].paths[other].physical)
+                return (one, other)
             }
         }
         return nil

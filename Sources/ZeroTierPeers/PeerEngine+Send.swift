@@ -6,14 +6,6 @@ import ZeroTierCrypto
 package import ZeroTierWire
 
 extension PeerEngine {
-    /// Where a packet goes that leaves now: the path and whose it is.
-    struct Way {
-        let path: PhysicalPath
-        /// The peer that the path belongs to: the destination, or the root that relays.
-        let owner: PeerID
-        let index: Int
-    }
-
     // MARK: Bulk
 
     /// Where packets for an address go, once per burst. Marks the peer as in use. `length`: the longest packet of the burst,
@@ -27,10 +19,10 @@ extension PeerEngine {
             serviceLookup(now)
             return .wait
         }
-        noteActivity(id, time)
+        topology.peers[id].noteActivity(&shared, time)
         guard let way = way(to: id, time) else { return .unreachable }
-        markSent(way, now)
-        let limit = datagramLimit(way, to: id, length: length, now)
+        topology.peers[way.owner].markSent(way.index, &shared, now)
+        let limit = topology.peers[id].datagramLimit(way, length: length, &shared, now)
         return .path(PeerRoute(peer: id, path: way.path, suite: suite(for: id), datagramLimit: limit))
     }
 
@@ -38,7 +30,7 @@ extension PeerEngine {
     /// speak a newer one either.
     @inline(__always)
     private func suite(for id: PeerID) -> CipherSuite {
-        configuration.announcedProtocolVersion >= ProtocolLimits.gmacSIVProtocolVersion
+        shared.configuration.announcedProtocolVersion >= ProtocolLimits.gmacSIVProtocolVersion
             ? topology.peers[id].suite : .salsa
     }
 
@@ -57,8 +49,8 @@ extension PeerEngine {
 
     /// Bytes that a packet of `length` takes in a batch, whichever way it goes.
     package func batchBytes(forPacketOf length: Int) -> Int {
-        [configuration.pathMTU, ProtocolLimits.basePathMTU].reduce(length) { most, limit in
-            let plan = PacketCut(length: length, limit: limit, full: configuration.pathMTU)
+        [shared.configuration.pathMTU, ProtocolLimits.basePathMTU].reduce(length) { most, limit in
+            let plan = PacketCut(length: length, limit: limit, full: shared.configuration.pathMTU)
             return max(most, plan.map { $0.stride * $0.count } ?? 0)
         }
     }
@@ -66,7 +58,7 @@ extension PeerEngine {
     /// The longest packet of at most `length` bytes that is cut into datagrams of one length where ways carry full ones: only
     /// then a burst of such packets is one system call.
     package func evenPacketLength(upTo length: Int) -> Int {
-        guard let plan = PacketCut(length: length, mtu: configuration.pathMTU) else { return length }
+        guard let plan = PacketCut(length: length, mtu: shared.configuration.pathMTU) else { return length }
         return length - (length + FragmentHeader.size * (plan.count - 1)) % plan.count
     }
 
@@ -75,10 +67,10 @@ extension PeerEngine {
         _ length: Int, verbByte: UInt8, peer: PeerID, path: PhysicalPath, suite: CipherSuite, limit: Int,
         into batch: inout TransmitBatch, _ fill: (inout MutableRawSpan) -> Void
     ) -> PacketID? {
-        guard let plan = PacketCut(length: length, limit: limit, full: configuration.pathMTU) else { return nil }
+        guard let plan = PacketCut(length: length, limit: limit, full: shared.configuration.pathMTU) else { return nil }
         let destination = topology.peers[peer].address
         let header = PacketHeader(
-            id: numbers.next(using: &random), destination: destination, source: identity.address,
+            id: numbers.next(using: &shared.random), destination: destination, source: identity.address,
             isFragmented: plan.count > 1)
         var wireID = header.id
         let isWritten = batch.appendParts(
@@ -98,32 +90,17 @@ extension PeerEngine {
 
     /// The way to a peer: its best live path; else through a root; else a path that may still work.
     mutating func way(to id: PeerID, _ time: MonotonicInstant) -> Way? {
-        if let way = ownWay(id, .alive, time) { return way }
+        if let way = topology.peers[id].ownWay(.alive, time) { return way }
         let relay = bestUpstream(except: id, time)
-        if let relay, let way = ownWay(relay, .alive, time) {
-            reviveStalePaths(of: id, time)
+        if let relay, let way = topology.peers[relay].ownWay(.alive, time) {
+            topology.peers[id].reviveStalePaths(&shared, time)
             return way
         }
-        if let way = ownWay(id, .unexpired, time) { return way }
-        if let relay, let way = ownWay(relay, .unexpired, time) { return way }
-        if let way = ownWay(id, .any, time) { return way }
-        if let relay, let way = ownWay(relay, .any, time) { return way }
+        if let way = topology.peers[id].ownWay(.unexpired, time) { return way }
+        if let relay, let way = topology.peers[relay].ownWay(.unexpired, time) { return way }
+        if let way = topology.peers[id].ownWay(.any, time) { return way }
+        if let relay, let way = topology.peers[relay].ownWay(.any, time) { return way }
         return nil
-    }
-
-    func ownWay(_ id: PeerID, _ requirement: PathSelection.Requirement, _ time: MonotonicInstant) -> Way? {
-        guard let index = PathSelection.best(topology.peers[id].paths, requirement, time) else { return nil }
-        return Way(path: topology.peers[id].paths[index].physical, owner: id, index: index)
-    }
-
-    /// A path is used: nothing else needs to keep it alive; if it has been silent for long, it is asked whether it lives.
-    mutating func markSent(_ way: Way, _ now: Now) {
-        let time = now.monotonic
-        topology.peers[way.owner].paths[way.index].lastSend = time
-        guard let heard = topology.peers[way.owner].paths[way.index].lastReceive,
-            time - heard >= ProtocolLimits.pathDoubtSilence
-        else { return }
-        doubt(way.index, of: way.owner, now)
     }
 
     // MARK: Control
@@ -149,29 +126,8 @@ extension PeerEngine {
         if topology.find(destination) == nil {
             parkOutgoing(packet, now)
         } else {
-            enqueue(.packet(packet))
+            shared.enqueue(.packet(packet))
         }
-    }
-
-    /// Queues a packet. `isWish`: others caused it; it waits in a queue of its own, in which the later ones find no room.
-    mutating func enqueue(_ item: ControlItem, isWish: Bool = false) {
-        if isWish {
-            if !wishes.tryAppend(item) { drops.count(.wishesFull) }
-        } else if control.append(item) != nil {
-            drops.count(.controlQueueFull)
-        }
-    }
-
-    /// Queues a packet that goes one given way.
-    mutating func enqueue(
-        _ verb: Verb, _ payload: [UInt8] = [], to id: PeerID, _ way: OutgoingPacket.Way,
-        isWish: Bool = false, now: Now
-    ) {
-        enqueue(
-            .packet(
-                OutgoingPacket(
-                    verb: verb, payload: payload, destination: topology.peers[id].address, way: way,
-                    queuedAt: now.monotonic)), isWish: isWish)
     }
 
     /// Writes due control packets into the batch, until it is full or none is left.
@@ -184,14 +140,14 @@ extension PeerEngine {
                 switch emit(packet, into: &batch, now) {
                 case .full: return
                 case .sent: break
-                case .tooLong: drops.count(.packetTooLong)
+                case .tooLong: shared.drops.count(.packetTooLong)
                 case .unreachable: stall(packet, now)
                 case .unknownPeer:
                     removeControl(isWish)
                     if packet.way == .best, packet.verb != .hello {
                         parkOutgoing(packet, now)
                     } else {
-                        drops.count(.destinationUnreachable)
+                        shared.drops.count(.destinationUnreachable)
                     }
                     continue
                 }
@@ -201,12 +157,12 @@ extension PeerEngine {
     }
 
     private var nextControl: (item: ControlItem, isWish: Bool)? {
-        if let item = control.first { return (item, false) }
-        return wishes.first.map { ($0, true) }
+        if let item = shared.control.first { return (item, false) }
+        return shared.wishes.first.map { ($0, true) }
     }
 
     private mutating func removeControl(_ isWish: Bool) {
-        if isWish { _ = wishes.popFirst() } else { _ = control.popFirst() }
+        if isWish { _ = shared.wishes.popFirst() } else { _ = shared.control.popFirst() }
     }
 
     enum Emission {
@@ -231,14 +187,14 @@ extension PeerEngine {
             }
             isDirect = true
         case .best:
-            if packet.verb.traits.isActivity { noteActivity(id, time) }
+            if packet.verb.traits.isActivity { topology.peers[id].noteActivity(&shared, time) }
             guard let way = way(to: id, time) else { return .unreachable }
-            markSent(way, now)
+            topology.peers[way.owner].markSent(way.index, &shared, now)
             path = way.path
             chosen = way
             isDirect = way.owner == id
         case .upstream:
-            guard let relay = bestUpstream(except: id, time), let way = ownWay(relay, .any, time) else {
+            guard let relay = bestUpstream(except: id, time), let way = topology.peers[relay].ownWay(.any, time) else {
                 return .unreachable
             }
             path = way.path
@@ -248,12 +204,13 @@ extension PeerEngine {
         if packet.verb == .hello {
             wireID = appendHello(
                 to: id, path: path, sentTo: isDirect ? path.remote : nil,
-                filledTo: packet.isLengthProbe ? configuration.pathMTU : 0, into: &batch, now)
+                filledTo: packet.isLengthProbe ? shared.configuration.pathMTU : 0, into: &batch, now)
         } else {
             let length = PacketHeader.payloadOffset + packet.payload.count
             let limit =
-                chosen.map { datagramLimit($0, to: id, length: length, now) } ?? ProtocolLimits.basePathMTU
-            guard PacketCut(length: length, limit: limit, full: configuration.pathMTU) != nil else {
+                chosen.map { topology.peers[id].datagramLimit($0, length: length, &shared, now) }
+                ?? ProtocolLimits.basePathMTU
+            guard PacketCut(length: length, limit: limit, full: shared.configuration.pathMTU) != nil else {
                 return .tooLong
             }
             let verbByte = packet.verb.rawValue | (packet.isCompressed ? Verb.compressedFlag : 0)
@@ -278,23 +235,25 @@ extension PeerEngine {
         to id: PeerID, path: PhysicalPath, sentTo: SocketEndpoint?, filledTo: Int, into batch: inout TransmitBatch,
         _ now: Now
     ) -> PacketID? {
-        var moons = roots.moons.map {
+        var moons = shared.roots.moons.map {
             WorldReference(id: $0.id, timestampMilliseconds: $0.timestampMilliseconds)
         }
-        moons += roots.seeds.map { WorldReference(id: $0.moonID, timestampMilliseconds: 0) }
+        moons += shared.roots.seeds.map { WorldReference(id: $0.moonID, timestampMilliseconds: 0) }
         let hello = Hello(
-            protocolVersion: configuration.announcedProtocolVersion, softwareVersion: configuration.softwareVersion,
+            protocolVersion: shared.configuration.announcedProtocolVersion,
+            softwareVersion: shared.configuration.softwareVersion,
             timestampMilliseconds: UInt64(max(0, now.unixMilliseconds)), identity: identity, sentTo: sentTo,
             planet: WorldReference(
-                id: roots.planet?.id ?? 0, timestampMilliseconds: roots.planet?.timestampMilliseconds ?? 0),
-            moons: moons, promises: configuration.promises)
+                id: shared.roots.planet?.id ?? 0, timestampMilliseconds: shared.roots.planet?.timestampMilliseconds ?? 0
+            ),
+            moons: moons, promises: shared.configuration.promises)
         var payload = hello.encoded
         let section = hello.sectionOffset
         let padding = filledTo - PacketHeader.payloadOffset - payload.count
         if padding > 0 { payload += [UInt8](repeating: 0, count: padding) }
         let length = PacketHeader.payloadOffset + payload.count
         let header = PacketHeader(
-            id: numbers.next(using: &random), destination: topology.peers[id].address, source: identity.address)
+            id: numbers.next(using: &shared.random), destination: topology.peers[id].address, source: identity.address)
         let isWritten = batch.append(length, to: path) { span in
             span.copy(from: payload, at: PacketHeader.payloadOffset)
             header.write(into: &span)
@@ -309,12 +268,12 @@ extension PeerEngine {
     /// Keeps a packet for which there is no path: tried again when one appears.
     private mutating func stall(_ packet: OutgoingPacket, _ now: Now) {
         guard packet.way == .best, packet.verb != .hello else {
-            drops.count(.destinationUnreachable)
+            shared.drops.count(.destinationUnreachable)
             return
         }
-        if stalled.append(packet) != nil { drops.count(.destinationUnreachable) }
-        if timers.deadline(of: .stalled) == nil {
-            timers.schedule(.stalled, at: now.monotonic + ProtocolLimits.retryTick)
+        if stalled.append(packet) != nil { shared.drops.count(.destinationUnreachable) }
+        if shared.timers.deadline(of: .stalled) == nil {
+            shared.timers.schedule(.stalled, at: now.monotonic + ProtocolLimits.retryTick)
         }
     }
 
@@ -324,11 +283,11 @@ extension PeerEngine {
         while remaining > 0, let packet = stalled.popFirst() {
             remaining -= 1
             if now.monotonic - packet.queuedAt >= ProtocolLimits.queueEntryLife {
-                drops.count(.destinationUnreachable)
+                shared.drops.count(.destinationUnreachable)
             } else {
-                enqueue(.packet(packet))
+                shared.enqueue(.packet(packet))
             }
         }
-        timers.cancel(.stalled)
+        shared.timers.cancel(.stalled)
     }
 }

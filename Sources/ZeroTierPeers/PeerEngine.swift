@@ -10,26 +10,6 @@
 package import NetPrimitives
 package import ZeroTierWire
 
-/// Deadlines of the engine.
-enum EngineTimer: Hashable, Sendable {
-    /// Keepalive, probes, contact and expiry of one peer.
-    case peer(PeerID)
-    /// WHOIS repeats and the end of waits.
-    case lookup
-    /// Packets of which parts are missing.
-    case defragmenter
-    /// Packets that wait for any path.
-    case stalled
-    /// Whether a root still answers.
-    case online
-    /// Seeds of moons that are wanted.
-    case seeds
-    /// The network under us changed twice in a moment.
-    case localNetwork
-    /// Identities that wait until the budget of validations allows more.
-    case validation
-}
-
 /// The VL1 machine of one node.
 package struct PeerEngine: ~Copyable {
     private let inPlace = InPlace()
@@ -37,13 +17,10 @@ package struct PeerEngine: ~Copyable {
     package let identity: Identity
     /// Our address as a number, compared for every packet.
     let ownAddress: UInt64
-    let configuration: PeerConfiguration
-    let scopes: PathScopes
-    var random: RandomSource
+    var shared: PeerShared
     var numbers = PacketNumbers()
 
     var topology: Topology
-    var roots: Roots
     /// The peers of the roots, by ascending address.
     var upstreamPeers: [PeerID] = []
     var lookup: IdentityLookup
@@ -58,38 +35,21 @@ package struct PeerEngine: ~Copyable {
     var introductions: Introductions
     var surfaces = SurfaceAddresses()
 
-    var control: BoundedQueue<ControlItem>
-    /// What leaves because others wish it: after the control packets.
-    var wishes: BoundedQueue<ControlItem>
-    var answers: AnswerLedger
     /// Packets to known peers for which there was no path.
     var stalled: BoundedQueue<OutgoingPacket>
     var ready: BoundedQueue<ReadyItem>
-    var events: BoundedQueue<PeerEvent>
-    var timers = DeadlineQueue<EngineTimer>()
-    /// Where deadlines that may be late meet.
-    let wakeGrid: WakeGrid
     /// WHOIS over all addresses.
     var whoisGate = RateLimiter(burst: ProtocolLimits.whoisBurst, interval: ProtocolLimits.whoisSendInterval)
-
-    /// Every packet and datagram that died, by reason.
-    package internal(set) var drops = DropCounters()
     /// Packets passed on for others.
     package internal(set) var relayedPackets: UInt64 = 0
     /// Authentic packets that came in, by cipher suite.
     package internal(set) var suites = SuiteCounters()
-    /// Whether a root answers, or we are one.
-    package internal(set) var isOnline = false
     /// Whether a root said that our address is another node's: told once.
     var hasCollision = false
-    var localEndpoints: [SocketEndpoint] = []
-    /// Whether they were ever told: a machine may have none for a while.
+    /// Whether our own endpoints were ever told: a machine may have none for a while.
     var isLocalNetworkKnown = false
     /// When the network under us last changed.
     var lastNetworkChange: MonotonicInstant?
-    /// Until when peers may still send to a place where we were before: they are greeted often.
-    var newPlaceUntil = MonotonicInstant.zero
-    var forbiddenPrefixes: [IPPrefix] = []
 
     /// Makes the machine; contact with the roots is due at once. `identity` has its secret.
     package init(identity: Identity, configuration: PeerConfiguration, random: RandomSource, now: Now) {
@@ -97,59 +57,55 @@ package struct PeerEngine: ~Copyable {
         let limits = configuration.limits
         self.identity = identity
         ownAddress = identity.address.value
-        wakeGrid = WakeGrid(period: ProtocolLimits.wakeGrid, phase: ProtocolLimits.wakePhase(of: identity.address))
         var configuration = configuration
         let bounds = ProtocolLimits.physicalMTUs
         configuration.pathMTU = min(max(configuration.pathMTU, bounds.lowerBound), bounds.upperBound)
-        self.configuration = configuration
-        self.random = random
-        scopes = PathScopes(allowsLoopback: configuration.allowLoopbackPaths)
+        var random = random
+        validation = IdentityValidation(limits: limits, seed: random.nextUInt64())
+        shared = PeerShared(identity: identity, configuration: configuration, random: random, now: now)
         topology = Topology(limit: limits.peers)
-        roots = Roots(
-            ourselves: identity, planet: configuration.planet, moons: configuration.moons,
-            seeds: configuration.moonSeeds)
         lookup = IdentityLookup(limits: limits)
-        validation = IdentityValidation(limits: limits, seed: self.random.nextUInt64())
         expected = ExpectedReplies(limit: limits.expectedReplies)
         defragmenter = Defragmenter(limits: limits)
         relays = RelayLedger(limits: limits)
         introductions = Introductions(limit: limits.introducedPairs)
-        control = BoundedQueue(capacity: limits.controlPackets)
-        wishes = BoundedQueue(capacity: limits.wishes)
-        answers = AnswerLedger(seed: self.random.nextUInt64())
         stalled = BoundedQueue(capacity: limits.waitingOutbound)
         ready = BoundedQueue(capacity: ProtocolLimits.readyPackets)
-        events = BoundedQueue(capacity: limits.events)
-        newPlaceUntil = now.monotonic + ProtocolLimits.newPlace
         applyRoots(now)
     }
 
     // MARK: Questions
 
+    /// Every packet and datagram that died, by reason.
+    package var drops: DropCounters { shared.drops }
+
+    /// Whether a root answers, or we are one.
+    package var isOnline: Bool { shared.isOnline }
+
     /// Our own address.
     package var address: Address { identity.address }
 
     /// Whether one of the worlds held lists us: then we relay, answer WHOIS without limit and introduce peers.
-    package var isRoot: Bool { roots.includesUs }
+    package var isRoot: Bool { shared.roots.includesUs }
 
     /// Whether the address is that of a root of the worlds held (ourselves not included).
-    package func isRoot(_ address: Address) -> Bool { roots.upstream(address) != nil }
+    package func isRoot(_ address: Address) -> Bool { shared.roots.upstream(address) != nil }
 
     /// The roots' addresses, ascending, without ourselves.
-    package var rootAddresses: [Address] { roots.upstreams.map { $0.identity.address } }
+    package var rootAddresses: [Address] { shared.roots.upstreams.map { $0.identity.address } }
 
     /// The roots' addresses without ourselves, those that can be reached first, the quickest of them before the others.
     package func rootsByPreference(now: Now) -> [Address] {
-        let ids = upstreamPeers.sorted { relayPreference($0, now.monotonic) < relayPreference($1, now.monotonic) }
-        let known = ids.map { topology.peers[$0].address }
+        let known = upstreamPeers.map { topology.peers[$0].relayPreference(shared, now.monotonic) }
+            .sorted { $0 < $1 }.map(\.1)
         return known + rootAddresses.filter { !known.contains($0) }
     }
 
     /// The planet held.
-    package var planet: World? { roots.planet }
+    package var planet: World? { shared.roots.planet }
 
     /// The moons held, by ascending ID.
-    package var moons: [World] { roots.moons }
+    package var moons: [World] { shared.roots.moons }
 
     /// The identity of an address, if it is known: ours, or a peer's.
     package func identity(of address: Address) -> Identity? {
@@ -165,26 +121,19 @@ package struct PeerEngine: ~Copyable {
     package mutating func surfaceAddresses(now: Now) -> [SocketEndpoint] { surfaces.all(now.monotonic) }
 
     /// When `handleDeadlines` has something to do next.
-    package mutating func nextDeadline() -> MonotonicInstant? { timers.next() }
+    package mutating func nextDeadline() -> MonotonicInstant? { shared.timers.next() }
 
     // MARK: What is told and asked
 
     /// Takes the oldest event.
-    package mutating func nextEvent() -> PeerEvent? { events.popFirst() }
+    package mutating func nextEvent() -> PeerEvent? { shared.events.popFirst() }
 
     /// Takes the oldest job. Every job taken must be answered by `complete`.
     package mutating func nextJob() -> PeerJob? { validation.nextJob() }
 
-    @discardableResult
-    mutating func emit(event: PeerEvent) -> Bool {
-        if events.tryAppend(event) { return true }
-        drops.count(.eventOverflow)
-        return false
-    }
-
     /// Counts a drop and says so.
     mutating func drop(_ reason: PeerDrop) -> Opened {
-        drops.count(reason)
+        shared.drops.count(reason)
         return .drop(reason)
     }
 
@@ -198,15 +147,15 @@ package struct PeerEngine: ~Copyable {
         _ endpoints: [SocketEndpoint], gone: [Int32] = [], now: Now
     ) -> Bool {
         let isFirst = !isLocalNetworkKnown
-        let isChanged = endpoints != localEndpoints
+        let isChanged = endpoints != shared.localEndpoints
         isLocalNetworkKnown = true
-        localEndpoints = endpoints
+        shared.localEndpoints = endpoints
         if isChanged && !isFirst || hasPaths(from: gone) { localNetworkChanged(closedSockets: gone, now: now) }
         return isChanged
     }
 
     /// Prefixes of the virtual networks joined: no path leads into them, that would be a tunnel in its own tunnel.
     package mutating func setForbiddenPrefixes(_ prefixes: [IPPrefix]) {
-        forbiddenPrefixes = prefixes
+        shared.forbiddenPrefixes = prefixes
     }
 }

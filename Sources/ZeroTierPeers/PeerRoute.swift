@@ -7,6 +7,14 @@ import ZeroTierWire
 /// Names a peer. A peer that was forgotten and comes back has another ID.
 package typealias PeerID = SlotID
 
+/// Where a packet goes that leaves now: the path and whose it is.
+struct Way {
+    let path: PhysicalPath
+    /// The peer that the path belongs to: the destination, or the root that relays.
+    let owner: PeerID
+    let index: Int
+}
+
 /// Where packets for an address go.
 package enum PeerRouting: Sendable {
     /// This way, for this turn of the loop.

@@ -47,6 +47,7 @@ struct Topology: ~Copyable {
         if peer.isUpstream { upstreamCount += 1 }
         peer.orderIndex = order.count
         let id = peers.insert(peer)
+        peers[id].id = id
         order.append(id)
         byAddress[address] = id
         return id

@@ -41,7 +41,7 @@ func fingerprint(_ engine: borrowing PeerEngine) -> Fingerprint {
     parts["peers"] = peers
     parts["signs of life"] = signsOfLife
     parts["replays"] = replays
-    parts["roots"] = "\(engine.roots) \(engine.upstreamPeers)"
+    parts["roots"] = "\(engine.shared.roots) \(engine.upstreamPeers)"
     parts["lookup"] = text(engine.lookup, without: ["limits"])
     // Its gates are limiters, and what was spent is counted.
     parts["validation"] = text(
@@ -51,17 +51,18 @@ func fingerprint(_ engine: borrowing PeerEngine) -> Fingerprint {
     parts["trusted paths"] = text(engine.trustedPaths)
     parts["introductions"] = text(engine.introductions)
     parts["surfaces"] = text(engine.surfaces)
-    parts["control"] = text(engine.control)
-    parts["wishes"] = text(engine.wishes)
+    parts["control"] = text(engine.shared.control)
+    parts["wishes"] = text(engine.shared.wishes)
     // The ledger by what it is for: bytes out and credit given.
-    parts["answers"] = "\(engine.answers.bytesIn) \(engine.answers.bytesOut)"
+    parts["answers"] = "\(engine.shared.answers.bytesIn) \(engine.shared.answers.bytesOut)"
     parts["stalled"] = text(engine.stalled)
     // How large its storage is says nothing.
     parts["ready"] = "\(engine.ready.count)"
-    parts["events"] = text(engine.events)
-    parts["timers"] = text(engine.timers)
-    parts["numbers"] = "\(engine.numbers) \(engine.random)"
-    parts["network"] = "\(engine.localEndpoints) \(engine.lastNetworkChange as Any) \(engine.newPlaceUntil)"
+    parts["events"] = text(engine.shared.events)
+    parts["timers"] = text(engine.shared.timers)
+    parts["numbers"] = "\(engine.numbers) \(engine.shared.random)"
+    parts["network"] =
+        "\(engine.shared.localEndpoints) \(engine.lastNetworkChange as Any) \(engine.shared.newPlaceUntil)"
     parts["online"] = "\(engine.isOnline) \(engine.hasCollision)"
     return parts
 }

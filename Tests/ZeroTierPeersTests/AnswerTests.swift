@@ -179,7 +179,7 @@ import ZeroTierWire
 
     @Test func `an OK to HELLO says what a restarted node has to know of its peer: that its numbers grow`() {
         let (star, a, b, _) = connected()
-        let record = a.engine.topology.lookUp(b.address).map { a.engine.record(of: $0).encoded } ?? []
+        let record = a.engine.topology.lookUp(b.address).map { a.engine.topology.peers[$0].record.encoded } ?? []
         // Nothing of b's comes by itself: only what answers.
         star.hub.passes = { !($0.isHello && $0.source == b.address.value) }
         star.hub.remove(a)
@@ -269,12 +269,12 @@ import ZeroTierWire
         _ = batch.append(push.span.bytes, path: PhysicalPath(localSocket: 0, remote: b.sockets[0]))
         var replies = TransmitBatch()
         _ = a.engine.open(&batch, at: 0, replies: &replies, now: star.hub.now)
-        #expect(a.engine.control.count == own.count)
-        #expect(a.engine.wishes.count == records.count)
+        #expect(a.engine.shared.control.count == own.count)
+        #expect(a.engine.shared.wishes.count == records.count)
         for _ in 0..<2 * ProtocolLimits.wishes {
-            a.engine.enqueue(.datagram([1], PhysicalPath(localSocket: 0, remote: victim)), isWish: true)
+            a.engine.shared.enqueue(.datagram([1], PhysicalPath(localSocket: 0, remote: victim)), isWish: true)
         }
-        #expect(a.engine.control.count == own.count && a.engine.wishes.count == ProtocolLimits.wishes)
+        #expect(a.engine.shared.control.count == own.count && a.engine.shared.wishes.count == ProtocolLimits.wishes)
         #expect(a.drops(.wishesFull) > 0 && a.drops(.controlQueueFull) == 0)
         star.hub.settle(a)
         star.hub.run(.milliseconds(50))

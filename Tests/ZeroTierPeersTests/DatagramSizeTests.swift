@@ -188,7 +188,7 @@ private final class SmallWay {
         let request = ExpectedReply(
             peer: way.second.address, verb: .hello, sentAt: way.hub.now.monotonic, remote: way.second.sockets[0],
             isLengthProbe: true)
-        way.first.engine.noteLengthProbe(request, of: id, way.hub.now.monotonic)
+        way.first.engine.topology.peers[id].noteLengthProbe(request, way.hub.now.monotonic)
         #expect(way.longest(of: way.first, to: way.second) == 1427)
     }
 

@@ -187,7 +187,7 @@ private let outside = Fixture.endpoint(9, 9)
             let engine = PeerEngine(
                 identity: Fixture.identities[0], configuration: configuration, random: RandomSource(seed: 1),
                 now: Hub().now)
-            #expect(engine.configuration.pathMTU == used)
+            #expect(engine.shared.configuration.pathMTU == used)
         }
     }
 

@@ -129,6 +129,6 @@ private struct Recording: Decodable {
         star.hub.run(.seconds(10))
         #expect(a.received.count == before)
         #expect(star.hub.isDirect(a, to: b), "the connection is still there")
-        #expect(a.engine.control.isEmpty)
+        #expect(a.engine.shared.control.isEmpty)
     }
 }

@@ -84,7 +84,7 @@ extension PeerEngine {
             let waiting = WaitingPacket(bytes: packet.copyBytes(0, length), path: path, since: now.monotonic)
             // Only one holds: junk must not take its place.
             guard PacketArmor.open(&packet, length: length, cipher: PacketCipher(key)) else { return drop(.badMAC) }
-            answers.receive(length, from: path.remote, now.monotonic)
+            shared.answers.receive(length, from: path.remote, now.monotonic)
             if validation.wait(waiting, of: hello.identity) {
                 challenge(hello.identity, key: key, path: path, limit: length, now)
             }
@@ -102,7 +102,7 @@ extension PeerEngine {
         suites.count(.authenticatedOnly)
         var authentic = AuthenticHello(hello: whole, packetID: header.id, path: path, hops: header.hops)
         authentic.number = header.id.value
-        answers.receive(length, from: path.remote, now.monotonic)
+        shared.answers.receive(length, from: path.remote, now.monotonic)
         if result == true {
             guard let id = addPeer(hello.identity, role: .leaf, key: key, from: path, now) else {
                 return drop(.peerTableFull)
@@ -111,7 +111,7 @@ extension PeerEngine {
             return accept(authentic, from: id, replies: &replies, now: now)
         }
         let admission = validation.admit(authentic, key: key, now.monotonic)
-        for _ in 0..<validation.takeDisplaced() { drops.count(.validationLimit) }
+        for _ in 0..<validation.takeDisplaced() { shared.drops.count(.validationLimit) }
         switch admission {
         case .waits: serviceValidation(now)
         case .needsProof: challenge(hello.identity, key: key, path: path, limit: length, now)
@@ -128,21 +128,23 @@ extension PeerEngine {
         _ stranger: Identity, key: SharedKey, path: PhysicalPath, limit: Int, _ now: Now
     ) {
         var hello = Hello(
-            protocolVersion: configuration.announcedProtocolVersion, softwareVersion: configuration.softwareVersion,
+            protocolVersion: shared.configuration.announcedProtocolVersion,
+            softwareVersion: shared.configuration.softwareVersion,
             timestampMilliseconds: UInt64(max(0, now.unixMilliseconds)), identity: identity, sentTo: path.remote,
             planet: WorldReference(
-                id: roots.planet?.id ?? 0, timestampMilliseconds: roots.planet?.timestampMilliseconds ?? 0),
-            promises: configuration.promises)
+                id: shared.roots.planet?.id ?? 0, timestampMilliseconds: shared.roots.planet?.timestampMilliseconds ?? 0
+            ),
+            promises: shared.configuration.promises)
         // What others leave out we leave out towards them.
         if PacketHeader.payloadOffset + hello.encoded.count > limit { hello.promises = nil }
         if PacketHeader.payloadOffset + hello.encoded.count > limit { hello.planet = nil }
         if PacketHeader.payloadOffset + hello.encoded.count > limit { hello.sentTo = nil }
         let payload = hello.encoded
         let length = PacketHeader.payloadOffset + payload.count
-        guard length <= limit, answers.allow(length, to: path.remote, now.monotonic) else { return }
+        guard length <= limit, shared.answers.allow(length, to: path.remote, now.monotonic) else { return }
         let section = hello.sectionOffset
         numbers.note(now)
-        let id = numbers.next(using: &random)
+        let id = numbers.next(using: &shared.random)
         let header = PacketHeader(id: id, destination: stranger.address, source: identity.address)
         var bytes = [UInt8](repeating: 0, count: length)
         bytes.withMutableBytes { span in
@@ -152,7 +154,7 @@ extension PeerEngine {
             PacketArmor.sealHello(&span, length: length, sectionOffset: section, cipher: PacketCipher(key))
         }
         validation.noteChallenge(id, to: path.remote, of: stranger, now.monotonic)
-        enqueue(.datagram(bytes, path), isWish: true)
+        shared.enqueue(.datagram(bytes, path), isWish: true)
     }
 
     /// A packet of an unknown sender: whether it is the answer to a question that its endpoint had to prove itself by.
@@ -169,7 +171,7 @@ extension PeerEngine {
             guard let inRe = try? OKHeader(from: &reader), inRe.inReplyTo == .hello,
                 validation.prove(stranger, inRe.packetID, from: path.remote, now.monotonic)
             else { continue }
-            answers.receive(length, from: path.remote, now.monotonic)
+            shared.answers.receive(length, from: path.remote, now.monotonic)
             serviceValidation(now)
             return true
         }
@@ -198,14 +200,14 @@ extension PeerEngine {
         let length = PacketHeader.payloadOffset + payload.count
         var bytes = [UInt8](repeating: 0, count: length)
         let header = PacketHeader(
-            id: numbers.next(using: &random), destination: address, source: identity.address)
+            id: numbers.next(using: &shared.random), destination: address, source: identity.address)
         bytes.withMutableBytes { span in
             header.write(into: &span)
             span.storeUInt8(Verb.error.rawValue, at: PacketHeader.verbOffset)
             span.copy(from: payload, at: PacketHeader.payloadOffset)
             PacketArmor.seal(&span, length: length, suite: .salsa, cipher: cipher)
         }
-        enqueue(.datagram(bytes, path), isWish: true)
+        shared.enqueue(.datagram(bytes, path), isWish: true)
     }
 
     /// The HELLO of an identity that has just been found valid.
@@ -217,19 +219,19 @@ extension PeerEngine {
             if let key {
                 sendCollision(to: address, packetID: hello.packetID, path: hello.path, cipher: PacketCipher(key))
             }
-            drops.count(.identityCollision)
+            shared.drops.count(.identityCollision)
             return
         }
         let isNew = known == nil
         if isNew { known = addPeer(hello.hello.identity, role: .leaf, key: key, from: hello.path, now) }
         guard let id = known else {
-            drops.count(.peerTableFull)
+            shared.drops.count(.peerTableFull)
             return
         }
         if isNew { remember(hello, of: id, now) }
         let timestamp = hello.hello.timestampMilliseconds
         guard let age = topology.peers[id].admitHello(timestamp: timestamp, now.monotonic) else {
-            drops.count(.helloLimit)
+            shared.drops.count(.helloLimit)
             return
         }
         let opened = note(hello, age, from: id, now)
@@ -237,9 +239,9 @@ extension PeerEngine {
         // The answer first: who has it answers what we ask next. Nothing is being received, so it leaves by the control queue; see
         // `reply`.
         if mayAnswer(opened, PacketHeader.payloadOffset + payload.count, now.monotonic) {
-            enqueue(.ok, payload, to: id, .path(opened.path), isWish: true, now: now)
+            topology.peers[id].enqueue(.ok, .path(opened.path), payload: payload, isWish: true, &shared, now)
         } else {
-            drops.count(.unconfirmedEndpoint)
+            shared.drops.count(.unconfirmedEndpoint)
         }
         noteReceived(opened, confirms: hello.isProven && hello.hops == 0, isNewest: age == .newest, now: now)
     }
@@ -260,7 +262,9 @@ extension PeerEngine {
         }
         var opened = note(hello, age, from: id, now)
         // The answer first: what is left of the credit is for our own question.
-        if !isConfirmed(opened) { answers.receive(opened.wireLength, from: opened.path.remote, now.monotonic) }
+        if !isConfirmed(opened) {
+            shared.answers.receive(opened.wireLength, from: opened.path.remote, now.monotonic)
+        }
         opened.wireLength = 0
         reply(.ok, helloReply(to: hello, opened), to: opened, replies: &replies, now: now)
         noteReceived(opened, isNewest: age == .newest, now: now)
@@ -273,12 +277,7 @@ extension PeerEngine {
     ) -> OpenedPacket {
         // A HELLO that is older than another may be a recording: it says nothing of what the peer is now.
         if age == .newest {
-            topology.peers[id].protocolVersion = hello.hello.protocolVersion
-            topology.peers[id].softwareVersion = hello.hello.softwareVersion
-            if let number = hello.number {
-                let isPromised = hello.hello.promises?.contains(.growingNumbers) ?? false
-                topology.peers[id].replays.setGrowing(isPromised, at: number)
-            }
+            topology.peers[id].noteVersion(hello.hello, number: hello.number)
         }
         if hello.hops == 0, age != .old, let surface = hello.hello.sentTo {
             noteSurface(surface, reporter: id, path: hello.path, now)
@@ -291,17 +290,17 @@ extension PeerEngine {
 
     /// A root has a newer planet than we: it left it out of its answer, since it did not know our path, and says so by its own HELLO.
     private mutating func askForWorlds(_ hello: AuthenticHello, from id: PeerID, _ now: Now) {
-        guard topology.peers[id].isUpstream, let theirs = hello.hello.planet, let ours = roots.planet,
+        guard topology.peers[id].isUpstream, let theirs = hello.hello.planet, let ours = shared.roots.planet,
             theirs.id == ours.id, theirs.timestampMilliseconds > ours.timestampMilliseconds,
             topology.peers[id].worldGate.allow(now.monotonic)
         else { return }
-        enqueue(.hello, to: id, .best, now: now)
+        topology.peers[id].enqueue(.hello, .best, &shared, now)
     }
 
     private mutating func helloReply(to hello: AuthenticHello, _ opened: OpenedPacket) -> [UInt8] {
         var worlds: [World] = []
         if let planet = hello.hello.planet {
-            worlds = roots.updates(
+            worlds = shared.roots.updates(
                 planetID: planet.id, planetTimestamp: planet.timestampMilliseconds,
                 moons: hello.hello.moons.map { ($0.id, $0.timestampMilliseconds) })
         }
@@ -316,9 +315,10 @@ extension PeerEngine {
         }
         let body = HelloReply(
             timestampMilliseconds: hello.hello.timestampMilliseconds,
-            protocolVersion: configuration.announcedProtocolVersion, softwareVersion: configuration.softwareVersion,
+            protocolVersion: shared.configuration.announcedProtocolVersion,
+            softwareVersion: shared.configuration.softwareVersion,
             surfaceAddress: surface, worlds: worlds,
-            promises: hello.hello.promises == nil ? nil : configuration.promises)
+            promises: hello.hello.promises == nil ? nil : shared.configuration.promises)
         return OKHeader(inReplyTo: .hello, packetID: hello.packetID).payload(body.encoded)
     }
 
@@ -329,7 +329,7 @@ extension PeerEngine {
             topology.peers[id].pathIndex(path) != nil
         else { return }
         let outcome = surfaces.report(
-            surface, reporter: topology.peers[id].address, path: path, scopes: scopes,
+            surface, reporter: topology.peers[id].address, path: path, scopes: shared.scopes,
             isTrusted: topology.peers[id].isUpstream, now.monotonic)
         if case .addressChanged(let scope, let isIPv4) = outcome { resetPaths(scope: scope, isIPv4: isIPv4, now: now) }
     }

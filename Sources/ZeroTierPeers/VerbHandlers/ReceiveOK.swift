@@ -46,8 +46,8 @@ extension PeerEngine {
     }
 
     private mutating func report(_ inRe: OKHeader, to verb: Verb, _ body: [UInt8], _ opened: OpenedPacket) {
-        emit(
-            event: .okReceived(
+        shared.emit(
+            .okReceived(
                 ReplyReceived(
                     peer: opened.peer, source: opened.source, inReVerb: verb,
                     inRePacketID: inRe.packetID, error: nil, payload: body, hops: opened.hops, path: opened.path)))
@@ -57,32 +57,25 @@ extension PeerEngine {
         _ reply: HelloReply, _ opened: OpenedPacket, _ request: ExpectedReply, confirms: Bool, now: Now
     ) {
         let id = opened.peer
-        if request.sentAt >= topology.peers[id].versionAskedAt {
-            topology.peers[id].versionAskedAt = request.sentAt
-            topology.peers[id].protocolVersion = reply.protocolVersion
-            topology.peers[id].softwareVersion = reply.softwareVersion
-            // After a start of ours this comes long before its next HELLO, and recordings of what it sent pass until then.
-            if reply.promises?.contains(.growingNumbers) == true {
-                topology.peers[id].replays.setGrowing(true, at: topology.peers[id].replays.latest)
-            }
-        }
+        topology.peers[id].noteVersion(reply, askedAt: request.sentAt)
         noteReceived(opened, confirms: confirms, now: now)
         if confirms { noteRoundTrip(opened, now.monotonic - request.sentAt) }
-        if request.isLengthProbe, topology.peers.contains(id) { noteLengthProbe(request, of: id, now.monotonic) }
+        if request.isLengthProbe, topology.peers.contains(id) {
+            topology.peers[id].noteLengthProbe(request, now.monotonic)
+        }
         if opened.hops == 0, let surface = reply.surfaceAddress {
             noteSurface(surface, reporter: id, path: opened.path, now)
         }
         // From anybody else the worlds are passed over unread.
-        if roots.mayTeachWorlds(opened.source), let worlds = try? reply.worlds() {
+        if shared.roots.mayTeachWorlds(opened.source), let worlds = try? reply.worlds() {
             for world in worlds { offerWorld(world, now: now) }
         }
     }
 
     /// A round trip on the path that the packet came by, measured by our own clock.
     private mutating func noteRoundTrip(_ opened: OpenedPacket, _ sample: Duration) {
-        guard topology.peers.contains(opened.peer), let index = topology.peers[opened.peer].pathIndex(opened.path)
-        else { return }
-        topology.peers[opened.peer].paths[index].noteRoundTrip(sample)
+        guard topology.peers.contains(opened.peer) else { return }
+        topology.peers[opened.peer].noteRoundTrip(sample, by: opened.path)
     }
 
     private mutating func receiveWhoisReply(
@@ -95,7 +88,7 @@ extension PeerEngine {
                 validation.result(for: foreign) != false
             else { continue }
             if validation.result(for: foreign) == true {
-                if addPeer(foreign, role: .leaf, now) == nil { drops.count(.peerTableFull) }
+                if addPeer(foreign, role: .leaf, now) == nil { shared.drops.count(.peerTableFull) }
             } else if validation.wish(foreign, toldBy: opened.source, now.monotonic) {
                 // Nobody is believed: what waits for the identity waits for its validation too. Without room the address is
                 // asked for again.
@@ -116,7 +109,7 @@ extension PeerEngine {
             }
             // A root that says so does not serve us: the node is not online by it.
             // Told once; if there was no room for the event, with the next refusal.
-            if !hasCollision { hasCollision = emit(event: .identityCollision) }
+            if !hasCollision { hasCollision = shared.emit(.identityCollision) }
             return .handled
         }
         // A refusal of a configuration that was recorded before it was granted.
@@ -127,8 +120,8 @@ extension PeerEngine {
         }
         noteReceived(opened, now: now)
         if inRe.inReplyTo == .hello { return .handled }
-        emit(
-            event: .errorReceived(
+        shared.emit(
+            .errorReceived(
                 ReplyReceived(
                     peer: opened.peer, source: opened.source, inReVerb: inRe.inReplyTo,
                     inRePacketID: inRe.packetID, error: error, payload: [], hops: opened.hops, path: opened.path)))

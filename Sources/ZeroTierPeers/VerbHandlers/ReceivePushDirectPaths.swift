@@ -8,28 +8,30 @@ extension PeerEngine {
         guard let push = try? PushDirectPaths(decoding: payload) else { return drop(.malformed) }
         noteReceived(opened, now: now)
         let id = opened.peer
-        guard mayFollowPush(id, now.monotonic) else { return drop(.pushLimit) }
+        guard
+            topology.peers[id].mayFollowPush(limit: shared.configuration.limits.pathPushes, now.monotonic)
+        else { return drop(.pushLimit) }
         // What came from an endpoint that proved nothing pays for our question there, or for the tries: not for both.
         if !isConfirmed(opened) {
-            let rest = answers.take(atMost: opened.wireLength, of: opened.path.remote, now.monotonic)
+            let rest = shared.answers.take(atMost: opened.wireLength, of: opened.path.remote, now.monotonic)
             topology.peers[id].earn(rest)
         }
         var attempts: [Int: Int] = [:]
         let isTrusted = topology.peers[id].isTrusted(now.monotonic)
         var isRedirected = false
-        for record in push.records where !record.isForget && isAllowed(record.endpoint, for: id) {
+        for record in push.records where !record.isForget && shared.isAllowed(record.endpoint, for: opened.source) {
             // From the socket that the push came to nothing leaves for the other family.
             let isReachable = opened.path.leads(to: record.endpoint)
             if record.isClusterRedirect {
                 if !isRedirected, isTrusted || isReachable, topology.peers[id].attemptGate.allow(now.monotonic) {
-                    redirect(id, from: opened, to: record.endpoint, now: now)
+                    topology.peers[id].follow(redirect: record.endpoint, from: opened.path, now.monotonic)
                 }
                 isRedirected = true
                 continue
             }
             guard !topology.peers[id].hasPath(to: record.endpoint, now.monotonic) else { continue }
             let address = record.endpoint.address
-            let kind = Int(scopes.scope(of: address).rawValue) * 2 + (address.isIPv4 ? 1 : 0)
+            let kind = Int(shared.scopes.scope(of: address).rawValue) * 2 + (address.isIPv4 ? 1 : 0)
             guard attempts[kind, default: 0] < ProtocolLimits.directPathAttempts else { continue }
             guard isTrusted || isReachable else {
                 // Its first frame may be on its way: then these are tried.
@@ -44,31 +46,8 @@ extension PeerEngine {
             let path = PhysicalPath(localSocket: socket, remote: record.endpoint)
             topology.peers[id].probe(path, toldBy: opened.source, isSingle: !isTrusted, now.monotonic)
         }
-        serviceProbes(id, now)
-        wake(id, at: nextService(of: id, now.monotonic))
+        tryEndpoints(of: id, now)
         return .handled
     }
 
-    /// So many pushes of a peer are followed in 30 s. The reference counts on until 30 s pass without any:
-    /// then one packet replayed now and then would keep the peer's own out for ever.
-    private mutating func mayFollowPush(_ id: PeerID, _ time: MonotonicInstant) -> Bool {
-        let since = topology.peers[id].pathPushesSince
-        if since.map({ time - $0 > ProtocolLimits.directPathsWindow }) ?? true {
-            topology.peers[id].pathPushesSince = time
-            topology.peers[id].pathPushCount = 0
-        }
-        guard topology.peers[id].pathPushCount < configuration.limits.pathPushes else { return false }
-        topology.peers[id].pathPushCount += 1
-        return true
-    }
-
-    /// The peer wants to be reached at another address than the one it sent from. Unlike the reference the new
-    /// path counts only when it answers: the old ones stay until then.
-    private mutating func redirect(_ id: PeerID, from opened: OpenedPacket, to endpoint: SocketEndpoint, now: Now) {
-        let path = PhysicalPath(localSocket: opened.path.socket(for: endpoint), remote: endpoint)
-        var priority = 1
-        if let index = topology.peers[id].pathIndex(opened.path) { priority = topology.peers[id].paths[index].priority }
-        topology.peers[id].redirect = (endpoint, priority + 2)
-        topology.peers[id].probe(path, toldBy: opened.source, isSingle: true, now.monotonic)
-    }
 }

@@ -27,20 +27,17 @@ extension PeerEngine {
     mutating func punch(
         to endpoint: SocketEndpoint, localSocket: Int32, for id: PeerID, toldBy root: Address, now: Now
     ) {
-        guard isAllowed(endpoint, for: id) else { return }
+        guard shared.isAllowed(endpoint, for: topology.peers[id].address) else { return }
         // A path that works already needs no hole.
-        let isAlive = topology.peers[id].paths.contains {
-            $0.physical.remote == endpoint && $0.isAlive(now.monotonic) && $0.doubtedSince == nil
-        }
+        let isAlive = topology.peers[id].isReached(at: endpoint, now.monotonic)
         let cost = ProtocolLimits.holePunchLength + ProtocolLimits.datagramOverheadIPv4
         if !isAlive, endpoint.address.isIPv4, pay(cost, for: id, toldBy: root) {
             let path = PhysicalPath(
                 localSocket: localSocket, remote: endpoint, timeToLive: ProtocolLimits.holePunchTimeToLive)
-            enqueue(.datagram(random.bytes(ProtocolLimits.holePunchLength), path), isWish: true)
+            shared.enqueue(.datagram(shared.random.bytes(ProtocolLimits.holePunchLength), path), isWish: true)
         }
         topology.peers[id].probe(
             PhysicalPath(localSocket: localSocket, remote: endpoint), toldBy: root, now.monotonic)
-        serviceProbes(id, now)
-        wake(id, at: nextService(of: id, now.monotonic))
+        tryEndpoints(of: id, now)
     }
 }

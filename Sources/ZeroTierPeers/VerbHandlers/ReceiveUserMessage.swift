@@ -9,7 +9,7 @@ extension PeerEngine {
         guard let message = try? UserMessage(decoding: payload) else { return drop(.malformed) }
         noteReceived(opened, now: now)
         guard topology.peers[opened.peer].userMessageGate.allow(now.monotonic) else { return drop(.userMessageLimit) }
-        emit(event: .userMessage(from: opened.source, type: message.type, data: message.data))
+        shared.emit(.userMessage(from: opened.source, type: message.type, data: message.data))
         return .handled
     }
 }

@@ -10,13 +10,13 @@ extension PeerEngine {
         guard let whois = try? Whois(decoding: payload) else { return drop(.malformed) }
         noteReceived(opened, now: now)
         let isInTime =
-            roots.includesUs
+            shared.roots.includesUs
             ? topology.peers[opened.peer].rootWhoisGate.allow(now.monotonic)
             : topology.peers[opened.peer].whoisGate.allow(now.monotonic)
         guard isInTime else { return drop(.whoisLimit) }
         // Only roots are asked for strangers. Two that both do not know an address would ask each other for ever.
         let passesOn =
-            roots.includesUs && !roots.upstreams.isEmpty && !topology.peers[opened.peer].isUpstream
+            shared.roots.includesUs && !shared.roots.upstreams.isEmpty && !topology.peers[opened.peer].isUpstream
         var found: [Identity] = []
         var asked: Set<Address> = []
         for address in whois.addresses.prefix(ProtocolLimits.whoisAnswers) where asked.insert(address).inserted {
@@ -35,7 +35,7 @@ extension PeerEngine {
         } else {
             // The source of the datagram may be somebody else's, and the answer is much longer than the question: it goes
             // where the peer is known to be, as soon as that is known. So not by `reply`.
-            enqueue(.ok, reply, to: opened.peer, .best, isWish: true, now: now)
+            topology.peers[opened.peer].enqueue(.ok, .best, payload: reply, isWish: true, &shared, now)
         }
         return .handled
     }

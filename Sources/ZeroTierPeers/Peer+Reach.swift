@@ -64,52 +64,52 @@ extension Peer {
             return time - since < path.doubtPatience + ProtocolLimits.relayedDoubtPatience
         }
     }
-}
 
-extension PeerEngine {
-    /// Tells when it changed how a peer is reached, and what became of its paths.
-    mutating func updateLink(_ id: PeerID, _ time: MonotonicInstant) {
-        let way = ownWay(id, .alive, time)
-        let reach: Reach = way != nil ? .direct : topology.peers[id].isBehindRoot(time) ? .relayed : .unreachable
-        // Until its answer is due, nobody knows which of the two it is.
-        let isKnown = way != nil || !topology.peers[id].isAskedThroughRoot(time)
-        if isKnown, topology.peers[id].reported != reach {
-            topology.peers[id].reported = reach
-            let address = topology.peers[id].address
-            switch reach {
-            case .direct: if let way { emit(event: .peerDirect(address, way.path)) }
-            case .relayed: emit(event: .peerRelayed(address))
-            case .unreachable: emit(event: .peerUnreachable(address))
-            }
-            wake(id, at: nextService(of: id, time))
-        }
-        tellPaths(of: id, time)
+    /// When the peer's silence becomes worth telling; nil if it is not waited for.
+    var silenceDue: MonotonicInstant? {
+        guard reported == .relayed, let heard = lastReceive else { return nil }
+        return heard + patience
     }
 
-    /// When a peer's silence becomes worth telling; nil if it is not waited for.
-    func silenceDue(of id: PeerID) -> MonotonicInstant? {
-        guard topology.peers[id].reported == .relayed, let heard = topology.peers[id].lastReceive else { return nil }
-        return heard + topology.peers[id].patience
+    /// Tells when it changed how the peer is reached, and what became of its paths.
+    mutating func updateLink(_ shared: inout PeerShared, _ time: MonotonicInstant) {
+        let way = ownWay(.alive, time)
+        let reach: Reach = way != nil ? .direct : isBehindRoot(time) ? .relayed : .unreachable
+        // Until its answer is due, nobody knows which of the two it is.
+        let isKnown = way != nil || !isAskedThroughRoot(time)
+        if isKnown, reported != reach {
+            reported = reach
+            switch reach {
+            case .direct: if let way { shared.emit(.peerDirect(address, way.path)) }
+            case .relayed: shared.emit(.peerRelayed(address))
+            case .unreachable: shared.emit(.peerUnreachable(address))
+            }
+            scheduleService(&shared, time)
+        }
+        tellPaths(&shared, time)
     }
 
     // What there is no room for is told at the next look: other events go first.
-    private mutating func tellPaths(of id: PeerID, _ time: MonotonicInstant) {
-        let address = topology.peers[id].address
-        var hasRoom: Bool { events.count < events.capacity / 2 }
-        while hasRoom, !topology.peers[id].lostPaths.isEmpty {
-            let path = topology.peers[id].lostPaths.removeFirst()
-            if path.toldAlive == true { emit(event: .path(address, path.physical.remote, .silent)) }
-            emit(event: .path(address, path.physical.remote, .lost))
+    private mutating func tellPaths(_ shared: inout PeerShared, _ time: MonotonicInstant) {
+        while shared.hasRoomForPaths, !lostPaths.isEmpty {
+            let path = lostPaths.removeFirst()
+            if path.toldAlive == true { shared.emit(.path(address, path.physical.remote, .silent)) }
+            shared.emit(.path(address, path.physical.remote, .lost))
         }
-        for index in topology.peers[id].paths.indices {
-            let isAlive = topology.peers[id].paths[index].isAlive(time)
-            let told = topology.peers[id].paths[index].toldAlive
-            guard told != isAlive, hasRoom else { continue }
+        for index in paths.indices {
+            let isAlive = paths[index].isAlive(time)
+            let told = paths[index].toldAlive
+            guard told != isAlive, shared.hasRoomForPaths else { continue }
             // One that was never alive as far as anybody was told is not worth telling.
             guard isAlive || told != nil else { continue }
-            topology.peers[id].paths[index].toldAlive = isAlive
+            paths[index].toldAlive = isAlive
             let change: PathChange = told == nil ? .learned : isAlive ? .revived : .silent
-            emit(event: .path(address, topology.peers[id].paths[index].physical.remote, change))
+            shared.emit(.path(address, paths[index].physical.remote, change))
         }
     }
+}
+
+extension PeerShared {
+    /// Half of the room for events is kept from what becomes of paths.
+    fileprivate var hasRoomForPaths: Bool { events.count < events.capacity / 2 }
 }
