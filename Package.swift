@@ -123,29 +123,38 @@ let package = Package(
             dependencies: ["ZeroTier", "ZeroTierWire", "ZeroTierCrypto", "NetPrimitives", "CFlood"],
             path: "Tests/Floods/Flood", swiftSettings: strict),
 
+        // What the tests of several targets stand on.
+        .target(
+            name: "TestSupport", dependencies: ["NetPrimitives"], path: "Tests/TestSupport",
+            swiftSettings: testing),
         .testTarget(
             name: "NetPrimitivesTests", dependencies: ["NetPrimitives", "CCopyKernels"], swiftSettings: testing),
         .testTarget(
             name: "ZeroTierCryptoTests",
             dependencies: [
-                "ZeroTierCrypto", "CCipherKernels", "NetPrimitives", .product(name: "Crypto", package: "swift-crypto"),
+                "TestSupport", "ZeroTierCrypto", "CCipherKernels", "NetPrimitives",
+                .product(name: "Crypto", package: "swift-crypto"),
             ],
             swiftSettings: testing),
         .testTarget(
-            name: "ZeroTierWireTests", dependencies: ["ZeroTierWire", "ZeroTierCrypto", "NetPrimitives"],
+            name: "ZeroTierWireTests",
+            dependencies: ["TestSupport", "ZeroTierWire", "ZeroTierCrypto", "NetPrimitives"],
             swiftSettings: testing),
-        .testTarget(name: "NetStackTests", dependencies: ["NetStack", "NetPrimitives"], swiftSettings: testing),
+        .testTarget(
+            name: "NetStackTests", dependencies: ["TestSupport", "NetStack", "NetPrimitives"], swiftSettings: testing),
         .testTarget(
             name: "ZeroTierPeersTests",
-            dependencies: ["ZeroTierPeers", "ZeroTierWire", "ZeroTierCrypto", "NetPrimitives"], swiftSettings: testing),
+            dependencies: ["TestSupport", "ZeroTierPeers", "ZeroTierWire", "ZeroTierCrypto", "NetPrimitives"],
+            swiftSettings: testing),
         .testTarget(
             name: "ZeroTierEthernetTests",
-            dependencies: ["ZeroTierEthernet", "ZeroTierWire", "ZeroTierCrypto", "NetPrimitives"],
+            dependencies: ["TestSupport", "ZeroTierEthernet", "ZeroTierWire", "ZeroTierCrypto", "NetPrimitives"],
             swiftSettings: testing),
         .testTarget(
             name: "ZeroTierNodeTests",
             dependencies: [
-                "ZeroTierNode", "ZeroTierPeers", "ZeroTierEthernet", "NetStack", "ZeroTierWire", "ZeroTierCrypto",
+                "TestSupport", "ZeroTierNode", "ZeroTierPeers", "ZeroTierEthernet", "NetStack", "ZeroTierWire",
+                "ZeroTierCrypto",
                 "NetPrimitives",
             ],
             swiftSettings: testing),

@@ -67,7 +67,7 @@ struct MalformedTests {
                 host.feed(damaged, now: network.now)
             }
             _ = host.takeFrames(now: network.now)
-            network.now = network.now.advanced(by: .milliseconds(50))
+            network.clock.advance(by: .milliseconds(50))
             host.stack.handleDeadlines(now: network.now)
         }
         let statistics = host.stack.statistics
@@ -99,7 +99,7 @@ struct MalformedTests {
             host.feed(frame, now: network.now)
             if random.next(below: 16) == 0 {
                 _ = host.takeFrames(now: network.now)
-                network.now = network.now.advanced(by: .milliseconds(Int64(random.next(below: 400))))
+                network.clock.advance(by: .milliseconds(Int64(random.next(below: 400))))
                 host.stack.handleDeadlines(now: network.now)
             }
         }

@@ -1,6 +1,7 @@
 // Whole stacks on one in-memory link, in virtual time: what the tests of this folder stand on.
 
 import NetPrimitives
+import TestSupport
 import Testing
 
 @testable import NetStack
@@ -93,23 +94,20 @@ final class StackHost {
 }
 
 /// Hosts, the link between them and the clock.
-final class TestNetwork {
+final class TestNetwork: VirtualWorld {
     private struct Flight {
-        let at: MonotonicInstant
-        let order: Int
         let host: Int
         let frame: TestFrame
     }
 
     var hosts: [StackHost] = []
-    var now = Now(monotonic: MonotonicInstant(nanoseconds: 1_000_000_000), unixMilliseconds: 1_700_000_000_000)
+    var clock = VirtualClock(unixMilliseconds: 1_700_000_000_000)
     var model: LinkConditions
     /// Every frame that was put on the link, lost ones too.
     var trace: [TestFrame] = []
     var keepsTrace = true
     private var random: RandomSource
-    private var flights: [Flight] = []
-    private var order = 0
+    private var wire = VirtualWire<Flight>()
 
     init(model: LinkConditions = LinkConditions(), seed: UInt64 = 1) {
         self.model = model
@@ -157,25 +155,9 @@ final class TestNetwork {
             for _ in 0..<copies {
                 let jitter = model.jitter > .zero ? random.next(below: Int(model.jitter.nanoseconds)) : 0
                 let at = now.monotonic + model.delay + .nanoseconds(Int64(jitter))
-                order += 1
-                insert(Flight(at: at, order: order, host: index, frame: frame))
+                wire.send(Flight(host: index, frame: frame), arrivingAt: at)
             }
         }
-    }
-
-    private func insert(_ flight: Flight) {
-        var low = 0
-        var high = flights.count
-        while low < high {
-            let middle = (low + high) / 2
-            if (flights[middle].at, flights[middle].order) > (flight.at, flight.order) {
-                low = middle + 1
-            } else {
-                high = middle
-            }
-        }
-        // Latest first, so that the next one is taken from the end.
-        flights.insert(flight, at: low)
     }
 
     /// Lets all hosts send what they have.
@@ -185,15 +167,14 @@ final class TestNetwork {
         }
     }
 
-    /// Goes to the next instant at which something happens, at most to `end`; false if nothing happens before it.
-    private func step(to end: MonotonicInstant) -> Bool {
+    /// Lets all hosts send, and says when something happens next.
+    func nextInstant() -> MonotonicInstant? {
         pump()
-        var next = flights.last?.at ?? .distantFuture
-        for host in hosts { next = min(next, host.stack.nextDeadline ?? .distantFuture) }
-        guard next <= end else { return false }
-        if next > now.monotonic { now = now.advanced(by: next - now.monotonic) }
-        while let flight = flights.last, flight.at <= now.monotonic {
-            flights.removeLast()
+        return hosts.reduce(wire.next ?? .distantFuture) { min($0, $1.stack.nextDeadline ?? .distantFuture) }
+    }
+
+    func happen() {
+        while let flight = wire.take(arrivedBy: now.monotonic) {
             let host = hosts[flight.host]
             flight.frame.bytes.withBytes {
                 host.stack.receive(
@@ -206,25 +187,6 @@ final class TestNetwork {
             host.stack.handleDeadlines(now: now)
             host.drainEvents()
         }
-        return true
-    }
-
-    /// Runs for a time, or until a condition holds; true if it did.
-    @discardableResult
-    func run(for duration: Duration, until condition: (() -> Bool)? = nil) -> Bool {
-        let end = now.monotonic + duration
-        var steps = 0
-        while true {
-            if let condition, condition() { return true }
-            guard step(to: end) else { break }
-            steps += 1
-            if steps > 2_000_000 {
-                Issue.record("the network does not come to rest")
-                return false
-            }
-        }
-        if end > now.monotonic { now = now.advanced(by: end - now.monotonic) }
-        return condition?() ?? true
     }
 }
 

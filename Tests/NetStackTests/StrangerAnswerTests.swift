@@ -86,7 +86,7 @@ struct StrangerAnswerTests {
                 if !isIPv4 { #expect(frame.bytes[6] != 58 || frame.bytes[40] != 135) }
                 answers += 1
             }
-            network.now = network.now.advanced(by: .milliseconds(1))
+            network.clock.advance(by: .milliseconds(1))
         }
         #expect(answers > 5)
         #expect(host.stack.neighbourCount == 0 && host.stack.statistics.arp.sent == asked)
@@ -119,7 +119,7 @@ struct StrangerAnswerTests {
             for frame in host.takeFrames(now: network.now) {
                 if frame.destination == modest { resets += 1 } else { pings += 1 }
             }
-            network.now = network.now.advanced(by: .milliseconds(10))
+            network.clock.advance(by: .milliseconds(10))
         }
         #expect(resets == 50)
         #expect(pings < 1_000, "no limit was reached")

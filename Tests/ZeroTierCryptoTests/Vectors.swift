@@ -3,6 +3,7 @@
 import CCipherKernels
 import Foundation
 import NetPrimitives
+import TestSupport
 
 @testable import ZeroTierCrypto
 
@@ -15,10 +16,7 @@ func hex(_ text: String) -> [UInt8] {
 
 /// A file of `Tests/Vectors`.
 func vectors<Value: Decodable>(_ name: String, as type: Value.Type) throws -> Value {
-    let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-    let decoder = JSONDecoder()
-    decoder.keyDecodingStrategy = .convertFromSnakeCase
-    return try decoder.decode(type, from: Data(contentsOf: folder.appendingPathComponent("Vectors/\(name)")))
+    try VectorFiles.decode(name, as: type, keys: .convertFromSnakeCase)
 }
 
 /// The tiers this processor runs.

@@ -1,7 +1,7 @@
 // Every vector of Project Wycheproof for what is computed here, on every kernel that this processor runs.
 
 import CCipherKernels
-import Foundation
+import TestSupport
 import Testing
 
 @testable import ZeroTierCrypto
@@ -16,11 +16,8 @@ import Testing
     }
 
     private static let all: [String: [Row]] = {
-        let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .appendingPathComponent("Vectors/wycheproof.txt")
-        let text = (try? String(contentsOf: file, encoding: .utf8)) ?? ""
         var rows: [String: [Row]] = [:]
-        for line in text.split(separator: "\n") where !line.hasPrefix("#") {
+        for line in VectorFiles.lines("wycheproof.txt") where !line.hasPrefix("#") {
             let words = line.split(separator: " ")
             rows[String(words[0]), default: []].append(
                 Row(

@@ -1,6 +1,7 @@
 // Several engines in virtual time, joined by a wire that delivers what they send to each other.
 
 import NetPrimitives
+import TestSupport
 import Testing
 import ZeroTierCrypto
 import ZeroTierWire
@@ -96,8 +97,8 @@ struct Crossing {
 }
 
 /// The wire, the clock, and a controller made of nothing but signatures.
-final class Lan {
-    var now = Now(monotonic: MonotonicInstant(nanoseconds: 1_000_000_000), unixMilliseconds: 1_800_000_000_000)
+final class Lan: VirtualWorld {
+    var clock = VirtualClock(unixMilliseconds: 1_800_000_000_000)
     var stations: [Address: Station] = [:]
     var identities: [Address: Identity] = [:]
     var log: [Crossing] = []
@@ -207,18 +208,16 @@ final class Lan {
 
     /// Lets time pass, stopping at every deadline on the way.
     func advance(_ duration: Duration) {
-        let end = now.advanced(by: duration)
-        settle()
-        while let next = nextDeadline(), next <= end.monotonic {
-            if next > now.monotonic { now = now.advanced(by: next - now.monotonic) }
-            for address in stations.keys.sorted() { stations[address]?.engine.handleDeadlines(now: now) }
-            settle()
-        }
-        now = end
+        run(for: duration)
     }
 
-    private func nextDeadline() -> MonotonicInstant? {
-        stations.values.compactMap { $0.engine.nextDeadline() }.min()
+    func begin() { settle() }
+
+    func nextInstant() -> MonotonicInstant? { stations.values.compactMap { $0.engine.nextDeadline() }.min() }
+
+    func happen() {
+        for address in stations.keys.sorted() { stations[address]?.engine.handleDeadlines(now: now) }
+        settle()
     }
 
     // MARK: A controller

@@ -2,6 +2,7 @@
 
 import Foundation
 import NetPrimitives
+import TestSupport
 import Testing
 import ZeroTierCrypto
 import ZeroTierWire
@@ -10,9 +11,7 @@ import ZeroTierWire
 
 /// Reads `Tests/Vectors/<name>.json`.
 func loadVectors<Value: Decodable>(_ name: String, as type: Value.Type = Value.self) throws -> Value {
-    let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-    let file = folder.appendingPathComponent("Vectors/\(name).json")
-    return try JSONDecoder().decode(Value.self, from: Data(contentsOf: file))
+    try VectorFiles.decode(name + ".json")
 }
 
 func hex(_ text: String) throws -> [UInt8] { try #require(Hexadecimal.decode(text)) }

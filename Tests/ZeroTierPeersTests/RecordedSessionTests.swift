@@ -1,7 +1,7 @@
 //  The machine against what real nodes sent (Tests/Vectors/vl1_real_node.json), and against noise.
 
-import Foundation
 import NetPrimitives
+import TestSupport
 import Testing
 import ZeroTierWire
 
@@ -45,9 +45,7 @@ private struct Recording: Decodable {
     let packets: [Packet]
 
     static func load() throws -> Recording {
-        let url = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .appending(path: "Vectors/vl1_real_node.json")
-        return try JSONDecoder().decode(Recording.self, from: Data(contentsOf: url))
+        try VectorFiles.decode("vl1_real_node.json")
     }
 }
 

@@ -1,7 +1,7 @@
 //  Planets, moons, and more than one root.
 
-import Foundation
 import NetPrimitives
+import TestSupport
 import Testing
 import ZeroTierWire
 
@@ -13,9 +13,7 @@ private struct Recorded: Decodable {
     let worlds: [Entry]
 
     static func world(_ name: String) throws -> World {
-        let file = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .appending(path: "Vectors/vl1_worlds.json")
-        let recorded = try JSONDecoder().decode(Recorded.self, from: Data(contentsOf: file))
+        let recorded: Recorded = try VectorFiles.decode("vl1_worlds.json")
         let entry = try #require(recorded.worlds.first { $0.name == name })
         return try World(decoding: try #require(Hexadecimal.decode(entry.binary)))
     }

@@ -2,6 +2,7 @@
 
 import Foundation
 import NetPrimitives
+import TestSupport
 import Testing
 import ZeroTierCrypto
 
@@ -9,9 +10,7 @@ import ZeroTierCrypto
 
 /// Reads `Tests/Vectors/<name>.json`.
 func loadVectors<Value: Decodable>(_ name: String, as type: Value.Type = Value.self) throws -> Value {
-    let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-    let file = folder.appendingPathComponent("Vectors/\(name).json")
-    return try JSONDecoder().decode(Value.self, from: Data(contentsOf: file))
+    try VectorFiles.decode(name + ".json")
 }
 
 /// The bytes that hexadecimal text spells.

@@ -1,6 +1,7 @@
 // Two connections back to back over a link that loses, repeats, reorders and delays. Virtual time, everything by seed.
 
 import NetPrimitives
+import TestSupport
 import Testing
 
 @testable import NetStack
@@ -44,8 +45,6 @@ struct LinkEnd: ~Copyable {
 
 struct LinkPair: ~Copyable {
     private struct Flying {
-        var at: Int
-        var order: Int
         var toSecond: Bool
         var bytes: [UInt8]
     }
@@ -55,8 +54,7 @@ struct LinkPair: ~Copyable {
     var time = 1_000_000_000
     var model: LinkModel
     var random: RandomSource
-    private var flying: [Flying] = []
-    private var order = 0
+    private var wire = VirtualWire<Flying>()
     private var freeAt = [0, 0]
     var segments = 0
     var retransmitted = 0
@@ -133,48 +131,17 @@ struct LinkPair: ~Copyable {
         if random.nextUnit() < model.corruption {
             packet[random.next(below: packet.count)] ^= 1 << UInt8(random.next(below: 8))
         }
-        push(Flying(at: at, order: order, toSecond: toSecond, bytes: packet))
+        let flying = Flying(toSecond: toSecond, bytes: packet)
+        wire.send(flying, arrivingAt: Now.at(at).monotonic)
         if random.nextUnit() < model.duplication {
-            push(Flying(at: at + random.next(below: 2_000_000), order: order, toSecond: toSecond, bytes: packet))
-        }
-    }
-
-    // A binary heap by time, then order of departure.
-    private mutating func push(_ item: Flying) {
-        flying.append(item)
-        flying[flying.count - 1].order = order
-        order += 1
-        var index = flying.count - 1
-        while index > 0, isBefore(index, (index - 1) / 2) {
-            flying.swapAt(index, (index - 1) / 2)
-            index = (index - 1) / 2
-        }
-    }
-
-    private func isBefore(_ left: Int, _ right: Int) -> Bool {
-        (flying[left].at, flying[left].order) < (flying[right].at, flying[right].order)
-    }
-
-    private mutating func pop() -> Flying {
-        flying.swapAt(0, flying.count - 1)
-        let item = flying.removeLast()
-        var index = 0
-        while true {
-            var smallest = index
-            for child in [2 * index + 1, 2 * index + 2] where child < flying.count && isBefore(child, smallest) {
-                smallest = child
-            }
-            if smallest == index { return item }
-            flying.swapAt(index, smallest)
-            index = smallest
+            wire.send(flying, arrivingAt: Now.at(at + random.next(below: 2_000_000)).monotonic)
         }
     }
 
     private mutating func deliver() {
         var touchedFirst = false
         var touchedSecond = false
-        while let next = flying.first, next.at <= time {
-            let item = pop()
+        while let item = wire.take(arrivedBy: now.monotonic) {
             guard let header = SegmentHeader(parsing: item.bytes.span.bytes, at: 0, length: item.bytes.count) else {
                 continue
             }
@@ -242,7 +209,7 @@ struct LinkPair: ~Copyable {
             transmit(fromFirst: false)
             if first.sawEnd, second.sawEnd { break }
             var next = Int.max
-            if let item = flying.first { next = min(next, item.at) }
+            if let arrival = wire.next { next = min(next, Int(arrival.nanoseconds)) }
             if let deadline = first.connection.nextDeadline { next = min(next, Int(deadline.nanoseconds)) }
             if let deadline = second.connection.nextDeadline { next = min(next, Int(deadline.nanoseconds)) }
             if next == .max { break }

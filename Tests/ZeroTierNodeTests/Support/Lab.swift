@@ -1,20 +1,15 @@
-import Foundation
 import NetPrimitives
 import NetStack
+import TestSupport
 import ZeroTierCrypto
 import ZeroTierEthernet
 import ZeroTierNode
 import ZeroTierPeers
 import ZeroTierWire
 
-/// Throw-away identities from `Tests/Vectors/identities.txt`.
+/// Throw-away identities with their secrets.
 enum Fixture {
-    static let identities: [Identity] = {
-        let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent().appendingPathComponent("Vectors/identities.txt")
-        let text = (try? String(contentsOf: file, encoding: .utf8)) ?? ""
-        return text.split(separator: "\n").compactMap { Identity(text: String($0)) }
-    }()
+    static let identities = VectorFiles.lines("identities.txt").compactMap { Identity(text: $0) }
 }
 
 /// A node with its address on a flat physical network, and what it told.
@@ -36,19 +31,15 @@ final class LabHost {
 }
 
 /// Hosts on one physical network under virtual time: one millisecond from anyone to anyone.
-final class Lab {
+final class Lab: VirtualWorld {
     private struct Flight {
-        let arrival: MonotonicInstant
-        let order: Int
         let from: SocketEndpoint
         let to: SocketEndpoint
         let bytes: [UInt8]
     }
 
-    private(set) var now = Now(
-        monotonic: MonotonicInstant(nanoseconds: 1_000_000_000), unixMilliseconds: 1_790_000_000_000)
-    private var flights: [Flight] = []
-    private var order = 0
+    var clock = VirtualClock(unixMilliseconds: 1_790_000_000_000)
+    private var wire = VirtualWire<Flight>()
     private var batch = TransmitBatch()
     private var replies = TransmitBatch()
     private var inbound = ReceiveBatch()
@@ -122,8 +113,7 @@ final class Lab {
 
     /// Puts a datagram on its way, whoever it is said to come from.
     func send(_ bytes: [UInt8], from: SocketEndpoint, to: SocketEndpoint) {
-        order += 1
-        flights.append(Flight(arrival: now.monotonic + latency, order: order, from: from, to: to, bytes: bytes))
+        wire.send(Flight(from: from, to: to, bytes: bytes), arrivingAt: now.monotonic + latency)
     }
 
     private func deliver(_ flight: Flight) {
@@ -141,43 +131,28 @@ final class Lab {
         pump(host)
     }
 
-    /// Lets time pass, until the condition holds or the time is over. Whether it came to hold.
-    @discardableResult
-    func run(for duration: Duration, until condition: () -> Bool = { false }) -> Bool {
-        let end = now.monotonic + duration
-        for host in hosts { pump(host) }
-        while !condition() {
-            var next = end
-            for host in hosts where host.isUp {
-                if let deadline = host.node.nextDeadline(), deadline < next { next = deadline }
-            }
-            let arrival = flights.min { ($0.arrival, $0.order) < ($1.arrival, $1.order) }
-            if let arrival, arrival.arrival <= next {
-                advance(to: arrival.arrival)
-                let due = flights.filter { $0.arrival <= now.monotonic }.sorted { $0.order < $1.order }
-                flights.removeAll { $0.arrival <= now.monotonic }
-                for flight in due { deliver(flight) }
-                continue
-            }
-            if next >= end {
-                advance(to: end)
-                return condition()
-            }
-            advance(to: next)
-            for host in hosts where host.isUp {
-                if let deadline = host.node.nextDeadline(), deadline <= now.monotonic {
-                    host.deadlinesFired += 1
-                    host.node.handleDeadlines(now: now)
-                    pump(host)
-                }
-            }
-        }
-        return true
+    func begin() { for host in hosts { pump(host) } }
+
+    func nextInstant() -> MonotonicInstant? {
+        var next = wire.next ?? .distantFuture
+        for host in hosts where host.isUp { next = min(next, host.node.nextDeadline() ?? .distantFuture) }
+        return next
     }
 
-    private func advance(to instant: MonotonicInstant) {
-        guard instant > now.monotonic else { return }
-        now = now.advanced(by: instant - now.monotonic)
+    /// What has arrived goes first: it may move the deadlines.
+    func happen() {
+        var hasArrived = false
+        while let flight = wire.take(arrivedBy: now.monotonic) {
+            hasArrived = true
+            deliver(flight)
+        }
+        guard !hasArrived else { return }
+        for host in hosts where host.isUp {
+            guard let deadline = host.node.nextDeadline(), deadline <= now.monotonic else { continue }
+            host.deadlinesFired += 1
+            host.node.handleDeadlines(now: now)
+            pump(host)
+        }
     }
 
     /// Calls into a host's node, then lets it send.

@@ -1,19 +1,14 @@
-//  Throwaway identities made for tests (Tests/Vectors/identities.txt, text form with secrets), since making one costs
-//  seconds in a debug build, and worlds made of them.
+//  Throwaway identities made for tests (text form with secrets), since making one costs seconds in a debug build, and worlds made
+//  of them.
 
-import Foundation
 import NetPrimitives
+import TestSupport
 import ZeroTierCrypto
 import ZeroTierPeers
 import ZeroTierWire
 
 enum Fixture {
-    static let identities: [Identity] = {
-        let url = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent().appending(path: "Vectors/identities.txt")
-        guard let text = try? String(contentsOf: url, encoding: .utf8) else { return [] }
-        return text.split(separator: "\n").compactMap { Identity(text: String($0)) }
-    }()
+    static let identities = VectorFiles.lines("identities.txt").compactMap { Identity(text: $0) }
 
     /// Keys that sign worlds.
     static let worldKeys = identities[39].secretKeys

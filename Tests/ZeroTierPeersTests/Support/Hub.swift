@@ -2,6 +2,7 @@
 
 import NetPrimitives
 import Synchronization
+import TestSupport
 import ZeroTierCrypto
 import ZeroTierWire
 
@@ -10,7 +11,6 @@ import ZeroTierWire
 /// One datagram on its way.
 struct Flight {
     let at: MonotonicInstant
-    let order: Int
     let from: SocketEndpoint
     let to: SocketEndpoint
     let timeToLive: UInt8
@@ -72,13 +72,11 @@ final class TestNode {
 }
 
 /// The network.
-final class Hub {
-    private(set) var now = Now(
-        monotonic: MonotonicInstant(nanoseconds: 1_000_000_000), unixMilliseconds: 1_750_000_000_000)
+final class Hub: VirtualWorld {
+    var clock = VirtualClock()
     private(set) var nodes: [TestNode] = []
-    private var flights: [Flight] = []
+    private var wire = VirtualWire<Flight>()
     private var jobs: [(at: MonotonicInstant, node: TestNode, ticket: JobTicket, isValid: Bool)] = []
-    private var order = 0
     private var seed: UInt64
     var latency: Duration = .milliseconds(5)
     var validationTime: Duration = .milliseconds(20)
@@ -126,30 +124,16 @@ final class Hub {
 
     /// Lets virtual time pass.
     func run(_ duration: Duration) {
-        let end = now.monotonic + duration
-        while let next = nextInstant(), next <= end { step(to: next) }
-        advance(to: end)
+        run(for: duration)
     }
 
     /// Lets time pass until the condition holds; false if it does not within the limit.
     func run(until condition: () -> Bool, within limit: Duration) -> Bool {
-        let end = now.monotonic + limit
-        while !condition() {
-            guard let next = nextInstant(), next <= end else {
-                advance(to: end)
-                return condition()
-            }
-            step(to: next)
-        }
-        return true
+        run(for: limit, until: condition)
     }
 
-    private func advance(to instant: MonotonicInstant) {
-        now = now.advanced(by: instant - now.monotonic)
-    }
-
-    private func nextInstant() -> MonotonicInstant? {
-        var next = flights.first?.at
+    func nextInstant() -> MonotonicInstant? {
+        var next = wire.next
         for job in jobs where job.at < next ?? .distantFuture { next = job.at }
         for node in nodes {
             if let deadline = node.engine.nextDeadline(), deadline < next ?? .distantFuture { next = deadline }
@@ -157,9 +141,8 @@ final class Hub {
         return next
     }
 
-    private func step(to instant: MonotonicInstant) {
-        if instant > now.monotonic { advance(to: instant) }
-        while let first = flights.first, first.at <= now.monotonic { deliver() }
+    func happen() {
+        while let first = wire.take(arrivedBy: now.monotonic) { deliver(first) }
         while let index = jobs.firstIndex(where: { $0.at <= now.monotonic }) {
             let job = jobs.remove(at: index)
             job.node.engine.complete(job.ticket, isValid: job.isValid, now: now)
@@ -175,14 +158,15 @@ final class Hub {
 
     // MARK: Datagrams
 
-    /// Delivers the first datagram, and those behind it that arrive at the same time from the same to the same, as one
+    /// Delivers a datagram, and those behind it that arrive at the same time from the same to the same, as one
     /// receive buffer.
-    private func deliver() {
-        let first = flights.removeFirst()
+    private func deliver(_ first: Flight) {
         guard let node = nodes.first(where: { $0.sockets.contains(first.to) }) else { return }
         var together = [first]
-        while let next = flights.first, next.at == first.at, next.from == first.from, next.to == first.to {
-            together.append(flights.removeFirst())
+        while let next = wire.first, next.at == first.at, next.from == first.from, next.to == first.to,
+            let item = wire.take(arrivedBy: first.at)
+        {
+            together.append(item)
         }
         receive(node, together.map(\.bytes), from: first.from, to: first.to)
     }
@@ -252,12 +236,10 @@ final class Hub {
     /// Puts a datagram on its way.
     func inject(_ bytes: [UInt8], from: SocketEndpoint, to: SocketEndpoint, timeToLive: UInt8 = 0) {
         let flight = Flight(
-            at: now.monotonic + latency, order: order, from: from, to: to, timeToLive: timeToLive, bytes: bytes)
-        order += 1
+            at: now.monotonic + latency, from: from, to: to, timeToLive: timeToLive, bytes: bytes)
         log.append(flight)
         guard timeToLive == 0, passes(flight) else { return }
-        let index = flights.firstIndex { $0.at > flight.at } ?? flights.count
-        flights.insert(flight, at: index)
+        wire.send(flight, arrivingAt: flight.at)
     }
 
     // MARK: What a node does

@@ -2,6 +2,7 @@
 
 import Foundation
 import NetPrimitives
+import TestSupport
 import Testing
 
 @testable import ZeroTierWire
@@ -79,9 +80,7 @@ import Testing
     }
 
     static func json(_ name: String) throws -> [String: Any] {
-        let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent()
-        let data = try Data(contentsOf: folder.appendingPathComponent("Vectors/\(name).json"))
+        let data = try VectorFiles.data(name + ".json")
         return try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
     }
 
