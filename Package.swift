@@ -128,7 +128,8 @@ let package = Package(
             name: "TestSupport", dependencies: ["NetPrimitives"], path: "Tests/TestSupport",
             swiftSettings: testing),
         .testTarget(
-            name: "NetPrimitivesTests", dependencies: ["NetPrimitives", "CCopyKernels"], swiftSettings: testing),
+            name: "NetPrimitivesTests", dependencies: ["TestSupport", "NetPrimitives", "CCopyKernels"],
+            swiftSettings: testing),
         .testTarget(
             name: "ZeroTierCryptoTests",
             dependencies: [

@@ -27,11 +27,9 @@ extension Peer {
         let paths = paths
         let preferred = PathSelection.best(paths, .alive, time)
         return PeerSnapshot(
-            address: address, identity: identity,
-            role: role, protocolVersion: protocolVersion,
+            address: address, identity: identity, role: role, protocolVersion: protocolVersion,
             softwareVersion: softwareVersion, latency: preferred.flatMap { paths[$0].latency },
-            isDirect: preferred != nil, isReachable: isReachable(time),
-            sinceReceive: lastReceive.map { time - $0 },
+            isDirect: preferred != nil, isReachable: isReachable(time), sinceReceive: lastReceive.map { time - $0 },
             paths: paths.indices.map { index in
                 PeerSnapshot.PathSnapshot(
                     path: paths[index].physical, isAlive: paths[index].isAlive(time),
