@@ -88,14 +88,11 @@ public final class Node: Sendable {
     /// `timeout`. `shutdown` does this by itself; call `drain` to wait longer, or to go on afterwards.
     @discardableResult
     public func drain(timeout: Duration? = nil) async throws -> Bool {
-        let end = timeout.map { SystemClock.monotonic() + $0 }
-        while true {
-            try Task.checkCancellation()
-            let left = try driver.call { (core, _) throws(ZeroTierError) in core.lingeringSockets }
-            if left == 0 { return true }
-            if let end, SystemClock.monotonic() >= end { return false }
-            try await Task.sleep(for: .milliseconds(10))
+        let deadline = timeout.map { SystemClock.monotonic() + $0 }
+        let isDelivered: Bool? = try await driver.wait(for: .delivery, until: deadline) {
+            (core, _) throws(ZeroTierError) in core.lingeringSockets == 0 ? true : nil
         }
+        return isDelivered ?? false
     }
 
     /// What happens from now on. Each sequence is a consumer of its own.

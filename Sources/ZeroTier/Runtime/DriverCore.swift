@@ -134,6 +134,8 @@ struct DriverCore: ~Copyable {
             case .job(let job): work.append(.job(job))
             }
         }
+        // Nothing tells of the last acknowledgment but the count, and only who waits for it pays for the look.
+        if room.delivery.hasInterest, lingeringSockets == 0 { room.signal(room.delivery) }
         return isSent && turn.hasMore
     }
 
@@ -247,6 +249,7 @@ struct DriverCore: ~Copyable {
         switch key {
         case .socket(let id): room.list(of: id)
         case .node: room.node
+        case .delivery: room.delivery
         case .echo(let key): echoes[key]?.waiters
         }
     }

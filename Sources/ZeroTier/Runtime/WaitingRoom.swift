@@ -11,6 +11,8 @@ enum WaitKey: Hashable, Sendable {
     case socket(SocketID)
     /// The node's or a network's state.
     case node
+    /// The last bytes of connections that are closed.
+    case delivery
     /// The answer to an echo request.
     case echo(DriverCore.EchoKey)
 }
@@ -40,6 +42,8 @@ package struct WaitingRoom: Sendable {
     private var places: [[Place]] = []
     /// Who waits for the node's or a network's state.
     let node = WaitList()
+    /// Who waits for what closed connections still deliver.
+    let delivery = WaitList()
     // Threads look at the clock themselves.
     private var deadlines = DeadlineQueue<WaitingTask>()
     private var wakeUps = WakeUps()
@@ -102,6 +106,7 @@ package struct WaitingRoom: Sendable {
     /// The node ends: all who wait for it look again, and no time matters any more.
     mutating func beginEnd() {
         signal(node)
+        signal(delivery)
         deadlines = DeadlineQueue()
     }
 
