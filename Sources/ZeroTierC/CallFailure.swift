@@ -1,7 +1,6 @@
 // Return codes of both generations, and the words behind them.
 
 import CZeroTier
-import Glibc
 import ZeroTier
 import ZeroTierLibrary
 import ZeroTierSockets

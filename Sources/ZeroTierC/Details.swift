@@ -1,7 +1,6 @@
 // Details of a node, its networks and its peers in the C structures of generation 1. Read first: ZeroTier.h.
 
 import CZeroTier
-import Glibc
 import NetPrimitives
 import ZeroTier
 import ZeroTierLibrary

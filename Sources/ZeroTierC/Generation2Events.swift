@@ -1,7 +1,6 @@
 // Events in the form of generation 2: `zts_event_msg_t`.
 
 import CZeroTier
-import Glibc
 import NetPrimitives
 import ZeroTier
 import ZeroTierLibrary

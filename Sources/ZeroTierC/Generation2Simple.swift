@@ -3,7 +3,6 @@
 // swift-format-ignore-file: AllPublicDeclarationsHaveDocumentation
 
 import CZeroTier
-import Glibc
 import NetPrimitives
 import ZeroTierLibrary
 import ZeroTierSockets

@@ -3,7 +3,6 @@
 // swift-format-ignore-file: AllPublicDeclarationsHaveDocumentation
 
 public import CZeroTier
-import Glibc
 import NetPrimitives
 import ZeroTierLibrary
 import ZeroTierSockets

@@ -3,7 +3,6 @@
 // swift-format-ignore-file: AllPublicDeclarationsHaveDocumentation
 
 public import CZeroTier
-import Glibc
 import ZeroTier
 import ZeroTierLibrary
 import ZeroTierSockets

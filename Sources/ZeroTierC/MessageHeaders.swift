@@ -1,7 +1,6 @@
 // The message structures of both generations, and the vectors that they point to.
 
 import CZeroTier
-import Glibc
 import NetPrimitives
 import ZeroTierSockets
 

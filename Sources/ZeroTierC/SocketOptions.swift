@@ -2,7 +2,6 @@
 // Read first: ZeroTierConstants.h; socket(7), ip(7), tcp(7).
 
 import CZeroTier
-import Glibc
 import NetPrimitives
 import ZeroTierLibrary
 import ZeroTierSockets

@@ -1,7 +1,6 @@
 // poll and select over descriptors of one node, or of several. Read first: poll(2), select(2).
 
 import CZeroTier
-import Glibc
 import NetPrimitives
 import ZeroTier
 import ZeroTierLibrary

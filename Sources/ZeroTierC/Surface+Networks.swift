@@ -1,7 +1,6 @@
 // What can be asked of a node's networks, by every face of the interface. Read first: Surface.swift.
 
 import CZeroTier
-import Glibc
 import NetPrimitives
 import ZeroTier
 import ZeroTierLibrary

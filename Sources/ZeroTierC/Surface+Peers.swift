@@ -1,7 +1,6 @@
 // What can be asked of a node itself, its roots, peers and counters, by every face of the interface. Read first: Surface.swift.
 
 import CZeroTier
-import Glibc
 import ZeroTier
 import ZeroTierLibrary
 

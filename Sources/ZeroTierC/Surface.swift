@@ -1,7 +1,6 @@
 // Where the program's calls come in: by which header, for which node, and in which order things are checked.
 
 import CZeroTier
-import Glibc
 import NetPrimitives
 import ZeroTier
 import ZeroTierLibrary

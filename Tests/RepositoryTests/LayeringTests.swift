@@ -91,6 +91,20 @@ import Testing
         }
     }
 
+    @Test func `the kernel is asked in one folder`() {
+        let folder = "Sources/ZeroTier/Runtime/Platform/"
+        var askers = 0
+        for (path, text) in RepositoryFiles.swiftSources where path.hasPrefix("Sources/ZeroTier/") {
+            let names = Self.imports(text).filter { ["Glibc", "CSystem"].contains($0) }
+            if path.hasPrefix(folder) {
+                askers += names.count
+            } else if !names.isEmpty {
+                Issue.record("\(path) imports \(names): Docs/platform.md says where that belongs")
+            }
+        }
+        #expect(askers > 0)
+    }
+
     @Test func `bytes and machines read no clock, take no lock and start no task`() {
         let pure = ["NetPrimitives", "ZeroTierCrypto", "ZeroTierWire"] + Self.machines
         let banned = [

@@ -171,7 +171,7 @@ struct RootProgram {
         try FileManager.default.createDirectory(atPath: directory.path, withIntermediateDirectories: true)
         let file = "\(directory.path)/one.secret"
         #expect(try await Command.run("identity", "new", "--output", file).status == 0)
-        #expect(FileSystem.mode(of: file) == 0o600)
+        #expect(FileSystem.facts(of: file)?.mode == 0o600)
         let shown = try await Command.run("identity", "show", file)
         let identity = try Identity(text: shown.output)
         #expect(!identity.hasSecret && identity.isValid)
@@ -206,7 +206,7 @@ struct RootProgram {
         let shown = try Command.json(
             try await Command.run("world", "show", "\(directory.path)/planet", "--json").output)
         #expect(((shown as? [String: Any])?["roots"] as? [Any])?.count == 1)
-        #expect(FileSystem.mode(of: "\(directory.path)/key") == 0o600)
+        #expect(FileSystem.facts(of: "\(directory.path)/key")?.mode == 0o600)
         // A version that is newer than the one before, even if the clock is behind.
         let key = try RootSet.SigningKey(bytes: try #require(try FileSystem.read("\(directory.path)/key")))
         let ahead = try RootSet(id: 1, timestampMilliseconds: 1 << 60, roots: first.roots, key: key)
@@ -246,7 +246,7 @@ struct RootProgram {
         let members = try #require(try Command.json(status.output) as? [String: Any])
         #expect(members["address"] as? String == String(TestIdentity.second.prefix(10)))
         #expect(members["online"] as? Bool == false)
-        #expect(FileSystem.mode(of: "\(directory.path)/control.socket") == 0o600)
+        #expect(FileSystem.facts(of: "\(directory.path)/control.socket")?.mode == 0o600)
 
         let network = Constellation.network.description
         #expect(try await Command.run("join", "--home", directory.path, network).status == 0)

@@ -31,7 +31,7 @@ extension DriverTests {
             #expect(FileManager.default.fileExists(atPath: "\(directory.path)/identity.public"))
             #expect(FileManager.default.fileExists(atPath: "\(directory.path)/planet"))
             let network = "\(directory.path)/networks.d/\(Constellation.network).conf"
-            #expect(FileSystem.mode(of: network) == 0o600)
+            #expect(FileSystem.facts(of: network)?.mode == 0o600)
 
             let second = try await start(directory)
             #expect(second.id == id)
@@ -106,7 +106,7 @@ extension DriverTests {
             let directory = TemporaryDirectory()
             let node = try await start(directory)
             await node.shutdown()
-            #expect(FileSystem.mode(of: "\(directory.path)/identity.secret") == 0o600)
+            #expect(FileSystem.facts(of: "\(directory.path)/identity.secret")?.mode == 0o600)
             let stored = try Identity(
                 text: String(contentsOfFile: "\(directory.path)/identity.secret", encoding: .utf8))
             #expect(stored.hasSecret && stored.isValid && stored.id == node.id)

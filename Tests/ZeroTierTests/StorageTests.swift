@@ -28,8 +28,8 @@ final class TemporaryDirectory: Sendable {
         try store.write("peers.d/0123456789.peer", Array(repeating: 7, count: 100_000), isSecret: false)
         #expect(try store.read("identity.secret") == [1, 2, 3])
         #expect(try store.read("peers.d/0123456789.peer") == Array(repeating: 7, count: 100_000))
-        #expect(FileSystem.mode(of: store.location(of: "identity.secret")) == 0o600)
-        #expect(FileSystem.mode(of: store.location(of: "peers.d/0123456789.peer")) == 0o644)
+        #expect(FileSystem.facts(of: store.location(of: "identity.secret"))?.mode == 0o600)
+        #expect(FileSystem.facts(of: store.location(of: "peers.d/0123456789.peer"))?.mode == 0o644)
         #expect(try store.list("peers.d") == ["0123456789.peer"])
         #expect(try store.list("moons.d").isEmpty)
         try store.remove("identity.secret")
@@ -42,7 +42,7 @@ final class TemporaryDirectory: Sendable {
         let store = try DirectoryStore(path: directory.path)
         try store.write("identity.secret", [1], isSecret: false)
         try store.write("identity.secret", [1], isSecret: true)
-        #expect(FileSystem.mode(of: store.location(of: "identity.secret")) == 0o600)
+        #expect(FileSystem.facts(of: store.location(of: "identity.secret"))?.mode == 0o600)
     }
 
     @Test func `a write replaces the file and leaves no temporary one, not even an old one`() throws {
@@ -116,7 +116,7 @@ final class TemporaryDirectory: Sendable {
         let error = #expect(throws: ZeroTierError.self) { try DirectoryStore(path: directory.path) }
         #expect(error?.code == .storageUnavailable && error?.message.contains("node.lock") == true)
         #expect(FileManager.default.fileExists(atPath: target) == exists)
-        if exists { #expect(FileSystem.mode(of: target) == 0o644) }
+        if exists { #expect(FileSystem.facts(of: target)?.mode == 0o644) }
     }
 
     @Test func `a lock that is there keeps its mode`() throws {
@@ -126,7 +126,7 @@ final class TemporaryDirectory: Sendable {
         #expect(FileManager.default.createFile(atPath: lock, contents: Data()))
         try FileManager.default.setAttributes([.posixPermissions: 0o640], ofItemAtPath: lock)
         _ = try DirectoryStore(path: directory.path)
-        #expect(FileSystem.mode(of: lock) == 0o640)
+        #expect(FileSystem.facts(of: lock)?.mode == 0o640)
     }
 
     @Test(arguments: [0o666, 0o620, 0o602], ["identity.secret", "planet.key", "authtoken.secret"])
@@ -138,7 +138,7 @@ final class TemporaryDirectory: Sendable {
         try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: file)
         let error = #expect(throws: ZeroTierError.self) { try DirectoryStore(path: directory.path) }
         #expect(error?.code == .storageUnsafe && error?.message.contains("chmod 600 \(file)") == true)
-        #expect(FileSystem.mode(of: file) == UInt32(mode))
+        #expect(FileSystem.facts(of: file)?.mode == UInt32(mode))
         try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: file)
         #expect(try DirectoryStore(path: directory.path).warnings.isEmpty)
     }
@@ -185,11 +185,11 @@ final class TemporaryDirectory: Sendable {
         }
         try store.write(name, [1, 2], isSecret: true)
         #expect(FileSystem.facts(of: file, followsLinks: false)?.isRegular == true)
-        #expect(FileSystem.mode(of: file) == 0o600)
+        #expect(FileSystem.facts(of: file)?.mode == 0o600)
         #expect(try store.read(name) == [1, 2])
         #expect(FileSystem.facts(of: "\(file).new", followsLinks: false) == nil)
         #expect(FileManager.default.contents(atPath: target) == (exists ? Data([9]) : nil))
-        if exists { #expect(FileSystem.mode(of: target) == 0o640) }
+        if exists { #expect(FileSystem.facts(of: target)?.mode == 0o640) }
     }
 
     @Test func `a secret that others can read, and a directory that others can write, are told`() throws {
@@ -203,7 +203,7 @@ final class TemporaryDirectory: Sendable {
         #expect(warnings.map(\.code) == [.storageUnsafe, .storageUnsafe])
         #expect(warnings.first?.message.contains(directory.path) == true)
         #expect(warnings.last?.message.contains(file) == true)
-        #expect(FileSystem.mode(of: file) == 0o644)
+        #expect(FileSystem.facts(of: file)?.mode == 0o644)
     }
 
     @Test func `a relative path counts from where the node was started`() throws {

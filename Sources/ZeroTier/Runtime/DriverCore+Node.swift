@@ -176,11 +176,7 @@ extension DriverCore {
     mutating func virtualPrefixes() -> [IPPrefix] { node.forbiddenPrefixes }
 
     mutating func setLocalNetwork(_ local: LocalNetwork, now: Now) {
-        port.locals?.refuse(local.refused)
-        port.sources = local.hasRefusals ? local.usable : nil
-        // Paths from an address that is gone are no good any more.
-        let gone = port.locals?.numbers(where: { !local.has($0) }) ?? []
-        let endpoints = local.usable.map { SocketEndpoint($0, port: port.port) }
+        let (endpoints, gone) = port.use(local)
         localEndpoints = endpoints
         if node.setLocalNetwork(endpoints, gone: gone, now: now) { outbox.append(.localAddressesChanged(endpoints)) }
     }

@@ -1,7 +1,6 @@
 // Waiting for something of a node: tasks that are suspended, threads that sleep, and the one among these that takes the
 // datagrams meanwhile. Read first: Docs/architecture.md, "Locks and wake-ups".
 
-import CSystem
 import NetPrimitives
 import Synchronization
 
@@ -131,8 +130,7 @@ extension NodeDriver {
             noteFollower()
             return .follows
         }
-        var shield = csystem_shield()
-        unsafe csystem_shield_raise(&shield)
+        let shield = SignalShield()
         let stint = withRole { role in
             role.isSignalled = false
             let end = serve(for: thread, until: deadline, atMost: patience, &role)
@@ -140,9 +138,11 @@ extension NodeDriver {
             // A wake-up that came last is this thread's, and not the next one's.
             return leader.takeWakeUp() ? .woken : end
         }
-        let handled = unsafe csystem_shield_lower(&shield, stint == .signalled ? 1 : 0)
-        if handled & CSYSTEM_INTERRUPTED != 0 { return .interrupted }
-        if handled & CSYSTEM_HANDLED != 0 { return .handled }
+        switch shield.lower(isSignalled: stint == .signalled) {
+        case .interrupting: return .interrupted
+        case .restarting: return .handled
+        case .nothing: break
+        }
         if stint == .woken { return .done }
         if stint != .impatient { noteFollower() }
         return .follows
@@ -195,7 +195,7 @@ extension NodeDriver {
     /// each acknowledgement.
     func noteCall() {
         let now = SystemClock.monotonic().nanoseconds
-        guard case .streak = rhythm.noteCall(by: csystem_thread_self(), at: now) else { return }
+        guard case .streak = rhythm.noteCall(by: CallingThread.number, at: now) else { return }
         if duty.change({ $0.beginShift() }) {
             _ = dismissDriver()
             kickThread()

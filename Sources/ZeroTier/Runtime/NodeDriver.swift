@@ -2,7 +2,6 @@
 // that do their own sending under the node's one lock.
 // Read first: Docs/architecture.md, "Locks and wake-ups"; epoll(7).
 
-import CSystem
 import NetPrimitives
 import Synchronization
 import ZeroTierNode
@@ -38,14 +37,14 @@ final class NodeDriver: Sendable {
     let rhythm = CallRhythm()
     let leader: LeadingThread
     // Of the state, for a look without the lock.
-    private let stopFlag = Atomic(false)
-    private let helper = HelperThread()
-    private let threads = Mutex<[Thread]>([])
-    private let ended = Mutex<EndState>(EndState())
+    let stopFlag = Atomic(false)
+    let helper = HelperThread()
+    let threads = Mutex<[Thread]>([])
+    let ended = Mutex<EndState>(EndState())
     // One thread at a time publishes, so that consumers see events in order. Not a lock: what is told may call back.
     private let isPublishing = Atomic(false)
     // The threads that are in the configuration's log just now.
-    private let loggingThreads = Mutex<Set<UInt64>>([])
+    let loggingThreads = Mutex<Set<UInt64>>([])
 
     let hub: EventHub
     let store: any StateStore
@@ -69,7 +68,7 @@ final class NodeDriver: Sendable {
         var traceOutput: (@Sendable (String) -> Void)?
     }
 
-    private struct EndState: Sendable {
+    struct EndState: Sendable {
         var hasEnded = false
         var waiting: [CheckedContinuation<Void, Never>] = []
     }
@@ -228,7 +227,7 @@ final class NodeDriver: Sendable {
         }
     }
 
-    private func writeTraces() {
+    func writeTraces() {
         let (lines, leftOut) = state.withLock { state -> ([TraceLine], Int) in
             guard state.core != nil else { return ([], 0) }
             return state.core!.takeTraces()
@@ -240,7 +239,7 @@ final class NodeDriver: Sendable {
         state.withLock { state in state.wakers?.kick.signal() }
     }
 
-    private func publish() {
+    func publish() {
         // Who finds another publishing leaves: that one looks again after it has stopped being the one.
         while state.withLock({ state in state.core != nil && state.core!.hasEvents() }) {
             guard !isPublishing.exchange(true, ordering: .acquiring) else { return }
@@ -253,7 +252,7 @@ final class NodeDriver: Sendable {
         }
     }
 
-    private func announce(_ event: NodeEvent) {
+    func announce(_ event: NodeEvent) {
         if !traces.enabled.isEmpty, let line = TraceText.line(event) { traces.write(line.part, line.text) }
         log(event)
         hub.publish(event)
@@ -262,7 +261,7 @@ final class NodeDriver: Sendable {
     // Who shuts down in the log must not wait for the end of what calls it.
     private func log(_ event: NodeEvent) {
         guard let log = settings.log else { return }
-        let thread = csystem_thread_self()
+        let thread = CallingThread.number
         _ = loggingThreads.withLock { $0.insert(thread) }
         log(event)
         _ = loggingThreads.withLock { $0.remove(thread) }
@@ -411,115 +410,5 @@ final class NodeDriver: Sendable {
             // Stopping: no event follows `stopped`, but the log may still say it.
             log(.storageFailed(error))
         }
-    }
-
-    // MARK: Shutdown
-
-    /// Asks the threads to end. Returns at once; may be called often and from any thread.
-    func requestStop() {
-        if CallingThread.isForked { return }
-        state.withLock { state in
-            state.isStopping = true
-            stopFlag.store(true, ordering: .releasing)
-            state.wakers?.kick.signal()
-        }
-    }
-
-    /// Stops and waits until threads, descriptors and memory are released.
-    func stop() async {
-        if CallingThread.isForked { return }
-        requestStop()
-        await withCheckedContinuation { continuation in
-            let hasEnded = ended.withLock { ended in
-                if !ended.hasEnded { ended.waiting.append(continuation) }
-                return ended.hasEnded
-            }
-            if hasEnded { continuation.resume() }
-        }
-        // The threads are on their last instructions.
-        joinThreads()
-    }
-
-    /// As `stop`, for a thread outside of Swift's concurrency.
-    func stopBlocking() {
-        if CallingThread.isForked { return }
-        requestStop()
-        if loggingThreads.withLock({ $0.contains(csystem_thread_self()) }) { return }
-        joinThreads()
-    }
-
-    /// Stops, waits for the end and gives the stack with its sockets. nil if the node was stopping already.
-    func stopKeepingStack() -> KeptStack? {
-        let isFirst = state.withLock { state in
-            guard state.core != nil, !state.isStopping else { return false }
-            state.keepsStack = true
-            return true
-        }
-        guard isFirst else { return nil }
-        stopBlocking()
-        return state.withLock { state in
-            defer { state.kept = nil }
-            return state.kept
-        }
-    }
-
-    private func joinThreads() {
-        for thread in threads.withLock({ $0 }) { thread.join() }
-    }
-
-    // The node is to stop. Begins its end at the first call: calls fail and waits are over, while the driver's thread goes on
-    // serving the sockets until what was closed before has been delivered.
-    private func isDelivering() -> Bool {
-        let (isFirst, isDelivering, next) = state.withLock { state -> (Bool, Bool, Next) in
-            guard state.core != nil else { return (false, false, Next()) }
-            let now = SystemClock.now()
-            let isFirst = !state.isEnding
-            state.isEnding = true
-            if isFirst {
-                state.core!.beginEnd(within: settings.linger, keepingStack: state.keepsStack, now: now)
-            }
-            return (isFirst, !state.keepsStack && state.core!.isDelivering(now: now), settle(&state.core!, now))
-        }
-        carryOn(next, slabs: .max)
-        if isFirst { leader.wake() }
-        return isDelivering
-    }
-
-    // The driver thread's last act: say goodbye, give everything back, wake everybody.
-    private func finish() {
-        let (wakeUps, work) = state.withLock { state -> (WakeUps, [HelperThread.Work]) in
-            guard state.core != nil else { return (WakeUps(), []) }
-            let now = SystemClock.now()
-            // Nobody waits for ever for what does not come any more.
-            if !state.keepsStack { state.core!.abortUndelivered(now: now) }
-            // A few slabs of resets and last control packets; whatever the kernel does not take is lost.
-            for _ in 0..<NodeDriver.slabsPerCall {
-                guard state.core!.pump(now: now, isLast: true) else { break }
-            }
-            _ = state.core!.collectTraces(now: now)
-            return (state.core!.room.takeWakeUps(), state.core!.takeWork())
-        }
-        wakeUps.perform()
-        writeTraces()
-        // Whoever takes datagrams leaves.
-        leader.wake()
-        role.withLock { $0 = nil }
-        publish()
-        // The descriptors close with the last references, which are this thread's.
-        state.withLock { state in
-            var core: DriverCore?
-            swap(&core, &state.core)
-            if state.keepsStack, let core { state.kept = core.handOver() }
-            state.wakers = nil
-        }
-        helper.submit(work)
-        helper.stop()
-        announce(.stopped)
-        let waiting = ended.withLock { ended in
-            ended.hasEnded = true
-            defer { ended.waiting = [] }
-            return ended.waiting
-        }
-        for continuation in waiting { continuation.resume() }
     }
 }

@@ -1,6 +1,5 @@
 // From a configuration to a running node: storage, identity, planet, port, and what earlier runs left.
 
-import Glibc
 import NetPrimitives
 import NetStack
 import ZeroTierCrypto
@@ -250,7 +249,7 @@ enum NodeStart {
         for file in (try? store.list(StateName.peerFolder)) ?? [] where file.hasSuffix(".peer") {
             let name = "\(StateName.peerFolder)/\(file)"
             let location = store.location(of: name)
-            if let changed = FileSystem.modificationTime(of: location), changed < oldest {
+            if let changed = FileSystem.facts(of: location)?.modified, changed < oldest {
                 try? store.remove(name)
             } else if let peer = try? store.peer(name), name == StateObject.peer(peer.address).name {
                 peers.append(peer)
@@ -300,7 +299,7 @@ enum NodeStart {
         if let bytes = try store.read(StateName.port), let last = UInt16(String(decoding: bytes, as: UTF8.self)) {
             candidates.append(last)
         }
-        var lastError = SystemError(EADDRINUSE, "bind a UDP port")
+        var lastError = SystemError(SystemError.addressInUse, "bind a UDP port")
         for trial in 0..<portTrials {
             let candidate =
                 trial < candidates.count
@@ -309,7 +308,7 @@ enum NodeStart {
                 return try UDPPort(addresses: addresses, port: candidate, mode: mode)
             } catch {
                 lastError = error
-                guard error.number == EADDRINUSE || error.number == EACCES else { throw portError(error, candidate) }
+                guard error.isOfPort else { throw portError(error, candidate) }
             }
         }
         throw portError(lastError, 0)
@@ -317,11 +316,11 @@ enum NodeStart {
 
     private static func portError(_ error: SystemError, _ port: UInt16) -> ZeroTierError {
         switch error.number {
-        case EADDRINUSE:
+        case SystemError.addressInUse:
             ZeroTierError(
                 .portTaken, "UDP port \(port) is in use by another program; choose another, or 0 for any",
                 systemError: error.number)
-        case EADDRNOTAVAIL:
+        case SystemError.addressNotAvailable:
             ZeroTierError(
                 .addressNotAvailable, "cannot \(error.operation): this machine has no such address",
                 systemError: error.number)

@@ -2,7 +2,6 @@
 // a thread that waits for data itself. The latter saves waking one thread by another for every answer.
 // Read first: Docs/architecture.md, "Locks and wake-ups".
 
-import CSystem
 import NetPrimitives
 import Synchronization
 
@@ -55,7 +54,7 @@ struct ReceiveRole: ~Copyable, Sendable {
     private var busySocket: Int32?
     private var streak = 0
     private static let longestStreak = 16
-    private var eager = EagerWait(processors: Int(csystem_processors()))
+    private var eager = EagerWait(processors: CallingThread.processors)
 
     init(sockets: [UDPPort.Socket], leader: LeadingThread) throws(SystemError) {
         let poller = try Poller()
@@ -63,8 +62,7 @@ struct ReceiveRole: ~Copyable, Sendable {
         for (index, socket) in sockets.enumerated() {
             try poller.add(socket.descriptor, token: UInt64(index), for: .readable)
         }
-        let number = csystem_signal_watch_open()
-        let signals = number >= 0 ? Descriptor(owning: number) : nil
+        let signals = CallingThread.watchSignals()
         if let signals { try poller.add(signals, token: ReceiveRole.signalToken, for: .readable) }
         self.sockets = sockets
         self.leader = leader
@@ -102,7 +100,7 @@ struct ReceiveRole: ~Copyable, Sendable {
                 busySocket = nil
                 return
             }
-            csystem_yield()
+            CallingThread.yield()
         } else {
             streak += 1
             noteFound(socket)

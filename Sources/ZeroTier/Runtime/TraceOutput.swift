@@ -1,6 +1,5 @@
 // Where the lines of a node's traces go. Read first: write(2), pipe(7).
 
-import Glibc
 import NetPrimitives
 import Synchronization
 
@@ -81,7 +80,7 @@ final class TraceOutput: Sendable {
             sink(line)
             return true
         }
-        return TraceOutput.put(line, to: STDERR_FILENO)
+        return TraceOutput.put(line, to: Environment.standardError)
     }
 
     // Between the question whether there is room and the writing, no other trace may take it.
@@ -90,12 +89,6 @@ final class TraceOutput: Sendable {
     /// Writes a line if the descriptor takes it without waiting. Whether it did.
     static func put(_ line: String, to descriptor: Int32) -> Bool {
         let bytes = Array(line.utf8.prefix(longestLine - 1)) + [UInt8(ascii: "\n")]
-        return turn.withLock { _ in
-            var entry = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
-            // Sound: one entry, as said. A pipe without a reader has an error beside its room.
-            guard unsafe poll(&entry, 1, 0) == 1, entry.revents == Int16(POLLOUT) else { return false }
-            // Sound: reads as many bytes as the array has.
-            return unsafe Glibc.write(descriptor, bytes, bytes.count) == bytes.count
-        }
+        return turn.withLock { _ in Descriptor.writeAtOnce(bytes, to: descriptor) }
     }
 }

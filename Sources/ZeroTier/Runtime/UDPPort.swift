@@ -2,8 +2,6 @@
 // and receive offload a run of equal datagrams is one system call; without, each datagram is one.
 // Read first: udp(7); Docs/architecture.md, "The way of a packet out".
 
-import CSystem
-import Glibc
 package import NetPrimitives
 import Synchronization
 
@@ -43,18 +41,20 @@ package struct UDPPort: ~Copyable, Sendable {
     package struct Socket: Sendable {
         /// The number by which `PhysicalPath.localSocket` names it.
         package let id: Int32
-        package let descriptor: Descriptor
-        package let local: SocketEndpoint
+        let kernel: UDPSocket
         /// Whether the kernel cuts runs up.
         package internal(set) var segments: Bool
-        /// Whether the kernel joins datagrams on receipt.
-        package let coalesces: Bool
         /// The numbers of the addresses at which datagrams arrive, if the socket is bound to every address.
         let locals: LocalAddresses?
         /// Datagrams that were longer than a receive buffer.
         let truncated = DropCount()
         /// Datagrams at an address that the node does not use.
         let refused = DropCount()
+
+        package var descriptor: Descriptor { kernel.descriptor }
+        package var local: SocketEndpoint { kernel.local }
+        /// Whether the kernel joins datagrams on receipt.
+        package var coalesces: Bool { kernel.coalesces }
     }
 
     /// How far a batch has been sent.
@@ -113,26 +113,20 @@ package struct UDPPort: ~Copyable, Sendable {
                 sockets.append(socket)
             } catch {
                 // A machine without one of the families is no failure, a port in use is one.
-                guard isWildcard, error.number != EADDRINUSE, error.number != EACCES else { throw error }
+                guard isWildcard, !error.isOfPort else { throw error }
                 firstError = firstError ?? error
             }
         }
-        if sockets.isEmpty { throw firstError ?? SystemError(EAFNOSUPPORT, "open a UDP socket") }
+        if sockets.isEmpty { throw firstError ?? SystemError(SystemError.familyNotSupported, "open a UDP socket") }
         self.port = port
     }
 
     private static func open(
         _ local: SocketEndpoint, id: Int32, mode: UDPMode, locals: LocalAddresses?
     ) throws(SystemError) -> Socket {
-        var traits = csystem_udp_traits()
-        var endpoint = csystem_endpoint(local)
-        // Sound: both structs live through the call.
-        let result = unsafe csystem_udp_open(&endpoint, Int32(bufferBytes), mode == .plain ? 1 : 0, &traits)
-        let number = try SystemError.check(result, "bind UDP \(local)")
+        let kernel = try UDPSocket(local, bufferBytes: bufferBytes, mode: mode)
         return Socket(
-            id: id, descriptor: Descriptor(owning: number), local: SocketEndpoint(local.address, port: traits.port),
-            segments: traits.can_segment != 0, coalesces: traits.coalesces != 0,
-            locals: traits.tells_local != 0 ? locals : nil)
+            id: id, kernel: kernel, segments: kernel.segments, locals: kernel.tellsLocal ? locals : nil)
     }
 
     /// The socket with a number.
@@ -143,6 +137,15 @@ package struct UDPPort: ~Copyable, Sendable {
 
     /// Datagrams at addresses of interfaces that the node does not use.
     package var refused: UInt64 { sockets.reduce(0) { $0 &+ $1.refused.value } }
+
+    /// This machine's addresses are these from here on. Gives where peers may find the port, and the numbers of the addresses
+    /// that have gone: paths from there are no good any more.
+    mutating func use(_ local: LocalNetwork) -> (endpoints: [SocketEndpoint], gone: [Int32]) {
+        locals?.refuse(local.refused)
+        sources = local.hasRefusals ? local.usable : nil
+        let gone = locals?.numbers(where: { !local.has($0) }) ?? []
+        return (local.usable.map { SocketEndpoint($0, port: port) }, gone)
+    }
 
     // MARK: Sending
 
@@ -217,7 +220,7 @@ package struct UDPPort: ~Copyable, Sendable {
     // Sends what is left of the cursor's run by one door. False when its socket's buffer is full.
     private mutating func sendRun(_ batch: borrowing TransmitBatch, cursor: inout Cursor, _ door: Door) -> Bool {
         let index = door.socket
-        let number = sockets[index].descriptor.number
+        let kernel = sockets[index].kernel
         let segments = sockets[index].segments
         var fallBack = false
         var isTooLong = false
@@ -227,34 +230,29 @@ package struct UDPPort: ~Copyable, Sendable {
             // Sound: all offsets lie within the run's bytes, whose length is (count - 1) * stride + lastLength.
             unsafe bytes.withUnsafeBytes { raw -> Bool in
                 guard let base = raw.baseAddress else { return true }
-                let out = Way(socket: number, to: run.path.remote, from: door.source, timeToLive: run.path.timeToLive)
+                let way = UDPSocket.Way(to: run.path.remote, from: door.source, timeToLive: run.path.timeToLive)
                 if segments && run.count > 1 && position == 0 {
-                    let result = unsafe out.send(base, raw.count, segment: UInt16(run.stride))
-                    if result >= 0 {
+                    switch unsafe kernel.send(base, raw.count, segment: run.stride, way) {
+                    case .sent:
                         counts.note(datagrams: run.count, bytes: raw.count)
                         return true
-                    }
-                    switch Int32(-result) {
-                    case EAGAIN: return false
-                    case EIO, EINVAL, EMSGSIZE:
-                        // EIO: the interface cannot; the others: this path's MTU is smaller than a segment.
-                        fallBack = Int32(-result) == EIO
-                        isTooLong = !fallBack
-                    default:
+                    case .full: return false
+                    case .cannotSegment: fallBack = true
+                    case .tooLong: isTooLong = true
+                    case .refused:
                         counts.sendFailures = UInt64(run.count)
                         return true
                     }
                 }
                 while position < run.count {
                     let length = position == run.count - 1 ? run.lastLength : run.stride
-                    let result = unsafe out.send(base + position * run.stride, length, segment: 0)
-                    if result >= 0 {
-                        counts.note(datagrams: 1, bytes: length)
-                    } else if Int32(-result) == EAGAIN {
-                        return false
-                    } else {
+                    switch unsafe kernel.send(base + position * run.stride, length, way) {
+                    case .sent: counts.note(datagrams: 1, bytes: length)
+                    case .full: return false
+                    case .tooLong:
                         counts.sendFailures &+= 1
-                        if Int32(-result) == EMSGSIZE { isTooLong = true }
+                        isTooLong = true
+                    case .cannotSegment, .refused: counts.sendFailures &+= 1
                     }
                     position += 1
                 }
@@ -271,35 +269,6 @@ package struct UDPPort: ~Copyable, Sendable {
         statistics.add(counts)
         return done
     }
-
-    // What all datagrams of a run have in common for the kernel.
-    private struct Way {
-        let socket: Int32
-        let to: csystem_endpoint
-        let from: csystem_endpoint?
-        let timeToLive: UInt8
-
-        init(socket: Int32, to: SocketEndpoint, from: IPAddress?, timeToLive: UInt8) {
-            self.socket = socket
-            self.to = csystem_endpoint(to)
-            self.from = from.map { csystem_endpoint(SocketEndpoint($0, port: 0)) }
-            self.timeToLive = timeToLive
-        }
-
-        // `bytes`: `count` bytes that live through the call. The bytes sent, or a negated errno.
-        @unsafe func send(_ bytes: UnsafeRawPointer, _ count: Int, segment: UInt16) -> Int {
-            var to = to
-            guard var from else { return unsafe csystem_udp_send(socket, &to, nil, bytes, count, segment, timeToLive) }
-            let result = unsafe csystem_udp_send(socket, &to, &from, bytes, count, segment, timeToLive)
-            // IPv6 and IPv4 say it differently.
-            switch Int32(clamping: -result) {
-            case EINVAL, ENETUNREACH, EADDRNOTAVAIL: break
-            default: return result
-            }
-            // The address has just gone. The peer sees us move, which is better than silence until the node hears of it.
-            return unsafe csystem_udp_send(socket, &to, nil, bytes, count, segment, timeToLive)
-        }
-    }
 }
 
 extension UDPStatistics {
@@ -314,19 +283,5 @@ extension UDPStatistics {
         bytesSent &+= other.bytesSent
         sendCalls &+= other.sendCalls
         sendFailures &+= other.sendFailures
-    }
-}
-
-extension csystem_endpoint {
-    init(_ endpoint: SocketEndpoint) {
-        self.init(
-            high: endpoint.address.high, low: endpoint.address.low, port: endpoint.port,
-            is_ipv4: endpoint.address.isIPv4 ? 1 : 0)
-    }
-
-    var endpoint: SocketEndpoint {
-        SocketEndpoint(
-            is_ipv4 != 0 ? IPAddress(v4: UInt32(truncatingIfNeeded: low)) : IPAddress(v6High: high, low: low),
-            port: port)
     }
 }

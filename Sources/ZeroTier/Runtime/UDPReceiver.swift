@@ -1,8 +1,6 @@
 // Receiving: up to four 64 KiB buffers per system call where the kernel joins datagrams, sixteen while they come singly; sixteen
 // small ones elsewhere.
 
-import CSystem
-import Glibc
 package import NetPrimitives
 
 /// The receive buffers of the thread that takes datagrams.
@@ -27,10 +25,10 @@ package struct UDPReceiver: ~Copyable, @unchecked Sendable {
     private let scratch: UnsafeMutableRawPointer
     private let plainPointers: [UnsafeMutableRawPointer?]
     // What the last address asked for means, and since when: all datagrams of a moment come to the same one.
-    private var lastLocal: (address: csystem_endpoint, generation: Int, meaning: LocalAddresses.Meaning)?
+    private var lastLocal: (address: IPAddress, generation: Int, meaning: LocalAddresses.Meaning)?
     // By which local number each message of the last call came; nil: it is dropped.
     private var numbers = [Int32?](repeating: nil, count: UDPReceiver.plainBuffers)
-    private var received = [csystem_received](repeating: csystem_received(), count: UDPReceiver.plainBuffers)
+    private var received = UDPSocket.Messages(capacity: UDPReceiver.plainBuffers)
 
     package init() {
         batches = SlotTable()
@@ -77,43 +75,40 @@ package struct UDPReceiver: ~Copyable, @unchecked Sendable {
         let capacity = 65_536
         let room = comeSingly ? UDPReceiver.singleBuffers : UDPReceiver.coalescedBuffers
         // Sound: the pointers are the batches' own buffers of `capacity` bytes.
-        let count = unsafe csystem_udp_receive(
-            socket.descriptor.number, coalescedPointers, capacity, UInt32(room), &received)
-        comeSingly = count == room && (0..<room).allSatisfy { received[$0].segment == 0 && received[$0].length <= 2048 }
+        let count = unsafe socket.kernel.receive(into: coalescedPointers, of: capacity, upTo: room, &received)
+        comeSingly =
+            count == room && (0..<room).allSatisfy { received.segment($0) == 0 && received.length($0) <= 2048 }
         guard count > 0 else { return .nothing }
-        let last = sort(Int(count), socket)
-        for index in 0..<Int(count) {
+        let last = sort(count, socket)
+        for index in 0..<count {
             guard let number = numbers[index] else { continue }
-            let message = received[index]
-            let path = PhysicalPath(localSocket: number, remote: message.from.endpoint)
+            let path = PhysicalPath(localSocket: number, remote: received.source(index))
             batches[ids[index]].setDatagrams(
-                total: Int(message.length), segmentSize: Int(message.segment), path: path)
+                total: received.length(index), segmentSize: received.segment(index), path: path)
             body(&batches[ids[index]], index == last)
         }
-        return Int(count) == room ? .full : .some
+        return count == room ? .full : .some
     }
 
     private mutating func receivePlain(
         _ socket: UDPPort.Socket, _ body: (inout ReceiveBatch, _ isLast: Bool) -> Void
     ) -> Found {
         // Sound: every pointer has `plainBytes` bytes of the scratch buffer for itself.
-        let count = unsafe csystem_udp_receive(
-            socket.descriptor.number, plainPointers, UDPReceiver.plainBytes, UInt32(UDPReceiver.plainBuffers),
-            &received)
+        let count = unsafe socket.kernel.receive(
+            into: plainPointers, of: UDPReceiver.plainBytes, upTo: UDPReceiver.plainBuffers, &received)
         guard count > 0 else { return .nothing }
         batches[ids[0]].clear()
-        _ = sort(Int(count), socket)
-        for index in 0..<Int(count) {
+        _ = sort(count, socket)
+        for index in 0..<count {
             guard let number = numbers[index] else { continue }
-            let message = received[index]
-            let path = PhysicalPath(localSocket: number, remote: message.from.endpoint)
-            if append(index, Int(message.length), path) { continue }
+            let path = PhysicalPath(localSocket: number, remote: received.source(index))
+            if append(index, received.length(index), path) { continue }
             body(&batches[ids[0]], false)
             batches[ids[0]].clear()
-            _ = append(index, Int(message.length), path)
+            _ = append(index, received.length(index), path)
         }
         if !batches[ids[0]].datagrams.isEmpty { body(&batches[ids[0]], true) }
-        return Int(count) == UDPReceiver.plainBuffers ? .full : .some
+        return count == UDPReceiver.plainBuffers ? .full : .some
     }
 
     // Says of each message by which number it came, or that it is dropped. The index of the last that is not.
@@ -121,10 +116,10 @@ package struct UDPReceiver: ~Copyable, @unchecked Sendable {
         var last: Int?
         for index in 0..<count {
             numbers[index] = nil
-            if received[index].truncated != 0 {
+            if received.isTruncated(index) {
                 socket.truncated.add()
-            } else if received[index].length > 0 {
-                numbers[index] = localNumber(of: received[index], socket)
+            } else if received.length(index) > 0 {
+                numbers[index] = localNumber(of: index, socket)
                 if numbers[index] == nil { socket.refused.add() } else { last = index }
             }
         }
@@ -132,17 +127,14 @@ package struct UDPReceiver: ~Copyable, @unchecked Sendable {
     }
 
     // Where a datagram arrived, as a path names it. Nil: the node does not use that address.
-    private mutating func localNumber(of message: csystem_received, _ socket: UDPPort.Socket) -> Int32? {
-        guard message.has_local != 0, let locals = socket.locals else { return socket.id }
-        let local = message.local
+    private mutating func localNumber(of index: Int, _ socket: UDPPort.Socket) -> Int32? {
+        guard let locals = socket.locals, let local = received.local(index) else { return socket.id }
         let generation = locals.generation
         let meaning: LocalAddresses.Meaning
-        if let last = lastLocal, last.generation == generation, last.address.low == local.low,
-            last.address.high == local.high, last.address.is_ipv4 == local.is_ipv4
-        {
+        if let last = lastLocal, last.generation == generation, last.address == local {
             meaning = last.meaning
         } else {
-            meaning = locals.meaning(of: local.endpoint.address)
+            meaning = locals.meaning(of: local)
             lastLocal = (local, generation, meaning)
         }
         switch meaning {

@@ -1,6 +1,5 @@
 // State in files of a directory that belongs to one running node at a time.
 
-import Glibc
 import Synchronization
 
 /// A directory of state files: atomic writes, secrets with mode 0600, one node at a time by a lock file.
@@ -46,7 +45,7 @@ public final class DirectoryStore: StateStore {
         var warnings: [ZeroTierError] = []
         if keepsModes {
             if let facts = FileSystem.facts(of: path) {
-                if facts.isForeign(to: geteuid()) || (facts.mode & 0o022 != 0 && facts.mode & 0o1000 == 0) {
+                if facts.isForeign(to: Environment.user) || (facts.mode & 0o022 != 0 && facts.mode & 0o1000 == 0) {
                     warnings.append(
                         ZeroTierError(
                             .storageUnsafe,
@@ -55,7 +54,7 @@ public final class DirectoryStore: StateStore {
                 }
             }
             for name in DirectoryStore.secrets.sorted() {
-                if let warning = try DirectoryStore.check(secret: "\(path)/\(name)", for: geteuid()) {
+                if let warning = try DirectoryStore.check(secret: "\(path)/\(name)", for: Environment.user) {
                     warnings.append(warning)
                 }
             }
@@ -113,7 +112,7 @@ public final class DirectoryStore: StateStore {
             let location = location(of: name)
             let mode: UInt32 = isSecret ? 0o600 : 0o644
             if let current = try? FileSystem.read(location), current == bytes,
-                !keepsModes || FileSystem.mode(of: location) == mode
+                !keepsModes || FileSystem.facts(of: location)?.mode == mode
             {
                 return
             }

@@ -127,6 +127,8 @@ package enum FileSystem {
     package struct Facts {
         package let owner: UInt32
         package let mode: UInt32
+        /// When it was changed last, Unix seconds.
+        package let modified: Int64
         package let isRegular: Bool
         package let isLink: Bool
 
@@ -140,22 +142,8 @@ package enum FileSystem {
         guard unsafe (followsLinks ? stat(path, &status) : lstat(path, &status)) == 0 else { return nil }
         let kind = UInt32(status.st_mode) & UInt32(S_IFMT)
         return Facts(
-            owner: status.st_uid, mode: UInt32(status.st_mode) & 0o7777, isRegular: kind == UInt32(S_IFREG),
-            isLink: kind == UInt32(S_IFLNK))
-    }
-
-    /// Permission bits of a file; nil if there is none.
-    package static func mode(of path: String) -> UInt32? {
-        var status = stat()
-        guard unsafe stat(path, &status) == 0 else { return nil }
-        return UInt32(status.st_mode) & 0o7777
-    }
-
-    /// When a file was changed last, Unix seconds; nil if there is none.
-    package static func modificationTime(of path: String) -> Int64? {
-        var status = stat()
-        guard unsafe stat(path, &status) == 0 else { return nil }
-        return Int64(status.st_mtim.tv_sec)
+            owner: status.st_uid, mode: UInt32(status.st_mode) & 0o7777, modified: Int64(status.st_mtim.tv_sec),
+            isRegular: kind == UInt32(S_IFREG), isLink: kind == UInt32(S_IFLNK))
     }
 
     private static func parent(of path: String) -> String {

@@ -26,6 +26,10 @@ package struct SystemError: Error, Hashable, Sendable, CustomStringConvertible {
     package var description: String { "\(operation): \(reason)" }
 
     package static let addressInUse = EADDRINUSE
+    /// Another port may do: this one is another program's, or the superuser's.
+    var isOfPort: Bool { number == EADDRINUSE || number == EACCES }
+    static let addressNotAvailable = EADDRNOTAVAIL
+    static let familyNotSupported = EAFNOSUPPORT
     package static let wouldBlock = EAGAIN
 
     // A shim's result: a negated error number, or a value.
@@ -44,6 +48,17 @@ package final class Descriptor: Sendable {
     package init(owning number: Int32) { self.number = number }
 
     deinit { _ = close(number) }
+}
+
+extension Descriptor {
+    /// Writes bytes if the descriptor takes them without waiting. Whether it did.
+    static func writeAtOnce(_ bytes: [UInt8], to number: Int32) -> Bool {
+        var entry = pollfd(fd: number, events: Int16(POLLOUT), revents: 0)
+        // Sound: one entry, as said. A pipe without a reader has an error beside its room.
+        guard unsafe poll(&entry, 1, 0) == 1, entry.revents == Int16(POLLOUT) else { return false }
+        // Sound: reads as many bytes as the array has.
+        return unsafe Glibc.write(number, bytes, bytes.count) == bytes.count
+    }
 }
 
 /// The clocks of this machine.
@@ -79,6 +94,11 @@ package enum SystemClock {
 
 /// What the process was started with.
 enum Environment {
+    /// Where errors are shown.
+    static let standardError = STDERR_FILENO
+    /// The user in whose name the process acts.
+    static var user: UInt32 { geteuid() }
+
     /// The value of a variable; nil if there is none.
     static func value(of name: String) -> String? {
         // Sound: the text is copied at once. A program that changes its environment does so before it starts threads.
