@@ -164,13 +164,13 @@ extension BlockingSocket {
 
     private func setMulticastInterface(_ address: IPAddress) throws(SocketError) {
         guard !isStream else { throw SocketError(.noSuchOption, "a stream socket has no groups") }
-        try control { (state, stack, watches, _) throws(SocketError) in
+        try control { (state, stack, room, _) throws(SocketError) in
             var chosen: InterfaceID?
             if !address.isUnspecified {
                 chosen = stack.interface(holding: address)
                 if chosen == nil { throw SocketError(.addressNotAvailable, "this node has no address \(address)") }
             }
-            let id = try datagram(&state, &stack, &watches)
+            let id = try datagram(&state, &stack, &room)
             state.options.multicastInterface = chosen
             state.multicastInterface = address
             let options = state.options
@@ -182,8 +182,8 @@ extension BlockingSocket {
     /// to the group.
     package func changeGroup(_ group: IPAddress, interface: IPAddress?, isJoin: Bool) throws(SocketError) {
         guard !isStream else { throw SocketError(.noSuchOption, "a stream socket has no groups") }
-        try control { (state, stack, watches, now) throws(SocketError) in
-            let id = try datagram(&state, &stack, &watches)
+        try control { (state, stack, room, now) throws(SocketError) in
+            let id = try datagram(&state, &stack, &room)
             let group = try unwrapped(SocketEndpoint(group, port: 0), state).address
             try stackCall { () throws(StackError) in
                 var chosen: InterfaceID?
