@@ -41,6 +41,7 @@ let package = Package(
             dependencies: ["NetPrimitives", "CCipherKernels", .product(name: "Crypto", package: "swift-crypto")],
             swiftSettings: strict),
         .target(name: "ZeroTierWire", dependencies: ["ZeroTierCrypto", "NetPrimitives"], swiftSettings: strict),
+        .target(name: "JSONValues", swiftSettings: strict),
 
         // Machines: sans-I/O, deterministic, one owner.
         .target(name: "NetStack", dependencies: ["NetPrimitives"], swiftSettings: strict),
@@ -79,7 +80,9 @@ let package = Package(
             swiftSettings: strict),
         .executableTarget(
             name: "ZeroTierCommand",
-            dependencies: ["ZeroTier", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            dependencies: [
+                "ZeroTier", "JSONValues", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
             swiftSettings: strict),
 
         // What proves it.
@@ -96,7 +99,7 @@ let package = Package(
             name: "FuzzBodies",
             dependencies: [
                 "ZeroTierNode", "ZeroTierPeers", "ZeroTierEthernet", "NetStack", "ZeroTierWire", "ZeroTierCrypto",
-                "NetPrimitives",
+                "JSONValues", "NetPrimitives",
             ],
             path: "Fuzz/FuzzBodies", swiftSettings: strict),
         .target(name: "CProcessCounts", path: "Benchmarks/CProcessCounts"),
@@ -141,6 +144,7 @@ let package = Package(
             name: "ZeroTierWireTests",
             dependencies: ["TestSupport", "ZeroTierWire", "ZeroTierCrypto", "NetPrimitives"],
             swiftSettings: testing),
+        .testTarget(name: "JSONValuesTests", dependencies: ["JSONValues"], swiftSettings: testing),
         .testTarget(
             name: "NetStackTests", dependencies: ["TestSupport", "NetStack", "NetPrimitives"], swiftSettings: testing),
         .testTarget(

@@ -31,6 +31,7 @@ package struct FuzzTarget: Sendable {
         FuzzTarget("filter", length: 512, mutations: 600, fuzzFilter),
         FuzzTarget("lz4", length: 512, mutations: 1500, fuzzLZ4),
         FuzzTarget("text", length: 128, fuzzText),
+        FuzzTarget("json", length: 512, fuzzJSON),
         FuzzTarget("stack", length: 1024, mutations: 250, fuzzStack),
         FuzzTarget("pair", length: 256, mutations: 100, fuzzPair),
         FuzzTarget("sealed", length: 1024, mutations: 100, fuzzSealed),

@@ -1,6 +1,7 @@
 // How the tools speak to a running node: by a Unix socket in its state directory, which only its owner can open. A
 // request is one line of words. The answer is a line `ok`, or `error` with a code, and then text.
 
+import JSONValues
 import Glibc
 import ZeroTier
 

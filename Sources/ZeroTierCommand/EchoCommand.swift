@@ -1,5 +1,6 @@
 // zerotier echo: a TCP or UDP echo service on a virtual network, and its client.
 
+import JSONValues
 import ArgumentParser
 import ZeroTier
 

@@ -1,5 +1,6 @@
 // Failures, for people, and with `--json` for programs.
 
+import JSONValues
 import ArgumentParser
 import Glibc
 import ZeroTier
@@ -66,7 +67,7 @@ extension ZeroTierCommand {
     private static var wantsJSON: Bool { !CommandLine.arguments.allSatisfy { $0 != "--json" && $0 != "-j" } }
 
     private static func tell(_ failure: Failure) {
-        let object = JSON.object([("error", .string(failure.message)), ("code", .string(failure.code))])
+        let object = JSONValue.object([("error", .string(failure.message)), ("code", .string(failure.code))])
         Output.complain(wantsJSON ? object.text : "Error: \(failure.message)")
     }
 }

@@ -1,5 +1,6 @@
 // zerotier identity: make, show and check identities.
 
+import JSONValues
 import ArgumentParser
 import ZeroTier
 

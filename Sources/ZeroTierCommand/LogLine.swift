@@ -1,5 +1,6 @@
 // Lines of a log: when, how grave, what. Read first: sd-daemon(3) for the journal's form.
 
+import JSONValues
 import Glibc
 import ZeroTier
 
@@ -34,9 +35,11 @@ enum LogLine {
 
     static func render(_ report: Report, asJSON: Bool, isPlain: Bool) -> String {
         if asJSON {
-            guard !isPlain, case .object(let members) = report.json else { return report.json.text }
-            return JSON.object(
-                members + [("time", .string(SystemClock.universalTime())), ("level", .string(report.level.rawValue))]
+            guard !isPlain, case .object(let object) = report.json else { return report.json.text }
+            return JSONValue.object(
+                object.members.map { ($0.key, $0.value) } + [
+                    ("time", .string(SystemClock.universalTime())), ("level", .string(report.level.rawValue)),
+                ]
             ).text
         }
         if isPlain { return report.text }

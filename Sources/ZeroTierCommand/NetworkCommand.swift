@@ -1,5 +1,6 @@
 // zerotier network: the IDs of networks that need no controller.
 
+import JSONValues
 import ArgumentParser
 import ZeroTier
 

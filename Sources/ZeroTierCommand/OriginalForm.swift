@@ -1,6 +1,7 @@
 // A node's state in the form of the original's tools. Members that have no meaning here have the value of a feature that is
 // off.
 
+import JSONValues
 import Glibc
 import ZeroTier
 
@@ -14,20 +15,20 @@ enum OriginalVerb {
             return "200 info \(status.id) \(libraryVersionText) \(status.isOnline ? "ONLINE" : "OFFLINE")"
         case "listpeers":
             let peers = try node.peers()
-            guard !asJSON else { return JSON.array(peers.map(peer)).text }
+            guard !asJSON else { return JSONValue.array(peers.map(peer)).text }
             return (["200 listpeers <ztaddr> <path> <latency> <version> <role>"] + peers.map(peerLine)).joined(
                 separator: "\n")
         case "listnetworks":
             let networks = try node.networkDetails()
             guard !asJSON else {
                 let objects = try networks.map { (details) throws(ZeroTierError) in
-                    JSON.object(network(details, try node.settings(of: details.status.id)))
+                    JSONValue.object(network(details, try node.settings(of: details.status.id)))
                 }
-                return JSON.array(objects).text
+                return JSONValue.array(objects).text
             }
             let header = "200 listnetworks <nwid> <name> <mac> <status> <type> <dev> <ZT assigned ips>"
             return ([header] + networks.map { networkLine($0.status) }).joined(separator: "\n")
-        case "listmoons": return JSON.array(try node.moons().map(moon)).text
+        case "listmoons": return JSONValue.array(try node.moons().map(moon)).text
         case "get": return try get(words, node)
         case "set": return try set(words, node)
         case "orbit":
@@ -56,14 +57,14 @@ enum OriginalVerb {
 
     // MARK: Status
 
-    private static func status(_ status: NodeStatus, _ planet: RootSet?) throws(ZeroTierError) -> JSON {
-        let settings: [(String, JSON)] = [
+    private static func status(_ status: NodeStatus, _ planet: RootSet?) throws(ZeroTierError) -> JSONValue {
+        let settings: [(String, JSONValue)] = [
             ("allowTcpFallbackRelay", .bool(false)), ("forceTcpRelay", .bool(false)),
             ("listeningOn", .array(status.localEndpoints.map { .string(slashed($0)) })),
             ("portMappingEnabled", .bool(false)), ("primaryPort", .integer(Int64(status.port))),
             ("surfaceAddresses", .array(status.surfaceEndpoints.map { .string(slashed($0)) })),
         ]
-        var members: [(String, JSON)] = [("address", .text(status.id))]
+        var members: [(String, JSONValue)] = [("address", .text(status.id))]
         members.append(("clock", .integer(unixMilliseconds)))
         members.append(("config", .object([("settings", .object(settings))])))
         members.append(("online", .bool(status.isOnline)))
@@ -96,12 +97,12 @@ enum OriginalVerb {
             + peer.role.rawValue.uppercased()
     }
 
-    private static func peer(_ peer: PeerStatus) -> JSON {
+    private static func peer(_ peer: PeerStatus) -> JSONValue {
         let now = unixMilliseconds
-        func instant(_ since: Duration?) -> JSON { .integer(since.map { now - milliseconds($0) } ?? 0) }
+        func instant(_ since: Duration?) -> JSONValue { .integer(since.map { now - milliseconds($0) } ?? 0) }
         let parts = (peer.version ?? "").split(separator: ".").compactMap { Int64($0) }
         let version = parts.count == 3 ? parts : [-1, -1, -1]
-        var members: [(String, JSON)] = [("address", .text(peer.id)), ("isBonded", .bool(false))]
+        var members: [(String, JSONValue)] = [("address", .text(peer.id)), ("isBonded", .bool(false))]
         members.append(("latency", .integer(milliseconds(peer.latency))))
         members.append(
             (
@@ -148,9 +149,9 @@ enum OriginalVerb {
             + "\(name(network.state)) \(type(network)) - \(addresses.isEmpty ? "-" : addresses)"
     }
 
-    private static func network(_ details: NetworkDetails, _ settings: NetworkSettings) -> [(String, JSON)] {
+    private static func network(_ details: NetworkDetails, _ settings: NetworkSettings) -> [(String, JSONValue)] {
         let network = details.status
-        var members: [(String, JSON)] = [
+        var members: [(String, JSONValue)] = [
             ("allowDNS", .bool(settings.allowsDNS)), ("allowDefault", .bool(settings.allowsDefault)),
             ("allowGlobal", .bool(settings.allowsGlobal)),
         ]
@@ -182,7 +183,7 @@ enum OriginalVerb {
         members.append(("nwid", .text(network.id)))
         members.append(("portDeviceName", .string("")))
         members.append(("portError", .integer(0)))
-        let routes = zip(network.routes, details.routeAttributes).map { route, attributes -> JSON in
+        let routes = zip(network.routes, details.routeAttributes).map { route, attributes -> JSONValue in
             .object([
                 ("flags", .integer(Int64(attributes.flags))), ("metric", .integer(Int64(attributes.metric))),
                 ("target", .text(route.target)), ("via", .text(route.via)),
@@ -211,7 +212,7 @@ enum OriginalVerb {
         try change(&settings, words[2], words[3])
         try node.setSettings(settings, of: id)
         let (details, changed) = try joined(id, node)
-        return JSON.object(network(details, changed)).text
+        return JSONValue.object(network(details, changed)).text
     }
 
     /// Changes one setting as it is written. Throws for a value that is none: the original takes it for "no".
@@ -270,7 +271,7 @@ enum OriginalVerb {
 
     // MARK: Moons
 
-    private static func moon(_ moon: RootSet) -> JSON {
+    private static func moon(_ moon: RootSet) -> JSONValue {
         let digits = String(moon.id, radix: 16)
         return .object([
             ("id", .string(String(repeating: "0", count: 16 - digits.count) + digits)),

@@ -1,5 +1,6 @@
 // zerotier ping: echo requests over a virtual network, by a running node or one of its own.
 
+import JSONValues
 import ArgumentParser
 import ZeroTier
 

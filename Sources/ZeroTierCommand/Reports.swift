@@ -1,11 +1,12 @@
 // Statuses and events as text for people and JSON for programs.
 
+import JSONValues
 import ZeroTier
 
 /// Something that can be shown both ways.
 struct Report: Sendable {
     let text: String
-    let json: JSON
+    let json: JSONValue
     /// How grave it is, in a log.
     var level = LogLevel.info
 
@@ -27,7 +28,7 @@ extension Report {
             lines.append("seen as: " + status.surfaceEndpoints.map(\.description).joined(separator: " "))
         }
         // One member at a time: the compiler takes minutes for the whole as one expression.
-        var members: [(String, JSON)] = []
+        var members: [(String, JSONValue)] = []
         members.append(("address", .text(status.id)))
         members.append(("version", .string(libraryVersionText)))
         members.append(("online", .bool(status.isOnline)))
@@ -36,13 +37,13 @@ extension Report {
         members.append(("root", .bool(status.isRoot)))
         members.append(("publicIdentity", .string(status.publicIdentity)))
         members.append(("peers", .integer(Int64(status.peerCount))))
-        members.append(("localEndpoints", .array(status.localEndpoints.map { JSON.text($0) })))
-        members.append(("surfaceEndpoints", .array(status.surfaceEndpoints.map { JSON.text($0) })))
+        members.append(("localEndpoints", .array(status.localEndpoints.map { JSONValue.text($0) })))
+        members.append(("surfaceEndpoints", .array(status.surfaceEndpoints.map { JSONValue.text($0) })))
         members.append(("datagramsSent", count(status.datagramsSent)))
         members.append(("sendCalls", count(status.sendCalls)))
         members.append(("sendsBlocked", count(status.sendsBlocked)))
         members.append(("relayedPackets", count(status.relayedPackets)))
-        let suites: [(String, JSON)] = [
+        let suites: [(String, JSONValue)] = [
             ("authenticatedOnly", count(status.packetsBySuite.authenticatedOnly)),
             ("salsa", count(status.packetsBySuite.salsa)), ("gmacSIV", count(status.packetsBySuite.gmacSIV)),
         ]
@@ -52,7 +53,7 @@ extension Report {
         return Report(text: lines.joined(separator: "\n"), json: .object(members))
     }
 
-    private static func count(_ value: UInt64) -> JSON { .integer(Int64(clamping: value)) }
+    private static func count(_ value: UInt64) -> JSONValue { .integer(Int64(clamping: value)) }
 
     static func peers(_ peers: [PeerStatus]) -> Report {
         let rows = peers.map { peer in
@@ -78,7 +79,7 @@ extension Report {
                 }))
     }
 
-    private static func path(_ path: PeerStatus.Path) -> JSON {
+    private static func path(_ path: PeerStatus.Path) -> JSONValue {
         .object([
             ("endpoint", .string(path.endpoint.description)), ("alive", .bool(path.isAlive)),
             ("preferred", .bool(path.isPreferred)), ("latencyMilliseconds", .milliseconds(path.latency)),
@@ -125,7 +126,7 @@ extension Report {
                 }))
     }
 
-    static func network(_ network: NetworkStatus) -> JSON {
+    static func network(_ network: NetworkStatus) -> JSONValue {
         .object([
             ("id", .string(network.id.description)), ("name", .string(network.name)),
             ("state", .string(network.state.rawValue)), ("mac", .string(network.mac.description)),
@@ -151,7 +152,7 @@ extension Report {
     }
 
     static func event(_ event: NodeEvent) -> Report {
-        func report(_ name: String, _ text: String, _ members: [(String, JSON)] = []) -> Report {
+        func report(_ name: String, _ text: String, _ members: [(String, JSONValue)] = []) -> Report {
             Report(text: text, json: .object([("event", .string(name))] + members), level: level(of: event))
         }
         switch event {

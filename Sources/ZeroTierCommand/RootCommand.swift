@@ -1,5 +1,6 @@
 // zerotier root: a root of one's own, with its planet.
 
+import JSONValues
 import ArgumentParser
 import ZeroTier
 

@@ -1,5 +1,6 @@
 // zerotier run: a node in the foreground.
 
+import JSONValues
 import ArgumentParser
 import Dispatch
 import Glibc

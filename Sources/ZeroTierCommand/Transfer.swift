@@ -1,5 +1,6 @@
 // Moving bytes over a connection and counting, summing and timing them: for `echo` and `demo`.
 
+import JSONValues
 import Synchronization
 import ZeroTier
 

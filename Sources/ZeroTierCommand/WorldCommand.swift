@@ -1,5 +1,6 @@
 // zerotier world: make and show planets.
 
+import JSONValues
 import ArgumentParser
 import ZeroTier
 

@@ -13,12 +13,13 @@ import Testing
         "Sources/NetPrimitives": ["CCopyKernels"],
         "Sources/ZeroTierCrypto": ["NetPrimitives", "CCipherKernels"],
         "Sources/ZeroTierWire": ["ZeroTierCrypto", "NetPrimitives"],
+        "Sources/JSONValues": [],
         "Sources/NetStack": ["NetPrimitives"],
         "Sources/ZeroTierPeers": wire,
         "Sources/ZeroTierEthernet": wire,
         "Sources/ZeroTierNode": wire + ["NetStack", "ZeroTierPeers", "ZeroTierEthernet"],
         "Sources/ZeroTier": all + ["CSystem"],
-        "Sources/ZeroTierCommand": ["ZeroTier"],
+        "Sources/ZeroTierCommand": ["ZeroTier", "JSONValues"],
         "Sources/ZeroTierSockets": ["ZeroTier", "NetStack", "NetPrimitives"],
         "Sources/ZeroTierLibrary": ["ZeroTierSockets", "ZeroTier", "NetPrimitives"],
         "Sources/ZeroTierC": ["ZeroTierLibrary", "ZeroTierSockets", "ZeroTier", "NetPrimitives", "CZeroTier"],
@@ -28,7 +29,7 @@ import Testing
         "Tests/TestController": wire + ["ZeroTier", "ZeroTierPeers", "ZeroTierEthernet"],
         "Simulation/NetworkSimulator": all,
         "Simulation/simulate": ["NetworkSimulator"],
-        "Fuzz/FuzzBodies": all,
+        "Fuzz/FuzzBodies": all + ["JSONValues"],
         "Fuzz/fuzz": ["FuzzBodies"],
         "Benchmarks/bench": all + [
             "CProcessCounts", "ZeroTier", "CSystem", "ZeroTierLibrary", "ZeroTierC", "CZeroTier",
@@ -106,7 +107,7 @@ import Testing
     }
 
     @Test func `bytes and machines read no clock, take no lock and start no task`() {
-        let pure = ["NetPrimitives", "ZeroTierCrypto", "ZeroTierWire"] + Self.machines
+        let pure = ["NetPrimitives", "ZeroTierCrypto", "ZeroTierWire", "JSONValues"] + Self.machines
         let banned = [
             "ContinuousClock", "SuspendingClock", "SystemRandomNumberGenerator", "Task {", "Task.", "Mutex<",
             "DispatchQueue",
