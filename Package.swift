@@ -42,6 +42,8 @@ let package = Package(
             swiftSettings: strict),
         .target(name: "ZeroTierWire", dependencies: ["ZeroTierCrypto", "NetPrimitives"], swiftSettings: strict),
         .target(name: "JSONValues", swiftSettings: strict),
+        .target(
+            name: "ZeroTierRules", dependencies: ["JSONValues", "ZeroTierWire", "NetPrimitives"], swiftSettings: strict),
 
         // Machines: sans-I/O, deterministic, one owner.
         .target(name: "NetStack", dependencies: ["NetPrimitives"], swiftSettings: strict),
@@ -81,7 +83,8 @@ let package = Package(
         .executableTarget(
             name: "ZeroTierCommand",
             dependencies: [
-                "ZeroTier", "JSONValues", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "ZeroTier", "ZeroTierRules", "ZeroTierEthernet", "ZeroTierWire", "JSONValues", "NetPrimitives",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
 
@@ -98,8 +101,8 @@ let package = Package(
         .target(
             name: "FuzzBodies",
             dependencies: [
-                "ZeroTierNode", "ZeroTierPeers", "ZeroTierEthernet", "NetStack", "ZeroTierWire", "ZeroTierCrypto",
-                "JSONValues", "NetPrimitives",
+                "ZeroTierNode", "ZeroTierPeers", "ZeroTierEthernet", "NetStack", "ZeroTierRules", "ZeroTierWire",
+                "ZeroTierCrypto", "JSONValues", "NetPrimitives",
             ],
             path: "Fuzz/FuzzBodies", swiftSettings: strict),
         .target(name: "CProcessCounts", path: "Benchmarks/CProcessCounts"),
@@ -144,6 +147,9 @@ let package = Package(
             name: "ZeroTierWireTests",
             dependencies: ["TestSupport", "ZeroTierWire", "ZeroTierCrypto", "NetPrimitives"],
             swiftSettings: testing),
+        .testTarget(
+            name: "ZeroTierRulesTests",
+            dependencies: ["ZeroTierRules", "JSONValues", "ZeroTierWire", "NetPrimitives"], swiftSettings: testing),
         .testTarget(name: "JSONValuesTests", dependencies: ["JSONValues"], swiftSettings: testing),
         .testTarget(
             name: "NetStackTests", dependencies: ["TestSupport", "NetStack", "NetPrimitives"], swiftSettings: testing),
@@ -153,7 +159,9 @@ let package = Package(
             swiftSettings: testing),
         .testTarget(
             name: "ZeroTierEthernetTests",
-            dependencies: ["TestSupport", "ZeroTierEthernet", "ZeroTierWire", "ZeroTierCrypto", "NetPrimitives"],
+            dependencies: [
+                "TestSupport", "ZeroTierEthernet", "ZeroTierRules", "ZeroTierWire", "ZeroTierCrypto", "NetPrimitives",
+            ],
             swiftSettings: testing),
         .testTarget(
             name: "ZeroTierNodeTests",

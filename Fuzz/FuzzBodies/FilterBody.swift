@@ -199,7 +199,7 @@ struct FilterScene: ~Copyable {
             guard let whole = stack.nextReassembled() else { return }
             let isAllowed = engine.admitReassembled(
                 whole.bytes, etherType: whole.etherType, source: whole.source, destination: frame.destination,
-                network: network)
+                network: network, now: FuzzFixture.start)
             guard isAllowed else { return }
             admitted += 1
             stack.receive(reassembled: whole, now: FuzzFixture.start)

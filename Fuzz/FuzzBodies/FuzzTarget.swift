@@ -32,6 +32,8 @@ package struct FuzzTarget: Sendable {
         FuzzTarget("lz4", length: 512, mutations: 1500, fuzzLZ4),
         FuzzTarget("text", length: 128, fuzzText),
         FuzzTarget("json", length: 512, fuzzJSON),
+        FuzzTarget("ruletext", length: 1024, mutations: 1500, fuzzRuleText),
+        FuzzTarget("rulejson", length: 1024, mutations: 1500, fuzzRuleJSON),
         FuzzTarget("stack", length: 1024, mutations: 250, fuzzStack),
         FuzzTarget("pair", length: 256, mutations: 100, fuzzPair),
         FuzzTarget("sealed", length: 1024, mutations: 100, fuzzSealed),

@@ -1,8 +1,8 @@
 // How the tools speak to a running node: by a Unix socket in its state directory, which only its owner can open. A
 // request is one line of words. The answer is a line `ok`, or `error` with a code, and then text.
 
-import JSONValues
 import Glibc
+import JSONValues
 import ZeroTier
 
 /// The server's end, in the process of the running node.
@@ -54,6 +54,8 @@ struct ControlServer: Sendable {
             return Report(text: "left \(network)", json: .object([("left", .text(network))])).rendered(asJSON: asJSON)
         case "info", "listpeers", "listnetworks", "listmoons", "get", "set", "orbit", "deorbit":
             return try OriginalVerb.answer(words, asJSON: asJSON, node)
+        case "rules": return try RuleAnswers.rules(parse(argument), node).rendered(asJSON: asJSON)
+        case "diagnose": return try RuleAnswers.frame(words, node).rendered(asJSON: asJSON)
         case "ping": return Report.echo(try await ping(words, node)).rendered(asJSON: asJSON)
         default: throw ZeroTierError(.invalidArgument, "unknown request \(request)")
         }

@@ -1,9 +1,9 @@
 // zerotier demo: a root and two nodes as processes on this machine, and a tour of what they can do.
 
-import JSONValues
 import ArgumentParser
 import Foundation
 import Glibc
+import JSONValues
 import Synchronization
 import ZeroTier
 

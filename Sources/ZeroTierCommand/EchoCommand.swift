@@ -1,7 +1,7 @@
 // zerotier echo: a TCP or UDP echo service on a virtual network, and its client.
 
-import JSONValues
 import ArgumentParser
+import JSONValues
 import ZeroTier
 
 struct EchoCommand: AsyncParsableCommand {

@@ -1,8 +1,8 @@
 // Failures, for people, and with `--json` for programs.
 
-import JSONValues
 import ArgumentParser
 import Glibc
+import JSONValues
 import ZeroTier
 
 /// Why a subcommand failed, in words that name the thing and the reason.

@@ -1,7 +1,7 @@
 // zerotier identity: make, show and check identities.
 
-import JSONValues
 import ArgumentParser
+import JSONValues
 import ZeroTier
 
 struct IdentityCommand: AsyncParsableCommand {

@@ -1,7 +1,7 @@
 // Lines of a log: when, how grave, what. Read first: sd-daemon(3) for the journal's form.
 
-import JSONValues
 import Glibc
+import JSONValues
 import ZeroTier
 
 /// How grave a line of the log is.

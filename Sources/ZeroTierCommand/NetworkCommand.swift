@@ -1,7 +1,7 @@
 // zerotier network: the IDs of networks that need no controller.
 
-import JSONValues
 import ArgumentParser
+import JSONValues
 import ZeroTier
 
 struct NetworkCommand: AsyncParsableCommand {

@@ -1,8 +1,8 @@
 // A node's state in the form of the original's tools. Members that have no meaning here have the value of a feature that is
 // off.
 
-import JSONValues
 import Glibc
+import JSONValues
 import ZeroTier
 
 /// The answers to the original's verbs.

@@ -1,7 +1,7 @@
 // zerotier ping: echo requests over a virtual network, by a running node or one of its own.
 
-import JSONValues
 import ArgumentParser
+import JSONValues
 import ZeroTier
 
 struct PingCommand: AsyncParsableCommand {

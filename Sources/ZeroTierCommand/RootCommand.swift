@@ -1,7 +1,7 @@
 // zerotier root: a root of one's own, with its planet.
 
-import JSONValues
 import ArgumentParser
+import JSONValues
 import ZeroTier
 
 struct RootCommand: AsyncParsableCommand {

@@ -1,9 +1,9 @@
 // zerotier run: a node in the foreground.
 
-import JSONValues
 import ArgumentParser
 import Dispatch
 import Glibc
+import JSONValues
 import ZeroTier
 
 struct RunCommand: AsyncParsableCommand {

@@ -1,7 +1,7 @@
 // zerotier world: make and show planets.
 
-import JSONValues
 import ArgumentParser
+import JSONValues
 import ZeroTier
 
 struct WorldCommand: AsyncParsableCommand {

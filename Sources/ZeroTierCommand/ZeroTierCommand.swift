@@ -22,7 +22,8 @@ struct ZeroTierCommand: AsyncParsableCommand {
             DemoCommand.self, RunCommand.self, RootCommand.self, JoinCommand.self, LeaveCommand.self, SetVerb.self,
             PingCommand.self,
             EchoCommand.self, StatusCommand.self, PeersCommand.self, NetworksCommand.self, NetworkCommand.self,
-            IdentityCommand.self, WorldCommand.self, DemoPartyCommand.self, InfoVerb.self, ListPeersVerb.self,
+            RulesCommand.self, DiagnoseCommand.self, IdentityCommand.self, WorldCommand.self, DemoPartyCommand.self,
+            InfoVerb.self, ListPeersVerb.self,
             ListNetworksVerb.self, ListMoonsVerb.self, GetVerb.self, OrbitVerb.self, DeorbitVerb.self,
             DumpVerb.self, BondVerb.self,
         ])

@@ -20,6 +20,7 @@ extension EthernetEngine {
                 network: lastNetwork.slot, peer: source.value, source: 0, destination: 0, etherType: etherType,
                 length: count, frame: packet, at: start)
             if let flow, let known = inboundFlows.verdict(flow, epoch: shared.flowEpoch, now.monotonic) {
+                networks[lastNetwork.slot].ledger.count(known.place)
                 guard known.isAllowed else {
                     shared.count(.ruleInbound)
                     return .drop(.ruleInbound, trusted: true)
@@ -39,13 +40,14 @@ extension EthernetEngine {
     /// Whether a datagram may be delivered that the stack put together of fragments which `admit` let in. All of them came
     /// from `source`; the last of them to `destination`.
     package mutating func admitReassembled(
-        _ datagram: [UInt8], etherType: UInt16, source: MACAddress, destination: MACAddress, network slot: SlotID
+        _ datagram: [UInt8], etherType: UInt16, source: MACAddress, destination: MACAddress, network slot: SlotID,
+        now: Now
     ) -> Bool {
         guard networks.contains(slot) else {
             shared.count(.noSuchNetwork)
             return false
         }
-        guard let reason = networks[slot].refusal(ofReassembled: datagram, etherType, source, destination, &shared)
+        guard let reason = networks[slot].refusal(ofReassembled: datagram, etherType, source, destination, &shared, now)
         else { return true }
         shared.count(reason)
         return false
@@ -99,7 +101,9 @@ extension EthernetEngine {
         default: return answer.admission
         }
         inboundFlows.remember(
-            FlowVerdict(isAllowed: isAllowed, peer: id.mac(of: source).bits, network: id.value, limit: .max), flow,
+            FlowVerdict(
+                isAllowed: isAllowed, peer: id.mac(of: source).bits, network: id.value, limit: .max, place: answer.place
+            ), flow,
             epoch: shared.flowEpoch, until: until)
         return answer.admission
     }
@@ -120,40 +124,40 @@ extension EthernetEngine {
 }
 
 extension VirtualNetwork {
-    /// `until`: how long the verdict may be remembered for the flow.
+    /// `until`: how long the verdict may be remembered for the flow; `place`: where the ledger counts it.
     mutating func admitFrame(
         _ etherType: UInt16, _ packet: RawSpan, at start: Int, length: Int, from source: Address,
         _ shared: inout EthernetShared, _ now: Now
-    ) -> (admission: Admission, until: MonotonicInstant?) {
-        guard gate(source, &shared, now) else { return (.parked, nil) }
-        guard length > 0 else { return (.done(trusted: true), nil) }
+    ) -> (admission: Admission, until: MonotonicInstant?, place: Int32) {
+        guard gate(source, &shared, now) else { return (.parked, nil, 0) }
+        guard length > 0 else { return (.done(trusted: true), nil, 0) }
         let facts = FrameFacts(
             isInbound: true, source: source, destination: address, sourceMAC: id.mac(of: source),
             destinationMAC: mac, etherType: etherType, length: length)
-        let level = filterIncoming(facts, from: source, packet, at: start, &shared)
+        let (level, place) = filterIncoming(facts, from: source, packet, at: start, &shared, now)
         var until: MonotonicInstant?
         if hasFlowRules, let member = members[source], let last = member.lastAnnouncement,
             member.capabilities.allSatisfy({ VirtualNetwork.isFunctionOfFlow($0.rules) })
         {
             until = last + ProtocolLimits.multicastLikeAnnounce
         }
-        if let reason = level.reason(isInbound: true) { return (.drop(reason, trusted: true), until) }
+        if let reason = level.reason(isInbound: true) { return (.drop(reason, trusted: true), until, place) }
         if let reason = refusal(
             ofClaimIn: packet, at: start, length: length, etherType: etherType, from: source,
             sourceMAC: facts.sourceMAC, shared)
         {
-            return (.drop(reason, trusted: true), nil)
+            return (.drop(reason, trusted: true), nil, place)
         }
         let frame = AdmittedFrame(
             network: slot, source: facts.sourceMAC, destination: mac, etherType: etherType, offset: start,
             length: length)
-        return (.frame(frame), until)
+        return (.frame(frame), until, place)
     }
 
     /// Why a datagram that was put together may not be delivered.
     mutating func refusal(
         ofReassembled datagram: [UInt8], _ etherType: UInt16, _ source: MACAddress, _ destination: MACAddress,
-        _ shared: inout EthernetShared
+        _ shared: inout EthernetShared, _ now: Now
     ) -> EthernetDrop? {
         // A station that is no member's stands behind a bridge.
         let peer = bridges.bridge(to: source) ?? id.address(of: source)
@@ -161,7 +165,7 @@ extension VirtualNetwork {
         let facts = FrameFacts(
             isInbound: true, source: peer, destination: address, sourceMAC: source,
             destinationMAC: destination, etherType: etherType, length: datagram.count, isReassembled: true)
-        return decideReassembled(facts, from: peer, datagram, &shared.random)
+        return decideReassembled(facts, from: peer, datagram, &shared.random, now)
     }
 
     mutating func admitExtended(
@@ -180,7 +184,7 @@ extension VirtualNetwork {
         let facts = FrameFacts(
             isInbound: true, source: source, destination: address, sourceMAC: frame.source,
             destinationMAC: frame.destination, etherType: frame.etherType, length: frame.data.count)
-        let level = filterIncoming(facts, from: source, packet, at: start, &shared)
+        let level = filterIncoming(facts, from: source, packet, at: start, &shared, now).level
         if level == .accept {
             if frame.source != id.mac(of: source) {
                 guard activeBridges.contains(source) else { return .drop(.bridgingNotAllowed, trusted: true) }
@@ -235,7 +239,7 @@ extension VirtualNetwork {
         let facts = FrameFacts(
             isInbound: true, source: source, destination: address, sourceMAC: sourceMAC,
             destinationMAC: frame.group.mac, etherType: frame.etherType, length: frame.data.count)
-        let level = filterIncoming(facts, from: source, packet, at: start, &shared)
+        let level = filterIncoming(facts, from: source, packet, at: start, &shared, now).level
         answerImplicitGather(frame, source, packetID, &shared, now)
         if let reason = level.reason(isInbound: true) { return .drop(reason, trusted: true) }
         if let reason = refusal(

@@ -16,6 +16,7 @@ extension EthernetEngine {
         if let flow, let known = outboundFlows.verdict(flow, epoch: shared.flowEpoch, now.monotonic),
             key.length <= known.limit
         {
+            networks[key.network].ledger.count(known.place)
             guard known.isAllowed else { return dropped(.ruleOutbound) }
             return .send(
                 FrameRoute(
@@ -35,7 +36,7 @@ extension EthernetEngine {
             let id = networks[key.network].id
             let verdict = FlowVerdict(
                 isAllowed: answer.isAllowed, peer: id.address(of: key.destination).value, network: id.value,
-                limit: answer.limit)
+                limit: answer.limit, place: answer.place)
             outboundFlows.remember(verdict, flow, epoch: shared.flowEpoch, until: until)
         }
         if case .drop(let reason) = answer.routing { shared.count(reason) }
@@ -92,6 +93,8 @@ extension VirtualNetwork {
         var isAllowed = false
         /// For frames up to this length.
         var limit = 0
+        /// Where the ledger counts it.
+        var place: Int32 = 0
     }
 
     /// Routes a burst.
@@ -113,20 +116,24 @@ extension VirtualNetwork {
         let facts = FrameFacts(
             isInbound: false, source: address, destination: peer, sourceMAC: key.source,
             destinationMAC: key.destination, etherType: key.etherType, length: key.length)
-        let verdict = decideOutbound(facts, frame, at: offset, &shared.random)
+        var nobody = NoRuleObserver()
+        let verdict = decideOutbound(facts, frame, at: offset, &shared.random, &nobody)
         if verdict.ranOut || verdict.copy != nil || verdict.capabilityCopy != nil || verdict.redirect != nil {
             return BurstAnswer(routing: .control)
         }
+        let place = account(verdict, facts, frame, at: offset, now)
         let isPure = hasFlowRules && hasFlowCapabilities
         let pushTime = shared.configuration.credentialPush
         if let reason = verdict.level.reason(isInbound: false) {
             return BurstAnswer(
-                routing: .drop(reason), until: isPure ? now.monotonic + pushTime : nil, limit: limit)
+                routing: .drop(reason), until: isPure ? now.monotonic + pushTime : nil, limit: limit,
+                place: place)
         }
         let pushed = pushCredentialsIfDue(to: peer, &shared, now)
         let route = FrameRoute(destination: peer, network: id, etherType: key.etherType)
         return BurstAnswer(
-            routing: .send(route), until: isPure ? pushed + pushTime : nil, isAllowed: true, limit: limit)
+            routing: .send(route), until: isPure ? pushed + pushTime : nil, isAllowed: true, limit: limit,
+            place: place)
     }
 
     /// Sends one frame. Nil when it went on its way.
@@ -149,7 +156,7 @@ extension VirtualNetwork {
             return nil
         }
         if id.isMember(frame.destination) { return sendToMember(frame, isBridged, &shared, now) }
-        return sendToBridges(frame, &shared)
+        return sendToBridges(frame, &shared, now)
     }
 
     private func outboundFacts(_ frame: LocalFrame, to destination: Address) -> FrameFacts {
@@ -177,7 +184,7 @@ extension VirtualNetwork {
         }
         guard config.multicastLimit > 0 else { return .multicastDisabled }
         if isBridged { noteBridgedGroup(group, &shared, now) }
-        guard filterOutgoing(outboundFacts(frame, to: Address(0)), frame.payload, observed: true, &shared) else {
+        guard filterOutgoing(outboundFacts(frame, to: Address(0)), frame.payload, observed: true, &shared, now) else {
             return .ruleOutbound
         }
         sendMulticast(
@@ -196,7 +203,7 @@ extension VirtualNetwork {
         _ frame: LocalFrame, _ isBridged: Bool, _ shared: inout EthernetShared, _ now: Now
     ) -> EthernetDrop? {
         let peer = id.address(of: frame.destination)
-        guard filterOutgoing(outboundFacts(frame, to: peer), frame.payload, observed: true, &shared) else {
+        guard filterOutgoing(outboundFacts(frame, to: peer), frame.payload, observed: true, &shared, now) else {
             return .ruleOutbound
         }
         pushCredentialsIfDue(to: peer, &shared, now)
@@ -213,8 +220,10 @@ extension VirtualNetwork {
     }
 
     // A bridge that lacks our credentials asks for them and keeps the frame meanwhile.
-    private mutating func sendToBridges(_ frame: LocalFrame, _ shared: inout EthernetShared) -> EthernetDrop? {
-        guard filterOutgoing(outboundFacts(frame, to: Address(0)), frame.payload, observed: true, &shared) else {
+    private mutating func sendToBridges(_ frame: LocalFrame, _ shared: inout EthernetShared, _ now: Now)
+        -> EthernetDrop?
+    {
+        guard filterOutgoing(outboundFacts(frame, to: Address(0)), frame.payload, observed: true, &shared, now) else {
             return .ruleOutbound
         }
         let targets = bridgeTargets(for: frame.destination, &shared)
@@ -224,7 +233,7 @@ extension VirtualNetwork {
             data: frame.payload
         ).encoded
         for target in targets
-        where filterOutgoing(outboundFacts(frame, to: target), frame.payload, observed: false, &shared) {
+        where filterOutgoing(outboundFacts(frame, to: target), frame.payload, observed: false, &shared, now) {
             shared.send(.extendedFrame, packet, to: target, compress: false)
         }
         return nil

@@ -69,6 +69,9 @@ package enum EthernetLimits {
     /// The loop in which networks ask for configurations and announce groups.
     package static let loopInterval: Duration = .milliseconds(5000)
     package static let housekeeping: Duration = .milliseconds(30_000)
+    /// Frames of a network that its rules refused, the last ones; and capabilities whose frames are counted apart.
+    static let refusals = 32
+    static let countedCapabilities = 256
     /// Verdicts on flows that are remembered, in each direction. A power of two.
     static let flowCacheEntries = 64
 }

@@ -108,6 +108,8 @@ struct FlowVerdict: Sendable {
     let network: UInt64
     /// Longest frame for which it holds: the network's MTU.
     let limit: Int
+    /// Where the network's ledger counts its frames.
+    let place: Int32
 }
 
 /// A small table of verdicts, one place per flow.
@@ -116,7 +118,7 @@ struct FlowCache: Sendable {
 
     private struct Entry: Sendable {
         var key = RuleFlow.none
-        var verdict = FlowVerdict(isAllowed: false, peer: 0, network: 0, limit: 0)
+        var verdict = FlowVerdict(isAllowed: false, peer: 0, network: 0, limit: 0, place: 0)
         /// 0 never is a current one.
         var epoch: UInt64 = 0
         var until: UInt64 = 0

@@ -34,12 +34,30 @@ struct FrameVerdict: Hashable, Sendable {
     var ranOut = false
     /// The rules asked what only the whole datagram can answer.
     var dependsOnWhole = false
+    /// The rule that decided.
+    var decision = RuleDecision.none
+}
+
+extension FrameVerdict {
+    /// Takes over a table's verdict, which is not "no match".
+    fileprivate mutating func settle(_ table: RuleVerdict, _ name: RuleTable) {
+        decision = RuleDecision(name, table.rule)
+        switch table.result {
+        case .noMatch, .drop: level = .drop
+        case .accept: level = .accept
+        case .superAccept: level = .superAccept
+        case .redirect:
+            level = .accept
+            redirect = table.destination
+        }
+    }
 }
 
 extension VirtualNetwork {
     /// The decision on an outbound frame, or on its first bytes. Without side effects but for randomness.
     borrowing func decideOutbound(
-        _ facts: FrameFacts, _ frame: RawSpan, at offset: Int, _ random: inout RandomSource
+        _ facts: FrameFacts, _ frame: RawSpan, at offset: Int, _ random: inout RandomSource,
+        _ observer: inout some RuleObserver
     ) -> FrameVerdict {
         guard isConfigured else { return FrameVerdict(level: .drop) }
         switch facts.headerChain(frame, at: offset) {
@@ -48,97 +66,116 @@ extension VirtualNetwork {
         case .upper?, .laterFragment?, nil: break
         }
         let remote = facts.destination.value == 0 ? nil : members[facts.destination]
+        observer.begin(.base)
         let base = RuleFilter.evaluate(
             baseTable, facts, frame: frame, at: offset, myself: address, config: active, remote: remote,
-            random: &random)
+            random: &random, observer: &observer)
         var verdict = FrameVerdict(level: .drop, copy: base.copy, ranOut: base.ranOut)
-        switch base.result {
-        case .drop: return verdict
-        case .accept, .superAccept: verdict.level = .accept
-        case .redirect:
-            verdict.level = .accept
-            verdict.redirect = base.destination
-        case .noMatch:
-            for index in capabilityTables.indices {
-                let own = RuleFilter.evaluate(
-                    capabilityTables[index], facts, frame: frame, at: offset, myself: address, config: active,
-                    remote: remote, random: &random)
-                verdict.ranOut = verdict.ranOut || own.ranOut
-                guard own.result != .noMatch, own.result != .drop else { continue }
-                verdict.level = .accept
-                verdict.capabilityCopy = own.copy
-                if own.result == .redirect { verdict.redirect = own.destination }
-                break
-            }
+        guard base.result == .noMatch else {
+            verdict.settle(base, .base)
+            // Nobody observes what leaves from here.
+            if verdict.level == .superAccept { verdict.level = .accept }
+            return verdict
+        }
+        for index in capabilityTables.indices {
+            let table = RuleTable.capability(active.capabilities[index].id)
+            observer.begin(table)
+            let own = RuleFilter.evaluate(
+                capabilityTables[index], facts, frame: frame, at: offset, myself: address, config: active,
+                remote: remote, random: &random, observer: &observer)
+            verdict.ranOut = verdict.ranOut || own.ranOut
+            guard own.result != .noMatch, own.result != .drop else { continue }
+            verdict.settle(own, table)
+            if verdict.level == .superAccept { verdict.level = .accept }
+            verdict.capabilityCopy = own.copy
+            break
         }
         return verdict
     }
 
     /// The decision on an inbound frame of `peer`, who passed the gate.
     borrowing func decideInbound(
-        _ facts: FrameFacts, from peer: Address, _ frame: RawSpan, at offset: Int, _ random: inout RandomSource
+        _ facts: FrameFacts, from peer: Address, _ frame: RawSpan, at offset: Int, _ random: inout RandomSource,
+        _ observer: inout some RuleObserver
     ) -> FrameVerdict {
         guard isConfigured else { return FrameVerdict(level: .drop) }
         let chain = facts.headerChain(frame, at: offset)
         // Here the whole frame is at hand: what runs out has no end.
         guard chain != .unreadable, chain != .ranOut else { return FrameVerdict(level: .unreadable) }
-        var verdict = decideReadable(facts, from: peer, frame, at: offset, &random)
+        var verdict = decideReadable(facts, from: peer, frame, at: offset, &random, &observer)
         // The whole datagram is judged once it is together.
-        if verdict.level == .drop, verdict.dependsOnWhole, chain == .laterFragment { verdict.level = .accept }
+        if verdict.level == .drop, verdict.dependsOnWhole, chain == .laterFragment {
+            verdict.level = .accept
+            verdict.decision = .none
+        }
         return verdict
     }
 
     private borrowing func decideReadable(
-        _ facts: FrameFacts, from peer: Address, _ frame: RawSpan, at offset: Int, _ random: inout RandomSource
+        _ facts: FrameFacts, from peer: Address, _ frame: RawSpan, at offset: Int, _ random: inout RandomSource,
+        _ observer: inout some RuleObserver
     ) -> FrameVerdict {
         let remote = members[peer]
+        observer.begin(.base)
         let base = RuleFilter.evaluate(
             baseTable, facts, frame: frame, at: offset, myself: address, config: active, remote: remote,
-            random: &random)
+            random: &random, observer: &observer)
         var verdict = FrameVerdict(level: .drop, copy: base.copy, ranOut: base.ranOut)
         verdict.dependsOnWhole = base.dependsOnWhole
-        switch base.result {
-        case .drop: return verdict
-        case .accept: verdict.level = .accept
-        case .superAccept: verdict.level = .superAccept
-        case .redirect:
-            verdict.level = .accept
-            verdict.redirect = base.destination
-        case .noMatch:
-            guard let remote else { return verdict }
-            for index in remote.capabilities.indices where remote.isUsable(remote.capabilities[index], active) {
-                let theirs = RuleFilter.evaluate(
-                    remote.capabilityTables[index], facts, frame: frame, at: offset, myself: address, config: active,
-                    remote: remote, random: &random)
-                verdict.ranOut = verdict.ranOut || theirs.ranOut
-                verdict.dependsOnWhole = verdict.dependsOnWhole || theirs.dependsOnWhole
-                guard theirs.result != .noMatch, theirs.result != .drop else { continue }
-                verdict.level = theirs.result == .superAccept ? .superAccept : .accept
-                verdict.capabilityCopy = theirs.copy
-                if theirs.result == .redirect { verdict.redirect = theirs.destination }
-                break
-            }
+        guard base.result == .noMatch else {
+            verdict.settle(base, .base)
+            return verdict
+        }
+        guard let remote else { return verdict }
+        for index in remote.capabilities.indices where remote.isUsable(remote.capabilities[index], active) {
+            let table = RuleTable.capability(remote.capabilities[index].id)
+            observer.begin(table)
+            let theirs = RuleFilter.evaluate(
+                remote.capabilityTables[index], facts, frame: frame, at: offset, myself: address, config: active,
+                remote: remote, random: &random, observer: &observer)
+            verdict.ranOut = verdict.ranOut || theirs.ranOut
+            verdict.dependsOnWhole = verdict.dependsOnWhole || theirs.dependsOnWhole
+            guard theirs.result != .noMatch, theirs.result != .drop else { continue }
+            verdict.settle(theirs, table)
+            verdict.capabilityCopy = theirs.copy
+            break
         }
         return verdict
     }
 
     /// Whether a datagram that was put together of fragments may be delivered. Observers have had its parts.
-    borrowing func decideReassembled(
-        _ facts: FrameFacts, from peer: Address, _ datagram: [UInt8], _ random: inout RandomSource
+    mutating func decideReassembled(
+        _ facts: FrameFacts, from peer: Address, _ datagram: [UInt8], _ random: inout RandomSource, _ now: Now
     ) -> EthernetDrop? {
-        let verdict = datagram.withBytes { decideInbound(facts, from: peer, $0, at: 0, &random) }
+        var nobody = NoRuleObserver()
+        let verdict = datagram.withBytes { decideInbound(facts, from: peer, $0, at: 0, &random, &nobody) }
+        datagram.withBytes { _ = account(verdict, facts, $0, at: 0, now) }
         if let reason = verdict.level.reason(isInbound: true) { return reason }
         return verdict.redirect == nil ? nil : .ruleInbound
     }
 
     // MARK: Effects
 
+    /// Counts a verdict by the rule that decided, and keeps the frame if it is refused. Returns where it is counted. What no
+    /// rule was asked of counts nowhere.
+    mutating func account(
+        _ verdict: FrameVerdict, _ facts: FrameFacts, _ frame: RawSpan, at offset: Int, _ now: Now
+    ) -> Int32 {
+        let place = ledger.place(of: verdict.decision)
+        guard verdict.level != .unreadable, verdict.level == .drop || verdict.decision != .none else { return place }
+        ledger.count(place)
+        if verdict.level == .drop { ledger.note(verdict.decision, facts, frame, at: offset, now.monotonic) }
+        return place
+    }
+
     /// Decides on a whole outbound frame, sends copies and redirections if `observed`, and says whether it may go on to
     /// its destination.
     mutating func filterOutgoing(
-        _ facts: FrameFacts, _ data: [UInt8], observed: Bool, _ shared: inout EthernetShared
+        _ facts: FrameFacts, _ data: [UInt8], observed: Bool, _ shared: inout EthernetShared, _ now: Now
     ) -> Bool {
-        let verdict = data.withBytes { decideOutbound(facts, $0, at: 0, &shared.random) }
+        var nobody = NoRuleObserver()
+        let verdict = data.withBytes { decideOutbound(facts, $0, at: 0, &shared.random, &nobody) }
+        data.withBytes { _ = account(verdict, facts, $0, at: 0, now) }
         guard verdict.level.reason(isInbound: false) == nil else { return false }
         guard observed else { return true }
         send(verdict.capabilityCopy, .outboundTee, .outboundWatch, facts, data, &shared)
@@ -149,19 +186,22 @@ extension VirtualNetwork {
         return false
     }
 
-    /// Decides on an inbound frame that lies in a span, and sends what the rules ask for.
+    /// Decides on an inbound frame that lies in a span, and sends what the rules ask for. `place`: where the ledger counts it.
     mutating func filterIncoming(
-        _ facts: FrameFacts, from peer: Address, _ frame: RawSpan, at offset: Int, _ shared: inout EthernetShared
-    ) -> FrameVerdict.Level {
-        let verdict = decideInbound(facts, from: peer, frame, at: offset, &shared.random)
-        guard verdict.level.reason(isInbound: true) == nil else { return verdict.level }
-        if verdict.copy == nil, verdict.capabilityCopy == nil, verdict.redirect == nil { return verdict.level }
+        _ facts: FrameFacts, from peer: Address, _ frame: RawSpan, at offset: Int, _ shared: inout EthernetShared,
+        _ now: Now
+    ) -> (level: FrameVerdict.Level, place: Int32) {
+        var nobody = NoRuleObserver()
+        let verdict = decideInbound(facts, from: peer, frame, at: offset, &shared.random, &nobody)
+        let place = account(verdict, facts, frame, at: offset, now)
+        guard verdict.level.reason(isInbound: true) == nil else { return (verdict.level, place) }
+        if verdict.copy == nil, verdict.capabilityCopy == nil, verdict.redirect == nil { return (verdict.level, place) }
         let data = frame.copyBytes(offset, facts.length)
         send(verdict.capabilityCopy, .inboundTee, .inboundWatch, facts, data, &shared)
         send(verdict.copy, .inboundTee, .inboundWatch, facts, data, &shared)
-        guard let redirect = verdict.redirect else { return verdict.level }
+        guard let redirect = verdict.redirect else { return (verdict.level, place) }
         sendCopy(data, to: redirect, flags: ExtendedFrame.Reason.inboundRedirect.rawValue, facts, &shared)
-        return .drop
+        return (.drop, place)
     }
 
     private func send(

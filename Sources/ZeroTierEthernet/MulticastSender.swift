@@ -92,7 +92,7 @@ extension VirtualNetwork {
         let facts = FrameFacts(
             isInbound: false, source: address, destination: target, sourceMAC: copy.sourceMAC,
             destinationMAC: copy.group.mac, etherType: copy.etherType, length: copy.data.count)
-        guard filterOutgoing(facts, copy.data, observed: false, &shared) else { return false }
+        guard filterOutgoing(facts, copy.data, observed: false, &shared, now) else { return false }
         // A root's word that a node is a subscriber does not make it a member. The node is asked for its credentials. Before
         // it shows them it gets neither the frame nor our credentials; the frame waits.
         guard isAllowed(target) || activeBridges.contains(target) else {

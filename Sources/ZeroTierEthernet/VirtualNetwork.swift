@@ -48,6 +48,8 @@ struct VirtualNetwork: ~Copyable {
     /// Whether verdicts of the base rules may be remembered per flow.
     private(set) var hasFlowRules = false
     private(set) var hasFlowCapabilities = false
+    /// What the rules decided since they came into force.
+    var ledger = RuleLedger()
 
     var members: [Address: Member] = [:]
     /// When each of the members was last used. Apart from the rest, because it changes with every frame, and changing a large
@@ -164,6 +166,8 @@ struct VirtualNetwork: ~Copyable {
         failure = nil
         failureInfo = nil
         derive(new)
+        // Whatever else is new, rules that stay keep their account.
+        if old?.rules != new.rules { ledger.reset(baseRules: new.rules.count) }
         shared.invalidateFlows()
         if status != oldStatus { shared.emit(.statusChanged(network: slot, id: id, status)) }
         if old.map({ !VirtualNetwork.looksAlike($0, new) }) ?? true {

@@ -68,7 +68,7 @@ extension Node {
         guard let datagram = stack.nextReassembled() else { return }
         let isAllowed = ethernet.admitReassembled(
             datagram.bytes, etherType: datagram.etherType, source: datagram.source, destination: destination,
-            network: network)
+            network: network, now: now)
         if isAllowed { stack.receive(reassembled: datagram, now: now) }
     }
 }

@@ -19,7 +19,10 @@ import Testing
         "Sources/ZeroTierEthernet": wire,
         "Sources/ZeroTierNode": wire + ["NetStack", "ZeroTierPeers", "ZeroTierEthernet"],
         "Sources/ZeroTier": all + ["CSystem"],
-        "Sources/ZeroTierCommand": ["ZeroTier", "JSONValues"],
+        "Sources/ZeroTierRules": ["JSONValues", "ZeroTierWire", "NetPrimitives"],
+        "Sources/ZeroTierCommand": [
+            "ZeroTier", "ZeroTierRules", "ZeroTierEthernet", "ZeroTierWire", "JSONValues", "NetPrimitives",
+        ],
         "Sources/ZeroTierSockets": ["ZeroTier", "NetStack", "NetPrimitives"],
         "Sources/ZeroTierLibrary": ["ZeroTierSockets", "ZeroTier", "NetPrimitives"],
         "Sources/ZeroTierC": ["ZeroTierLibrary", "ZeroTierSockets", "ZeroTier", "NetPrimitives", "CZeroTier"],
@@ -29,7 +32,7 @@ import Testing
         "Tests/TestController": wire + ["ZeroTier", "ZeroTierPeers", "ZeroTierEthernet"],
         "Simulation/NetworkSimulator": all,
         "Simulation/simulate": ["NetworkSimulator"],
-        "Fuzz/FuzzBodies": all + ["JSONValues"],
+        "Fuzz/FuzzBodies": all + ["JSONValues", "ZeroTierRules"],
         "Fuzz/fuzz": ["FuzzBodies"],
         "Benchmarks/bench": all + [
             "CProcessCounts", "ZeroTier", "CSystem", "ZeroTierLibrary", "ZeroTierC", "CZeroTier",
@@ -107,7 +110,7 @@ import Testing
     }
 
     @Test func `bytes and machines read no clock, take no lock and start no task`() {
-        let pure = ["NetPrimitives", "ZeroTierCrypto", "ZeroTierWire", "JSONValues"] + Self.machines
+        let pure = ["NetPrimitives", "ZeroTierCrypto", "ZeroTierWire", "JSONValues", "ZeroTierRules"] + Self.machines
         let banned = [
             "ContinuousClock", "SuspendingClock", "SystemRandomNumberGenerator", "Task {", "Task.", "Mutex<",
             "DispatchQueue",

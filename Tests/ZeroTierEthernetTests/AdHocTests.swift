@@ -59,6 +59,40 @@ import ZeroTierWire
         #expect(a.events.filter { $0 == .configurationChanged(network: slot, id: network) }.count == 1)
     }
 
+    @Test func `an account is kept of what the rules decide`() throws {
+        let (network, slotA, slotB) = try join("ff00500050000000")
+        let opening = tcpFrame(network, to: 22, flags: 0x02)
+        let open = tcpFrame(network, to: 80, flags: 0x02)
+        // The first is judged, the others are remembered of their flow.
+        for _ in 0..<3 {
+            guard case .drop(.ruleOutbound) = route(slotA, network, opening) else { throw Refused() }
+            guard case .send = route(slotA, network, open) else { throw Refused() }
+        }
+        let sent = try #require(a.ruleReport(of: slotA))
+        #expect(sent.rules == (try #require(a.configuration(of: slotA))).rules && sent.counts.count == sent.rules.count)
+        #expect(sent.counts.last == 3 && sent.counts.reduce(0, +) == 6 && sent.undecided == 0)
+        #expect(sent.refusals.count == 1)
+        let refusal = try #require(sent.refusals.first)
+        #expect(refusal.time == lan.now.monotonic && !refusal.isInbound && refusal.member == b.address)
+        #expect(refusal.decision == RuleDecision(.base, Int32(sent.rules.count - 1)))
+        #expect(refusal.packet?.first == 40_000 && refusal.packet?.second == 22 && refusal.packet?.ipProtocol == 6)
+        #expect(refusal.packet?.destination == network.sixPlaneAddress(of: b.address))
+
+        for _ in 0..<2 {
+            let payload = Frame(network: network, etherType: 0x86dd, data: opening).encoded
+            let admission = lan.deliver(Crossing(from: a.address, to: b.address, verb: .frame, payload: payload))
+            guard case .drop(.ruleInbound, _)? = admission else { throw Refused() }
+        }
+        let got = try #require(b.ruleReport(of: slotB))
+        #expect(got.counts.last == 2 && got.refusals.count == 1)
+        #expect(got.refusals[0].isInbound && got.refusals[0].member == a.address)
+        // The same rules once more, as every minute: the account goes on.
+        lan.advance(.seconds(130))
+        #expect(a.ruleReport(of: slotA)?.counts.last == 3)
+    }
+
+    private struct Refused: Error {}
+
     @Test func `frames cross in both ways, fast path and slow`() throws {
         let (network, slotA, slotB) = try join("ff00160050000000")
         let frame = tcpFrame(network, to: 80, flags: 0x02)

@@ -36,6 +36,7 @@ extension Station {
     func leave(_ id: NetworkID) { engine.leave(id) }
     func snapshot(of slot: SlotID) -> NetworkSnapshot? { engine.snapshot(of: slot) }
     func configuration(of slot: SlotID) -> NetworkConfig? { engine.configuration(of: slot) }
+    func ruleReport(of slot: SlotID) -> RuleReport? { engine.ruleReport(network: slot) }
     func members(of slot: SlotID) -> [Address] { engine.members(of: slot) }
     func drops(_ reason: EthernetDrop) -> UInt64 { engine.drops(reason) }
     var likeCount: Int { engine.likeCount }

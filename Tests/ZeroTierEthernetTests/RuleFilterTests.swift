@@ -71,6 +71,7 @@ func hex(_ text: String) throws -> [UInt8] { try #require(Hexadecimal.decode(tex
         let vectors = try loadVectors("rules_eval", as: Vectors.self)
         let myself = try #require(Address(text: vectors.`self`))
         var random = RandomSource(seed: 2)
+        var nobody = NoRuleObserver()
         for (index, item) in vectors.cases.enumerated() {
             var config = NetworkConfig(
                 network: RuleFilterTests.network, issuedTo: myself, timestamp: UInt64(RuleFilterTests.timestamp))
@@ -102,7 +103,7 @@ func hex(_ text: String) throws -> [UInt8] { try #require(Hexadecimal.decode(tex
             let verdict = frame.withBytes {
                 RuleFilter.evaluate(
                     rules.map(RuleStep.init), facts, frame: $0, at: 0, myself: myself, config: config, remote: member,
-                    random: &random)
+                    random: &random, observer: &nobody)
             }
             let name = "case \(index) \(item.name) \(item.frameName)"
             let result: String =
@@ -141,11 +142,12 @@ func hex(_ text: String) throws -> [UInt8] { try #require(Hexadecimal.decode(tex
             sourceMAC: MACAddress(0x0200_0000_0001), destinationMAC: MACAddress(0x0200_0000_0002),
             etherType: etherType, length: frame.count)
         var random = RandomSource(seed: seed)
+        var nobody = NoRuleObserver()
         return Array(frame.prefix(available ?? frame.count)).withBytes {
             RuleFilter.evaluate(
                 rules.map(RuleStep.init), facts, frame: $0, at: 0, myself: RuleFilterTests.myself, config: config,
                 remote: remote,
-                random: &random)
+                random: &random, observer: &nobody)
         }
     }
 
