@@ -22,6 +22,14 @@ enum Waiter: Sendable {
     /// A descriptor of the operating system, for a program with a loop of its own.
     case descriptor(WakeEvent)
 
+    fileprivate func wake() {
+        switch self {
+        case .task(let task): task.wake()
+        case .thread(let thread): thread.wake()
+        case .descriptor: break
+        }
+    }
+
     /// Whether a wake-up leaves it in its list.
     fileprivate var stays: Bool { if case .descriptor = self { true } else { false } }
 
@@ -69,21 +77,16 @@ package final class WaitList: Sendable {
     /// Wakes tasks and threads, which leave the list, and makes the descriptor readable. Not to be called with the node's lock
     /// held: there, `WaitingRoom.signal` is.
     package func signal() {
-        let tasks = waiters.withLock { waiters -> [WaitingTask] in
-            var tasks: [WaitingTask] = []
-            for waiter in waiters {
-                switch waiter {
-                case .task(let task): tasks.append(task)
-                case .thread(let thread): thread.wake()
-                case .descriptor(let event): event.signal()
-                }
-            }
-            waiters.removeAll { !$0.stays }
+        let woken = waiters.withLock { waiters -> [Waiter] in
+            let woken = waiters
+            // Under the lock, so that it comes before a look that finds nothing and calms the descriptor.
+            for case .descriptor(let event) in woken { event.signal() }
+            waiters = woken.contains(where: \.stays) ? woken.filter(\.stays) : []
             isWatched.store(!waiters.isEmpty, ordering: .releasing)
-            return tasks
+            return woken
         }
-        // An executor may run a task at once, and the task come back here.
-        for task in tasks { task.wake() }
+        // The lock is free again: whoever wakes runs at once and wants it, and an executor may run a task that comes back here.
+        for waiter in woken { waiter.wake() }
     }
 
     // MARK: The descriptor
