@@ -165,6 +165,9 @@ package struct EthernetEngine: ~Copyable {
         if shared.latencies.count > EthernetLimits.gates { shared.latencies = [address: latency ?? .zero] }
     }
 
+    /// Whether a node is the controller of a network joined.
+    package func isController(_ address: Address) -> Bool { slots.keys.contains { $0.controller == address } }
+
     /// Gives an identity that was wanted, or may be. Packets that waited for it are tried again.
     package mutating func learn(_ identity: Identity, now: Now) {
         guard identity.address != shared.address else { return }

@@ -143,7 +143,9 @@ extension Node {
             if let identity = peers.identity(of: address) {
                 ethernet.learn(identity, now: now)
             } else {
-                _ = peers.requestIdentity(address, now: now)
+                // All but controllers are named by others: who signed a credential, who subscribes to a group.
+                let isNamed = !ethernet.isController(address)
+                _ = peers.requestIdentity(address, isNamed: isNamed, now: now)
             }
         case .localConfigurationRequest(_, let id, _):
             // A node without a controller of its own has no such network.

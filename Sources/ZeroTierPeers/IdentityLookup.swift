@@ -25,11 +25,13 @@ struct EarlyRendezvous: Sendable {
 
 /// The look-ups under way.
 struct IdentityLookup: Sendable {
-    /// On whose behalf an address is looked up. A remote node can cause the last two as it likes, so each has a share of
-    /// its own.
+    /// On whose behalf an address is looked up. A remote node can cause all but the first as it likes, so each of them has a
+    /// share of its own.
     private enum Wish: Equatable, Sendable {
         /// We want to send to it.
         case ours
+        /// We have something for it that others caused, who named it.
+        case named
         /// It introduces itself: a packet or a RENDEZVOUS that names it came in.
         case stranger
         /// This peer asked us for it.
@@ -96,9 +98,10 @@ struct IdentityLookup: Sendable {
         return earliest
     }
 
-    /// Asks for an address with nothing waiting.
-    mutating func request(_ address: Address, _ now: MonotonicInstant) -> Bool {
-        guard let index = place(address, .ours, now) else { return false }
+    /// Asks for an address with nothing waiting. `isNamed`: others named it, so it gets no more than their share of the room.
+    mutating func request(_ address: Address, isNamed: Bool = false, _ now: MonotonicInstant) -> Bool {
+        if isNamed, !hasRoomForNamed(address) { return false }
+        guard let index = place(address, isNamed ? .named : .ours, now) else { return false }
         entries[index].until = now + ProtocolLimits.queueEntryLife
         return true
     }
@@ -149,9 +152,11 @@ struct IdentityLookup: Sendable {
     }
 
     /// Keeps a packet to be sent until its destination is known. Returns how many packets had to give way; nil when there
-    /// is no room at all.
+    /// is no room at all. What others caused has half of the room at most, of addresses as of packets.
     mutating func park(_ packet: OutgoingPacket) -> Int? {
-        guard let index = place(packet.destination, .ours, packet.queuedAt) else { return nil }
+        let wish = packet.verb.traits.isCausedByOthers ? Wish.named : .ours
+        if wish == .named, !hasRoomForNamed(packet.destination) { return nil }
+        guard let index = place(packet.destination, wish, packet.queuedAt) else { return nil }
         var dropped = 0
         if outboundCount >= limits.waitingOutbound {
             let longest = entries.indices.max { entries[$0].outbound.count < entries[$1].outbound.count }
@@ -164,6 +169,19 @@ struct IdentityLookup: Sendable {
         entries[index].until = packet.queuedAt + ProtocolLimits.queueEntryLife
         outboundCount += 1
         return dropped
+    }
+
+    private func hasRoomForNamed(_ address: Address) -> Bool {
+        var addresses = 0
+        var packets = 0
+        var isOurs = false
+        for entry in entries {
+            if entry.address == address { isOurs = entry.wish == .ours }
+            guard entry.wish == .named else { continue }
+            if entry.address != address { addresses += 1 }
+            packets += entry.outbound.count
+        }
+        return isOurs || addresses < max(1, limits.lookups / 2) && packets < max(1, limits.waitingOutbound / 2)
     }
 
     /// Keeps an introduction until the peer is known: the last one per address. It does not ask for the identity, the
@@ -247,8 +265,8 @@ struct IdentityLookup: Sendable {
     ) -> Int? {
         if let index = entries.firstIndex(where: { $0.address == address }) {
             switch (entries[index].wish, wish) {
-            case (_, .ours), (.asker, .stranger): entries[index].wish = wish
-            case (.ours, _), (.stranger, _), (.asker, .asker): break
+            case (_, .ours), (.asker, .stranger), (.asker, .named), (.stranger, .named): entries[index].wish = wish
+            case (.ours, _), (.named, _), (.stranger, _), (.asker, .asker): break
             }
             if asks, !entries[index].asks, !entries[index].isHeld {
                 entries[index].asks = true

@@ -4,11 +4,12 @@ package import NetPrimitives
 package import ZeroTierWire
 
 extension PeerEngine {
-    /// Asks for the identity of an address; `identityLearned` tells when it is there. True if it is known already.
-    package mutating func requestIdentity(_ address: Address, now: Now) -> Bool {
+    /// Asks for the identity of an address; `identityLearned` tells when it is there. True if it is known already. `isNamed`: others
+    /// named the address, so the question has no more than their share of the room.
+    package mutating func requestIdentity(_ address: Address, isNamed: Bool = false, now: Now) -> Bool {
         guard address != identity.address, !address.isReserved else { return address == identity.address }
         if topology.lookUp(address) != nil { return true }
-        _ = lookup.request(address, now.monotonic)
+        _ = lookup.request(address, isNamed: isNamed, now.monotonic)
         serviceLookup(now)
         return false
     }

@@ -21,17 +21,21 @@ package struct VerbTraits: Sendable {
     package let mayBeClear: Bool
     /// Whether one packet may leave from all sockets of a node, with one ID: then it comes several times and is no replay.
     package let leavesFromAllSockets: Bool
+    /// Whether such packets go to nodes that others named, or because of what others sent: to a subscriber that a root or a member
+    /// told of, to one that asked for something.
+    package let isCausedByOthers: Bool
 
     @inlinable
     package init(
         _ layer: Layer, mayBeAnswered: Bool = false, isActivity: Bool = false, mayBeClear: Bool = false,
-        leavesFromAllSockets: Bool = false
+        leavesFromAllSockets: Bool = false, isCausedByOthers: Bool = false
     ) {
         self.layer = layer
         self.mayBeAnswered = mayBeAnswered
         self.isActivity = isActivity
         self.mayBeClear = mayBeClear
         self.leavesFromAllSockets = leavesFromAllSockets
+        self.isCausedByOthers = isCausedByOthers
     }
 }
 
@@ -42,19 +46,19 @@ extension Verb {
         switch self {
         case .nop: VerbTraits(.transport)
         case .hello: VerbTraits(.transport, mayBeAnswered: true, mayBeClear: true, leavesFromAllSockets: true)
-        case .error: VerbTraits(.transport)
-        case .ok: VerbTraits(.transport)
+        case .error: VerbTraits(.transport, isCausedByOthers: true)
+        case .ok: VerbTraits(.transport, isCausedByOthers: true)
         case .whois: VerbTraits(.transport, mayBeAnswered: true)
         case .rendezvous: VerbTraits(.transport)
         case .frame: VerbTraits(.frames, isActivity: true)
         case .extendedFrame: VerbTraits(.frames, mayBeAnswered: true, isActivity: true)
         case .echo: VerbTraits(.transport, mayBeAnswered: true, leavesFromAllSockets: true)
         case .multicastLike: VerbTraits(.networks)
-        case .networkCredentials: VerbTraits(.networks)
+        case .networkCredentials: VerbTraits(.networks, isCausedByOthers: true)
         case .networkConfigRequest: VerbTraits(.networks, mayBeAnswered: true, isActivity: true)
-        case .networkConfig: VerbTraits(.networks, mayBeAnswered: true, isActivity: true)
+        case .networkConfig: VerbTraits(.networks, mayBeAnswered: true, isActivity: true, isCausedByOthers: true)
         case .multicastGather: VerbTraits(.networks, mayBeAnswered: true)
-        case .multicastFrame: VerbTraits(.frames, mayBeAnswered: true, isActivity: true)
+        case .multicastFrame: VerbTraits(.frames, mayBeAnswered: true, isActivity: true, isCausedByOthers: true)
         case .pushDirectPaths: VerbTraits(.transport)
         case .acknowledgement: VerbTraits(.transport, mayBeClear: true)
         case .qualityMeasurement: VerbTraits(.transport, mayBeClear: true)
