@@ -93,6 +93,8 @@ extension ProtocolLimits {
     static let relaySources = 4096
     static let trustedPaths = 256
     static let introducedPairs = 4096
+    /// One sender may have one in so many of them, the senders of one source prefix half.
+    static let introductionShare = 16
     /// Two peers whose endpoints changed are introduced again after this.
     static let reintroduction: Duration = .seconds(1)
 

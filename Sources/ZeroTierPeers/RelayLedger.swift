@@ -110,7 +110,8 @@ struct TrustedPaths: Sendable {
     }
 }
 
-/// When two peers were told of each other, and by which endpoints.
+/// When two peers were told of each other, and by which endpoints. Each peer that sends to others, and each source prefix of such,
+/// has a share of the room, so that the pairs of one leave room for those of the others.
 struct Introductions: Sendable {
     private struct Pair: Hashable, Sendable {
         let low: Address
@@ -121,45 +122,63 @@ struct Introductions: Sendable {
         var at: MonotonicInstant
         var low: SocketEndpoint
         var high: SocketEndpoint
+        /// When they were told for the first time: that they were told again does not keep the entry, or those behind it.
+        let since: MonotonicInstant
+        /// Whose packet caused it, and from which prefix that came.
+        let sender: Address
+        let prefix: IPAddress
     }
 
     private var entries: [Pair: Introduction] = [:]
     private var order: BoundedQueue<Pair>
+    private var ofSender: [Address: Int] = [:]
+    private var ofPrefix: [IPAddress: Int] = [:]
+    private let limitPerSender: Int
+    private let limitPerPrefix: Int
 
     init(limit: Int) {
         order = BoundedQueue(capacity: limit)
+        limitPerSender = max(1, limit / ProtocolLimits.introductionShare)
+        limitPerPrefix = max(1, limit / 2)
     }
 
     var count: Int { entries.count }
 
-    /// Whether a pair may be introduced now: once in 30 s, or once a second when an endpoint is another than last time. A table that
-    /// is full of pairs introduced lately says no to further ones.
+    /// Whether a pair may be introduced now because of a packet of the first one: once in 30 s, or once a second when an endpoint is
+    /// another than last time. Who has used up its share, or finds the table full, waits until earlier pairs are 30 s old.
     mutating func allow(
         _ first: (address: Address, endpoint: SocketEndpoint), _ second: (address: Address, endpoint: SocketEndpoint),
         _ now: MonotonicInstant
     ) -> Bool {
         let (low, high) = first.address < second.address ? (first, second) : (second, first)
         let pair = Pair(low: low.address, high: high.address)
-        let introduction = Introduction(at: now, low: low.endpoint, high: high.endpoint)
-        if let last = entries[pair] {
+        forgetOld(now)
+        if var last = entries[pair] {
             let isSame = last.low == low.endpoint && last.high == high.endpoint
             guard now - last.at >= (isSame ? ProtocolLimits.unite : ProtocolLimits.reintroduction) else { return false }
-            entries[pair] = introduction
+            last.at = now
+            last.low = low.endpoint
+            last.high = high.endpoint
+            entries[pair] = last
             return true
         }
-        forgetOld(now)
-        if order.isFull, let oldest = order.first.flatMap({ entries[$0] }), now - oldest.at < ProtocolLimits.unite {
-            return false
-        }
-        entries[pair] = introduction
-        if let displaced = order.append(pair) { entries[displaced] = nil }
+        let prefix = first.endpoint.address.sourcePrefix
+        guard !order.isFull, ofSender[first.address] ?? 0 < limitPerSender, ofPrefix[prefix] ?? 0 < limitPerPrefix
+        else { return false }
+        entries[pair] = Introduction(
+            at: now, low: low.endpoint, high: high.endpoint, since: now, sender: first.address, prefix: prefix)
+        ofSender[first.address, default: 0] += 1
+        ofPrefix[prefix, default: 0] += 1
+        _ = order.append(pair)
         return true
     }
 
     private mutating func forgetOld(_ now: MonotonicInstant) {
-        while let pair = order.first, let entry = entries[pair], now - entry.at >= ProtocolLimits.uniteMemory {
+        while let pair = order.first, let entry = entries[pair], now - entry.since >= ProtocolLimits.unite {
             _ = order.popFirst()
             entries[pair] = nil
+            ofSender[entry.sender] = ofSender[entry.sender].flatMap { $0 > 1 ? $0 - 1 : nil }
+            ofPrefix[entry.prefix] = ofPrefix[entry.prefix].flatMap { $0 > 1 ? $0 - 1 : nil }
         }
     }
 }

@@ -97,7 +97,6 @@ package enum ProtocolLimits {
     package static let peerActivityTimeout: Duration = .milliseconds(500_000)
     package static let onlineTimeout: Duration = .milliseconds(30_000)
     package static let unite: Duration = .milliseconds(30_000)
-    package static let uniteMemory: Duration = .milliseconds(240_000)
     package static let trust: Duration = .milliseconds(600_000)
     package static let surfaceEntry: Duration = .milliseconds(600_000)
     package static let networkConfigRefresh: Duration = .milliseconds(60_000)

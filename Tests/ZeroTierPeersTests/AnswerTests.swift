@@ -196,7 +196,7 @@ import ZeroTierWire
         let now = MonotonicInstant(nanoseconds: 1)
         func allow(_ number: Int, _ now: MonotonicInstant) -> Bool {
             introductions.allow(
-                (Address(1), Fixture.endpoint(1, 1)), (Address(UInt64(number)), Fixture.endpoint(1, number)), now)
+                (Address(UInt64(number)), Fixture.endpoint(number, 1)), (Address(1), Fixture.endpoint(1, 1)), now)
         }
         #expect(allow(2, now) && allow(3, now))
         #expect(!allow(4, now))

@@ -449,7 +449,7 @@ import ZeroTierWire
         var introductions = Introductions(limit: 4)
         for host in 1...50 {
             _ = introductions.allow(
-                (Address(1), Fixture.endpoint(1, 1)), (Address(UInt64(host + 1)), Fixture.endpoint(1, host)), now)
+                (Address(UInt64(host + 1)), Fixture.endpoint(host, 1)), (Address(1), Fixture.endpoint(1, 1)), now)
         }
         #expect(introductions.count == 4)
     }

@@ -62,4 +62,39 @@ import ZeroTierWire
         #expect(park(.frame, 5) == 0)
         #expect(lookup.count == 6)
     }
+
+    // MARK: Introductions
+
+    @Test func `the pairs of one sender, and of one prefix, leave room for those of others`() {
+        var introductions = Introductions(limit: 64)
+        func introduce(_ sender: UInt64, _ net: Int, _ receiver: UInt64, _ time: Duration = .zero) -> Bool {
+            introductions.allow(
+                (Address(sender), Fixture.endpoint(net, Int(sender))),
+                (Address(1000 + receiver), Fixture.endpoint(200, 1)), now + time)
+        }
+        #expect((0..<100).count { introduce(1, 1, $0) } == 64 / ProtocolLimits.introductionShare)
+        var count = 4
+        for sender in 2...40 as ClosedRange<UInt64> {
+            count += (0..<4).count { introduce(sender, 1, 10 * sender + $0) }
+        }
+        #expect(count == 32, "half of the room")
+        #expect(introduce(50, 2, 500))
+        #expect(!introduce(50, 2, 500))
+        // The pairs of the first are old after 30 s, and its share is free again.
+        #expect((0..<100).count { introduce(1, 1, 2000 + $0, .seconds(30)) } == 4)
+    }
+
+    @Test func `a pair that is told again and again does not keep others in the table`() {
+        var introductions = Introductions(limit: 64)
+        func introduce(_ port: UInt16, _ sender: UInt64, _ time: Duration) -> Bool {
+            introductions.allow(
+                (Address(sender), Fixture.endpoint(Int(sender), 1, port: port)),
+                (Address(1000), Fixture.endpoint(200, 1)), now + time)
+        }
+        #expect(introduce(1, 1, .zero))
+        for sender in 2...64 as ClosedRange<UInt64> { #expect(introduce(1, sender, .zero)) }
+        #expect(!introduce(1, 65, .zero))
+        for second in 1..<30 { #expect(introduce(UInt16(second + 1), 1, .seconds(second))) }
+        #expect(introduce(1, 65, .seconds(30)))
+    }
 }
