@@ -34,6 +34,9 @@ package struct PeerEngine: ~Copyable {
     var trustedPaths = TrustedPaths()
     var introductions: Introductions
     var surfaces = SurfaceAddresses()
+    /// Changes of our address that are acted upon.
+    var surfaceChanges = RateLimiter(
+        burst: ProtocolLimits.surfaceChangeBurst, interval: ProtocolLimits.surfaceChangeInterval)
 
     /// Packets to known peers for which there was no path.
     var stalled: BoundedQueue<OutgoingPacket>

@@ -57,6 +57,9 @@ extension ProtocolLimits {
     static let peerEvents = 4096
     static let readyPackets = 256
     static let surfaceReports = 256
+    /// Changes of our own address that are believed at once, and the time in which one more is.
+    static let surfaceChangeBurst = 4
+    static let surfaceChangeInterval: Duration = .seconds(10)
     /// Addresses seen by others that are pushed, of each family: receivers try the first few only.
     static let surfacesPushed = 4
     static let moonSeeds = 32

@@ -97,4 +97,24 @@ import ZeroTierWire
         for second in 1..<30 { #expect(introduce(UInt16(second + 1), 1, .seconds(second))) }
         #expect(introduce(1, 65, .seconds(30)))
     }
+
+    // MARK: Our own address
+
+    @Test func `a root that names another address of ours all the time does not void the paths each time`() {
+        let star = Star(leaves: 2)
+        #expect(star.connect())
+        let (a, b) = (star.leaves[0], star.leaves[1])
+        star.hub.run(.seconds(1))
+        let liar = Prober(star.root.identity, to: a.identity)
+        star.hub.forgetLog()
+        for number in 1...20 as ClosedRange<Int> {
+            let hello = liar.hello(
+                timestamp: 1_750_000_100_000 + UInt64(number), sentTo: Fixture.endpoint(60, number))
+            star.hub.receive(a, [hello], from: star.root.sockets[0])
+            star.hub.run(.milliseconds(100))
+        }
+        let asked = star.hub.log.count { $0.from == a.sockets[0] && $0.to == b.sockets[0] }
+        #expect((1...2 * ProtocolLimits.surfaceChangeBurst).contains(asked), "\(asked)")
+        #expect(star.hub.isDirect(a, to: b))
+    }
 }

@@ -331,7 +331,10 @@ extension PeerEngine {
         let outcome = surfaces.report(
             surface, reporter: topology.peers[id].address, path: path, scopes: shared.scopes,
             isTrusted: topology.peers[id].isUpstream, now.monotonic)
-        if case .addressChanged(let scope, let isIPv4) = outcome { resetPaths(scope: scope, isIPv4: isIPv4, now: now) }
+        // Not as often as a root says so: each change has all peers asked, and their paths void meanwhile.
+        if case .addressChanged(let scope, let isIPv4) = outcome, surfaceChanges.allow(now.monotonic) {
+            resetPaths(scope: scope, isIPv4: isIPv4, now: now)
+        }
     }
 }
 
