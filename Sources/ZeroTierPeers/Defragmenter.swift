@@ -1,5 +1,6 @@
 //  Joins the parts of packets that did not arrive next to each other in one buffer. Nothing of a part is authenticated,
-//  so everything here is bounded: packets, packets per source, bytes, time.
+//  so everything here is bounded: packets, packets per source, bytes, time. When there is no room, what came by the paths of roots
+//  and members stays before what came from anywhere else, and of the latter those go first whose source prefix holds most.
 
 import NetPrimitives
 import ZeroTierWire
@@ -18,6 +19,8 @@ struct Defragmenter: Sendable {
     private struct Incomplete: Sendable {
         let id: PacketID
         let source: SocketEndpoint
+        /// Whether the first part came by the path of a root or a member.
+        let isTrusted: Bool
         let started: MonotonicInstant
         var head: (bytes: [UInt8], path: PhysicalPath)?
         /// Data of parts 1 to 6.
@@ -65,11 +68,11 @@ struct Defragmenter: Sendable {
         return displaced
     }
 
-    /// The head of a packet, header included.
+    /// The head of a packet, header included. `isTrusted`: the path is that of a root or a member.
     mutating func addHead(
-        _ bytes: [UInt8], id: PacketID, path: PhysicalPath, _ now: MonotonicInstant
+        _ bytes: [UInt8], id: PacketID, path: PhysicalPath, isTrusted: Bool = false, _ now: MonotonicInstant
     ) -> OnPart {
-        let index = place(id, source: path.remote, now)
+        guard let index = place(id, source: path.remote, isTrusted, now) else { return .drop(.fragmentsDisplaced) }
         guard packets[index].head == nil else { return .drop(.duplicateFragment) }
         packets[index].head = (bytes, path)
         return account(index, bytes.count)
@@ -77,9 +80,11 @@ struct Defragmenter: Sendable {
 
     /// A part that is not the head. The header's numbers must be acceptable.
     mutating func addPart(
-        _ header: FragmentHeader, data: [UInt8], path: PhysicalPath, _ now: MonotonicInstant
+        _ header: FragmentHeader, data: [UInt8], path: PhysicalPath, isTrusted: Bool = false, _ now: MonotonicInstant
     ) -> OnPart {
-        let index = place(header.packetID, source: path.remote, now)
+        guard let index = place(header.packetID, source: path.remote, isTrusted, now) else {
+            return .drop(.fragmentsDisplaced)
+        }
         if packets[index].total != 0, packets[index].total != header.total { return .drop(.badFragment) }
         guard packets[index].parts[header.number - 1] == nil else { return .drop(.duplicateFragment) }
         packets[index].total = header.total
@@ -95,8 +100,7 @@ struct Defragmenter: Sendable {
             return .drop(.fragmentsTooLong)
         }
         guard packets[index].isComplete else {
-            makeRoom(except: packets[index].id)
-            return .stored
+            return makeRoom(for: packets[index].id) ? .stored : .drop(.fragmentsDisplaced)
         }
         let packet = remove(index)
         guard let head = packet.head else { return .stored }
@@ -106,8 +110,10 @@ struct Defragmenter: Sendable {
         return .complete(bytes, head.path)
     }
 
-    /// The index of the packet's entry, made if need be.
-    private mutating func place(_ id: PacketID, source: SocketEndpoint, _ now: MonotonicInstant) -> Int {
+    /// The index of the packet's entry, made if need be; nil if others have more right to the room.
+    private mutating func place(
+        _ id: PacketID, source: SocketEndpoint, _ isTrusted: Bool, _ now: MonotonicInstant
+    ) -> Int? {
         if let index = packets.firstIndex(where: { $0.id == id }) { return index }
         var ofSource = 0
         var oldestOfSource: Int?
@@ -119,18 +125,41 @@ struct Defragmenter: Sendable {
             remove(oldestOfSource)
             displaced += 1
         } else if packets.count >= limits.incompletePackets {
-            remove(0)
+            guard let victim = victim(for: isTrusted, except: nil) else { return nil }
+            remove(victim)
             displaced += 1
         }
-        packets.append(Incomplete(id: id, source: source, started: now))
+        packets.append(Incomplete(id: id, source: source, isTrusted: isTrusted, started: now))
         return packets.count - 1
     }
 
-    private mutating func makeRoom(except id: PacketID) {
-        while byteCount > limits.incompleteBytes, let index = packets.firstIndex(where: { $0.id != id }) {
-            remove(index)
+    /// False if the packet itself had to go.
+    private mutating func makeRoom(for id: PacketID) -> Bool {
+        while byteCount > limits.incompleteBytes, packets.count > 1,
+            let own = packets.firstIndex(where: { $0.id == id })
+        {
+            guard let victim = victim(for: packets[own].isTrusted, except: id) else {
+                remove(own)
+                return false
+            }
+            remove(victim)
             displaced += 1
         }
+        return true
+    }
+
+    /// Who gives way: the oldest of the prefix that holds most of what came from anywhere; else the oldest, if the newcomer is trusted
+    /// as well.
+    private func victim(for isTrusted: Bool, except id: PacketID?) -> Int? {
+        var crowds: [IPAddress: Int] = [:]
+        for packet in packets where !packet.isTrusted { crowds[packet.source.address.sourcePrefix, default: 0] += 1 }
+        var choice: (index: Int, crowd: Int)?
+        for index in packets.indices where !packets[index].isTrusted && packets[index].id != id {
+            let crowd = crowds[packets[index].source.address.sourcePrefix] ?? 0
+            if crowd > choice?.crowd ?? 0 { choice = (index, crowd) }
+        }
+        if let choice { return choice.index }
+        return isTrusted ? packets.firstIndex { $0.id != id } : nil
     }
 
     @discardableResult

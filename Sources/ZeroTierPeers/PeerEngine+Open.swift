@@ -100,7 +100,9 @@ extension PeerEngine {
         guard length <= ProtocolLimits.maximumPacketLength else { return drop(.tooLong) }
         if header.isFragmented {
             let bytes = datagram.copyBytes(0, length)
-            return keep(defragmenter.addHead(bytes, id: header.id, path: path, now.monotonic))
+            let isTrusted = isTrusted(path, now.monotonic)
+            return keep(
+                defragmenter.addHead(bytes, id: header.id, path: path, isTrusted: isTrusted, now.monotonic))
         }
         return decode(&datagram, length: length, header: header, path: path, replies: &replies, now: now)
     }
@@ -126,7 +128,14 @@ extension PeerEngine {
         }
         guard header.isAcceptable, length <= ProtocolLimits.maximumPacketLength else { return drop(.badFragment) }
         let data = datagram.copyBytes(FragmentHeader.size, length - FragmentHeader.size)
-        return keep(defragmenter.addPart(header, data: data, path: path, now.monotonic))
+        let isTrusted = isTrusted(path, now.monotonic)
+        return keep(defragmenter.addPart(header, data: data, path: path, isTrusted: isTrusted, now.monotonic))
+    }
+
+    /// Whether a path is that of a root, or of a proven member of our networks.
+    private mutating func isTrusted(_ path: PhysicalPath, _ time: MonotonicInstant) -> Bool {
+        upstreamPeers.contains { topology.peers[$0].paths.contains { $0.matches(path) } }
+            || trustedPaths.contains(path, time)
     }
 
     private mutating func keep(_ outcome: Defragmenter.OnPart) -> Opened {

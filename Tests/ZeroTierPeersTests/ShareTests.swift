@@ -117,4 +117,59 @@ import ZeroTierWire
         #expect((1...2 * ProtocolLimits.surfaceChangeBurst).contains(asked), "\(asked)")
         #expect(star.hub.isDirect(a, to: b))
     }
+
+    // MARK: Parts
+
+    @Test func `parts from anywhere do not displace those of roots and members, nor one prefix another`() {
+        var limits = PeerLimits()
+        limits.incompletePackets = 8
+        limits.incompleteBytes = 2000
+        var defragmenter = Defragmenter(limits: limits)
+        func add(_ id: UInt64, _ source: SocketEndpoint, isTrusted: Bool = false, bytes: Int = 10) -> Bool {
+            let header = FragmentHeader(packetID: PacketID(id), destination: Address(1), total: 3, number: 1)
+            let outcome = defragmenter.addPart(
+                header, data: Array(repeating: 0, count: bytes),
+                path: PhysicalPath(localSocket: 0, remote: source), isTrusted: isTrusted, now)
+            if case .stored = outcome { return true }
+            return false
+        }
+        func isKept(_ id: UInt64, _ source: SocketEndpoint) -> Bool {
+            // A part that is there already is refused.
+            !add(id, source)
+        }
+        let root = Fixture.endpoint(1, 1)
+        let honest = Fixture.endpoint(2, 1)
+        #expect(add(1, root, isTrusted: true) && add(2, honest))
+        for id in 10..<100 as Range<UInt64> { #expect(add(id, Fixture.endpoint(3, Int(id), port: UInt16(id)))) }
+        #expect(defragmenter.count == 8)
+        for id in 100..<110 as Range<UInt64> { #expect(add(id, Fixture.endpoint(3, Int(id)), bytes: 1500)) }
+        #expect(isKept(1, root) && isKept(2, honest))
+        // Where all is of roots and members, nothing else has a place.
+        for id in 201...208 as ClosedRange<UInt64> { #expect(add(id, Fixture.endpoint(4, Int(id)), isTrusted: true)) }
+        #expect(!add(300, honest))
+        #expect(defragmenter.count == 8)
+        #expect(add(400, Fixture.endpoint(4, 250), isTrusted: true), "the oldest gives way")
+    }
+
+    @Test func `parts of strangers do not keep the root's from being joined`() {
+        let star = Star(leaves: 1)
+        #expect(star.start())
+        star.hub.run(.milliseconds(100))
+        let node = star.leaves[0]
+        let prober = Prober(star.root.identity, to: node.identity)
+        let packet = prober.packet(
+            Verb.frame.rawValue, Array(repeating: 7, count: 3000), suite: .gmacSIV, isFragmented: true)
+        let parts = Prober.fragments(packet, sizes: [1000, 1100, 2000])
+        star.hub.receive(node, [parts[0]], from: star.root.sockets[0])
+        star.hub.receive(node, [parts[1]], from: star.root.sockets[0])
+        for number in 0..<2 * ProtocolLimits.incompletePackets {
+            let header = FragmentHeader(
+                packetID: PacketID(UInt64(5000 + number)), destination: node.address, total: 3, number: 1)
+            var bytes = [UInt8](repeating: 0, count: 40)
+            bytes.withMutableBytes { header.write(into: &$0, at: 0) }
+            star.hub.receive(node, [bytes], from: Fixture.endpoint(9 + number % 50, 1 + number))
+        }
+        star.hub.receive(node, [parts[2]], from: star.root.sockets[0])
+        #expect(node.received.last?.payload.count == 3000)
+    }
 }
