@@ -179,9 +179,24 @@ struct IdentityValidation: Sendable {
         guard let place = waiting.place(of: identity), waiting[place].hello != nil else { return false }
         waiting[place].later = packet
         guard waiting[place].needsProof else { return false }
-        waiting[place].challenges.removeAll { packet.since - $0.at >= ProtocolLimits.challengeInterval }
-        return waiting[place].challenges.count < ProtocolLimits.challengesAtOnce
-            && !waiting[place].challenges.contains { $0.remote == packet.path.remote }
+        return mayChallenge(place, packet.path.remote, packet.since)
+    }
+
+    /// Whether an endpoint may be asked now. Whoever recorded a HELLO can repeat it from anywhere: what is asked of the endpoint that
+    /// it came from first does not give way to what is asked of others.
+    private mutating func mayChallenge(_ place: Int, _ remote: SocketEndpoint, _ now: MonotonicInstant) -> Bool {
+        waiting[place].challenges.removeAll { now - $0.at >= ProtocolLimits.challengeLife }
+        let challenges = waiting[place].challenges
+        let isRecent = challenges.contains { $0.remote == remote && now - $0.at < ProtocolLimits.challengeInterval }
+        guard !isRecent else { return false }
+        let first = waiting[place].hello?.path.remote
+        guard remote != first else { return true }
+        guard challenges.count(where: { $0.remote != first }) >= ProtocolLimits.challengesAtOnce,
+            let oldest = challenges.firstIndex(where: { $0.remote != first })
+        else { return true }
+        guard now - challenges[oldest].at >= ProtocolLimits.challengeInterval else { return false }
+        waiting[place].challenges.remove(at: oldest)
+        return true
     }
 
     /// Takes an authentic HELLO of an unknown identity.

@@ -86,9 +86,11 @@ extension ProtocolLimits {
     static let validationsUnderWay = 4
     /// From so many on that wait or are under way, a newcomer's endpoint has to answer before the work is done.
     static let validationPressure = 16
-    /// Endpoints of one identity that are asked back at one time, and for how long that counts.
+    /// Endpoints of one identity that are asked back at one time, besides that of its first HELLO; how often each is, and for how
+    /// long its answer is waited for.
     static let challengesAtOnce = 8
     static let challengeInterval: Duration = .milliseconds(250)
+    static let challengeLife: Duration = .seconds(2)
     /// Slots of the table of source prefixes.
     static let prefixSlots = 1024
     static let relayedBytesPerSecond = 16 * 1024 * 1024

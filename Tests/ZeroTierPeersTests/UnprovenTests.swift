@@ -249,4 +249,39 @@ import ZeroTierWire
         star.hub.receive(star.root, [answer(question.packetID)], from: home)
         #expect(star.root.provenWaiting == pressure + 1)
     }
+
+    @Test
+    func `recordings of a newcomer's HELLO from elsewhere do not keep it from proving its endpoint, however far it is`()
+        throws
+    {
+        let star = Star(leaves: 0)
+        star.hub.validationTime = .seconds(100)
+        func stranger(_ number: Int) -> Prober { Prober(UnprovenTests.invented(number), to: star.root.identity) }
+        let pressure = ProtocolLimits.validationPressure
+        for number in 0..<pressure {
+            star.hub.receive(star.root, [stranger(number).hello()], from: Fixture.endpoint(60 + number, 1))
+        }
+        let late = stranger(pressure)
+        let home = Fixture.endpoint(9, 9)
+        let hello = late.hello()
+        star.hub.receive(star.root, [hello], from: home)
+        let question = try #require(star.hub.log.first)
+        // Its answer takes 700 ms; meanwhile others repeat what they recorded.
+        for number in 0..<70 {
+            star.hub.run(.milliseconds(10))
+            star.hub.receive(star.root, [hello], from: Fixture.endpoint(10 + number, 1))
+        }
+        // A further HELLO of the newcomer itself is answered as well.
+        star.hub.forgetLog()
+        star.hub.receive(star.root, [hello], from: home)
+        #expect(star.hub.log.contains { $0.to == home })
+        let body = HelloReply(
+            timestampMilliseconds: 1, protocolVersion: 12,
+            softwareVersion: SoftwareVersion(major: 1, minor: 14, revision: 0), surfaceAddress: nil, worlds: [])
+        let answer = late.packet(
+            Verb.ok.rawValue, OKHeader(inReplyTo: .hello, packetID: question.packetID).payload(body.encoded),
+            id: question.packetID.value ^ 1)
+        star.hub.receive(star.root, [answer], from: home)
+        #expect(star.root.provenWaiting == pressure + 1)
+    }
 }
