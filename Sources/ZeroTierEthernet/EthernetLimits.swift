@@ -11,7 +11,7 @@ package enum EthernetLimits {
     package static let packetQueue = 4096
     package static let localQueue = 1024
     package static let eventQueue = 4096
-    /// Packets that wait for credentials or an identity: in all and of one sender.
+    /// Packets that wait for credentials or an identity: in all and of one sender. In a full room who has most gives way.
     package static let waitingPackets = 256
     package static let waitingPacketsPerPeer = 16
     package static let waitingLife: Duration = .milliseconds(5000)

@@ -26,34 +26,47 @@ struct HeldPacket: Sendable {
 /// A bounded collection of them, oldest first.
 struct WaitingPackets: Sendable {
     private(set) var packets: [HeldPacket] = []
+    // How many each sender has here.
+    private var counts: [Address: Int] = [:]
 
     var isEmpty: Bool { packets.isEmpty }
 
-    /// Adds a packet. Returns how many had to make room: first those of the same sender, then the oldest.
+    /// Adds a packet. Returns how many had to make room: of the same sender when that has its share, else the oldest of the sender
+    /// that has most, so that one who sends much displaces itself.
     mutating func append(_ packet: HeldPacket) -> Int {
         var dropped = 0
-        var own = 0
-        for waiting in packets where waiting.source == packet.source { own += 1 }
-        if own >= EthernetLimits.waitingPacketsPerPeer,
-            let oldest = packets.firstIndex(where: { $0.source == packet.source })
-        {
-            packets.remove(at: oldest)
+        if counts[packet.source] ?? 0 >= EthernetLimits.waitingPacketsPerPeer {
+            removeOldest { $0.source == packet.source }
             dropped += 1
         }
         if packets.count >= EthernetLimits.waitingPackets {
-            packets.removeFirst()
+            let held = counts
+            let most = held.values.max() ?? 0
+            removeOldest { held[$0.source] == most }
             dropped += 1
         }
         packets.append(packet)
+        counts[packet.source, default: 0] += 1
         return dropped
     }
 
-    mutating func removeAll(where condition: (HeldPacket) -> Bool) { packets.removeAll(where: condition) }
+    private mutating func removeOldest(where condition: (HeldPacket) -> Bool) {
+        guard let index = packets.firstIndex(where: condition) else { return }
+        uncount(packets.remove(at: index))
+    }
+
+    private mutating func uncount(_ packet: HeldPacket) {
+        counts[packet.source] = counts[packet.source].flatMap { $0 > 1 ? $0 - 1 : nil }
+    }
+
+    mutating func removeAll(where condition: (HeldPacket) -> Bool) { _ = take(where: condition) }
 
     /// Takes out those for which the condition holds, oldest first.
     mutating func take(where condition: (HeldPacket) -> Bool) -> [HeldPacket] {
         let taken = packets.filter(condition)
-        if !taken.isEmpty { packets.removeAll(where: condition) }
+        guard !taken.isEmpty else { return [] }
+        packets.removeAll(where: condition)
+        for packet in taken { uncount(packet) }
         return taken
     }
 }

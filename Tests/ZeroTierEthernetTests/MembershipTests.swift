@@ -370,6 +370,23 @@ import ZeroTierWire
         #expect(small.members(of: slot) == [Address(0x21), Address(0x23), Address(0x24)])
     }
 
+    @Test func `who lets much wait displaces itself, not another`() throws {
+        configure()
+        func deliver(from address: UInt64, _ number: UInt8) {
+            let frame = Frame(network: network, etherType: 0x88b5, data: [number])
+            lan.deliver(Crossing(from: Address(address), to: b.address, verb: .frame, payload: frame.encoded))
+        }
+        // A member whose credentials are on their way.
+        deliver(from: a.address.value, 1)
+        deliver(from: a.address.value, 2)
+        for number in 0..<2 * EthernetLimits.waitingPackets { deliver(from: 0x1000 + UInt64(number % 64), 9) }
+        let config = try #require(a.configuration(of: slotA))
+        let shown = credentials { $0.memberships = [config.membership].compactMap { $0 } }
+        lan.deliver(Crossing(from: a.address, to: b.address, verb: .networkCredentials, payload: shown))
+        lan.settle()
+        #expect(b.frames.map(\.payload) == [[1], [2]])
+    }
+
     @Test func `packets and frames out are bounded`() throws {
         let small = lan.add(0x55_0000_0001) {
             $0.packetQueue = 2
