@@ -17,7 +17,7 @@ package enum EthernetLimits {
     package static let waitingLife: Duration = .milliseconds(5000)
     /// How often a waiting packet asks its sender for credentials.
     package static let credentialRequestInterval: Duration = .milliseconds(500)
-    /// Members remembered of one network; the one unused longest gives way.
+    /// Members remembered of one network; of those who proved nothing the one unused longest gives way, and revocations last.
     package static let membersPerNetwork = 8192
     /// Credentials kept of one member.
     package static let revocationsPerMember = 256

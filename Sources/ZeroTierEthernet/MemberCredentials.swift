@@ -227,6 +227,24 @@ struct Member: Sendable {
         return latest >= config.timestamp || config.timestamp - latest <= config.credentialWindow
     }
 
+    /// What would be lost with an entry, the least first.
+    enum Worth: Int, Comparable, Sendable {
+        /// Anybody can have such an entry made.
+        case nothing
+        /// The member would have to show its credentials again.
+        case proofs
+        /// Who was put out would be in again.
+        case revocation
+
+        static func < (left: Worth, right: Worth) -> Bool { left.rawValue < right.rawValue }
+    }
+
+    func worth(_ config: NetworkConfig?) -> Worth {
+        if mustBeRemembered(config) { return .revocation }
+        let isProven = membership != nil || !tags.isEmpty || !capabilities.isEmpty || !ownerships.isEmpty
+        return isProven ? .proofs : .nothing
+    }
+
     /// Forgets everything but revocations.
     mutating func forgetProofs() {
         membership = nil

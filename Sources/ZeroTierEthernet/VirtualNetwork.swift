@@ -247,14 +247,16 @@ struct VirtualNetwork: ~Copyable {
         memberUses[peer] = nil
     }
 
+    // Of those with whom least is lost, the one that was used longest ago.
     private mutating func evictMember() {
-        var oldest: (use: MonotonicInstant, address: Address)?
+        let config = config
+        var victim: (worth: Member.Worth, use: MonotonicInstant, address: Address)?
         for (address, use) in memberUses {
-            let candidate = (use: use, address: address)
-            if let best = oldest, (best.use, best.address) < (candidate.use, candidate.address) { continue }
-            oldest = candidate
+            let worth = members[address]?.worth(config) ?? .nothing
+            if let best = victim, (best.worth, best.use, best.address) < (worth, use, address) { continue }
+            victim = (worth, use, address)
         }
-        if let oldest { removeMember(oldest.address) }
+        if let victim { removeMember(victim.address) }
     }
 
     mutating func noteIdentity(_ identity: Identity) {

@@ -387,6 +387,45 @@ import ZeroTierWire
         #expect(b.frames.map(\.payload) == [[1], [2]])
     }
 
+    @Test func `strangers who ask for credentials displace neither revocations nor what members proved`() throws {
+        let small = lan.add(0x55_0000_0001) { $0.membersPerNetwork = 4 }
+        let slot = try #require(small.join(network, now: lan.now))
+        lan.settle()
+        configure()
+        lan.push(lan.config(network, for: small.identity, by: controller), by: controller)
+        for station in [a, b] {
+            station.sendFrame(
+                network: station === a ? slotA : slotB, source: network.mac(of: station.address),
+                destination: network.mac(of: small.address), etherType: 0x88b5, payload: [1], now: lan.now)
+        }
+        lan.settle()
+        #expect(small.frames.count == 2)
+        lan.advance(.seconds(2))
+        let payload = credentials { $0.revocations = [revocation(of: a.address)] }
+        lan.deliver(Crossing(from: controller.address, to: small.address, verb: .networkCredentials, payload: payload))
+        lan.settle()
+        for number in 0..<20 as Range<UInt64> {
+            lan.advance(.milliseconds(10))
+            let error = ErrorReply(
+                inReplyTo: .frame, packetID: PacketID(1), reason: .needMembershipCertificate(network))
+            lan.deliver(
+                Crossing(from: Address(0x2000 + number), to: small.address, verb: .error, payload: error.encoded))
+            lan.settle()
+        }
+        let members = small.members(of: slot)
+        #expect(members.count == 4 && members.contains(a.address) && members.contains(b.address))
+        small.frames = []
+        let config = try #require(a.configuration(of: slotA))
+        let shown = credentials { $0.memberships = [config.membership].compactMap { $0 } }
+        lan.deliver(Crossing(from: a.address, to: small.address, verb: .networkCredentials, payload: shown))
+        let frame = Frame(network: network, etherType: 0x88b5, data: [2])
+        lan.deliver(Crossing(from: a.address, to: small.address, verb: .frame, payload: frame.encoded))
+        lan.settle()
+        #expect(small.frames.isEmpty, "a is out")
+        lan.deliver(Crossing(from: b.address, to: small.address, verb: .frame, payload: frame.encoded))
+        #expect(small.frames.map(\.payload) == [[2]], "b need not show its credentials again")
+    }
+
     @Test func `packets and frames out are bounded`() throws {
         let small = lan.add(0x55_0000_0001) {
             $0.packetQueue = 2
