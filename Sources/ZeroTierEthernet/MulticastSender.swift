@@ -221,12 +221,15 @@ extension VirtualNetwork {
             || config?.alwaysContact.contains(node) ?? false
     }
 
-    /// Takes members of a group that another node knows.
+    /// Takes members of a group that another node knows, as many as may be asked for at one time: all are looked up and asked for
+    /// their credentials, whoever invented them.
     mutating func addGathered(
         _ result: GatherResult, _ group: MulticastGroup, _ shared: inout EthernetShared, _ now: Now
     ) {
+        guard let config else { return }
+        let limit = min(Int(clamping: config.multicastLimit), EthernetLimits.multicastRecipients) + 1
         var newcomers: [Address] = []
-        for member in result.members where member != address && !member.isReserved {
+        for member in result.members.prefix(limit) where member != address && !member.isReserved {
             let added = shared.groups.add(member, to: group, of: id, now.monotonic)
             shared.countLike(added)
             if added != .refreshed { newcomers.append(member) }

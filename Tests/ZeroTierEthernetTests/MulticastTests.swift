@@ -197,6 +197,22 @@ import ZeroTierWire
         #expect(a.0.likeCount == before + 1)
     }
 
+    @Test func `of an answer about a group no more is taken than may be asked for`() throws {
+        let a = try join(0x21) { $0.isPublic = false }
+        _ = send([1], from: a)
+        lan.log = []
+        let invented = (0..<GatherResult.maximumAddresses).map { Address(0x3_0000 + UInt64($0)) }
+        let body = MulticastGatherReply(
+            network: network, group: group,
+            result: GatherResult(total: UInt32(invented.count), members: invented)
+        ).encoded
+        let before = a.0.likeCount
+        _ = a.0.receiveReply(to: .multicastGather, body, from: root.address, now: lan.now)
+        lan.settle()
+        #expect(a.0.likeCount - before == 33)
+        #expect(lan.crossings(.error, from: a.0.address).count == 33)
+    }
+
     @Test func `all groups are bounded, the oldest of all gives way`() {
         let small = lan.add(0x10_0000_0002) { $0.likesTotal = 5 }
         small.setUpstreams([], isUpstream: true)
