@@ -225,26 +225,13 @@ public func zts_addr_compute_rfc4193_str(
 
 // MARK: Queries by index
 
-/// The snapshot that queries read between obtain and release. The node goes on meanwhile.
-private struct CoreLock: Sendable {
-    var owner: pthread_t?
-    var networks: [NetworkDetails] = []
-    var peers: [PeerStatus] = []
-}
-
-private let coreLock = Guarded(CoreLock())
+// Queries read a snapshot between obtain and release, and the present state without the lock.
 
 @c @implementation
 public func zts_core_lock_obtain() -> Int32 {
-    Surface.second.outcome { node in
-        let networks = try node.networkDetails()
-        let peers = try node.peers()
-        let own = pthread_self()
-        _ = coreLock.wait { lock -> Bool? in
-            // The same thread may obtain it again, and gets a newer snapshot. It must not wait for itself.
-            if let owner = lock.owner, pthread_equal(owner, own) == 0 { return nil }
-            lock = CoreLock(owner: own, networks: networks, peers: peers)
-            return true
+    Surface.second.outcome { _ in
+        guard try LibraryNode.shared.obtainQueries(by: pthread_self()) else {
+            throw CallFailure.because(.service, "the node was stopped while this thread waited for the lock")
         }
     }
 }
@@ -252,20 +239,14 @@ public func zts_core_lock_obtain() -> Int32 {
 @c @implementation
 public func zts_core_lock_release() -> Int32 {
     Generation.second.outcome {
-        let isOwner = coreLock.withLock { lock in
-            guard let owner = lock.owner, pthread_equal(owner, pthread_self()) != 0 else { return false }
-            lock = CoreLock()
-            return true
+        guard LibraryNode.shared.releaseQueries(by: pthread_self()) else {
+            throw CallFailure.because(.service, "this thread does not hold the lock")
         }
-        guard isOwner else { throw CallFailure.because(.service, "this thread does not hold the lock") }
     }
 }
 
-// The snapshot if this thread holds the lock, else the present state.
 private func queried(_ net_id: UInt64, _ node: Node) throws -> NetworkDetails {
-    let held = coreLock.withLock { lock -> [NetworkDetails]? in
-        lock.owner.map { pthread_equal($0, pthread_self()) != 0 } ?? false ? lock.networks : nil
-    }
+    let held = LibraryNode.shared.queriesHeld(by: pthread_self(), of: node)?.networks
     guard let held else { return try node.details(net_id) }
     guard let found = held.first(where: { $0.status.id.value == net_id }) else {
         throw CallFailure.because(.noResult, "network \(NetworkID(net_id)) was not joined when the lock was obtained")
@@ -274,9 +255,7 @@ private func queried(_ net_id: UInt64, _ node: Node) throws -> NetworkDetails {
 }
 
 private func paths(_ peer_id: UInt64, _ node: Node) throws -> [PeerStatus.Path] {
-    let held = coreLock.withLock { lock -> [PeerStatus]? in
-        lock.owner.map { pthread_equal($0, pthread_self()) != 0 } ?? false ? lock.peers : nil
-    }
+    let held = LibraryNode.shared.queriesHeld(by: pthread_self(), of: node)?.peers
     let peers = if let held { held } else { try node.peers() }
     guard let peer = peers.first(where: { $0.id.value == peer_id }) else {
         throw CallFailure.because(.noResult, "peer \(NodeID(peer_id)) is unknown")

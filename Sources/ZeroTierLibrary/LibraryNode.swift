@@ -55,6 +55,7 @@ package final class LibraryNode: Sendable {
 
     let state = Guarded(State())
     package let events = EventQueue()
+    let queries = Guarded(QuerySnapshot())
     package let layer: SocketLayer
     package let switches = Mutex(CachingSwitches())
     private let online = Atomic(false)
@@ -181,6 +182,7 @@ package final class LibraryNode: Sendable {
         guard isRunning else { throw .notRunning }
         online.store(false, ordering: .releasing)
         inbox.withLock { _ in }
+        dropQueries()
     }
 
     /// Takes the node down and makes it again, with its networks; returns when that is done.
@@ -348,6 +350,7 @@ package final class LibraryNode: Sendable {
             state.node = node
             if state.phase == .starting { state.phase = .running }
         }
+        dropQueries()
         // Said while the node was being made.
         if let traces = LibraryTraces.chosen, traces != node.traces { try? node.setTraces(traces) }
         layer.attach(node)
@@ -377,6 +380,7 @@ package final class LibraryNode: Sendable {
             if !state.isFreed { state.service = nil }
             events.post(event, to: settings.sink)
         }
+        dropQueries()
     }
 
     // MARK: Making again
@@ -395,6 +399,7 @@ package final class LibraryNode: Sendable {
         do throws(ZeroTierError) {
             let next = try layer.restart(try configuration(settings, store))
             state.withLock { $0.node = next }
+            dropQueries()
             post(.node(.down, last), settings)
             post(.node(.up, info(next)), settings)
             for network in joined { _ = try? next.startJoining(network) }

@@ -11,6 +11,8 @@ import ZeroTier
 extension SharedNodeTests {
     @Suite(.serialized) struct EndToEndTests {
         static let codes = Mutex<[Int32]>([])
+        /// What threads got that asked for the lock of the queries.
+        static let obtained = Mutex<[Int32]>([])
 
         private static let network = NetworkID.adHoc(ports: 1...65535).value
 
@@ -71,11 +73,35 @@ extension SharedNodeTests {
             try await instanceLife(instance)
             #expect(zts_instance_free(instance) == 0)
             #expect(zts_instance_free(instance) == -2)
+            try await obtainWithoutRelease()
             #expect(zts_stop() == 0)
             #expect(zts_socket(2, 1, 0) == -3)
+            try await until("the end of the wait for the lock") { Self.obtained.withLock { $0.count } == 2 }
+            #expect(Self.obtained.withLock { $0 } == [0, -2])
             try await until("the end") { Self.codes.withLock { $0.last } == 3 }
             #expect(zts_core_running() == 0)
             await world.root.shutdown()
+        }
+
+        // A thread ends with the lock, and another waits for it. Both live at one time, so that they are not taken for the same.
+        private func obtainWithoutRelease() async throws {
+            let obtain: @Sendable () -> Void = {
+                let result = zts_core_lock_obtain()
+                Self.obtained.withLock { $0.append(result) }
+            }
+            let turn = DispatchSemaphore(value: 0)
+            Foundation.Thread.detachNewThread {
+                turn.wait()
+                obtain()
+            }
+            Foundation.Thread.detachNewThread {
+                obtain()
+                turn.signal()
+            }
+            try await until("the lock") { Self.obtained.withLock { $0.count } == 1 }
+            // So that the other waits already when the node stops; it fails later just as well.
+            try await Task.sleep(for: .milliseconds(100))
+            #expect(Self.obtained.withLock { $0 } == [0])
         }
 
         private func checkQueries(_ instance: Int32) throws {
