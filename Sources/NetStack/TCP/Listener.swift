@@ -89,18 +89,17 @@ package struct Listener: ~Copyable {
         let sum = pseudoHeaderSum(local.address, remote.address)
         guard header.isChecksumValid(in: packet, pseudoHeaderSum: sum) else { return .dropped(.badChecksum) }
         let time = now.nanoseconds
-        let index = find(local, remote)
         let flags = header.flags
         if flags.contains(.reset) {
-            guard let index, header.sequence == halfOpen[index].handshake.peerInitialSequence + 1 else {
-                return .dropped(.closed)
-            }
+            guard let index = find(local, remote, station),
+                header.sequence == halfOpen[index].handshake.peerInitialSequence + 1
+            else { return .dropped(.closed) }
             remove(index)
             return .withdrawn
         }
         if flags.contains(.synchronize), !flags.contains(.acknowledge) {
             guard !flags.contains(.finish) else { return .dropped(.badFlags) }
-            if let index {
+            if let index = find(local, remote, station) {
                 markDue(index)
                 return .replyDue
             }
@@ -109,7 +108,7 @@ package struct Listener: ~Copyable {
         }
         guard flags.contains(.acknowledge) else { return .dropped(.badFlags) }
         guard !flags.contains(.synchronize) else { return reset(header) }
-        if let index { return complete(index, header) }
+        if let index = find(local, remote, station) { return complete(index, header) }
         return completeCookie(header, local, remote, ownSegmentSize(maximumSegmentSize), sequences, time)
     }
 
@@ -174,6 +173,10 @@ package struct Listener: ~Copyable {
         }
         guard !isFull else { return .dropped(.queueFull) }
         remove(index)
+        // Others who used this endpoint are answered no more.
+        while let other = halfOpen.firstIndex(where: { $0.remote == entry.remote && $0.local == entry.local }) {
+            remove(other)
+        }
         return .established(
             ConnectionParameters(
                 local: entry.local, remote: entry.remote, maximumSegmentSize: entry.maximumSegmentSize,
@@ -263,8 +266,9 @@ package struct Listener: ~Copyable {
 
     // MARK: Entries
 
-    private func find(_ local: SocketEndpoint, _ remote: SocketEndpoint) -> Int? {
-        halfOpen.firstIndex { $0.remote == remote && $0.local == local }
+    // A SYN can be forged with another's endpoint, not with its station: each station has an entry of its own, and an answer.
+    private func find(_ local: SocketEndpoint, _ remote: SocketEndpoint, _ station: StationKey?) -> Int? {
+        halfOpen.firstIndex { $0.remote == remote && $0.local == local && $0.station == station }
     }
 
     private mutating func markDue(_ index: Int) {

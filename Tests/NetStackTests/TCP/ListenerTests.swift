@@ -31,12 +31,12 @@ private struct ListenerHost: ~Copyable {
             window: 1000, options: options, payload: payload, sum: pseudoHeaderSum(local.address, remote.address))
     }
 
-    mutating func receive(_ client: Int, _ bytes: [UInt8]) -> ListenerOutcome {
+    mutating func receive(_ client: Int, _ bytes: [UInt8], from station: StationKey? = nil) -> ListenerOutcome {
         guard let header = SegmentHeader(parsing: bytes.span.bytes, at: 0, length: bytes.count) else {
             return .dropped(.badFlags)
         }
         return listener.receive(
-            header, packet: bytes.span.bytes, local: local, remote: remote(client), station: nil,
+            header, packet: bytes.span.bytes, local: local, remote: remote(client), station: station,
             maximumSegmentSize: 1460, sequences: sequences, now: now)
     }
 
@@ -49,6 +49,31 @@ private struct ListenerHost: ~Copyable {
 }
 
 @Suite struct ListenerTests {
+    @Test func `a SYN that was forged with a client's endpoint does not keep that client out`() throws {
+        var host = ListenerHost()
+        let interface = InterfaceID(SlotID(index: 1, generation: 1))
+        let (forger, client) = (StationKey(interface, MACAddress(6)), StationKey(interface, MACAddress(8)))
+        for (station, sequence) in [(forger, 7000), (client, 1000), (forger, 7001)] as [(StationKey, UInt32)] {
+            guard case .replyDue = host.receive(1, host.segment(1, .synchronize, sequence), from: station) else {
+                Issue.record("no answer")
+                return
+            }
+        }
+        var toClient: ReplySegment?
+        while let reply = host.listener.nextReply(now: host.now) {
+            if reply.station == client { toClient = reply.segment }
+        }
+        let answer = try needed(toClient)
+        #expect(answer.acknowledgment.value == 1001)
+        let acknowledgment = host.segment(1, .acknowledge, 1001, answer.sequence.value &+ 1)
+        guard case .established(_, let handshake) = host.receive(1, acknowledgment, from: client) else {
+            Issue.record("not established")
+            return
+        }
+        #expect(handshake.peerInitialSequence.value == 1000)
+        #expect(host.listener.halfOpenCount == 0, "the forger's is gone as well")
+    }
+
     @Test func `a SYN is answered and the ACK makes a connection that carries its data`() throws {
         var host = ListenerHost()
         let synAck = try needed(host.open(1))
