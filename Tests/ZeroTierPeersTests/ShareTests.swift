@@ -42,6 +42,19 @@ import ZeroTierWire
         #expect(b.received.map(\.payload) == (0..<own).map { [UInt8($0)] })
     }
 
+    @Test func `identities that others named leave room for those of our own wish`() {
+        let star = Star(leaves: 1)
+        #expect(star.start())
+        star.hub.run(.milliseconds(100))
+        let node = star.leaves[0]
+        for number in 0..<2 * ProtocolLimits.lookups {
+            _ = node.engine.requestIdentity(named(number), isNamed: true, now: star.hub.now)
+        }
+        #expect(node.lookupCount == ProtocolLimits.lookups / 2)
+        _ = node.engine.requestIdentity(Address(0x78_0000_0000), now: star.hub.now)
+        #expect(node.lookupCount == ProtocolLimits.lookups / 2 + 1)
+    }
+
     @Test func `what others named is an own wish as soon as it is one`() {
         var limits = PeerLimits()
         limits.lookups = 8
