@@ -12,7 +12,7 @@ package struct CachingSwitches: Sendable {
 }
 
 /// The directory or memory of the library's node.
-final class CachingStore: WarningStore, LocatedStore {
+final class CachingStore: WarningStore {
     private let base: any StateStore
     // State that is not kept in the directory lives here for the run.
     private let memory = MemoryStore()
@@ -48,8 +48,6 @@ final class CachingStore: WarningStore, LocatedStore {
     private static let token = "authtoken.secret"
 
     var warnings: [ZeroTierError] { lock?.warnings ?? [] }
-
-    var directory: String? { lock?.path }
 
     /// Lets another node have the directory.
     func unlock() { lock?.unlock() }

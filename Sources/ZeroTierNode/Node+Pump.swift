@@ -9,7 +9,6 @@
 //  arms one timer at `nextDeadline`.
 
 package import NetPrimitives
-package import ZeroTierController
 package import ZeroTierPeers
 
 /// What a node has for its owner.
@@ -20,8 +19,6 @@ package enum NodeOutput: Sendable {
     case event(NodeEvent)
     /// Work that costs more than a packet may; its result comes back by `Node.complete`.
     case job(PeerJob)
-    /// Work of the controller: one thread writes, in order, another may sign.
-    case controllerJob(ControllerJob)
 }
 
 /// One turn of the pump: at most one slab, then everything that is to be told, then all work to be done elsewhere.
@@ -50,7 +47,6 @@ extension Node {
             }
         }
         if let event = nextEvent() { return .event(event) }
-        if let job = peers.nextJob() { return .job(job) }
-        return nextControllerJob(now).map { .controllerJob($0) }
+        return peers.nextJob().map { .job($0) }
     }
 }

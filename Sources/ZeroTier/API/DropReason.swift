@@ -8,8 +8,6 @@ public enum DropReason: Hashable, Sendable {
     case peers(Peers)
     /// In the virtual networks: membership, rules, credentials.
     case ethernet(Ethernet)
-    /// In the controller of this node's own networks.
-    case controller(Controller)
     /// In the TCP/IP stack of this node.
     case stack(Stack)
     /// Between this node and the operating system's UDP sockets.
@@ -20,7 +18,6 @@ public enum DropReason: Hashable, Sendable {
         switch self {
         case .peers(let reason): reason.explanation
         case .ethernet(let reason): reason.explanation
-        case .controller(let reason): reason.explanation
         case .stack(let reason): reason.explanation
         case .kernel(let reason): reason.explanation
         }
@@ -48,7 +45,6 @@ extension DropReason: CustomStringConvertible, Comparable {
         switch self {
         case .peers(let reason): "peers.\(reason)"
         case .ethernet(let reason): "ethernet.\(reason)"
-        case .controller(let reason): "controller.\(reason)"
         case .stack(let reason): "stack.\(reason)"
         case .kernel(let reason): "kernel.\(reason)"
         }

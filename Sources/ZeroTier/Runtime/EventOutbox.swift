@@ -48,12 +48,10 @@ extension NodeEvent {
     /// Whether any peer can cause any number of these.
     fileprivate var isOfPeer: Bool {
         switch self {
-        case .message, .peerDirect, .peerRelayed, .peerUnreachable, .peerExpired, .path, .memberWaiting,
-            .networkMemberChanged:
-            true
+        case .message, .peerDirect, .peerRelayed, .peerUnreachable, .peerExpired, .path: true
         case .online, .offline, .networkReady, .networkChanged, .networkFailed, .networkLeft, .address, .route,
-            .addressConflict, .controlledNetworkChanged, .localAddressesChanged, .identityCollision, .storageFailed,
-            .warning, .missed, .stopped:
+            .addressConflict,
+            .localAddressesChanged, .identityCollision, .storageFailed, .warning, .missed, .stopped:
             false
         }
     }

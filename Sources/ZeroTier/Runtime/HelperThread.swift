@@ -1,7 +1,6 @@
 // The thread for what takes longer than a packet may: validating identities, writing files.
 
 import Synchronization
-import ZeroTierController
 import ZeroTierPeers
 
 /// Runs work in order, one piece at a time, on a thread of its own.
@@ -11,13 +10,9 @@ final class HelperThread: Sendable {
         case job(PeerJob)
         case store(name: String, bytes: [UInt8], isSecret: Bool)
         case remove(name: String)
-        /// Of the controller.
-        case sign(SigningJob)
-        case commit([RecordWrite], ControllerTicket)
     }
 
-    // Bounded by what is stored and validated: one piece per stored object's name, the validations that are pending, one commit
-    // and the signatures that the controller has under way.
+    // Bounded by what is stored and validated: one piece per stored object's name, and the validations that are pending.
     private struct State {
         var queue: [Work] = []
         var isStopping = false
@@ -52,7 +47,7 @@ final class HelperThread: Sendable {
             }
             for piece in work {
                 // Nobody waits for validations any more when the node is going.
-                if isStopping, !piece.outlivesNode { continue }
+                if isStopping, case .job = piece { continue }
                 perform(piece)
             }
             if work.isEmpty {
@@ -64,17 +59,9 @@ final class HelperThread: Sendable {
 }
 
 extension HelperThread.Work {
-    // What was decided is written; what only the node would hear of is not worth the time.
-    fileprivate var outlivesNode: Bool {
-        switch self {
-        case .job, .sign: false
-        case .store, .remove, .commit: true
-        }
-    }
-
     fileprivate var name: String? {
         switch self {
-        case .job, .sign, .commit: nil
+        case .job: nil
         case .store(let name, _, _), .remove(let name): name
         }
     }
