@@ -13,6 +13,7 @@ CYCLES ?= 1000
 STRESS_CYCLES ?= 10000
 SMALL ?= 600
 LARGE ?= 5
+CONTROLLED ?= 100
 STARTS ?= 100
 STRESS_SECONDS ?= 10
 STRESS_PAIRS ?= 5000
@@ -89,15 +90,16 @@ floods-short: requirements ## four forms of them, 4 s each, as continuous integr
 	$(SWIFT) build -c release --product flood --scratch-path .build-libzt $(LIBRARY_FLAGS)
 	FLOODS_BUILT=.build-libzt/release Tests/Floods/run --short --seconds 4
 
-simulate: requirements ## simulated networks: SEED=first COUNT=how many SCENARIO=small or large; VERBOSE=1 tells, PACKETS=1 packets too
+simulate: requirements ## simulated networks: SEED=first COUNT=how many SCENARIO=small, large or controlled; VERBOSE=1 tells, PACKETS=1 packets too
 	$(SWIFT) build -c release --product simulate
 	.build/release/simulate --scenario $(SCENARIO) --seed $(SEED) --count $(COUNT) \
 		$(if $(filter 1,$(VERBOSE) $(PACKETS)),--verbose) $(if $(filter 1,$(PACKETS)),--packets)
 
-simulations: requirements ## simulated networks, each in two processes: SMALL (600, as CI does) and LARGE (5)
+simulations: requirements ## simulated networks, each in two processes: SMALL (600, as CI does), LARGE (5) and CONTROLLED (100)
 	$(SWIFT) build -c release --product simulate --scratch-path .build-libzt $(LIBRARY_FLAGS)
 	.build-libzt/release/simulate --verify --seed $(SEED) --count $(SMALL)
 	.build-libzt/release/simulate --verify --seed $(SEED) --count $(LARGE) --scenario large
+	.build-libzt/release/simulate --verify --seed $(SEED) --count $(CONTROLLED) --scenario controlled
 
 bench: requirements ## release benchmarks: a table, bench.json, the page bench.html; fails when a promise is missed
 	Benchmarks/run

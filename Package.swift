@@ -54,19 +54,28 @@ let package = Package(
             name: "ZeroTierEthernet", dependencies: ["ZeroTierWire", "ZeroTierCrypto", "NetPrimitives"],
             swiftSettings: strict),
         .target(
+            name: "ZeroTierController", dependencies: ["ZeroTierWire", "ZeroTierCrypto", "NetPrimitives"],
+            swiftSettings: strict),
+        .target(
             name: "ZeroTierNode",
             dependencies: [
-                "ZeroTierPeers", "ZeroTierEthernet", "NetStack", "ZeroTierWire", "ZeroTierCrypto", "NetPrimitives",
+                "ZeroTierPeers", "ZeroTierEthernet", "ZeroTierController", "NetStack", "ZeroTierWire", "ZeroTierCrypto",
+                "NetPrimitives",
             ],
             swiftSettings: strict),
 
         // Drivers: sockets, clocks, disk, threads.
         .target(name: "CSystem"),
+        // The C library SQLite of the machine. Ours link it into themselves: decision 31.
+        .systemLibrary(name: "CSQLite", providers: [.apt(["libsqlite3-dev"])]),
+        .target(
+            name: "ZeroTierStore", dependencies: ["ZeroTierController", "ZeroTierWire", "NetPrimitives", "CSQLite"],
+            swiftSettings: strict, linkerSettings: [.linkedLibrary("sqlite3")]),
         .target(
             name: "ZeroTier",
             dependencies: [
-                "ZeroTierNode", "ZeroTierPeers", "ZeroTierEthernet", "NetStack", "ZeroTierWire", "ZeroTierCrypto",
-                "NetPrimitives", "CSystem",
+                "ZeroTierStore", "ZeroTierNode", "ZeroTierController", "ZeroTierPeers", "ZeroTierEthernet", "NetStack",
+                "ZeroTierWire", "ZeroTierCrypto", "NetPrimitives", "CSystem",
             ],
             swiftSettings: strict),
         // Berkeley sockets over a node, the life of a node behind a C interface, and the C library `libzt` made of both.
@@ -92,7 +101,8 @@ let package = Package(
         .target(
             name: "NetworkSimulator",
             dependencies: [
-                "ZeroTierNode", "ZeroTierPeers", "ZeroTierEthernet", "NetStack", "ZeroTierWire", "ZeroTierCrypto",
+                "ZeroTierNode", "ZeroTierController", "ZeroTierPeers", "ZeroTierEthernet", "NetStack", "ZeroTierWire",
+                "ZeroTierCrypto",
                 "NetPrimitives",
             ],
             path: "Simulation/NetworkSimulator", swiftSettings: strict),
@@ -164,9 +174,16 @@ let package = Package(
             ],
             swiftSettings: testing),
         .testTarget(
+            name: "ZeroTierControllerTests",
+            dependencies: [
+                "ZeroTierController", "ZeroTierStore", "CSQLite", "ZeroTierWire", "ZeroTierCrypto", "NetPrimitives",
+            ],
+            swiftSettings: testing),
+        .testTarget(
             name: "ZeroTierNodeTests",
             dependencies: [
-                "TestSupport", "ZeroTierNode", "ZeroTierPeers", "ZeroTierEthernet", "NetStack", "ZeroTierWire",
+                "TestSupport", "ZeroTierNode", "ZeroTierController", "ZeroTierPeers", "ZeroTierEthernet", "NetStack",
+                "ZeroTierWire",
                 "ZeroTierCrypto",
                 "NetPrimitives",
             ],
@@ -174,9 +191,8 @@ let package = Package(
         .testTarget(
             name: "ZeroTierTests",
             dependencies: [
-                "ZeroTier", "ZeroTierCommand", "ZeroTierNode", "ZeroTierPeers", "ZeroTierEthernet", "ZeroTierWire",
-                "NetStack",
-                "NetPrimitives", "CSystem",
+                "ZeroTier", "ZeroTierCommand", "ZeroTierController", "ZeroTierNode", "ZeroTierPeers",
+                "ZeroTierEthernet", "ZeroTierWire", "NetStack", "NetPrimitives", "CSystem",
             ],
             swiftSettings: testing),
         .testTarget(

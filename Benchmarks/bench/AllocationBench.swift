@@ -65,7 +65,7 @@ private struct Party: ~Copyable {
         while let output = node.next(in: &turn, into: &out, now: now) {
             switch output {
             case .datagrams: return true
-            case .event: break
+            case .event, .controllerJob: break
             case .job(.validate(let identity, let ticket)):
                 node.complete(ticket, isValid: identity.validate(), replies: &replies, now: now)
                 return true

@@ -126,7 +126,7 @@ private struct LoopWorld: ~Copyable {
                 while let output = parties[id].next(in: &turn, now) {
                     switch output {
                     case .datagrams: deliver(id, isReply: false)
-                    case .event: break
+                    case .event, .controllerJob: break
                     case .job(.validate(let identity, let ticket)):
                         parties[id].complete(ticket, identity.validate(), now)
                         deliver(id, isReply: true)

@@ -48,7 +48,7 @@ private struct Party: ~Copyable {
             case .datagrams:
                 var cursor = UDPPort.Cursor()
                 _ = port.send(out, from: &cursor)
-            case .event: break
+            case .event, .controllerJob: break
             case .job(.validate(let identity, let ticket)): complete(ticket, identity.validate(), now)
             }
         }

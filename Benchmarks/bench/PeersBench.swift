@@ -55,7 +55,7 @@ enum PeersBench {
                         replies.clear()
                         Wire.give(out, from: source, to: &to, at: target, &batch, &replies, now)
                         giveReplies(from: target, to: &from, at: source, now)
-                    case .event: break
+                    case .event, .controllerJob: break
                     // The simulator's identities were validated when they were made.
                     case .job(.validate(_, let ticket)):
                         replies.clear()

@@ -139,6 +139,7 @@ struct NodeHarness: ~Copyable {
                     node.complete(ticket, isValid: identitiesAreValid, replies: &replies, now: now)
                     outbox += NodeHarness.datagrams(of: replies)
                     hasWorked = true
+                case .controllerJob: preconditionFailure("a node without a controller has work for one")
                 }
             }
             precondition(events <= NodeLimits.events + 256, "events without end")

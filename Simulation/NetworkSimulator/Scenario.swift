@@ -10,6 +10,8 @@ package enum ScenarioKind: String, Sendable, CaseIterable {
     case small
     /// 500 nodes and 3 roots.
     case large
+    /// A private network on a controller that dies now and then.
+    case controlled
 }
 
 /// What came of a seed.
@@ -35,6 +37,7 @@ package enum Scenario {
         switch kind {
         case .small: summary = SmallScenario(simulation).run()
         case .large: summary = LargeScenario(simulation).run()
+        case .controlled: summary = ControlledScenario(simulation).run()
         }
         return ScenarioResult(
             seed: seed, digest: simulation.digest, failures: simulation.failures, summary: summary)

@@ -38,6 +38,13 @@ package final class SimulatedHost {
     package internal(set) var networks: [NetworkID] = []
     /// What outlives the node: its state directory.
     var disk: [StateObject: [UInt8]] = [:]
+    /// The disk of its controller; nil if it has none.
+    var store: SimulatedStore?
+    /// When the one thread that signs for the controller is free.
+    var signerFreeAt = MonotonicInstant.zero
+    /// Changes that administrators wanted, and whether those that came to an end were made.
+    var lastAdministration: UInt64 = 0
+    var answers: [UInt64: Bool] = [:]
     var random: RandomSource
     /// How much the monotonic clock is ahead of the simulation's.
     let monotonicSkew: Duration

@@ -5,6 +5,7 @@
 
 package import NetPrimitives
 import NetStack
+import ZeroTierController
 import ZeroTierEthernet
 package import ZeroTierNode
 import ZeroTierPeers
@@ -30,6 +31,10 @@ enum SimulationEvent {
     case arrival(host: Int, Datagram)
     case wake(host: Int)
     case jobDone(host: Int, epoch: Int, JobTicket, isValid: Bool)
+    /// A controller's store has written, and is done; something is signed.
+    case storeWrite(host: Int, epoch: Int, [RecordWrite])
+    case commitDone(host: Int, epoch: Int, ControllerTicket, isRefused: Bool)
+    case signed(host: Int, epoch: Int, SigningJob)
     case action((Simulation) -> Void)
 }
 
@@ -72,6 +77,8 @@ package final class Simulation {
     /// For topology and faults; the network's own dice are another source, so that they do not shift each other.
     package var random: RandomSource
     var networkRandom: RandomSource
+    /// For stores of controllers.
+    var storeRandom: RandomSource
     private var events = EventQueue<SimulationEvent>()
     /// The host whose datagram is being taken in, while one is.
     private(set) var arrivalFrom: Int?
@@ -101,6 +108,7 @@ package final class Simulation {
         networkRandom = source.fork()
         // Every seed takes other identities, in another order of addresses.
         identitiesUsed = source.next(below: max(1, fixture.identities.count))
+        storeRandom = source.fork()
     }
 
     // MARK: Failures
@@ -174,9 +182,18 @@ package final class Simulation {
             host.node.complete(ticket, isValid: isValid, replies: &replies, now: host.clock(time))
             sendReplies(of: host)
             drain(host)
+        case .storeWrite(let index, let epoch, let writes):
+            if isAlive(index, epoch) { hosts[index].store?.apply(writes) }
+        case .commitDone(let index, let epoch, let ticket, let isRefused):
+            if isAlive(index, epoch) { finishCommit(of: hosts[index], ticket, isRefused: isRefused) }
+        case .signed(let index, let epoch, let job):
+            if isAlive(index, epoch) { finish(job, of: hosts[index]) }
         case .action(let action): action(self)
         }
     }
+
+    // Whether the node that wanted something is still the same one.
+    private func isAlive(_ index: Int, _ epoch: Int) -> Bool { hosts[index].isRunning && hosts[index].epoch == epoch }
 
     // MARK: Nodes
 
@@ -208,6 +225,8 @@ package final class Simulation {
                 _ = host.node.importPeer(record, isValidated: isValidated, now: now)
             }
         }
+        host.signerFreeAt = time
+        startController(of: host)
         for network in host.networks { _ = host.node.join(network, saved: host.disk[.network(network)], now: now) }
         note("\(host.name) starts, ports \(host.ports)")
         record(event: 1, host)
@@ -336,6 +355,7 @@ package final class Simulation {
                 case .datagrams: outgoing.forEachDatagram { path, bytes in send(bytes, by: path, from: host) }
                 case .event(let event): if handle(event, of: host) { hasWorked = true }
                 case .job(let job): begin(job, on: host)
+                case .controllerJob(let job): begin(job, on: host)
                 }
             }
             guard turn.hasMore || hasWorked else { break }
@@ -412,7 +432,8 @@ package final class Simulation {
         case .networkStatus(let network, let status):
             record(event: 8, host)
             note("\(host.name) network \(network) \(status)")
-        case .networkChanged, .networkLeft, .addressReady, .userMessage, .path, .address, .route: break
+        case .administered(let ticket, let error): host.answers[ticket.value] = error == nil
+        case .controller, .networkChanged, .networkLeft, .addressReady, .userMessage, .path, .address, .route: break
         case .socket:
             workload.handle(event, of: host, self)
             return true

@@ -4,6 +4,7 @@
 //      simulate --seed 7 --count 1 --verbose          what happens in seed 7
 //      simulate --seed 7 --verbose --packets          with every datagram
 //      simulate --scenario large --count 1            500 nodes
+//      simulate --scenario controlled --count 10      a private network each, on a controller of ours
 //      simulate --count 20 --verify                   and each seed once more in another process
 //      simulate --make-identities 520                 a new fixture, on standard output
 
@@ -79,7 +80,8 @@ struct Simulate {
     static func main() {
         guard let arguments = Arguments(Array(CommandLine.arguments.dropFirst())) else {
             complain(
-                "usage: simulate [--seed n] [--count m] [--scenario small|large] [--verbose [--packets]] [--verify]")
+                "usage: simulate [--seed n] [--count m] [--scenario small|large|controlled] [--verbose [--packets]] [--verify]"
+            )
             exit(2)
         }
         if let count = arguments.identities {

@@ -56,6 +56,7 @@ struct ControlServer: Sendable {
             return try OriginalVerb.answer(words, asJSON: asJSON, node)
         case "rules": return try RuleAnswers.rules(parse(argument), node).rendered(asJSON: asJSON)
         case "diagnose": return try RuleAnswers.frame(words, node).rendered(asJSON: asJSON)
+        case "controller": return try await ControllerVerb.answer(words, asJSON: asJSON, node)
         case "ping": return Report.echo(try await ping(words, node)).rendered(asJSON: asJSON)
         default: throw ZeroTierError(.invalidArgument, "unknown request \(request)")
         }

@@ -151,6 +151,20 @@ extension Report {
         }
     }
 
+    private static func waiting(_ node: NodeID, _ network: NetworkID) -> Report {
+        Report(
+            text: "network \(network): node \(node) waits to be let in",
+            json: .object([("event", .string("memberWaiting")), ("network", .text(network)), ("node", .text(node))]))
+    }
+
+    private static func controllerChanged(_ network: NetworkID, member: NodeID? = nil) -> Report {
+        let name = member == nil ? "controlledNetworkChanged" : "networkMemberChanged"
+        let subject = member.map { "member \($0) of network \(network)" } ?? "network \(network)"
+        return Report(
+            text: "controller: \(subject) changed",
+            json: .object([("event", .string(name)), ("network", .text(network)), ("node", .text(member))]))
+    }
+
     static func event(_ event: NodeEvent) -> Report {
         func report(_ name: String, _ text: String, _ members: [(String, JSONValue)] = []) -> Report {
             Report(text: text, json: .object([("event", .string(name))] + members), level: level(of: event))
@@ -195,6 +209,9 @@ extension Report {
                 [("network", .text(network)), ("code", .text(error.code)), ("message", .string(error.message))])
         case .networkLeft(let network):
             return report("networkLeft", "network \(network) left", [("network", .text(network))])
+        case .memberWaiting(let network, let node): return waiting(node, network)
+        case .controlledNetworkChanged(let network): return controllerChanged(network)
+        case .networkMemberChanged(let network, let node): return controllerChanged(network, member: node)
         case .addressConflict(let network, let address):
             return report(
                 "addressConflict", "network \(network): another machine uses \(address)",

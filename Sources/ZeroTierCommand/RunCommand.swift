@@ -17,12 +17,17 @@ struct RunCommand: AsyncParsableCommand {
     @Option(help: "Network to join; may be repeated.", transform: Parse.network)
     var join: [NetworkID] = []
 
+    @Flag(help: "Control networks of its own: see `zerotier controller`.")
+    var controller = false
+
     @OptionGroup var log: LogOptions
 
     func run() async throws {
         let home = try state.path()
         let store = try lockHome(home)
-        try await serve(try options.configuration(.store(store)), home: home, join: join, log: log)
+        var configuration = try options.configuration(.store(store))
+        configuration.isController = controller
+        try await serve(configuration, home: home, join: join, log: log)
     }
 }
 

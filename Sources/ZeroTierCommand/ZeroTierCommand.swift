@@ -12,7 +12,8 @@ struct ZeroTierCommand: AsyncParsableCommand {
             Start with `zerotier demo`: it needs neither the Internet nor privileges.
 
             A node of your own: `zerotier run` in one terminal, `zerotier join NETWORK` in another; with --home DIR for more \
-            than one. A network without a controller: `zerotier network adhoc --ports 7-9` shows its ID.
+            than one. A network without a controller: `zerotier network adhoc --ports 7-9` shows its ID. One of your own, with \
+            members that you let in: `zerotier run --controller`, `zerotier controller network create`.
 
             The verbs and switches of zerotier-cli are understood, too: info, listpeers, listnetworks, listmoons, get, set, \
             orbit, deorbit and -j, -D.
@@ -22,8 +23,8 @@ struct ZeroTierCommand: AsyncParsableCommand {
             DemoCommand.self, RunCommand.self, RootCommand.self, JoinCommand.self, LeaveCommand.self, SetVerb.self,
             PingCommand.self,
             EchoCommand.self, StatusCommand.self, PeersCommand.self, NetworksCommand.self, NetworkCommand.self,
-            RulesCommand.self, DiagnoseCommand.self, IdentityCommand.self, WorldCommand.self, DemoPartyCommand.self,
-            InfoVerb.self, ListPeersVerb.self,
+            ControllerCommand.self, RulesCommand.self, DiagnoseCommand.self, IdentityCommand.self, WorldCommand.self,
+            DemoPartyCommand.self, InfoVerb.self, ListPeersVerb.self,
             ListNetworksVerb.self, ListMoonsVerb.self, GetVerb.self, OrbitVerb.self, DeorbitVerb.self,
             DumpVerb.self, BondVerb.self,
         ])

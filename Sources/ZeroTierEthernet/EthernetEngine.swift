@@ -140,6 +140,13 @@ package struct EthernetEngine: ~Copyable {
         shared.isUpstream = isUpstream
     }
 
+    /// Says whether this node has a controller: its own networks ask it.
+    package mutating func setController(_ isThere: Bool, now: Now) {
+        guard shared.configuration.hasController != isThere else { return }
+        shared.configuration.hasController = isThere
+        for slot in networks.ids where networks[slot].id.controller == shared.address { runNetwork(slot, now) }
+    }
+
     /// Says that the node came online: requests and announcements sent before may be lost and are sent again now.
     package mutating func resume(now: Now) {
         for slot in networks.ids {

@@ -84,8 +84,7 @@ package struct EthernetConfiguration: Sendable {
     package var version: (major: UInt8, minor: UInt8, revision: UInt8) = (1, 14, 1)
     /// Credentials are shown again to a member in use after this long.
     package var credentialPush = ProtocolLimits.credentialPush
-    /// Whether this node has a controller, so that networks of its own address can be asked for. No owner sets it yet:
-    /// the controller is not written.
+    /// Whether this node has a controller, so that networks of its own address can be asked for.
     package var hasController = false
     package var likesPerPeer = EthernetLimits.likesPerPeer
     package var likesTotal = EthernetLimits.likesTotal

@@ -6,7 +6,7 @@ import ZeroTierWire
 /// Lent to a network for each of its verbs.
 struct EthernetShared: Sendable {
     let identity: Identity
-    let configuration: EthernetConfiguration
+    var configuration: EthernetConfiguration
     var random: RandomSource
 
     var packets: BoundedQueue<EthernetPacket>

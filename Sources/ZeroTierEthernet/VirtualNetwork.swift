@@ -65,6 +65,8 @@ struct VirtualNetwork: ~Copyable {
     var bridgedGroups: [MulticastGroup: MonotonicInstant] = [:]
     var senders: [MulticastGroup: MulticastSender] = [:]
     var lastAnnouncement: MonotonicInstant?
+    /// The controller is asked for a configuration without waiting for the present one to age.
+    var mustAsk = false
 
     init(id: NetworkID, address: Address, authorization: String) {
         self.id = id
@@ -97,6 +99,7 @@ struct VirtualNetwork: ~Copyable {
 
     /// Notes that the controller refused. The configuration before stays in force.
     mutating func fail(_ status: NetworkStatus, info: SingleSignOn? = nil, _ shared: inout EthernetShared) {
+        mustAsk = false
         let changed = failure != status || failureInfo != info
         failure = status
         failureInfo = info
@@ -108,14 +111,19 @@ struct VirtualNetwork: ~Copyable {
     /// When there is a configuration to ask for or a group to announce: in the past when it is due. Announcements to single
     /// members wait for one of these: both come every minute.
     func nextWant() -> MonotonicInstant {
-        guard config != nil, let configTime, let lastAnnouncement else { return .zero }
+        guard config != nil, !mustAsk, failure == nil, let configTime, let lastAnnouncement else { return .zero }
         return min(
             configTime + ProtocolLimits.networkConfigRefresh, lastAnnouncement + ProtocolLimits.multicastLikeAnnounce)
     }
 
     /// Asks for a configuration when none is there or the last one is a minute old; makes one for an ad-hoc network.
     mutating func requestConfigurationIfDue(_ shared: inout EthernetShared, _ now: Now) {
-        if config != nil, let configTime, now.monotonic - configTime < ProtocolLimits.networkConfigRefresh { return }
+        // Who was refused asks as often as who has nothing yet.
+        if config != nil, let configTime, !mustAsk, failure == nil,
+            now.monotonic - configTime < ProtocolLimits.networkConfigRefresh
+        {
+            return
+        }
         if id.isAdHoc {
             guard AdHocNetwork(id) != nil else { return }
             let timestamp = UInt64(clamping: now.unixMilliseconds)
@@ -163,6 +171,7 @@ struct VirtualNetwork: ~Copyable {
         isConfigured = true
         configSequence += 1
         configTime = origin == .disk ? nil : now.monotonic
+        mustAsk = false
         failure = nil
         failureInfo = nil
         derive(new)

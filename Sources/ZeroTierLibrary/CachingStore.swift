@@ -12,7 +12,7 @@ package struct CachingSwitches: Sendable {
 }
 
 /// The directory or memory of the library's node.
-final class CachingStore: WarningStore {
+final class CachingStore: WarningStore, LocatedStore {
     private let base: any StateStore
     // State that is not kept in the directory lives here for the run.
     private let memory = MemoryStore()
@@ -48,6 +48,8 @@ final class CachingStore: WarningStore {
     private static let token = "authtoken.secret"
 
     var warnings: [ZeroTierError] { lock?.warnings ?? [] }
+
+    var directory: String? { lock?.path }
 
     /// Lets another node have the directory.
     func unlock() { lock?.unlock() }

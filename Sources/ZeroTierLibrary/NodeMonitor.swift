@@ -244,7 +244,9 @@ extension NodeEvent {
         case .online, .offline, .identityCollision, .stopped: 0
         case .networkReady, .networkChanged, .networkFailed, .networkLeft, .address, .route, .warning: 1
         case .peerDirect, .peerRelayed, .peerUnreachable, .peerExpired, .path: 2
-        case .message, .missed, .addressConflict, .localAddressesChanged, .storageFailed: nil
+        case .message, .missed, .addressConflict, .localAddressesChanged, .storageFailed, .memberWaiting,
+            .controlledNetworkChanged, .networkMemberChanged:
+            nil
         }
     }
 }

@@ -9,6 +9,7 @@
 //  arms one timer at `nextDeadline`.
 
 package import NetPrimitives
+package import ZeroTierController
 package import ZeroTierPeers
 
 /// What a node has for its owner.
@@ -19,6 +20,8 @@ package enum NodeOutput: Sendable {
     case event(NodeEvent)
     /// Work that costs more than a packet may; its result comes back by `Node.complete`.
     case job(PeerJob)
+    /// Work of the controller: one thread writes, in order, another may sign.
+    case controllerJob(ControllerJob)
 }
 
 /// One turn of the pump: at most one slab, then everything that is to be told, then all work to be done elsewhere.
@@ -47,6 +50,7 @@ extension Node {
             }
         }
         if let event = nextEvent() { return .event(event) }
-        return peers.nextJob().map { .job($0) }
+        if let job = peers.nextJob() { return .job(job) }
+        return nextControllerJob(now).map { .controllerJob($0) }
     }
 }

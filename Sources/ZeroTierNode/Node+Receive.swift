@@ -53,6 +53,7 @@ extension Node {
             if admission.isTrusted { peers.noteTrust(packet, now: now) }
         case .networks:
             let payload = bytes.copyBytes(packet.payloadOffset, packet.payloadLength)
+            if packet.verb == .networkConfigRequest, receiveRequest(packet, payload, now) { return }
             let reception = ethernet.receive(
                 packet.verb, payload, from: packet.source, packetID: packet.packetID, now: now)
             if reception.isTrusted { peers.noteTrust(packet, now: now) }

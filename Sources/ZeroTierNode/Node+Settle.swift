@@ -36,6 +36,7 @@ extension Node {
                 peers.send(
                     packet.verb, packet.payload, to: packet.destination, compress: packet.compress, now: now)
             }
+            if settleController(now) { isQuiet = false }
             if isQuiet { break }
         }
         return hasDelivered
@@ -147,9 +148,7 @@ extension Node {
                 let isNamed = !ethernet.isController(address)
                 _ = peers.requestIdentity(address, isNamed: isNamed, now: now)
             }
-        case .localConfigurationRequest(_, let id, _):
-            // A node without a controller of its own has no such network.
-            ethernet.receiveLocalFailure(id, .notFound)
+        case .localConfigurationRequest(_, let id, let metadata): receiveLocalRequest(id, metadata, now)
         }
     }
 

@@ -8,6 +8,7 @@
 
 package import NetPrimitives
 package import NetStack
+package import ZeroTierController
 package import ZeroTierEthernet
 package import ZeroTierPeers
 package import ZeroTierWire
@@ -20,6 +21,12 @@ package struct Node: ~Copyable {
     package internal(set) var ethernet: EthernetEngine
     /// The TCP/IP stack: socket verbs are called on it directly, then the owner drains and transmits.
     package var stack: NetworkStack
+
+    /// The controller of networks of this node's own, if it has one.
+    package internal(set) var controller: ControllerEngine?
+    /// The controller answers.
+    package internal(set) var isController = false
+    var controllerRandom: RandomSource
 
     var interfaces = VirtualInterfaces()
     /// Settings of joined networks that are not the defaults.
@@ -57,6 +64,7 @@ package struct Node: ~Copyable {
         ethernet = EthernetEngine(
             identity: identity, configuration: configuration.ethernet, random: random.fork(), now: now)
         let stackRandom = random.fork()
+        controllerRandom = random.fork()
         if let kept = handover {
             stack = kept.stack
             keptInterfaces = kept.interfaces
@@ -204,6 +212,9 @@ package struct Node: ~Copyable {
         var earliest = stack.nextDeadline
         if let other = peers.nextDeadline(), other < earliest ?? .distantFuture { earliest = other }
         if let other = ethernet.nextDeadline(), other < earliest ?? .distantFuture { earliest = other }
+        if controller != nil, let other = controller!.nextDeadline(), other < earliest ?? .distantFuture {
+            earliest = other
+        }
         return earliest
     }
 
@@ -212,6 +223,7 @@ package struct Node: ~Copyable {
         peers.handleDeadlines(now: now)
         ethernet.handleDeadlines(now: now)
         stack.handleDeadlines(now: now)
+        if controller != nil { controller!.handleDeadlines(now: now) }
         settle(now: now)
     }
 
@@ -250,10 +262,16 @@ package struct Node: ~Copyable {
 
     /// What was counted so far.
     package var statistics: NodeStatistics {
+        var controllerDrops: [ControllerDrop: UInt64] = [:]
+        if controller != nil {
+            for reason in ControllerDrop.allCases where controller!.drops(reason) > 0 {
+                controllerDrops[reason] = controller!.drops(reason)
+            }
+        }
         var drops: [EthernetDrop: UInt64] = [:]
         for reason in EthernetDrop.allCases where ethernet.drops(reason) > 0 { drops[reason] = ethernet.drops(reason) }
         return NodeStatistics(
-            peerDrops: peers.drops, ethernetDrops: drops, stack: stack.statistics,
+            peerDrops: peers.drops, ethernetDrops: drops, controllerDrops: controllerDrops, stack: stack.statistics,
             relayedPackets: peers.relayedPackets, suites: peers.suites, strangers: peers.strangerWork,
             signatures: ethernet.signatureCount, framesUnwritten: framesUnwritten)
     }

@@ -2,6 +2,7 @@
 
 package import NetPrimitives
 package import NetStack
+package import ZeroTierController
 package import ZeroTierEthernet
 package import ZeroTierPeers
 package import ZeroTierWire
@@ -48,6 +49,10 @@ package enum NodeEvent: Sendable {
     case echoTimedOut(IPAddress, identifier: UInt16, sequence: UInt16)
     /// A message for the application, outside any network.
     case userMessage(from: Address, type: UInt64, data: [UInt8])
+    /// Something happened to a network of this node's controller, or to a member.
+    case controller(ControllerEvent)
+    /// A change that an administrator wanted is durable, or why it was not made.
+    case administered(AdministrationTicket, ControllerError?)
     /// A stored object is not what its name says, and was passed over.
     case falseRecord(StateObject)
     /// A state object is to be stored; it replaces the former one of that name.

@@ -1,6 +1,7 @@
 //  Counters of a whole node, copied on request.
 
 package import NetStack
+package import ZeroTierController
 package import ZeroTierEthernet
 package import ZeroTierPeers
 
@@ -10,6 +11,8 @@ package struct NodeStatistics: Sendable {
     package var peerDrops: DropCounters
     /// Frames and packets that died in the virtual Ethernet, by reason; only those that happened.
     package var ethernetDrops: [EthernetDrop: UInt64]
+    /// What this node's controller did not answer, by reason; only what happened.
+    package var controllerDrops: [ControllerDrop: UInt64]
     /// The TCP/IP stack's counters.
     package var stack: StackStatistics
     /// Packets passed on for others.

@@ -5,7 +5,9 @@ import Testing
 /// of a sibling can compile by accident, so the sources are read.
 @Suite struct LayeringTests {
     private static let bytes = ["NetPrimitives", "ZeroTierCrypto", "ZeroTierWire"]
-    private static let machines = ["NetStack", "ZeroTierPeers", "ZeroTierEthernet", "ZeroTierNode"]
+    private static let machines = [
+        "NetStack", "ZeroTierPeers", "ZeroTierEthernet", "ZeroTierController", "ZeroTierNode",
+    ]
     private static let wire = ["ZeroTierWire", "ZeroTierCrypto", "NetPrimitives"]
     private static let all = wire + machines
 
@@ -17,8 +19,10 @@ import Testing
         "Sources/NetStack": ["NetPrimitives"],
         "Sources/ZeroTierPeers": wire,
         "Sources/ZeroTierEthernet": wire,
-        "Sources/ZeroTierNode": wire + ["NetStack", "ZeroTierPeers", "ZeroTierEthernet"],
-        "Sources/ZeroTier": all + ["CSystem"],
+        "Sources/ZeroTierController": wire,
+        "Sources/ZeroTierNode": wire + ["NetStack", "ZeroTierPeers", "ZeroTierEthernet", "ZeroTierController"],
+        "Sources/ZeroTierStore": wire + ["ZeroTierController", "CSQLite"],
+        "Sources/ZeroTier": all + ["ZeroTierStore", "CSystem"],
         "Sources/ZeroTierRules": ["JSONValues", "ZeroTierWire", "NetPrimitives"],
         "Sources/ZeroTierCommand": [
             "ZeroTier", "ZeroTierRules", "ZeroTierEthernet", "ZeroTierWire", "JSONValues", "NetPrimitives",
@@ -43,7 +47,8 @@ import Testing
     private static func outside(_ target: String) -> [String] {
         switch target {
         case "Sources/ZeroTierCrypto": ["CCryptoBoringSSL"]
-        case "Sources/ZeroTier", "Sources/ZeroTierSockets", "Sources/ZeroTierC": ["Glibc", "Synchronization"]
+        case "Sources/ZeroTier", "Sources/ZeroTierStore", "Sources/ZeroTierSockets", "Sources/ZeroTierC":
+            ["Glibc", "Synchronization"]
         case "Sources/ZeroTierLibrary": ["Synchronization"]
         case "Sources/ZeroTierCommand":
             ["ArgumentParser", "Dispatch", "Foundation", "Glibc", "Synchronization"]

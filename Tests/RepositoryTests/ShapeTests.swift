@@ -62,7 +62,6 @@ import Testing
     /// What nothing names but its declaration, with the reason why it is there.
     private static let unnamed = [
         "noteReachability": "for replicators, which nothing measures yet",
-        "receiveLocalConfiguration": "for a controller in this node, which there is none of yet",
         "halfOpenCount": "a table's size, which shows that it has a bound",
         "stationCount": "a table's size, which shows that it has a bound",
         "noteQuickOver": "puts a connection past its start, which takes many segments otherwise",

@@ -1,5 +1,6 @@
 import NetStack
 import Testing
+import ZeroTierController
 import ZeroTierEthernet
 import ZeroTierPeers
 
@@ -13,6 +14,7 @@ import ZeroTierPeers
         #expect(names(DropReason.Peers.allCases) == names(ZeroTierPeers.PeerDrop.allCases))
         #expect(
             names(DropReason.Ethernet.allCases).subtracting(["frameUnwritten"]) == names(EthernetDrop.allCases))
+        #expect(names(DropReason.Controller.allCases) == names(ControllerDrop.allCases))
         #expect(names(DropReason.Stack.allCases) == names(StackDropReason.allCases))
     }
 
@@ -21,6 +23,7 @@ import ZeroTierPeers
             DropReason.Peers.allCases.map { DropReason.peers($0) },
             DropReason.Ethernet.allCases.map { DropReason.ethernet($0) },
             DropReason.Stack.allCases.map { DropReason.stack($0) },
+            DropReason.Controller.allCases.map { DropReason.controller($0) },
             DropReason.Kernel.allCases.map { DropReason.kernel($0) },
         ]
         for reasons in layers {

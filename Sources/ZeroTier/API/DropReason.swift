@@ -8,6 +8,8 @@ public enum DropReason: Hashable, Sendable {
     case peers(Peers)
     /// In the virtual networks: membership, rules, credentials.
     case ethernet(Ethernet)
+    /// In the controller of this node's own networks.
+    case controller(Controller)
     /// In the TCP/IP stack of this node.
     case stack(Stack)
     /// Between this node and the operating system's UDP sockets.
@@ -18,6 +20,7 @@ public enum DropReason: Hashable, Sendable {
         switch self {
         case .peers(let reason): reason.explanation
         case .ethernet(let reason): reason.explanation
+        case .controller(let reason): reason.explanation
         case .stack(let reason): reason.explanation
         case .kernel(let reason): reason.explanation
         }
@@ -45,6 +48,7 @@ extension DropReason: CustomStringConvertible, Comparable {
         switch self {
         case .peers(let reason): "peers.\(reason)"
         case .ethernet(let reason): "ethernet.\(reason)"
+        case .controller(let reason): "controller.\(reason)"
         case .stack(let reason): "stack.\(reason)"
         case .kernel(let reason): "kernel.\(reason)"
         }

@@ -91,6 +91,8 @@ extension Node {
         public var moons: [RootSet] = []
         /// Makes this node a root with a planet of its own, as the command `zerotier root` does; nil for an ordinary node.
         public var root: Root?
+        /// Whether this node controls networks of its own: see `Node.controller`.
+        public var isController = false
         /// The UDP port. 0: that of the last run if it is free, else a random one.
         public var port: UInt16 = 0
         /// The addresses to use; empty for all, those that the machine gets later too. An answer leaves from the address that

@@ -34,6 +34,12 @@ public enum NodeEvent: Hashable, Sendable {
     case networkLeft(NetworkID)
     /// Another machine uses an address of ours on the network.
     case addressConflict(NetworkID, IPAddress)
+    /// A node asks to be a member of a network that this node controls, and nobody let it in.
+    case memberWaiting(NetworkID, NodeID)
+    /// A network that this node controls was made, changed or deleted.
+    case controlledNetworkChanged(NetworkID)
+    /// A member of a network that this node controls was made, changed or deleted.
+    case networkMemberChanged(NetworkID, NodeID)
     /// The addresses of this machine changed.
     case localAddressesChanged([SocketEndpoint])
     /// The roots know another node with this node's address. The node cannot work.

@@ -124,6 +124,12 @@ public struct NetworkStatus: Hashable, Sendable {
         public var target: IPPrefix
         /// The gateway; nil for a route to the network itself.
         public var via: IPAddress?
+
+        /// A route to a target, by a gateway or on the network itself.
+        public init(target: IPPrefix, via: IPAddress? = nil) {
+            self.target = target
+            self.via = via
+        }
     }
 
     /// The network's ID.

@@ -41,6 +41,10 @@ public struct ZeroTierError: Error, Hashable, Sendable, CustomStringConvertible 
         public static let notAuthorised = Code(rawValue: "notAuthorised")
         /// The network's controller does not know the network.
         public static let networkNotFound = Code(rawValue: "networkNotFound")
+        /// The network has no such member.
+        public static let memberNotFound = Code(rawValue: "memberNotFound")
+        /// This node controls no networks.
+        public static let controllerDisabled = Code(rawValue: "controllerDisabled")
         /// The network's controller did not answer in time.
         public static let controllerUnreachable = Code(rawValue: "controllerUnreachable")
         /// The node has not joined the network.

@@ -2,6 +2,7 @@
 
 import NetPrimitives
 import NetStack
+import ZeroTierController
 import ZeroTierEthernet
 import ZeroTierNode
 import ZeroTierPeers
@@ -253,6 +254,12 @@ extension DriverCore {
                         .invalidIdentity,
                         "\(object.name) in the state directory holds an identity whose address does not follow from its "
                             + "keys; it was left as it is and not used. Remove it.")))
+        case .controller(.memberWaiting(let id, let member)):
+            outbox.append(.memberWaiting(NetworkID(id), NodeID(member)))
+        case .controller(.networkChanged(let id)): outbox.append(.controlledNetworkChanged(NetworkID(id)))
+        case .controller(.memberChanged(let id, let member)):
+            outbox.append(.networkMemberChanged(NetworkID(id), NodeID(member)))
+        case .administered(let ticket, let error): finishAdministration(ticket, error)
         case .store(let object, let bytes):
             work.append(.store(name: object.name, bytes: bytes, isSecret: object.isSecret))
         case .delete(let object): work.append(.remove(name: object.name))
@@ -300,6 +307,9 @@ extension DriverCore {
         }
         for (reason, count) in statistics.ethernetDrops where count > 0 {
             if let reason = DropReason.Ethernet(named: reason) { result[.ethernet(reason)] = count }
+        }
+        for (reason, count) in statistics.controllerDrops {
+            if let reason = DropReason.Controller(named: reason) { result[.controller(reason)] = count }
         }
         for reason in StackDropReason.allCases where statistics.stack.dropped(reason) > 0 {
             if let shown = DropReason.Stack(named: reason) { result[.stack(shown)] = statistics.stack.dropped(reason) }

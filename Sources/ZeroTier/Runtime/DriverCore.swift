@@ -3,6 +3,7 @@
 
 import NetPrimitives
 import NetStack
+import ZeroTierController
 import ZeroTierNode
 import ZeroTierPeers
 import ZeroTierWire
@@ -19,6 +20,11 @@ struct DriverCore: ~Copyable {
     var outbox = EventOutbox()
     /// Files and validations for the helper thread.
     var work: [HelperThread.Work] = []
+    /// Commits and signatures for the controller's threads.
+    var controllerJobs: [ControllerJob] = []
+    /// Changes of the controller that somebody waits for.
+    var administrations: [UInt64: Administration] = [:]
+    var lastAdministration: UInt64 = 0
     /// Answers to echo requests that somebody waits for.
     var echoes: [EchoKey: Echo] = [:]
     var nextEchoIdentifier: UInt16
@@ -132,6 +138,7 @@ struct DriverCore: ~Copyable {
                 isSent = flush()
             case .event(let event): take(event, now)
             case .job(let job): work.append(.job(job))
+            case .controllerJob(let job): controllerJobs.append(job)
             }
         }
         // Nothing tells of the last acknowledgment but the count, and only who waits for it pays for the look.
@@ -204,6 +211,12 @@ struct DriverCore: ~Copyable {
         return work
     }
 
+    mutating func takeControllerJobs() -> [ControllerJob] {
+        if controllerJobs.isEmpty { return [] }
+        defer { controllerJobs = [] }
+        return controllerJobs
+    }
+
     // MARK: Ending
 
     /// The node ends. What is open is closed at once, and who waits is woken; what was closed before has so long to reach
@@ -213,6 +226,7 @@ struct DriverCore: ~Copyable {
         prepareToStop(keepingStack: keepingStack, now: now)
         room.beginEnd()
         for echo in echoes.values { room.signal(echo.waiters) }
+        for administration in administrations.values { room.signal(administration.waiters) }
     }
 
     /// Whether something that was closed before the end has not reached its peer, and there is time left for it.
@@ -226,8 +240,8 @@ struct DriverCore: ~Copyable {
 
     // MARK: Waiting
 
-    /// Registers a waiter for what is there: a socket, the node, an echo request. `deadline`: a task is woken then; a thread
-    /// looks at the clock itself.
+    /// Registers a waiter for what is there: a socket, the node, an echo request, a change of the controller. `deadline`: a
+    /// task is woken then; a thread looks at the clock itself.
     mutating func enter(_ waiter: Waiter, for key: WaitKey, until deadline: MonotonicInstant?) {
         if let list = list(of: key) {
             list.add(waiter)
@@ -251,6 +265,7 @@ struct DriverCore: ~Copyable {
         case .node: room.node
         case .delivery: room.delivery
         case .echo(let key): echoes[key]?.waiters
+        case .administration(let number): administrations[number]?.waiters
         }
     }
 

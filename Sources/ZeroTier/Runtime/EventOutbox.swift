@@ -48,10 +48,12 @@ extension NodeEvent {
     /// Whether any peer can cause any number of these.
     fileprivate var isOfPeer: Bool {
         switch self {
-        case .message, .peerDirect, .peerRelayed, .peerUnreachable, .peerExpired, .path: true
+        case .message, .peerDirect, .peerRelayed, .peerUnreachable, .peerExpired, .path, .memberWaiting,
+            .networkMemberChanged:
+            true
         case .online, .offline, .networkReady, .networkChanged, .networkFailed, .networkLeft, .address, .route,
-            .addressConflict,
-            .localAddressesChanged, .identityCollision, .storageFailed, .warning, .missed, .stopped:
+            .addressConflict, .controlledNetworkChanged, .localAddressesChanged, .identityCollision, .storageFailed,
+            .warning, .missed, .stopped:
             false
         }
     }

@@ -1,6 +1,7 @@
 // The thread for what takes longer than a packet may: validating identities, writing files.
 
 import Synchronization
+import ZeroTierController
 import ZeroTierPeers
 
 /// Runs work in order, one piece at a time, on a thread of its own.
@@ -10,9 +11,13 @@ final class HelperThread: Sendable {
         case job(PeerJob)
         case store(name: String, bytes: [UInt8], isSecret: Bool)
         case remove(name: String)
+        /// Of the controller.
+        case sign(SigningJob)
+        case commit([RecordWrite], ControllerTicket)
     }
 
-    // Bounded by what is stored and validated: one piece per stored object's name, and the validations that are pending.
+    // Bounded by what is stored and validated: one piece per stored object's name, the validations that are pending, one commit
+    // and the signatures that the controller has under way.
     private struct State {
         var queue: [Work] = []
         var isStopping = false
@@ -47,7 +52,7 @@ final class HelperThread: Sendable {
             }
             for piece in work {
                 // Nobody waits for validations any more when the node is going.
-                if isStopping, case .job = piece { continue }
+                if isStopping, !piece.outlivesNode { continue }
                 perform(piece)
             }
             if work.isEmpty {
@@ -59,9 +64,17 @@ final class HelperThread: Sendable {
 }
 
 extension HelperThread.Work {
+    // What was decided is written; what only the node would hear of is not worth the time.
+    fileprivate var outlivesNode: Bool {
+        switch self {
+        case .job, .sign: false
+        case .store, .remove, .commit: true
+        }
+    }
+
     fileprivate var name: String? {
         switch self {
-        case .job: nil
+        case .job, .sign, .commit: nil
         case .store(let name, _, _), .remove(let name): name
         }
     }

@@ -4,6 +4,7 @@
 
 import NetPrimitives
 import Synchronization
+import ZeroTierController
 import ZeroTierNode
 import ZeroTierPeers
 import ZeroTierWire
@@ -39,6 +40,10 @@ final class NodeDriver: Sendable {
     // Of the state, for a look without the lock.
     let stopFlag = Atomic(false)
     let helper = HelperThread()
+    // Idle unless the node is a controller.
+    let keeper = HelperThread()
+    let signer = HelperThread()
+    let controller = Mutex(ControllerRuntime())
     let threads = Mutex<[Thread]>([])
     let ended = Mutex<EndState>(EndState())
     // One thread at a time publishes, so that consumers see events in order. Not a lock: what is told may call back.
@@ -61,6 +66,8 @@ final class NodeDriver: Sendable {
         var keepAlive: Node.KeepAlive?
         /// How long the end of the node waits for peers to have what was written and closed.
         var linger = Duration.zero
+        /// The state directory; nil if the node has none.
+        var directory: String?
         /// Called as the last thing, when nothing is written any more.
         var onEnd: @Sendable () -> Void = {}
         /// What is traced from the start, and where to; nil is standard error.
@@ -124,6 +131,7 @@ final class NodeDriver: Sendable {
         }
         let helperThread = try Thread(name: "zt-helper") { [self] in
             helper.run(perform)
+            endController()
             settings.onEnd()
         }
         let thread: Thread
@@ -183,6 +191,7 @@ final class NodeDriver: Sendable {
     struct Next: Sendable {
         var wakeUps = WakeUps()
         var work: [HelperThread.Work] = []
+        var controllerJobs: [ControllerJob] = []
         var hasEvents = false
         var hasMore = false
         var hasTraces = false
@@ -196,6 +205,7 @@ final class NodeDriver: Sendable {
         core.armTimer()
         next.wakeUps = core.room.takeWakeUps()
         next.work = core.takeWork()
+        next.controllerJobs = core.takeControllerJobs()
         next.hasEvents = !core.outbox.isEmpty
         return next
     }
@@ -215,6 +225,7 @@ final class NodeDriver: Sendable {
         while true {
             next.wakeUps.perform()
             helper.submit(next.work)
+            submit(next.controllerJobs)
             if next.hasTraces { writeTraces() }
             if next.hasEvents { publish() }
             guard next.hasMore else { return }
@@ -376,8 +387,14 @@ final class NodeDriver: Sendable {
 
     // MARK: The helper's thread
 
-    private func perform(_ work: HelperThread.Work) {
+    func perform(_ work: HelperThread.Work) {
         switch work {
+        case .sign(let job):
+            let result = job.run()
+            try? call { (core, now) throws(ZeroTierError) in core.node.complete(result, now: now) }
+        case .commit(let writes, let ticket):
+            let failure = commit(writes)
+            try? call { (core, now) throws(ZeroTierError) in core.node.complete(ticket, failure: failure, now: now) }
         case .job(let job):
             switch job {
             case .validate(let identity, let ticket):
@@ -403,7 +420,7 @@ final class NodeDriver: Sendable {
         }
     }
 
-    private func reportStorage(_ error: ZeroTierError) {
+    func reportStorage(_ error: ZeroTierError) {
         do throws(ZeroTierError) {
             try call { (core, _) throws(ZeroTierError) in core.outbox.append(.storageFailed(error)) }
         } catch _ {

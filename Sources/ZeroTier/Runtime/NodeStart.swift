@@ -79,13 +79,27 @@ enum NodeStart {
                 _ = node.join(id, saved: bytes, settings: settings ?? ZeroTierWire.NetworkSettings(), now: now)
             }
             try store.write(StateName.port, Array(String(number).utf8), isSecret: false)
-            let driver = try start(node, room, port, sealed, configuration, onEnd)
-            try driver.call { [warnings] (core, _) throws(ZeroTierError) in
-                for warning in warnings { core.outbox.append(.warning(warning)) }
-            }
+            let directory = (store as? any LocatedStore)?.directory
+            let driver = try start(node, room, port, sealed, directory, configuration, onEnd)
+            try begin(driver, configuration, warnings)
             return Parts(driver: driver, identity: Identity(identity.withoutSecret), port: number)
         } catch {
             onEnd()
+            throw error
+        }
+    }
+
+    // What the node does from the start. If it cannot, it ends.
+    private static func begin(
+        _ driver: NodeDriver, _ configuration: Node.Configuration, _ warnings: [ZeroTierError]
+    ) throws(ZeroTierError) {
+        do throws(ZeroTierError) {
+            if configuration.isController { try driver.enableController() }
+            try driver.call { (core, _) throws(ZeroTierError) in
+                for warning in warnings { core.outbox.append(.warning(warning)) }
+            }
+        } catch {
+            driver.stopBlocking()
             throw error
         }
     }
@@ -104,7 +118,7 @@ enum NodeStart {
 
     private static func start(
         _ node: consuming ZeroTierNode.Node, _ room: WaitingRoom, _ port: consuming UDPPort,
-        _ store: any StateStore,
+        _ store: any StateStore, _ directory: String?,
         _ configuration: Node.Configuration, _ onEnd: @escaping @Sendable () -> Void
     ) throws(ZeroTierError) -> NodeDriver {
         do throws(SystemError) {
@@ -114,7 +128,9 @@ enum NodeStart {
                 settings: NodeDriver.Settings(
                     allowLoopback: configuration.allowsLoopbackPaths, bindAddresses: configuration.bindAddresses,
                     refusedInterfaces: configuration.refusedInterfaces, log: configuration.log,
-                    keepAlive: configuration.keepAlive, linger: max(.zero, configuration.shutdownLinger), onEnd: onEnd,
+                    keepAlive: configuration.keepAlive, linger: max(.zero, configuration.shutdownLinger),
+                    directory: directory,
+                    onEnd: onEnd,
                     traces: configuration.traces ?? [], traceOutput: configuration.traceOutput))
             try driver.start()
             return driver

@@ -42,6 +42,10 @@ enum TraceText {
             case .networkLeft(let network): (.networks, "network \(network) was left")
             case .addressConflict(let network, let address):
                 (.arp, "\(address) on network \(network) is used by another machine too")
+            case .memberWaiting(let network, let node): (.networks, "node \(node) waits to be let in on \(network)")
+            case .controlledNetworkChanged(let network): (.networks, "the controller changed network \(network)")
+            case .networkMemberChanged(let network, let node):
+                (.networks, "the controller changed member \(node) of network \(network)")
             case .storageFailed(let error): (.storage, error.message)
             case .missed: ([], "")
             }

@@ -15,6 +15,8 @@ enum WaitKey: Hashable, Sendable {
     case delivery
     /// The answer to an echo request.
     case echo(DriverCore.EchoKey)
+    /// The end of a change of the controller.
+    case administration(UInt64)
 }
 
 /// Those who are to be woken as soon as the lock is released.

@@ -9,6 +9,7 @@
 // peers.d/<10 hex>.peer      a peer and where it was last, binary, with a seal: SealedStore.swift
 // networks.d/<16 hex>.conf   a network's configuration, mode 0600; its presence means "joined"
 // networks.d/<16 hex>.local.conf   what the network's controller may set, text
+// controller.db              the networks that the node controls: ZeroTierStore/SQLiteStore.swift, mode 0600
 // port                       the UDP port of the last run, decimal text
 
 import ZeroTierWire
@@ -33,6 +34,16 @@ package protocol WarningStore: StateStore {
 }
 
 extension DirectoryStore: WarningStore {}
+
+/// A store with a directory of its own, for what is no byte string with a name.
+package protocol LocatedStore: StateStore {
+    /// Nil if there is none after all.
+    var directory: String? { get }
+}
+
+extension DirectoryStore: LocatedStore {
+    package var directory: String? { path }
+}
 
 /// The names under which a node's state is kept.
 package enum StateName {

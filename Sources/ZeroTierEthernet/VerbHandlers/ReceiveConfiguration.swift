@@ -131,6 +131,12 @@ extension EthernetEngine {
         networks[slot].fail(status, &shared)
     }
 
+    /// Takes credentials that the local controller shows to all members.
+    package mutating func receiveLocalCredentials(_ payload: [UInt8], now: Now) {
+        // Not from outside: no gate keeps them back.
+        _ = receiveNetworkCredentials(payload, from: shared.address, packetID: PacketID(0), isRetry: true, now)
+    }
+
     /// Notes that the local controller sent a member its configuration: its groups are kept, and its gathers answered.
     package mutating func authorise(_ member: Address, on network: NetworkID, now: Now) {
         shared.authorise(member, network, now)

@@ -67,6 +67,10 @@ extension EthernetEngine {
                 for member in tally.changed.sorted() { networks[slot].flushPending(toMember: member, &shared, now) }
             }
         }
+        // Our own membership was revoked: the controller says what we are now.
+        if tally.changed.contains(shared.address) {
+            for slot in networks.ids where networks[slot].mustAsk { runNetwork(slot, now) }
+        }
         if tally.isAccepted { return .done(trusted: true) }
         return tally.missing.isEmpty ? .done(trusted: false) : .parked
     }
@@ -150,6 +154,9 @@ extension VirtualNetwork {
             case .invalid: .rejected
             case .needsIdentity(let signer): .needsIdentity(signer)
             }
+        }
+        if outcome == .added, new.target == address, new.credentialType == CredentialType.membership.rawValue {
+            mustAsk = true
         }
         guard outcome == .added, new.isFastPropagated, source == id.controller || isAllowed(source) else {
             return outcome

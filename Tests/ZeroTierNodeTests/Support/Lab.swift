@@ -98,6 +98,12 @@ final class Lab: VirtualWorld {
                     host.node.complete(ticket, isValid: isKnown, replies: &replies, now: now)
                     dispatch(replies, of: host)
                     hasWorked = true
+                case .controllerJob(.commit(_, let ticket)):
+                    host.node.complete(ticket, failure: nil, now: now)
+                    hasWorked = true
+                case .controllerJob(.sign(let job)):
+                    host.node.complete(job.run(), now: now)
+                    hasWorked = true
                 }
             }
             guard turn.hasMore || hasWorked else { return }

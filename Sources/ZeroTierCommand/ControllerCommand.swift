@@ -1,0 +1,299 @@
+// zerotier controller: the networks that a running node controls, and their members.
+
+import ArgumentParser
+import ZeroTier
+
+struct ControllerCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "controller", abstract: "Networks of your own, on a node that runs with --controller.",
+        discussion: """
+            Three commands make a private network: \
+            `zerotier controller network create --name home --subnet 10.147.17.0/24` shows its ID; on another machine \
+            `zerotier join ID`; then `zerotier controller member authorize ID NODE` for each node that \
+            `zerotier controller member list ID` shows as waiting.
+            """, subcommands: [ControllerNetworkCommand.self, ControllerMemberCommand.self])
+}
+
+/// What all of them have: which node, and how the answer is shown.
+struct ControllerOptions: ParsableArguments {
+    @OptionGroup var home: HomeOptions
+    @OptionGroup var report: ReportOptions
+
+    /// Asks the node and shows the answer.
+    func ask(_ words: [String]) throws {
+        let request = (["controller"] + words.map(RequestWord.encode)).joined(separator: " ")
+        try Output.write(
+            ControlClient.ask(home: home.path(), request + (report.json ? " json" : ""), patience: .seconds(30)))
+    }
+}
+
+// MARK: Networks
+
+struct ControllerNetworkCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "network", abstract: "Make, show, change and delete networks.",
+        subcommands: [List.self, Create.self, Show.self, Change.self, Delete.self])
+
+    /// What an administrator may say about a network. What is not given stays as it is.
+    struct Settings: ParsableArguments {
+        @Option(help: "The name that members see.")
+        var name: String?
+
+        @Option(help: "yes: members must be let in. no: everybody is.")
+        var `private`: Switch?
+
+        @Option(
+            help: "Subnet whose addresses members get, such as 10.147.17.0/24; may be repeated.",
+            transform: Prefixes.read)
+        var subnet: [IPPrefix] = []
+
+        @Option(
+            help: ArgumentHelp("Routes in place of the present ones; may be repeated.", valueName: "target[,gateway]"))
+        var route: [String] = []
+
+        @Option(
+            help: ArgumentHelp(
+                "Ranges of addresses in place of the present ones; may be repeated.", valueName: "first-last"))
+        var pool: [String] = []
+
+        @Option(help: "Whether members get an IPv4 address of the ranges.")
+        var ipv4: Switch?
+
+        @Option(help: "Whether members get an IPv6 address of the ranges.")
+        var ipv6: Switch?
+
+        @Option(name: .customLong("6plane"), help: "Whether members get the address of the 6PLANE scheme.")
+        var sixPlane: Switch?
+
+        @Option(help: "Whether members get the address of the RFC 4193 scheme.")
+        var rfc4193: Switch?
+
+        @Option(help: "Whether broadcasts reach all members.")
+        var broadcast: Switch?
+
+        @Option(help: "Copies of one multicast frame; 0 for none.")
+        var multicastLimit: Int?
+
+        @Option(help: "The longest packet.")
+        var mtu: Int?
+
+        @Option(help: "The domain of the name servers.")
+        var dnsDomain: String?
+
+        @Option(help: "Name servers in place of the present ones; may be repeated.", transform: Parse.address)
+        var dnsServer: [IPAddress] = []
+
+        @Option(help: "Texts that let their bearers in, in place of the present ones; may be repeated.")
+        var token: [String] = []
+
+        /// As words for the node.
+        var words: [String] {
+            var words: [String] = []
+            func add(_ key: String, _ value: (some CustomStringConvertible)?) {
+                if let value { words.append("\(key)=\(value)") }
+            }
+            add("name", name)
+            add("private", self.private)
+            add("ipv4", ipv4)
+            add("ipv6", ipv6)
+            add("6plane", sixPlane)
+            add("rfc4193", rfc4193)
+            add("broadcast", broadcast)
+            add("multicastLimit", multicastLimit)
+            add("mtu", mtu)
+            add("dnsDomain", dnsDomain)
+            for value in route { add("route", value) }
+            for value in pool { add("pool", value) }
+            for value in subnet { add("subnet", value) }
+            for value in dnsServer { add("dnsServer", value) }
+            for value in token { add("token", value) }
+            return words
+        }
+    }
+
+    struct List: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(commandName: "list", abstract: "Show all networks.")
+        @OptionGroup var options: ControllerOptions
+        func run() async throws { try options.ask(["network", "list"]) }
+    }
+
+    struct Create: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "create", abstract: "Make a network, and show how to join it.")
+        @OptionGroup var settings: Settings
+        @OptionGroup var options: ControllerOptions
+        func run() async throws { try options.ask(["network", "create"] + settings.words) }
+    }
+
+    struct Show: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(commandName: "show", abstract: "Show one network.")
+        @Argument(help: "The network's ID.", transform: Parse.network)
+        var network: NetworkID
+        @OptionGroup var options: ControllerOptions
+        func run() async throws { try options.ask(["network", "show", "\(network)"]) }
+    }
+
+    struct Change: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "set", abstract: "Change a network. Members have it within a moment.")
+        @Argument(help: "The network's ID.", transform: Parse.network)
+        var network: NetworkID
+        @OptionGroup var settings: Settings
+        @OptionGroup var options: ControllerOptions
+
+        func validate() throws {
+            if settings.words.isEmpty { throw ValidationError("nothing to change: give an option, such as --name") }
+        }
+
+        func run() async throws { try options.ask(["network", "set", "\(network)"] + settings.words) }
+    }
+
+    struct Delete: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "delete", abstract: "Delete a network with all its members.")
+        @Argument(help: "The network's ID.", transform: Parse.network)
+        var network: NetworkID
+        @OptionGroup var options: ControllerOptions
+        func run() async throws { try options.ask(["network", "delete", "\(network)"]) }
+    }
+}
+
+// MARK: Members
+
+struct ControllerMemberCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "member", abstract: "Show members and those who wait, let them in and out.",
+        subcommands: [List.self, Authorize.self, Deauthorize.self, Change.self, Delete.self])
+
+    /// One member of one network.
+    struct Place: ParsableArguments {
+        @Argument(help: "The network's ID.", transform: Parse.network)
+        var network: NetworkID
+        @Argument(help: "The node's address: 10 hexadecimal digits.", transform: Nodes.read)
+        var node: NodeID
+
+        var words: [String] { ["\(network)", "\(node)"] }
+    }
+
+    struct List: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "list", abstract: "Show all members of a network, and who waits to be let in.")
+        @Argument(help: "The network's ID.", transform: Parse.network)
+        var network: NetworkID
+        @OptionGroup var options: ControllerOptions
+        func run() async throws { try options.ask(["member", "list", "\(network)"]) }
+    }
+
+    struct Authorize: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(commandName: "authorize", abstract: "Let a node in.")
+        @OptionGroup var place: Place
+        @OptionGroup var options: ControllerOptions
+        func run() async throws { try options.ask(["member", "set"] + place.words + ["authorized=yes"]) }
+    }
+
+    struct Deauthorize: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "deauthorize", abstract: "Let a member out: others refuse it within a moment.")
+        @OptionGroup var place: Place
+        @OptionGroup var options: ControllerOptions
+        func run() async throws { try options.ask(["member", "set"] + place.words + ["authorized=no"]) }
+    }
+
+    struct Change: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "set", abstract: "Change a member, or make one before it asks.")
+        @OptionGroup var place: Place
+
+        @Option(help: "A name for administrators.")
+        var name: String?
+
+        @Option(help: "Addresses in place of the present ones; may be repeated.", transform: Parse.address)
+        var address: [IPAddress] = []
+
+        @Option(help: "Whether it gets addresses of the ranges.")
+        var assign: Switch?
+
+        @Option(help: "Whether it may pass frames of other stations.")
+        var bridge: Switch?
+
+        @OptionGroup var options: ControllerOptions
+
+        private var words: [String] {
+            (name.map { ["name=\($0)"] } ?? []) + (assign.map { ["assign=\($0)"] } ?? [])
+                + (bridge.map { ["bridge=\($0)"] } ?? []) + address.map { "address=\($0)" }
+        }
+
+        func validate() throws {
+            if words.isEmpty { throw ValidationError("nothing to change: give an option, such as --name") }
+        }
+
+        func run() async throws { try options.ask(["member", "set"] + place.words + words) }
+    }
+
+    struct Delete: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "delete", abstract: "Forget a member with its addresses.")
+        @OptionGroup var place: Place
+        @OptionGroup var options: ControllerOptions
+        func run() async throws { try options.ask(["member", "delete"] + place.words) }
+    }
+}
+
+/// yes or no.
+enum Switch: String, ExpressibleByArgument, CustomStringConvertible {
+    case yes, no
+    var description: String { rawValue }
+}
+
+/// Values of these commands alone.
+enum Prefixes {
+    static func read(_ text: String) throws -> IPPrefix {
+        guard let prefix = IPPrefix(text), prefix.length <= prefix.address.bitCount - 2, prefix.length > 0 else {
+            throw ValidationError("a subnet is like 10.147.17.0/24, with room for two nodes at least, not \(text)")
+        }
+        return prefix
+    }
+}
+
+enum Nodes {
+    static func read(_ text: String) throws -> NodeID {
+        guard let node = NodeID(text) else {
+            throw ValidationError("a node's address has exactly 10 hexadecimal digits, not \(text)")
+        }
+        return node
+    }
+}
+
+/// One word of a request: words are separated by blanks, and a request is a line.
+enum RequestWord {
+    static func encode(_ word: String) -> String {
+        var result = ""
+        for byte in word.utf8 {
+            if byte > 0x20, byte < 0x7f, byte != UInt8(ascii: "%") {
+                result.unicodeScalars.append(Unicode.Scalar(byte))
+            } else {
+                let digits = String(byte, radix: 16)
+                result += "%" + (digits.utf8.count < 2 ? "0" : "") + digits
+            }
+        }
+        return result
+    }
+
+    /// Nil if it was not made by `encode`.
+    static func decode(_ word: String) -> String? {
+        var bytes: [UInt8] = []
+        var rest = Array(word.utf8)[...]
+        while let byte = rest.popFirst() {
+            guard byte == UInt8(ascii: "%") else {
+                bytes.append(byte)
+                continue
+            }
+            guard rest.count >= 2, let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16) else {
+                return nil
+            }
+            bytes.append(value)
+            rest = rest.dropFirst(2)
+        }
+        return String(validating: bytes, as: UTF8.self)
+    }
+}

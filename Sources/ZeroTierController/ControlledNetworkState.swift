@@ -1,0 +1,120 @@
+//  One network of the controller: its members, who of them is there, what is assigned, and who waits to be let in.
+
+import NetPrimitives
+import ZeroTierCrypto
+import ZeroTierWire
+
+/// When a node asked last, and what it said of itself then.
+struct Presence: Sendable {
+    var lastRequest: MonotonicInstant
+    /// The next request that comes earlier is not answered.
+    var gateOpens: MonotonicInstant
+    /// Of the last request; what an error answers.
+    var lastPacket: PacketID
+    /// The rules engine's revision is above 0.
+    var knowsRules: Bool
+    var version: MemberVersion
+
+    func isOnline(_ now: MonotonicInstant) -> Bool { now - lastRequest < ControllerLimits.onlineWindow }
+}
+
+/// A node that asks and that nobody let in.
+struct Stranger: Sendable {
+    let identity: PublicKeys
+    let firstRequest: UInt64
+}
+
+/// A revocation that was issued lately.
+struct IssuedRevocation: Sendable {
+    let revocation: Revocation
+    let expires: MonotonicInstant
+}
+
+/// The state of one network. Records are those that the next change builds on; which of them are not durable yet, the
+/// engine's ledger knows.
+struct ControlledNetworkState: Sendable {
+    var record: NetworkRecord
+    /// Its deletion waits for the store.
+    var isLeaving = false
+    private(set) var members: [Address: MemberRecord] = [:]
+    /// Nodes without a record. `presences` says when they asked.
+    var strangers: [Address: Stranger] = [:]
+    var presences: [Address: Presence] = [:]
+    var revocations: [IssuedRevocation] = []
+    /// How many members have an address: more than one if an administrator wants that.
+    private var assigned: [IPAddress: UInt32] = [:]
+    private var bridges: Set<Address> = []
+
+    init(_ record: NetworkRecord) { self.record = record }
+
+    /// Puts a member's record in the place of the former one; nil takes it away.
+    mutating func setMember(_ address: Address, _ new: MemberRecord?) {
+        let old = members[address]
+        if old?.addresses != new?.addresses {
+            for address in old?.addresses ?? [] { release(address) }
+            for address in new?.addresses ?? [] { assigned[address, default: 0] += 1 }
+        }
+        if new?.isActiveBridge == true { bridges.insert(address) } else { bridges.remove(address) }
+        if let new { members[address] = new } else { members.removeValue(forKey: address) }
+    }
+
+    private mutating func release(_ address: IPAddress) {
+        guard let count = assigned[address] else { return }
+        if count > 1 { assigned[address] = count - 1 } else { assigned[address] = nil }
+    }
+
+    /// Whether any member has an address, let in or not.
+    func isAssigned(_ address: IPAddress) -> Bool { assigned[address] != nil }
+
+    /// Members that are bridges, by ascending address: as many as a configuration holds.
+    var activeBridges: [Address] { Array(bridges.sorted().prefix(ProtocolLimits.specialists)) }
+
+    /// The identity of a member or of a node that waits; nil if it never asked.
+    func identity(of address: Address) -> PublicKeys? { members[address]?.identity ?? strangers[address]?.identity }
+
+    /// Members that were there lately, by ascending address.
+    func onlineMembers(_ now: MonotonicInstant) -> [Address] {
+        presences.filter { $0.value.isOnline(now) && members[$0.key] != nil }.keys.sorted()
+    }
+
+    /// Notes a node that waits to be let in. Whether it is new, and whether another one gave way.
+    mutating func noteStranger(
+        _ identity: Identity, _ presence: Presence, at time: UInt64, limit: Int
+    ) -> (isNew: Bool, gaveWay: Bool) {
+        let address = identity.address
+        presences[address] = presence
+        if strangers[address] != nil { return (false, false) }
+        var gaveWay = false
+        if strangers.count >= max(1, limit) {
+            var oldest: (time: MonotonicInstant, address: Address)?
+            for other in strangers.keys {
+                let candidate = (time: presences[other]?.lastRequest ?? .zero, address: other)
+                if let best = oldest, (best.time, best.address) < (candidate.time, candidate.address) { continue }
+                oldest = candidate
+            }
+            if let oldest { forgetStranger(oldest.address) }
+            gaveWay = true
+        }
+        strangers[address] = Stranger(identity: identity.publicKeys, firstRequest: time)
+        return (true, gaveWay)
+    }
+
+    /// Forgets a node that waited.
+    mutating func forgetStranger(_ address: Address) {
+        strangers[address] = nil
+        if members[address] == nil { presences[address] = nil }
+    }
+
+    /// Forgets who has been silent for long, and revocations of what is void by its age.
+    mutating func expire(_ now: MonotonicInstant) {
+        for address in strangers.keys {
+            let last = presences[address]?.lastRequest ?? .zero
+            if now - last >= ControllerLimits.strangerLife { forgetStranger(address) }
+        }
+        let (known, waiting) = (members, strangers)
+        presences = presences.filter { address, presence in
+            waiting[address] != nil || (known[address] != nil && presence.isOnline(now))
+        }
+        revocations.removeAll { $0.expires <= now }
+    }
+}
