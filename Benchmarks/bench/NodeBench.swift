@@ -212,6 +212,7 @@ enum NodeBench {
         Thread.sleep(forTimeInterval: seconds)
         return [
             "ours.idle_rss_kb": ProcessCosts.residentKilobytes(),
+            "ours.idle_anonymous_kb": ProcessCosts.anonymousKilobytes(),
             "ours.idle_wakeups_per_s": (ProcessCosts.wakesOfNode() - wakes) / seconds,
             "ours.idle_cpu_percent": (ProcessCosts.processorSeconds() - processor) / seconds * 100,
         ]

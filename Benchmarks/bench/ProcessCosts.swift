@@ -74,9 +74,14 @@ struct ProcessCosts: Sendable {
     /// Processor time of this process.
     static func processorSeconds() -> Double { usage().seconds }
 
-    static func residentKilobytes() -> Double {
+    static func residentKilobytes() -> Double { status("VmRSS:") }
+
+    /// What of it is no file's: the heap, stacks, slabs. The rest is code, of Foundation most of it.
+    static func anonymousKilobytes() -> Double { status("RssAnon:") }
+
+    private static func status(_ field: String) -> Double {
         let text = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""
-        let line = text.split(separator: "\n").first { $0.hasPrefix("VmRSS:") } ?? ""
+        let line = text.split(separator: "\n").first { $0.hasPrefix(field) } ?? ""
         return Double(line.split(separator: " ").dropLast().last ?? "") ?? .nan
     }
 

@@ -101,6 +101,7 @@ HISTORY = [
     ("ours.connects_per_s", "connections per second"),
     ("ours.udp1200_received_mbit", "datagrams received, Mbit/s"),
     ("ours.idle_rss_kb", "memory at rest, kB"),
+    ("ours.idle_anonymous_kb", "of it no file's, kB"),
     ("work.receive_wakes_per_mb", "receiver's wake-ups per MB"),
 ]
 
