@@ -10,8 +10,10 @@ struct InterfaceAddress: Sendable {
         case optimistic(remaining: Int)
         /// Ours.
         case preferred
-        /// Somebody else's: not used.
+        /// Somebody else's: not used, until it is asked for again.
         case duplicate
+        /// Asked for again, and not used meanwhile.
+        case rechecked(remaining: Int)
     }
 
     let prefix: IPPrefix
@@ -21,11 +23,18 @@ struct InterfaceAddress: Sendable {
     /// The nonce of the last solicitation for our own address. A reflected copy carries it (RFC 7527).
     var nonce: UInt64 = 0
     var lastDefence: MonotonicInstant?
+    /// How often in a row somebody else claimed it.
+    var losses = 0
     /// Fires the next solicitation, probe or announcement.
     let timer: TimerID
 
     var address: IPAddress { prefix.address }
-    var isUsable: Bool { state != .duplicate }
+    var isUsable: Bool {
+        switch state {
+        case .optimistic, .preferred: true
+        case .duplicate, .rechecked: false
+        }
+    }
 }
 
 /// A group whose frames an interface takes, and how many want it.

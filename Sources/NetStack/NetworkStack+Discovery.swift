@@ -20,7 +20,7 @@ extension NetworkStack {
                 return
             }
             learnARP(message, isForUs: isForUs, on: id, now: now)
-        } else if isForUs, message.operation == ARPPacket.request, isOptimistic(message.target, on: id) {
+        } else if message.operation == ARPPacket.request, isBeingChecked(message.target, on: id) {
             // Somebody probes for the address that we probe for (RFC 5227 2.1.1).
             conflict(message.target, by: message.senderMAC, on: id, now: now)
             return
@@ -49,26 +49,30 @@ extension NetworkStack {
             || routes.best(to: address, on: id) != nil
     }
 
-    private func isOptimistic(_ address: IPAddress, on id: InterfaceID) -> Bool {
+    private func isBeingChecked(_ address: IPAddress, on id: InterfaceID) -> Bool {
         guard let index = interfaces[id.slot].index(of: address) else { return false }
-        if case .optimistic = interfaces[id.slot].addresses[index].state { return true }
-        return false
+        switch interfaces[id.slot].addresses[index].state {
+        case .optimistic, .rechecked: return true
+        case .preferred, .duplicate: return false
+        }
     }
 
     // MARK: Conflict
 
-    /// Somebody else claims an address of ours: while it is being checked it is lost, later it is defended.
+    /// Somebody else claims an address of ours: while it is being checked it is lost, later it is defended. One that is lost is
+    /// asked for again after a while: a single false claim, or a machine that has left, takes it from nobody for good.
     private mutating func conflict(_ address: IPAddress, by mac: MACAddress, on id: InterfaceID, now: Now) {
         guard let index = interfaces[id.slot].index(of: address) else { return }
         switch interfaces[id.slot].addresses[index].state {
         case .duplicate:
             return
         case .optimistic:
-            interfaces[id.slot].addresses[index].state = .duplicate
-            timers.cancel(interfaces[id.slot].addresses[index].timer)
+            lose(index, on: id, now)
             routeGeneration += 1
             noteRemote(.addressConflict(id, address, mac, lost: true))
             failSockets(of: address, now: now)
+        case .rechecked:
+            lose(index, on: id, now)
         case .preferred:
             if let last = interfaces[id.slot].addresses[index].lastDefence,
                 now.monotonic - last < StackConstants.defendInterval
@@ -79,6 +83,16 @@ extension NetworkStack {
             noteRemote(.addressConflict(id, address, mac, lost: false))
             announce(address, on: id)
         }
+    }
+
+    // Two machines that lost it to each other ask at different times.
+    private mutating func lose(_ index: Int, on id: InterfaceID, _ now: Now) {
+        let losses = interfaces[id.slot].addresses[index].losses
+        interfaces[id.slot].addresses[index].state = .duplicate
+        interfaces[id.slot].addresses[index].losses = min(losses + 1, StackConstants.mostRecheckDoublings)
+        let wait = StackConstants.recheckInterval * (1 << losses)
+        let share = Double(random.nextUInt64() >> 11) / Double(1 << 53)
+        timers.set(interfaces[id.slot].addresses[index].timer, now.monotonic + wait + wait * share)
     }
 
     /// Tells the link that an address is ours.
@@ -104,13 +118,21 @@ extension NetworkStack {
         let timer = interfaces[id.slot].addresses[index].timer
         switch interfaces[id.slot].addresses[index].state {
         case .duplicate:
-            return
+            // An address is only ever lost while it is probed for, so probes are on.
+            let probes = address.isIPv4 ? configuration.addressConflictProbes : configuration.duplicateAddressTransmits
+            interfaces[id.slot].addresses[index].state = .rechecked(remaining: probes)
+            fireAddress(id, address, now)
         case .optimistic(let remaining) where remaining > 0:
             interfaces[id.slot].addresses[index].state = .optimistic(remaining: remaining - 1)
             probe(address, on: id, nonce: interfaces[id.slot].addresses[index].nonce)
             timers.set(timer, now.monotonic + configuration.neighbourRetransmission)
-        case .optimistic:
+        case .rechecked(let remaining) where remaining > 0:
+            interfaces[id.slot].addresses[index].state = .rechecked(remaining: remaining - 1)
+            probe(address, on: id, nonce: interfaces[id.slot].addresses[index].nonce)
+            timers.set(timer, now.monotonic + configuration.neighbourRetransmission)
+        case .optimistic, .rechecked:
             interfaces[id.slot].addresses[index].state = .preferred
+            interfaces[id.slot].addresses[index].losses = 0
             routeGeneration += 1
             events.append(.addressReady(id, address))
             fireAddress(id, address, now)
@@ -157,10 +179,12 @@ extension NetworkStack {
                 return drop(.neighbourDiscovery, \.icmp6)
             }
         }
-        guard let index = interfaces[id.slot].index(of: message.target),
-            interfaces[id.slot].addresses[index].isUsable
-        else { return drop(.notForUs, \.icmp6) }
-        let isTentative = isOptimistic(message.target, on: id)
+        guard let index = interfaces[id.slot].index(of: message.target) else { return drop(.notForUs, \.icmp6) }
+        let isTentative = isBeingChecked(message.target, on: id)
+        // Only a question like ours concerns an address that we do not use.
+        guard interfaces[id.slot].addresses[index].isUsable || isTentative && info.source.isUnspecified else {
+            return drop(.notForUs, \.icmp6)
+        }
         let mac = interfaces[id.slot].mac
         if info.source.isUnspecified {
             // Our own solicitation, reflected (RFC 7527).

@@ -156,6 +156,47 @@ struct NeighbourTests {
         }
     }
 
+    @Test func `an address that somebody claims once, or for a while, is asked for again`() throws {
+        let network = TestNetwork()
+        let host = try network.add(1, addresses: ["fd00::7/64"])
+        let thief = Self.thief
+        let holds = { host.stack.addresses(of: host.interface).contains { $0.address == address("fd00::7") } }
+        func claim() {
+            let packet = discovery(
+                ICMPHeader(type: 136, code: 0, rest: NeighbourMessage.flagOverride),
+                NeighbourMessage(target: address("fd00::7"), linkAddress: thief).payload(linkOption: 2),
+                address("fd00::7"), .allNodes)
+            host.feed(
+                TestFrame(
+                    source: thief, destination: IPAddress.allNodes.multicastMAC, etherType: EtherType.ipv6,
+                    bytes: packet),
+                now: network.now)
+        }
+        claim()
+        #expect(!holds())
+        // Asked for again after one to two minutes, and claimed again: the next time is later.
+        for _ in 0..<1250 {
+            network.run(for: .milliseconds(100))
+            claim()
+        }
+        #expect(!holds())
+        network.run(for: .seconds(245))
+        #expect(holds())
+        #expect(host.events.count { $0 == .addressReady(host.interface, address("fd00::7")) } == 1)
+        #expect(host.events.count { if case .addressConflict(_, _, _, lost: true) = $0 { true } else { false } } == 1)
+    }
+
+    @Test func `of two that lost an address to each other one has it in the end`() throws {
+        let network = TestNetwork()
+        let first = try network.add(1, addresses: ["fd00::7/64"])
+        let second = try network.add(2, addresses: ["fd00::7/64"])
+        network.run(for: .seconds(130))
+        let holders = [first, second].count { host in
+            host.stack.addresses(of: host.interface).contains { $0.address == address("fd00::7") }
+        }
+        #expect(holders == 1)
+    }
+
     @Test func `our own reflected solicitation is no conflict`() throws {
         let network = TestNetwork()
         let host = try network.add(1, addresses: ["fd00::7/64"])

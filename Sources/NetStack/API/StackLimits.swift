@@ -98,6 +98,9 @@ enum StackConstants {
     /// RFC 5227 ANNOUNCE_INTERVAL and DEFEND_INTERVAL.
     static let announcementInterval = Duration.seconds(2)
     static let defendInterval = Duration.seconds(10)
+    /// An address that somebody else claimed is asked for again after this time to twice as much; doubled up to four times.
+    static let recheckInterval = Duration.seconds(60)
+    static let mostRecheckDoublings = 4
     /// RFC 4861 DELAY_FIRST_PROBE_TIME.
     static let delayFirstProbe = Duration.seconds(5)
     /// How long a path MTU is believed (RFC 1191: 10 minutes).
