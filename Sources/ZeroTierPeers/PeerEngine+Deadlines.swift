@@ -18,6 +18,7 @@ extension PeerEngine {
             case .online: checkOnline(now)
             case .seeds: serviceSeeds(now)
             case .localNetwork: askAnew(now)
+            case .surfaceChange: resetLatePaths(now)
             case .validation: serviceValidation(now)
             }
         }

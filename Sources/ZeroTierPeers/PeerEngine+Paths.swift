@@ -101,11 +101,21 @@ extension PeerEngine {
     // MARK: Our own address
 
     /// Our address as seen from outside changed: what was confirmed with the old one is void until it answers again.
-    mutating func resetPaths(scope: AddressScope, isIPv4: Bool, now: Now) {
+    mutating func resetPaths(_ kind: SurfaceAddresses.Kind, now: Now) {
         shared.newPlaceUntil = now.monotonic + ProtocolLimits.newPlace
         for id in topology.peers.ids {
-            topology.peers[id].resetPaths(scope: scope, isIPv4: isIPv4, &shared, now)
+            topology.peers[id].resetPaths(scope: kind.scope, isIPv4: kind.isIPv4, &shared, now)
         }
+    }
+
+    /// Changes of our address that had to wait. All of them count as one.
+    mutating func resetLatePaths(_ now: Now) {
+        guard !lateSurfaceChanges.isEmpty else { return }
+        guard surfaceChanges.allow(now.monotonic) else {
+            return shared.timers.schedule(.surfaceChange, at: surfaceChanges.nextAllowed(now.monotonic))
+        }
+        for kind in lateSurfaceChanges { resetPaths(kind, now: now) }
+        lateSurfaceChanges = []
     }
 
     /// The network under us changed (interface up or down, sleep): everything is asked anew. `closedSockets` are gone, and

@@ -37,6 +37,8 @@ package struct PeerEngine: ~Copyable {
     /// Changes of our address that are acted upon.
     var surfaceChanges = RateLimiter(
         burst: ProtocolLimits.surfaceChangeBurst, interval: ProtocolLimits.surfaceChangeInterval)
+    /// Scopes and IP versions of changes that came too soon after others. They are acted upon together, later.
+    var lateSurfaceChanges: [SurfaceAddresses.Kind] = []
 
     /// Packets to known peers for which there was no path.
     var stalled: BoundedQueue<OutgoingPacket>

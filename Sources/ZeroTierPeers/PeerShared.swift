@@ -19,6 +19,8 @@ enum EngineTimer: Hashable, Sendable {
     case seeds
     /// The network under us changed twice in a moment.
     case localNetwork
+    /// Our address changed too soon after another change.
+    case surfaceChange
     /// Identities that wait until the budget of validations allows more.
     case validation
 }

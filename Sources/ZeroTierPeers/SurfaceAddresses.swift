@@ -20,7 +20,13 @@ struct SurfaceAddresses: Sendable {
     enum OnReport: Equatable, Sendable {
         case nothing
         /// Our address of this scope and family is another one now: paths made with the old one are void.
-        case addressChanged(AddressScope, isIPv4: Bool)
+        case addressChanged(Kind)
+    }
+
+    /// Addresses that change together.
+    struct Kind: Equatable, Sendable {
+        let scope: AddressScope
+        let isIPv4: Bool
     }
 
     // The oldest first.
@@ -56,7 +62,7 @@ struct SurfaceAddresses: Sendable {
         guard isTrusted, before.surface.address != surface.address else { return .nothing }
         // What others saw, and this one by our other sockets, is the same change. Another line of ours has an address of its own.
         reports.removeAll { $0.scope == scope && $0.surface.address == before.surface.address }
-        return .addressChanged(scope, isIPv4: surface.address.isIPv4)
+        return .addressChanged(Kind(scope: scope, isIPv4: surface.address.isIPv4))
     }
 
     /// The distinct addresses of the last ten minutes, in ascending order.

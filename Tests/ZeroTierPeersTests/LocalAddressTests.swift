@@ -107,7 +107,7 @@ import ZeroTierWire
         #expect(try report("9.9.9.1", by: 0, from: "8.8.8.9") == .nothing)
         #expect(try report("7.7.7.7", by: 2, from: "8.8.8.8") == .nothing)
         #expect(try report("2a00::1", by: 3, from: "2a00::8") == .nothing)
-        #expect(try report("9.9.9.2", by: 1, from: "8.8.8.8") == .addressChanged(.global, isIPv4: true))
+        #expect(try report("9.9.9.2", by: 1, from: "8.8.8.8") == .addressChanged(.init(scope: .global, isIPv4: true)))
         #expect(try report("9.9.9.2", by: 0, from: "8.8.8.8") == .nothing)
         #expect(try report("9.9.9.2", by: 0, from: "8.8.8.9") == .nothing)
         let all = surfaces.all(start).map(\.address.description)

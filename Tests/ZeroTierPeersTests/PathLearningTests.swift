@@ -197,7 +197,7 @@ import ZeroTierWire
         #expect(report(global(1)) == .nothing)
         #expect(report(global(1, port: 7)) == .nothing, "another port is no change")
         #expect(report(global(2), isTrusted: false) == .nothing)
-        #expect(report(global(3)) == .addressChanged(.global, isIPv4: true))
+        #expect(report(global(3)) == .addressChanged(.init(scope: .global, isIPv4: true)))
         #expect(report(Fixture.endpoint(1, 1)) == .nothing, "a private address seen by a global one says nothing")
         #expect(surfaces.all(start) == [global(3)])
         #expect(surfaces.all(start + (.seconds(600) - .nanoseconds(1))) == [global(3)])

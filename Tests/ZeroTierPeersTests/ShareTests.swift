@@ -131,6 +131,30 @@ import ZeroTierWire
         #expect(star.hub.isDirect(a, to: b))
     }
 
+    @Test func `a change of our address that comes too soon is acted upon when it may be`() {
+        let star = Star(leaves: 2)
+        #expect(star.connect())
+        let (a, b) = (star.leaves[0], star.leaves[1])
+        star.hub.run(.seconds(1))
+        let root = Prober(star.root.identity, to: a.identity)
+        func asked(_ number: Int) -> Int {
+            star.hub.forgetLog()
+            let hello = root.hello(
+                timestamp: 1_750_000_100_000 + UInt64(number), sentTo: Fixture.endpoint(60, number))
+            star.hub.receive(a, [hello], from: star.root.sockets[0])
+            star.hub.run(.milliseconds(100))
+            return star.hub.log.count { $0.from == a.sockets[0] && $0.to == b.sockets[0] }
+        }
+        var number = 1
+        while number < 20, asked(number) > 0 || number < 2 { number += 1 }
+        #expect(number > ProtocolLimits.surfaceChangeBurst && number < 20)
+        star.hub.forgetLog()
+        star.hub.run(ProtocolLimits.surfaceChangeInterval)
+        // Once, although the root itself says otherwise meanwhile.
+        #expect(star.hub.log.contains { $0.from == a.sockets[0] && $0.to == b.sockets[0] })
+        #expect(star.hub.isDirect(a, to: b))
+    }
+
     // MARK: Parts
 
     @Test func `parts from anywhere do not displace those of roots and members, nor one prefix another`() {

@@ -331,9 +331,14 @@ extension PeerEngine {
         let outcome = surfaces.report(
             surface, reporter: topology.peers[id].address, path: path, scopes: shared.scopes,
             isTrusted: topology.peers[id].isUpstream, now.monotonic)
+        guard case .addressChanged(let kind) = outcome else { return }
         // Not as often as a root says so: each change has all peers asked, and their paths void meanwhile.
-        if case .addressChanged(let scope, let isIPv4) = outcome, surfaceChanges.allow(now.monotonic) {
-            resetPaths(scope: scope, isIPv4: isIPv4, now: now)
+        if surfaceChanges.allow(now.monotonic) {
+            resetPaths(kind, now: now)
+        } else {
+            // At most one of each kind.
+            if !lateSurfaceChanges.contains(kind) { lateSurfaceChanges.append(kind) }
+            shared.timers.schedule(.surfaceChange, at: surfaceChanges.nextAllowed(now.monotonic))
         }
     }
 }
