@@ -65,17 +65,18 @@ let package = Package(
             swiftSettings: strict),
 
         // Drivers: sockets, clocks, disk, threads.
-        .target(name: "CSystem"),
+        .target(name: "CZeroTierSystem"),
         // The C library SQLite of the machine. Ours link it into themselves: decision 31.
-        .systemLibrary(name: "CSQLite", providers: [.apt(["libsqlite3-dev"])]),
+        .systemLibrary(name: "CZeroTierSQLite", providers: [.apt(["libsqlite3-dev"])]),
         .target(
-            name: "ZeroTierStore", dependencies: ["ZeroTierController", "ZeroTierWire", "NetPrimitives", "CSQLite"],
+            name: "ZeroTierStore",
+            dependencies: ["ZeroTierController", "ZeroTierWire", "NetPrimitives", "CZeroTierSQLite"],
             swiftSettings: strict, linkerSettings: [.linkedLibrary("sqlite3")]),
         .target(
             name: "ZeroTier",
             dependencies: [
                 "ZeroTierStore", "ZeroTierNode", "ZeroTierController", "ZeroTierPeers", "ZeroTierEthernet", "NetStack",
-                "ZeroTierWire", "ZeroTierCrypto", "NetPrimitives", "CSystem",
+                "ZeroTierWire", "ZeroTierCrypto", "NetPrimitives", "CZeroTierSystem",
             ],
             swiftSettings: strict),
         // Berkeley sockets over a node, the life of a node behind a C interface, and the C library `libzt` made of both.
@@ -121,7 +122,7 @@ let package = Package(
             dependencies: [
                 "ZeroTier", "ZeroTierLibrary", "ZeroTierC", "CZeroTier", "ZeroTierNode", "ZeroTierPeers",
                 "ZeroTierEthernet", "NetStack",
-                "ZeroTierWire", "ZeroTierCrypto", "NetPrimitives", "CSystem", "CProcessCounts",
+                "ZeroTierWire", "ZeroTierCrypto", "NetPrimitives", "CZeroTierSystem", "CProcessCounts",
             ],
             path: "Benchmarks/bench", swiftSettings: strict),
 
@@ -176,7 +177,8 @@ let package = Package(
         .testTarget(
             name: "ZeroTierControllerTests",
             dependencies: [
-                "ZeroTierController", "ZeroTierStore", "CSQLite", "ZeroTierWire", "ZeroTierCrypto", "NetPrimitives",
+                "ZeroTierController", "ZeroTierStore", "CZeroTierSQLite", "ZeroTierWire", "ZeroTierCrypto",
+                "NetPrimitives",
             ],
             swiftSettings: testing),
         .testTarget(
@@ -192,7 +194,7 @@ let package = Package(
             name: "ZeroTierTests",
             dependencies: [
                 "ZeroTier", "ZeroTierCommand", "ZeroTierController", "ZeroTierNode", "ZeroTierPeers",
-                "ZeroTierEthernet", "ZeroTierWire", "NetStack", "NetPrimitives", "CSystem",
+                "ZeroTierEthernet", "ZeroTierWire", "NetStack", "NetPrimitives", "CZeroTierSystem",
             ],
             swiftSettings: testing),
         .testTarget(

@@ -6,7 +6,7 @@
 //
 // IDs are the wire's numbers as signed integers of the same bits. Records: ZeroTierController/RecordCodec.swift.
 
-import CSQLite
+import CZeroTierSQLite
 import Glibc
 import Synchronization
 package import ZeroTierController

@@ -21,8 +21,8 @@ import Testing
         "Sources/ZeroTierEthernet": wire,
         "Sources/ZeroTierController": wire,
         "Sources/ZeroTierNode": wire + ["NetStack", "ZeroTierPeers", "ZeroTierEthernet", "ZeroTierController"],
-        "Sources/ZeroTierStore": wire + ["ZeroTierController", "CSQLite"],
-        "Sources/ZeroTier": all + ["ZeroTierStore", "CSystem"],
+        "Sources/ZeroTierStore": wire + ["ZeroTierController", "CZeroTierSQLite"],
+        "Sources/ZeroTier": all + ["ZeroTierStore", "CZeroTierSystem"],
         "Sources/ZeroTierRules": ["JSONValues", "ZeroTierWire", "NetPrimitives"],
         "Sources/ZeroTierCommand": [
             "ZeroTier", "ZeroTierRules", "ZeroTierEthernet", "ZeroTierWire", "JSONValues", "NetPrimitives",
@@ -39,7 +39,7 @@ import Testing
         "Fuzz/FuzzBodies": all + ["JSONValues", "ZeroTierRules"],
         "Fuzz/fuzz": ["FuzzBodies"],
         "Benchmarks/bench": all + [
-            "CProcessCounts", "ZeroTier", "CSystem", "ZeroTierLibrary", "ZeroTierC", "CZeroTier",
+            "CProcessCounts", "ZeroTier", "CZeroTierSystem", "ZeroTierLibrary", "ZeroTierC", "CZeroTier",
         ],
     ]
 
@@ -104,7 +104,7 @@ import Testing
         let folder = "Sources/ZeroTier/Runtime/Platform/"
         var askers = 0
         for (path, text) in RepositoryFiles.swiftSources where path.hasPrefix("Sources/ZeroTier/") {
-            let names = Self.imports(text).filter { ["Glibc", "CSystem"].contains($0) }
+            let names = Self.imports(text).filter { ["Glibc", "CZeroTierSystem"].contains($0) }
             if path.hasPrefix(folder) {
                 askers += names.count
             } else if !names.isEmpty {

@@ -1,4 +1,4 @@
-import CSQLite
+import CZeroTierSQLite
 import Foundation
 import NetPrimitives
 import Testing

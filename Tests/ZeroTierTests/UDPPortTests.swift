@@ -1,4 +1,4 @@
-import CSystem
+import CZeroTierSystem
 import NetPrimitives
 import Testing
 

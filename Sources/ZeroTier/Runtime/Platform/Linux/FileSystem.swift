@@ -1,6 +1,6 @@
 // Whole files, read and replaced atomically. Read first: open(2), rename(2), flock(2).
 
-import CSystem
+import CZeroTierSystem
 import Glibc
 
 /// Calls on files by path. Contents are whole byte arrays; a write is seen completely or not at all.

@@ -1,6 +1,6 @@
 // The addresses of this machine, and word when they change. Read first: getifaddrs(3), rtnetlink(7).
 
-import CSystem
+import CZeroTierSystem
 package import NetPrimitives
 
 /// One address of an interface that is up.

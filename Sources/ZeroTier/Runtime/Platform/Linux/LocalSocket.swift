@@ -1,6 +1,6 @@
 // A Unix socket on which one line is asked and a text is answered. Read first: unix(7).
 
-import CSystem
+import CZeroTierSystem
 import Glibc
 import Synchronization
 

@@ -2,7 +2,7 @@
 // that has yet to wake up, and everybody waits for that one. This lock goes to the first that asks.
 // Read first: Docs/decisions/0005-the-receive-role-and-the-shift.md.
 
-import CSystem
+import CZeroTierSystem
 
 /// Protects a value. A thread that finds it taken spins for up to 20 us, then sleeps.
 // Sendable: the value is reached under the lock alone, and both live in memory that this struct owns.

@@ -1,6 +1,6 @@
 // What the driver's thread sleeps on: the sockets, one event for kicks, one timer. Read first: epoll(7).
 
-import CSystem
+import CZeroTierSystem
 import NetPrimitives
 
 /// Waits for many descriptors at once. `watch` may be called from any thread, `wait` from one.

@@ -1,6 +1,6 @@
 // The operating system's errors, descriptors and clocks as values.
 
-import CSystem
+import CZeroTierSystem
 import Glibc
 package import NetPrimitives
 

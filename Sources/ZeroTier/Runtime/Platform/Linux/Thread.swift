@@ -1,6 +1,6 @@
 // Threads that can be joined, where they sleep, and calls of the program's threads. Read first: pthreads(7), futex(2).
 
-import CSystem
+import CZeroTierSystem
 import NetPrimitives
 import Synchronization
 

@@ -1,6 +1,6 @@
 // One UDP socket of the kernel. Read first: udp(7), ip(7), ipv6(7); Docs/platform.md.
 
-import CSystem
+import CZeroTierSystem
 import Glibc
 import NetPrimitives
 

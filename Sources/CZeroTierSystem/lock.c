@@ -2,7 +2,7 @@
 // Read first: futex(2), "Futexes are tricky" (U. Drepper).
 
 #define _GNU_SOURCE
-#include "CSystem.h"
+#include "CZeroTierSystem.h"
 
 #include <linux/futex.h>
 #include <sys/syscall.h>

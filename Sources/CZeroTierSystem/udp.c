@@ -1,7 +1,7 @@
 // UDP with segmentation and receive offload where the kernel has it. Read first: udp(7), cmsg(3).
 
 #define _GNU_SOURCE
-#include "CSystem.h"
+#include "CZeroTierSystem.h"
 
 #include <errno.h>
 #include <netinet/in.h>

@@ -1,7 +1,7 @@
 // Waiting: epoll, an event descriptor, one timer, clocks, threads and parking. Read first: epoll(7), futex(2).
 
 #define _GNU_SOURCE
-#include "CSystem.h"
+#include "CZeroTierSystem.h"
 
 #include <errno.h>
 #include <linux/futex.h>

@@ -2,8 +2,8 @@
 // interface lists, futexes. Numbers cross in host byte order; every failure returns a negated errno.
 // Read first: udp(7), epoll(7), timerfd_create(2), rtnetlink(7).
 
-#ifndef CSYSTEM_H
-#define CSYSTEM_H
+#ifndef CZEROTIERSYSTEM_H
+#define CZEROTIERSYSTEM_H
 
 #include <stddef.h>
 #include <stdint.h>

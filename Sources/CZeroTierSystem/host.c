@@ -1,7 +1,7 @@
 // The host's interfaces, files and local sockets. Read first: getifaddrs(3), rtnetlink(7), unix(7).
 
 #define _GNU_SOURCE
-#include "CSystem.h"
+#include "CZeroTierSystem.h"
 
 #include <errno.h>
 #include <fcntl.h>
