@@ -181,6 +181,9 @@ long csystem_local_send(int descriptor, const void *bytes, size_t length);
 // Waits until the descriptor is readable. Returns 1 if it is.
 int csystem_wait_readable(int descriptor, int milliseconds);
 
+// Whether this is the C library that `make host_debug` links.
+int csystem_is_made_for_debugging(void);
+
 #ifdef __cplusplus
 }
 #endif

@@ -82,11 +82,7 @@ extension Node {
         static let variable = "ZEROTIER_TRACE"
 
         /// What is on in this build by default.
-        #if ZEROTIER_BASIC_TRACES
-            static let ofBuild = Traces.basic
-        #else
-            static let ofBuild: Traces = []
-        #endif
+        static let ofBuild: Traces = Build.isMadeForDebugging ? .basic : []
 
         /// What is on if the program says nothing, by the value of the environment variable.
         static func unsaid(environment value: String?) -> (traces: Traces, warning: ZeroTierError?) {

@@ -4,6 +4,12 @@ import CZeroTierSystem
 import Glibc
 package import NetPrimitives
 
+/// What was built.
+enum Build {
+    /// Whether this is the C library that `make host_debug` links.
+    static var isMadeForDebugging: Bool { csystem_is_made_for_debugging() != 0 }
+}
+
 /// A system call that failed.
 package struct SystemError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The system's error number.
