@@ -100,6 +100,17 @@ import Testing
         }
     }
 
+    @Test func `targets of the library have names that no other package has`() throws {
+        // SwiftPM refuses two targets of one name, whichever packages they are in: swift-system has a CSystem.
+        let known = ["CCopyKernels", "CCipherKernels", "NetPrimitives", "NetStack", "JSONValues"]
+        let targets = try FileManager.default.contentsOfDirectory(
+            at: RepositoryFiles.root.appending(path: "Sources"), includingPropertiesForKeys: nil)
+        #expect(targets.count > 10)
+        for name in targets.map(\.lastPathComponent) where !name.contains("ZeroTier") {
+            #expect(known.contains(name), "a general name, which another package may have too: \(name)")
+        }
+    }
+
     @Test func `the kernel is asked in one folder`() {
         let folder = "Sources/ZeroTier/Runtime/Platform/"
         var askers = 0
