@@ -115,6 +115,7 @@ def main():
     parser.add_argument("--bench", metavar="FILE", help="measure the real library with itself instead; JSON (- prints)")
     options = parser.parse_args()
     import cases  # It registers its stages here, so it comes after the definitions above.
+    import controlled  # noqa: F401
     import programs
     import resolver  # noqa: F401
     chosen = [stage for stage in STAGES if not options.only or any(options.only in name for name in stage[1])]

@@ -95,16 +95,16 @@ class RealNode(lab.LineProcess):
         os.makedirs(self.home, exist_ok=True)
         super().__init__(network_lab, place, [self.PROGRAM], label=self.LABEL + "@" + place)
 
-    def start(self, planet, port=9993, identity=None, protocol=None, **_):
+    def start(self, planet, port=9993, identity=None, protocol=None, controller=None, **_):
         """Starts the node; with a secret identity as that, else as the one in its home or a new one. The protocol to
-        announce is our node's option and means nothing to the real one."""
-        self.planet, self.port, self.protocol = planet, port, protocol
+        announce, and to be a controller, are our node's options and mean nothing to the real one."""
+        self.planet, self.port, self.protocol, self.controller = planet, port, protocol, controller
         if identity:
             with open(os.path.join(self.home, "identity.secret"), "w") as file:
                 file.write(identity)
             with open(os.path.join(self.home, "identity.public"), "w") as file:
                 file.write(public_part(identity))
-        self.call("start", home=self.home, planet=planet, port=port, protocol=protocol)
+        self.call("start", home=self.home, planet=planet, port=port, protocol=protocol, controller=controller)
         return self
 
     def online(self, timeout=30):
@@ -141,7 +141,8 @@ class RealNode(lab.LineProcess):
     def restarted(self, port=None):
         """Kills this node and starts another from the same home, on another port if one is given."""
         self.kill()
-        return type(self)(self.lab, self.place).start(self.planet, port or self.port, protocol=self.protocol)
+        return type(self)(self.lab, self.place).start(
+            self.planet, port or self.port, protocol=self.protocol, controller=self.controller)
 
 
 def public_part(identity):

@@ -283,21 +283,40 @@ static long resident_kilobytes(void) {
     return result;
 }
 
+/* The network's routes as TARGET@GATEWAY; the library tells no prefix length. */
+static void routes_text(uint64_t network, char *into, size_t length) {
+    size_t used = 0;
+    zts_core_lock_obtain();
+    int count = zts_core_query_route_count(network);
+    for (int i = 0; i < count && used + ZTS_TEXT_LENGTH * 3 < length; i++) {
+        char target[ZTS_TEXT_LENGTH * 2] = "", via[ZTS_TEXT_LENGTH * 2] = "";
+        uint16_t flags = 0, metric = 0;
+        zts_core_query_route(network, (unsigned int)i, target, via, sizeof target, &flags, &metric);
+        used += (size_t)snprintf(into + used, length - used, "%s%s@%s", i ? "," : "", target, via);
+    }
+    zts_core_lock_release();
+    if (!used) snprintf(into, length, "-");
+}
+
 static void command_status(struct command *command) {
     uint64_t network = hexadecimal(command, "network");
     struct timespec cpu;
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
     char address4[ZTS_TEXT_LENGTH] = "-", address6[ZTS_TEXT_LENGTH] = "-";
-    int ready = 0, status = -1;
+    char routes[1024] = "-";
+    int ready = 0, status = -1, mtu = 0;
     if (network) {
         address_text(network, ZTS_AF_INET, address4);
         address_text(network, ZTS_AF_INET6, address6);
         ready = zts_net_transport_is_ready(network) == 1;
         status = zts_net_get_status(network);
+        mtu = zts_net_get_mtu(network);
+        routes_text(network, routes, sizeof routes);
     }
     answer(command,
-           "ok online=%d id=%010" PRIx64 " port=%d ready=%d status=%d address4=%s address6=%s rss_kb=%ld cpu_ms=%.1f",
-           zts_node_is_online() == 1, zts_node_get_id(), zts_node_get_port(), ready, status, address4, address6,
+           "ok online=%d id=%010" PRIx64 " port=%d ready=%d status=%d address4=%s address6=%s mtu=%d routes=%s "
+           "rss_kb=%ld cpu_ms=%.1f",
+           zts_node_is_online() == 1, zts_node_get_id(), zts_node_get_port(), ready, status, address4, address6, mtu, routes,
            resident_kilobytes(), (double)cpu.tv_sec * 1e3 + (double)cpu.tv_nsec / 1e6);
 }
 

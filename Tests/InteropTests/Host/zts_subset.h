@@ -45,10 +45,14 @@ int zts_net_join(uint64_t network);
 int zts_net_leave(uint64_t network);
 int zts_net_transport_is_ready(uint64_t network);
 int zts_net_get_status(uint64_t network);
+int zts_net_get_mtu(uint64_t network);
 int zts_addr_is_assigned(uint64_t network, unsigned int family);
 int zts_addr_get_str(uint64_t network, unsigned int family, char *text, unsigned int length);
 int zts_core_lock_obtain(void);
 int zts_core_lock_release(void);
+int zts_core_query_route_count(uint64_t network);
+int zts_core_query_route(uint64_t network, unsigned int index, char *target, char *via, unsigned int length,
+                         uint16_t *flags, uint16_t *metric);
 int zts_core_query_path_count(uint64_t peer);
 int zts_core_query_path(uint64_t peer, unsigned int index, char *text, unsigned int length);
 

@@ -56,7 +56,9 @@ final class Host: Sendable {
         case "quit":
             command.answer("ok")
             exit(0)
-        default: return try await performTraffic(command)
+        default:
+            if let words = try await performControl(command) { return words }
+            return try await performTraffic(command)
         }
     }
 
@@ -73,6 +75,7 @@ final class Host: Sendable {
         if let file = command.text("planet") { configuration.planet = try RootSet(bytes: try readFile(file)) }
         configuration.port = try command.port()
         configuration.protocolVersion = command.count("protocol", 12)
+        configuration.isController = command.count("controller", 0) != 0
         let origin = ContinuousClock.now
         configuration.log = { [weak self] event in
             let elapsed = ContinuousClock.now - origin
@@ -144,6 +147,8 @@ final class Host: Sendable {
             words += " ready=\(network?.state == .ok ? 1 : 0) status=\(network?.state.rawValue ?? "-")"
             words += " address4=\(addresses.first { $0.isIPv4 }?.description ?? "-")"
             words += " address6=\(addresses.first { !$0.isIPv4 }?.description ?? "-")"
+            let routes = (network?.routes ?? []).map { "\($0.target)@\($0.via?.description ?? "-")" }.sorted()
+            words += " mtu=\(network?.mtu ?? 0) routes=\(routes.isEmpty ? "-" : routes.joined(separator: ","))"
         }
         return words + " rss_kb=\(residentKilobytes()) cpu_ms=\(processorMilliseconds().short)"
     }
