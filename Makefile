@@ -14,6 +14,8 @@ STRESS_CYCLES ?= 10000
 SMALL ?= 600
 LARGE ?= 5
 CONTROLLED ?= 100
+CROWD ?= 1
+MEMBERS ?= 2000
 STARTS ?= 100
 STRESS_SECONDS ?= 10
 STRESS_PAIRS ?= 5000
@@ -30,7 +32,7 @@ help: ## list the commands
 requirements: ## look for what the build needs, and install what is missing where that is possible
 	@Tools/requirements
 
-demo: requirements ## three nodes on this machine: online, relayed, direct, ping, TCP, 100 MB; no internet, no privileges
+demo: requirements ## nodes on this machine: online, relayed, direct, ping, 100 MB, a private network; no internet, no privileges
 	$(SWIFT) build -c release --product zerotier
 	.build/release/zerotier demo
 
@@ -90,16 +92,17 @@ floods-short: requirements ## four forms of them, 4 s each, as continuous integr
 	$(SWIFT) build -c release --product flood --scratch-path .build-libzt $(LIBRARY_FLAGS)
 	FLOODS_BUILT=.build-libzt/release Tests/Floods/run --short --seconds 4
 
-simulate: requirements ## simulated networks: SEED=first COUNT=how many SCENARIO=small, large or controlled; VERBOSE=1 tells, PACKETS=1 packets too
+simulate: requirements ## simulated networks: SEED=first COUNT=how many SCENARIO=small, large, controlled or crowd; VERBOSE=1 tells, PACKETS=1 packets too
 	$(SWIFT) build -c release --product simulate
-	.build/release/simulate --scenario $(SCENARIO) --seed $(SEED) --count $(COUNT) \
+	.build/release/simulate --scenario $(SCENARIO) --members $(MEMBERS) --seed $(SEED) --count $(COUNT) \
 		$(if $(filter 1,$(VERBOSE) $(PACKETS)),--verbose) $(if $(filter 1,$(PACKETS)),--packets)
 
-simulations: requirements ## simulated networks, each in two processes: SMALL (600, as CI does), LARGE (5) and CONTROLLED (100)
+simulations: requirements ## simulated networks, each in two processes: SMALL (600, as CI does), LARGE (5), CONTROLLED (100), CROWD (1) of MEMBERS (2000)
 	$(SWIFT) build -c release --product simulate --scratch-path .build-libzt $(LIBRARY_FLAGS)
 	.build-libzt/release/simulate --verify --seed $(SEED) --count $(SMALL)
 	.build-libzt/release/simulate --verify --seed $(SEED) --count $(LARGE) --scenario large
 	.build-libzt/release/simulate --verify --seed $(SEED) --count $(CONTROLLED) --scenario controlled
+	.build-libzt/release/simulate --verify --seed $(SEED) --count $(CROWD) --scenario crowd --members $(MEMBERS)
 
 bench: requirements ## release benchmarks: a table, bench.json, the page bench.html; fails when a promise is missed
 	Benchmarks/run

@@ -230,6 +230,7 @@ for (name, folder) in [
     ("echo", "Echo"), ("echo-client", "EchoClient"), ("chat", "Chat"), ("many-clients", "ManyClients"),
     ("datagrams", "Datagrams"), ("events", "Events"), ("own-roots", "OwnRoots"), ("two-nodes", "TwoNodes"),
     ("shutdown", "Shutdown"), ("limits", "Limits"), ("peer", "Peer"),
+    ("controller", "Controller"), ("member", "Member"),
 ] {
     package.targets.append(
         .executableTarget(

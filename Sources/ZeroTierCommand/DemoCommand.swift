@@ -1,4 +1,4 @@
-// zerotier demo: a root and two nodes as processes on this machine, and a tour of what they can do.
+// zerotier demo: a root, a controller and nodes as processes on this machine, and a tour of what they can do.
 
 import ArgumentParser
 import Foundation
@@ -10,10 +10,11 @@ import ZeroTier
 struct DemoCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "demo",
-        abstract: "Show a root and two nodes on this machine: needs neither the Internet nor privileges.",
+        abstract: "Show a root, nodes and a private network on this machine: needs neither the Internet nor privileges.",
         discussion: """
-            Three processes: a root and two nodes with a planet of their own. The nodes join an ad-hoc network, find each \
-            other through the root, turn to a direct path, ping, echo and move 100 MB. Ends by itself.
+            A root and two nodes, each a process, with a planet of their own. The nodes join an ad-hoc network, find each \
+            other through the root, turn to a direct path, ping, echo and move 100 MB. Then a controller makes a private \
+            network: of two members one is refused, let in, talks, and is let out again. Ends by itself.
             """)
 
     @Option(help: "Bytes to transfer.")
@@ -42,7 +43,7 @@ struct DemoCommand: AsyncParsableCommand {
         let tour = DemoTour(
             directory: directory, network: DemoCommand.network, size: size, plainUDP: plainUDP, report: report)
         let start = ContinuousClock.now
-        tour.say("The three processes use this machine's loopback interface, which real nodes leave alone unless told")
+        tour.say("The processes use this machine's loopback interface, which real nodes leave alone unless told")
         tour.say("otherwise: each is started with --loopback-paths.")
         let watchdog = Task {
             try await Task.sleep(for: .seconds(limit))
@@ -54,6 +55,7 @@ struct DemoCommand: AsyncParsableCommand {
         }
         do {
             try await tour.run()
+            try await tour.showPrivateNetwork()
         } catch {
             tour.fail("\(error)")
         }
@@ -70,11 +72,13 @@ struct DemoCommand: AsyncParsableCommand {
 }
 
 /// The demo's course of events.
-private final class DemoTour: Sendable {
-    private let directory: String
+final class DemoTour: Sendable {
+    let directory: String
     private let network: NetworkID
     private let size: Int
     private let plainUDP: Bool
+    /// Options of all processes with a node.
+    var options: [String] { plainUDP ? ["--plain-udp"] : [] }
     private let report: ReportOptions
     private let state = Mutex(State())
 
@@ -124,16 +128,15 @@ private final class DemoTour: Sendable {
 
     func run() async throws {
         let port = try Node.findFreePort()
-        let extra = plainUDP ? ["--plain-udp"] : []
         let root = try start(
             "root",
             [
                 "root", "--home", "\(directory)/root", "--udp-port", String(port), "--endpoint", "127.0.0.1/\(port)",
                 "--loopback-paths", "--end-with-input", "--plain-log",
-            ] + extra)
+            ] + options)
         _ = try await root.line(containing: "state in")
         let common =
-            ["--planet", "\(directory)/root/planet", "--network", network.description, "--size", String(size)] + extra
+            ["--planet", "\(directory)/root/planet", "--network", network.description, "--size", String(size)] + options
         let server = try start("node B", ["demo-party", "serve"] + common)
         let address = try await server.line(containing: "my address is").split(separator: " ").last ?? ""
         let client = try start("node A", ["demo-party", "send", "--to", String(address)] + common)
@@ -141,7 +144,8 @@ private final class DemoTour: Sendable {
         _ = try await server.line(containing: "all done")
     }
 
-    private func start(_ name: String, _ arguments: [String]) throws -> ChildProcess {
+    /// Starts a process, whose lines are shown as those of `name`.
+    func start(_ name: String, _ arguments: [String]) throws -> ChildProcess {
         let child = try ChildProcess(arguments) { [self] line in say(line, name) }
         let failure = state.withLock { state in
             state.children.append(child)
@@ -158,117 +162,5 @@ private final class DemoTour: Sendable {
         let children = state.withLock { $0.children }
         for child in children { child.stop() }
         for child in children { await child.wait() }
-    }
-}
-
-/// This program once more, with its output line by line. It ends with its standard input, so it never outlives us.
-private final class ChildProcess: Sendable {
-    private struct State {
-        var lines: [String] = []
-        var rest: [UInt8] = []
-        var hasEnded = false
-        var waiting: [(text: String, continuation: CheckedContinuation<String?, Never>)] = []
-        var ends: [CheckedContinuation<Void, Never>] = []
-    }
-
-    private let process: Process
-    private let input = Pipe()
-    private let output = Pipe()
-    private let state = Mutex(State())
-
-    init(_ arguments: [String], _ show: @escaping @Sendable (String) -> Void) throws {
-        process = Process()
-        process.executableURL = URL(fileURLWithPath: CommandLine.executablePath)
-        process.arguments = arguments
-        process.standardInput = input
-        process.standardOutput = output
-        process.standardError = output
-        try process.run()
-        // A thread, not a dispatch source: a source that is cancelled while its descriptor closes can crash the queue's
-        // thread.
-        Thread.detachNewThread { [self] in
-            while true {
-                let data = output.fileHandleForReading.availableData
-                if data.isEmpty { return finish() }
-                take(Array(data), show)
-            }
-        }
-    }
-
-    private func take(_ bytes: [UInt8], _ show: (String) -> Void) {
-        let lines = state.withLock { state -> [String] in
-            state.rest += bytes
-            var lines: [String] = []
-            while let end = state.rest.firstIndex(of: 0x0a) {
-                lines.append(String(decoding: state.rest[..<end], as: UTF8.self))
-                state.rest.removeFirst(end + 1)
-            }
-            return lines
-        }
-        for line in lines {
-            show(line)
-            let resumed = state.withLock { state -> [CheckedContinuation<String?, Never>] in
-                state.lines.append(line)
-                let found = state.waiting.filter { line.contains($0.text) }.map(\.continuation)
-                state.waiting.removeAll { line.contains($0.text) }
-                return found
-            }
-            for continuation in resumed { continuation.resume(returning: line) }
-        }
-    }
-
-    private func finish() {
-        let (waiting, ends) = state.withLock { state in
-            state.hasEnded = true
-            defer {
-                state.waiting = []
-                state.ends = []
-            }
-            return (state.waiting.map(\.continuation), state.ends)
-        }
-        for continuation in waiting { continuation.resume(returning: nil) }
-        for continuation in ends { continuation.resume() }
-    }
-
-    /// Waits for a line of output. Throws if the process ends before.
-    func line(containing text: String) async throws -> String {
-        let line = await withCheckedContinuation { continuation in
-            let found = state.withLock { state -> String?? in
-                if let line = state.lines.first(where: { $0.contains(text) }) { return line }
-                if state.hasEnded { return .some(nil) }
-                state.waiting.append((text, continuation))
-                return nil
-            }
-            if let found { continuation.resume(returning: found) }
-        }
-        guard let line else { throw Failure("failed", "a process ended too early") }
-        return line
-    }
-
-    func stop() { try? input.fileHandleForWriting.close() }
-
-    /// Returns when the process has closed its output. Kills it if it has not after three seconds.
-    func wait() async {
-        let killer = Task {
-            try await Task.sleep(for: .seconds(3))
-            process.terminate()
-            try await Task.sleep(for: .seconds(1))
-            kill(process.processIdentifier, SIGKILL)
-        }
-        await withCheckedContinuation { continuation in
-            let hasEnded = state.withLock { state in
-                if !state.hasEnded { state.ends.append(continuation) }
-                return state.hasEnded
-            }
-            if hasEnded { continuation.resume() }
-        }
-        killer.cancel()
-    }
-}
-
-extension CommandLine {
-    /// The path of this program.
-    fileprivate static var executablePath: String {
-        (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? arguments[0]
     }
 }

@@ -8,17 +8,18 @@ import ZeroTier
 struct DemoPartyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "demo-party", abstract: "One of the nodes of the demo.", shouldDisplay: false,
-        subcommands: [Serve.self, Send.self])
+        subcommands: [Serve.self, Send.self, Member.self])
 
     struct Options: ParsableArguments {
         @Option var planet: String
         @Option(transform: Parse.network) var network: NetworkID
-        @Option var size: Int
+        @Option var size = 100_000
         @Flag(name: .customLong("plain-udp")) var plainUDP = false
 
         func validate() throws { try Limits.check(size, Limits.streamBytes, "--size") }
 
-        func start() async throws -> Node {
+        /// Starts a node, which joins the network; and waits until it is in it, if that needs nobody else.
+        func start(waits: Bool = true) async throws -> Node {
             var configuration = Node.Configuration()
             configuration.planet = try Files.planet(planet)
             configuration.allowsLoopbackPaths = true
@@ -32,7 +33,11 @@ struct DemoPartyCommand: AsyncParsableCommand {
             }
             let node = try await Node.start(configuration)
             Output.log("node \(node.id) on UDP port \(node.port)")
-            _ = try await node.join(network, timeout: .seconds(20))
+            if waits {
+                _ = try await node.join(network, timeout: .seconds(20))
+            } else {
+                try node.startJoining(network)
+            }
             return node
         }
 
@@ -121,7 +126,7 @@ func endWithStandardInput() {
     thread.start()
 }
 
-// The demo still reads the last lines.
-private func waitForEnd() {
+/// Waits for the end that the demo brings: it still reads the last lines.
+func waitForEnd() {
     while true { sleep(60) }
 }

@@ -20,9 +20,13 @@ struct RunCommand: AsyncParsableCommand {
     @Flag(help: "Control networks of its own: see `zerotier controller`.")
     var controller = false
 
+    // For the demo, as of a root.
+    @Flag(help: .private) var endWithInput = false
+
     @OptionGroup var log: LogOptions
 
     func run() async throws {
+        if endWithInput { endWithStandardInput() }
         let home = try state.path()
         let store = try lockHome(home)
         var configuration = try options.configuration(.store(store))

@@ -128,7 +128,7 @@ import Testing
         #expect(found > 5)
     }
 
-    @Test(arguments: ["Echo", "EchoClient"])
+    @Test(arguments: ["Echo", "EchoClient", "Controller", "Member"])
     func `the examples in the README are the ones that are compiled`(name: String) throws {
         let root = RepositoryFiles.root
         let readme = try String(contentsOf: root.appendingPathComponent("README.md"), encoding: .utf8)

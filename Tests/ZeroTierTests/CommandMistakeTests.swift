@@ -463,44 +463,5 @@ extension CommandTests {
             #expect(try await demo.end() == 128 + number, "\(demo.output)")
             #expect(try FileSystem.list(directory.path).isEmpty)
         }
-
-        /// Line by line; what goes on, in the background.
-        @Test func `what the README shows for a shell works`() async throws {
-            let readme = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-                .deletingLastPathComponent().appendingPathComponent("README.md")
-            let text = try String(contentsOf: readme, encoding: .utf8)
-            let blocks = try #require(text.components(separatedBy: "## From a shell").last).components(
-                separatedBy: "```")
-            try #require(blocks.count > 2 && blocks[1].hasPrefix("sh\n"))
-            var places = ["9993": "\(try Node.findFreePort())"]
-            var running: [Program] = []
-            var answers = ""
-            for line in blocks[1].dropFirst(3).split(separator: "\n") {
-                let parts = line.components(separatedBy: "#")
-                let command = places.reduce(parts[0]) { $0.replacingOccurrences(of: $1.key, with: $1.value) }
-                let words = command.split(separator: " ").map(String.init)
-                try #require(words.count > 1 && words[0] == "zerotier")
-                let program = try Program(Command.path, Array(words.dropFirst()), directory: directory.path)
-                if parts.last?.contains("goes on") == true {
-                    running.append(program)
-                    let isEcho = words[1] == "echo"
-                    let ready = try await program.line(containing: isEcho ? "listening" : "state in")
-                    if isEcho { places["SERVER"] = address(try await program.line(containing: "ready: ")) }
-                    #expect(!ready.isEmpty)
-                } else {
-                    #expect(try await program.end() == 0, "\(line): \(program.output)")
-                    answers += program.output.joined(separator: "\n")
-                    if words[1] == "networks" { places["ADDRESS"] = address(program.output[1]) }
-                }
-            }
-            #expect(running.count == 4)
-            for expected in ["ff00070009000000", "sequence 3", "echoed: 1000000 bytes"] {
-                #expect(answers.contains(expected), "\(answers)")
-            }
-        }
-
-        private func address(_ line: String) -> String {
-            String((line.split(separator: " ").last ?? "").prefix { $0 != "/" })
-        }
     }
 }

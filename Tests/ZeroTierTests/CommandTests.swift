@@ -332,7 +332,9 @@ struct RootProgram {
         let demo = try Program(Command.path, ["demo", "--size", "1000000", "--limit", "100"])
         #expect(try await demo.end() == 0, "\(demo.output)")
         for text in [
-            "relayed", "is reached directly", "sequence 7", "came back as they were sent", "Everything worked",
+            "relayed", "is reached directly", "sequence 7", "came back as they were sent", "waits to be let in",
+            "does not let this node in", "member D: my address is 10.147.17.", "member D: cut off",
+            "is not reached any more", "Everything worked",
         ] {
             #expect(demo.output.contains { $0.contains(text) }, "no \(text): \(demo.output)")
         }

@@ -185,5 +185,22 @@ extension DriverTests {
             server.interrupt()
             await stage.root.shutdown()
         }
+
+        @Test func `a person at the controller lets a member in`() async throws {
+            let stage = try await Stage()
+            let input = Pipe()
+            let controller = try stage.start("controller", in: "a", nodes: ["controller"], input: input)
+            let line = try await controller.line(containing: "the network is")
+            let network = try #require(line.split(separator: " ").last.map(String.init))
+            let member = try stage.start("member", in: "b", nodes: ["member"], [network])
+            let node = try #require(
+                try await member.line(containing: "this is").split(separator: " ").last.map(String.init))
+            _ = try await controller.line(containing: "is \(node) to be let in?")
+            input.fileHandleForWriting.write(Data("yes\n".utf8))
+            #expect(try await member.end() == 0, "\(member.output)")
+            #expect(member.output.last?.hasPrefix("let in, as 10.147.17.") == true, "\(member.output)")
+            controller.interrupt()
+            await stage.root.shutdown()
+        }
     }
 }
