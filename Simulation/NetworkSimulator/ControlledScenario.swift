@@ -25,6 +25,7 @@ struct ControlledScenario {
     func run() -> String {
         build()
         guard let network = makeNetwork() else { return "no network" }
+        simulation.admission = AdmissionChecker(grace: ControlledScenario.grace)
         for host in members { simulation.join(host, network) }
         simulation.run(for: .seconds(3))
         for from in members {
@@ -51,7 +52,8 @@ struct ControlledScenario {
         simulation.adversary?.stop()
         let answered = simulation.workload.pings.reduce(0) { $0 + $1.answered }
         return
-            "\(members.count) members, \(steps) changes, the controller died \(deaths) times, \(answered) pings answered"
+            "\(members.count) members, \(steps) changes, the controller died \(deaths) times, \(answered) pings answered, "
+            + "\(simulation.admission?.frames ?? 0) frames judged"
     }
 
     private func build() {
@@ -109,11 +111,14 @@ struct ControlledScenario {
 
     private func change(_ host: SimulatedHost, of network: NetworkID, to isAllowed: Bool) -> Bool {
         simulation.note("\(host.name) is let \(isAllowed ? "in" : "out")")
-        return insist { (engine, ticket, now) throws(ControllerError) in
+        if isAllowed { simulation.admission?.letIn(host.identity.address, at: simulation.time) }
+        let isDone = insist { (engine, ticket, now) throws(ControllerError) in
             try engine.changeMember(host.identity.address, of: network, ticket, now: now) {
                 $0.isAuthorized = isAllowed
             }
         }
+        if !isAllowed, isDone { simulation.admission?.letOut(host.identity.address, at: simulation.time) }
+        return isDone
     }
 
     // After the time of grace, pings are answered between those who are let in, and between nobody else.

@@ -12,6 +12,8 @@ package enum ScenarioKind: String, Sendable, CaseIterable {
     case large
     /// A private network on a controller that dies now and then.
     case controlled
+    /// A private network with many members: 2,000 unless told otherwise.
+    case crowd
 }
 
 /// What came of a seed.
@@ -25,10 +27,13 @@ package struct ScenarioResult: Sendable {
 
 /// Runs seeds.
 package enum Scenario {
-    /// Runs one seed from start to end.
+    /// Members of a crowd.
+    package static let crowd = 2000
+
+    /// Runs one seed from start to end. `members`: of a crowd.
     package static func run(
-        _ kind: ScenarioKind, seed: UInt64, fixture: IdentityFixture, logsDatagrams: Bool = false,
-        log: ((String) -> Void)? = nil
+        _ kind: ScenarioKind, seed: UInt64, fixture: IdentityFixture, members: Int = Scenario.crowd,
+        logsDatagrams: Bool = false, log: ((String) -> Void)? = nil
     ) -> ScenarioResult {
         let simulation = Simulation(seed: seed, fixture: fixture)
         simulation.log = log
@@ -38,6 +43,7 @@ package enum Scenario {
         case .small: summary = SmallScenario(simulation).run()
         case .large: summary = LargeScenario(simulation).run()
         case .controlled: summary = ControlledScenario(simulation).run()
+        case .crowd: summary = CrowdScenario(simulation, members: members).run()
         }
         return ScenarioResult(
             seed: seed, digest: simulation.digest, failures: simulation.failures, summary: summary)

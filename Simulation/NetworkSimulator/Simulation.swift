@@ -65,6 +65,8 @@ package final class Simulation {
     package internal(set) var planet: World?
     /// Who listens to the wire and says everything again, if anybody does.
     package internal(set) var adversary: Adversary?
+    /// Who may talk on a private network, if there is one.
+    package var admission: AdmissionChecker?
     /// What runs on the hosts.
     package let workload = Workload()
     /// Called with a line for each thing that happens, for a person who looks for a cause.
@@ -97,7 +99,7 @@ package final class Simulation {
     package internal(set) var answersChecked = 0
     var addressesGiven = 0
     private var identitiesUsed = 0
-    private var validations: [Identity: Bool] = [:]
+    var validations: [Identity: Bool] = [:]
 
     /// Makes an empty world.
     package init(seed: UInt64, fixture: IdentityFixture) {
@@ -305,7 +307,10 @@ package final class Simulation {
         let drops = logsDatagrams ? drops(of: host) : [:]
         host.node.receive(&received, replies: &replies, now: host.clock(time))
         noteTaking(datagram, host, drops)
-        if host.node.stack.statistics.framesReceived > frames { noteFrame(of: datagram, at: host) }
+        if host.node.stack.statistics.framesReceived > frames {
+            noteFrame(of: datagram, at: host)
+            judgeFrame(of: datagram, at: host)
+        }
         let made = host.node.peers.strangerWork.agreements - agreements
         adversary?.ledger.noteAgreements(Int(made), for: datagram.source.address, at: host.index, time)
         sendReplies(of: host)

@@ -5,6 +5,7 @@
 //      simulate --seed 7 --verbose --packets          with every datagram
 //      simulate --scenario large --count 1            500 nodes
 //      simulate --scenario controlled --count 10      a private network each, on a controller of ours
+//      simulate --scenario crowd --members 500        a private network with so many members, or 2,000
 //      simulate --count 20 --verify                   and each seed once more in another process
 //      simulate --make-identities 520                 a new fixture, on standard output
 
@@ -20,6 +21,7 @@ struct Arguments {
     var logsDatagrams = false
     var verifies = false
     var identities: Int?
+    var members = Scenario.crowd
 
     init?(_ words: [String]) {
         var rest = words[...]
@@ -37,6 +39,9 @@ struct Arguments {
             case "--scenario":
                 guard let value = rest.popFirst().flatMap({ ScenarioKind(rawValue: $0) }) else { return nil }
                 scenario = value
+            case "--members":
+                guard let value = rest.popFirst().flatMap({ Int($0) }), value > 0 else { return nil }
+                members = value
             case "--make-identities":
                 guard let value = rest.popFirst().flatMap({ Int($0) }) else { return nil }
                 identities = value
@@ -52,9 +57,12 @@ struct OtherProcess {
     private let output = Pipe()
     private let problem: String?
 
-    init(_ seed: UInt64, _ scenario: ScenarioKind) {
+    init(_ seed: UInt64, _ arguments: Arguments) {
         process.executableURL = Bundle.main.executableURL
-        process.arguments = ["--seed", "\(seed)", "--count", "1", "--scenario", scenario.rawValue]
+        process.arguments = [
+            "--seed", "\(seed)", "--count", "1", "--scenario", arguments.scenario.rawValue, "--members",
+            "\(arguments.members)",
+        ]
         process.standardOutput = output
         do {
             try process.run()
@@ -80,7 +88,7 @@ struct Simulate {
     static func main() {
         guard let arguments = Arguments(Array(CommandLine.arguments.dropFirst())) else {
             complain(
-                "usage: simulate [--seed n] [--count m] [--scenario small|large|controlled] [--verbose [--packets]] [--verify]"
+                "usage: simulate [--seed n] [--count m] [--scenario small|large|controlled|crowd] [--members n] [--verbose [--packets]] [--verify]"
             )
             exit(2)
         }
@@ -99,9 +107,10 @@ struct Simulate {
         let began = Date()
         var failed: [UInt64] = []
         for seed in arguments.seed..<arguments.seed + arguments.count {
-            let other = arguments.verifies ? OtherProcess(seed, arguments.scenario) : nil
+            let other = arguments.verifies ? OtherProcess(seed, arguments) : nil
             let result = Scenario.run(
-                arguments.scenario, seed: seed, fixture: fixture, logsDatagrams: arguments.logsDatagrams,
+                arguments.scenario, seed: seed, fixture: fixture, members: arguments.members,
+                logsDatagrams: arguments.logsDatagrams,
                 log: arguments.isVerbose ? { write($0 + "\n") } : nil)
             write("seed \(seed) digest \(result.digest) \(result.summary)\n")
             var reasons = result.failures
@@ -109,7 +118,7 @@ struct Simulate {
             guard !reasons.isEmpty else { continue }
             failed.append(seed)
             for reason in reasons { write("seed \(seed) FAILED at \(reason)\n") }
-            write("replay: \(replay(seed, arguments.scenario))\n")
+            write("replay: \(replay(seed, arguments))\n")
         }
         let seconds = Date().timeIntervalSince(began)
         write(
@@ -118,8 +127,10 @@ struct Simulate {
         return failed.isEmpty
     }
 
-    private static func replay(_ seed: UInt64, _ scenario: ScenarioKind) -> String {
-        "make simulate SEED=\(seed) COUNT=1" + (scenario == .small ? "" : " SCENARIO=\(scenario.rawValue)")
+    private static func replay(_ seed: UInt64, _ arguments: Arguments) -> String {
+        let scenario = arguments.scenario
+        return "make simulate SEED=\(seed) COUNT=1" + (scenario == .small ? "" : " SCENARIO=\(scenario.rawValue)")
+            + (scenario == .crowd ? " MEMBERS=\(arguments.members)" : "")
     }
 
     // MARK: Files
