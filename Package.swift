@@ -76,7 +76,7 @@ let package = Package(
             name: "ZeroTier",
             dependencies: [
                 "ZeroTierStore", "ZeroTierNode", "ZeroTierController", "ZeroTierPeers", "ZeroTierEthernet", "NetStack",
-                "ZeroTierWire", "ZeroTierCrypto", "NetPrimitives", "CZeroTierSystem",
+                "ZeroTierRules", "ZeroTierWire", "ZeroTierCrypto", "JSONValues", "NetPrimitives", "CZeroTierSystem",
             ],
             swiftSettings: strict),
         // Berkeley sockets over a node, the life of a node behind a C interface, and the C library `libzt` made of both.

@@ -11,7 +11,11 @@ struct ControllerCommand: AsyncParsableCommand {
             `zerotier controller network create --name home --subnet 10.147.17.0/24` shows its ID; on another machine \
             `zerotier join ID`; then `zerotier controller member authorize ID NODE` for each node that \
             `zerotier controller member list ID` shows as waiting.
-            """, subcommands: [ControllerNetworkCommand.self, ControllerMemberCommand.self])
+            """,
+        subcommands: [
+            ControllerNetworkCommand.self, ControllerMemberCommand.self, ControllerRulesCommand.self,
+            ControllerTokenCommand.self,
+        ])
 }
 
 /// What all of them have: which node, and how the answer is shown.
@@ -86,6 +90,11 @@ struct ControllerNetworkCommand: AsyncParsableCommand {
         @Option(help: "Texts that let their bearers in, in place of the present ones; may be repeated.")
         var token: [String] = []
 
+        @Option(
+            help: ArgumentHelp(
+                "Empties a list: routes, pools, dns-servers or tokens; may be repeated.", valueName: "list"))
+        var clear: [String] = []
+
         /// As words for the node.
         var words: [String] {
             var words: [String] = []
@@ -107,6 +116,7 @@ struct ControllerNetworkCommand: AsyncParsableCommand {
             for value in subnet { add("subnet", value) }
             for value in dnsServer { add("dnsServer", value) }
             for value in token { add("token", value) }
+            for value in clear { add("clear", value) }
             return words
         }
     }
@@ -216,11 +226,37 @@ struct ControllerMemberCommand: AsyncParsableCommand {
         @Option(help: "Whether it may pass frames of other stations.")
         var bridge: Switch?
 
+        @Option(
+            help: ArgumentHelp(
+                "Gives it a tag, both by name or number; may be repeated.", valueName: "tag=value"))
+        var tag: [String] = []
+
+        @Option(help: ArgumentHelp("Takes a tag away; may be repeated.", valueName: "tag"))
+        var noTag: [String] = []
+
+        @Option(
+            help: ArgumentHelp(
+                "Gives it a capability of the rules, by name or number; may be repeated.", valueName: "capability"))
+        var capability: [String] = []
+
+        @Option(help: ArgumentHelp("Takes a capability away; may be repeated.", valueName: "capability"))
+        var noCapability: [String] = []
+
+        @Option(
+            help: ArgumentHelp(
+                "Empties a list: addresses, tags or capabilities; may be repeated. Addresses of the ranges are given anew.",
+                valueName: "list"))
+        var clear: [String] = []
+
         @OptionGroup var options: ControllerOptions
 
         private var words: [String] {
-            (name.map { ["name=\($0)"] } ?? []) + (assign.map { ["assign=\($0)"] } ?? [])
-                + (bridge.map { ["bridge=\($0)"] } ?? []) + address.map { "address=\($0)" }
+            var words = name.map { ["name=\($0)"] } ?? []
+            words += (assign.map { ["assign=\($0)"] } ?? []) + (bridge.map { ["bridge=\($0)"] } ?? [])
+            words += address.map { "address=\($0)" }
+            words += tag.map { "tag=\($0)" } + noTag.map { "noTag=\($0)" }
+            words += capability.map { "capability=\($0)" } + noCapability.map { "noCapability=\($0)" }
+            return words + clear.map { "clear=\($0)" }
         }
 
         func validate() throws {
@@ -236,64 +272,5 @@ struct ControllerMemberCommand: AsyncParsableCommand {
         @OptionGroup var place: Place
         @OptionGroup var options: ControllerOptions
         func run() async throws { try options.ask(["member", "delete"] + place.words) }
-    }
-}
-
-/// yes or no.
-enum Switch: String, ExpressibleByArgument, CustomStringConvertible {
-    case yes, no
-    var description: String { rawValue }
-}
-
-/// Values of these commands alone.
-enum Prefixes {
-    static func read(_ text: String) throws -> IPPrefix {
-        guard let prefix = IPPrefix(text), prefix.length <= prefix.address.bitCount - 2, prefix.length > 0 else {
-            throw ValidationError("a subnet is like 10.147.17.0/24, with room for two nodes at least, not \(text)")
-        }
-        return prefix
-    }
-}
-
-enum Nodes {
-    static func read(_ text: String) throws -> NodeID {
-        guard let node = NodeID(text) else {
-            throw ValidationError("a node's address has exactly 10 hexadecimal digits, not \(text)")
-        }
-        return node
-    }
-}
-
-/// One word of a request: words are separated by blanks, and a request is a line.
-enum RequestWord {
-    static func encode(_ word: String) -> String {
-        var result = ""
-        for byte in word.utf8 {
-            if byte > 0x20, byte < 0x7f, byte != UInt8(ascii: "%") {
-                result.unicodeScalars.append(Unicode.Scalar(byte))
-            } else {
-                let digits = String(byte, radix: 16)
-                result += "%" + (digits.utf8.count < 2 ? "0" : "") + digits
-            }
-        }
-        return result
-    }
-
-    /// Nil if it was not made by `encode`.
-    static func decode(_ word: String) -> String? {
-        var bytes: [UInt8] = []
-        var rest = Array(word.utf8)[...]
-        while let byte = rest.popFirst() {
-            guard byte == UInt8(ascii: "%") else {
-                bytes.append(byte)
-                continue
-            }
-            guard rest.count >= 2, let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16) else {
-                return nil
-            }
-            bytes.append(value)
-            rest = rest.dropFirst(2)
-        }
-        return String(validating: bytes, as: UTF8.self)
     }
 }

@@ -146,6 +146,8 @@ struct LoadedRules {
     let set: RuleSet
     /// Where the rules stand, if the file is a text.
     let compiled: CompiledRules?
+    /// The text as it was written, or one that compiles to the same.
+    let text: String
 
     var warnings: [RuleTextError] { compiled?.warnings ?? [] }
 
@@ -159,6 +161,7 @@ struct LoadedRules {
                 throw Failure("rules", "\(file): \(error)")
             }
             compiled = nil
+            text = set.text
         } else if !digits.isEmpty, let wire = Hexadecimal.decode(String(decoding: digits, as: UTF8.self)) {
             do throws(WireError) {
                 set = RuleSet(rules: try Rule.table(decoding: wire, limit: ProtocolLimits.baseRules))
@@ -166,11 +169,13 @@ struct LoadedRules {
                 throw Failure("rules", "\(file) is no table of rules as they are sent: \(error)")
             }
             compiled = nil
+            text = set.text
         } else {
             do throws(RuleTextError) {
                 let made = try CompiledRules(text: bytes)
                 set = made.set
                 compiled = made
+                text = String(decoding: bytes, as: UTF8.self)
             } catch {
                 throw Failure("rules", "\(file): \(error)")
             }

@@ -22,7 +22,7 @@ import Testing
         "Sources/ZeroTierController": wire,
         "Sources/ZeroTierNode": wire + ["NetStack", "ZeroTierPeers", "ZeroTierEthernet", "ZeroTierController"],
         "Sources/ZeroTierStore": wire + ["ZeroTierController", "CZeroTierSQLite"],
-        "Sources/ZeroTier": all + ["ZeroTierStore", "CZeroTierSystem"],
+        "Sources/ZeroTier": all + ["ZeroTierStore", "ZeroTierRules", "JSONValues", "CZeroTierSystem"],
         "Sources/ZeroTierRules": ["JSONValues", "ZeroTierWire", "NetPrimitives"],
         "Sources/ZeroTierCommand": [
             "ZeroTier", "ZeroTierRules", "ZeroTierEthernet", "ZeroTierWire", "JSONValues", "NetPrimitives",
@@ -101,7 +101,7 @@ import Testing
     }
 
     @Test func `targets of the library have names that no other package has`() throws {
-        // SwiftPM refuses two targets of one name, whichever packages they are in: swift-system has a CSystem.
+        // SwiftPM refuses two targets of one name, whichever packages they are in: swift-system has a CZeroTierSystem.
         let known = ["CCopyKernels", "CCipherKernels", "NetPrimitives", "NetStack", "JSONValues"]
         let targets = try FileManager.default.contentsOfDirectory(
             at: RepositoryFiles.root.appending(path: "Sources"), includingPropertiesForKeys: nil)

@@ -64,6 +64,8 @@ public struct ControlledNetwork: Hashable, Sendable, Identifiable {
         public var nameDomain = ""
         /// Texts that let their bearers in.
         public var tokens: [Token] = []
+        /// What members may send and take, with the network's tags and capabilities.
+        public var rules = NetworkRules()
 
         /// The defaults.
         public init() {}
@@ -187,6 +189,7 @@ extension ControlledNetwork.Settings {
         nameServers = record.dns.servers
         nameDomain = record.dns.domain
         tokens = record.tokens.map { ControlledNetwork.Token($0.text, expires: $0.expires) }
+        rules = NetworkRules(record)
     }
 
     // What is not said here stays as it is.
@@ -204,6 +207,7 @@ extension ControlledNetwork.Settings {
         record.routes = routes.map { NetworkRoute(target: $0.target, via: $0.via) }
         record.dns = NetworkDNS(domain: nameDomain, servers: nameServers)
         record.tokens = tokens.map { AuthorizationToken(text: $0.text, expires: $0.expires) }
+        rules.apply(to: &record)
     }
 }
 

@@ -6,8 +6,8 @@ import Synchronization
 
 /// Answers requests from processes of the same user.
 package final class LocalListener: Sendable {
-    /// The longest request, and the time in which it must have come.
-    private static let requestLimit = 4096
+    /// The longest request, in bytes, and the time in which it must have come. A text of rules is the longest one.
+    private static let requestLimit = 1 << 20
     private static let patience = Duration.seconds(5)
 
     private let path: String
@@ -106,15 +106,16 @@ package final class LocalListener: Sendable {
 
     private static func readLine(_ connection: Descriptor) -> String? {
         var line: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: requestLimit)
+        var chunk = [UInt8](repeating: 0, count: 65_536)
         let end = ContinuousClock.now + patience
         while line.count < requestLimit {
             let left = (end - .now) / .milliseconds(1)
             guard left > 0, csystem_wait_readable(connection.number, Int32(left)) == 1 else { return nil }
             let count = unsafe read(connection.number, &chunk, chunk.count)
             guard count > 0 else { return nil }
-            line.append(contentsOf: chunk[..<count])
-            if let end = line.firstIndex(of: 0x0a) { return String(decoding: line[..<end], as: UTF8.self) }
+            let end = chunk[..<count].firstIndex(of: 0x0a)
+            line.append(contentsOf: chunk[..<(end ?? count)])
+            if end != nil { return String(decoding: line, as: UTF8.self) }
         }
         return nil
     }
