@@ -43,7 +43,7 @@ struct ControlServer: Sendable {
         case "networks": return Report.networks(try node.networks()).rendered(asJSON: asJSON)
         case "join":
             let network = try parse(argument)
-            try node.startJoining(network)
+            try node.startJoining(network, token: try token(words))
             return Report.networks(try node.networks().filter { $0.id == network }).rendered(asJSON: asJSON)
         case "leave":
             let network = try parse(argument)
@@ -60,6 +60,14 @@ struct ControlServer: Sendable {
         case "ping": return Report.echo(try await ping(words, node)).rendered(asJSON: asJSON)
         default: throw ZeroTierError(.invalidArgument, "unknown request \(request)")
         }
+    }
+
+    private static func token(_ words: [String]) throws(ZeroTierError) -> String? {
+        guard words.count > 2 else { return nil }
+        guard let token = RequestWord.decode(words[2]), words.count == 3 else {
+            throw ZeroTierError(.invalidArgument, "not a network and a token: \(words)")
+        }
+        return token
     }
 
     // The words are "ping", the address, the sequence number and the seconds to wait.

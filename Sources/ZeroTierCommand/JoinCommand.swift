@@ -6,16 +6,21 @@ import ZeroTier
 struct JoinCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "join", abstract: "Let a running node join a network.",
-        discussion: "On a private network the administrator must then authorise the node's address.")
+        discussion: "On a private network the administrator must then authorise the node's address, unless a token does.")
 
     @OptionGroup var home: HomeOptions
 
     @Argument(help: "The network's ID: 16 hexadecimal digits.", transform: Parse.network)
     var network: NetworkID
 
+    @Option(help: "A text that lets the node in without an administrator, if the network has it.")
+    var token: String?
+
     @OptionGroup var report: ReportOptions
 
     func run() async throws {
-        try Output.write(ControlClient.ask(home: home.path(), "join \(network)" + (report.json ? " json" : "")))
+        let words = ["join", "\(network)"] + (token.map { [RequestWord.encode($0)] } ?? [])
+        try Output.write(
+            ControlClient.ask(home: home.path(), words.joined(separator: " ") + (report.json ? " json" : "")))
     }
 }

@@ -91,6 +91,8 @@ extension ControllerEngine {
     private func admission(_ question: Question, _ slot: SlotID, _ now: Now) -> MemberAdmission? {
         let network = networks[slot].record
         if !network.isPrivate { return .publicNetwork }
+        // Whom an administrator let out, no token lets in again.
+        if let record = networks[slot].members[question.sender], record.lastDeauthorizedTime > 0 { return nil }
         let prefix = "token:"
         let authorization = question.metadata.authorization
         guard authorization.hasPrefix(prefix), authorization.utf8.count < ProtocolLimits.maximumRequestMetadata else {

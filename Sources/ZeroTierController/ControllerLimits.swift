@@ -36,7 +36,7 @@ package enum ControllerLimits {
     static let pools = 128
     static let tokens = 128
     /// Bytes of a token, of a member's name, of a rule source.
-    static let tokenLength = 128
+    static let tokenLength = ProtocolLimits.joinTokenLength
     static let memberNameLength = 255
     static let ruleSourceLength = 262_144
     /// Bytes of all rules on the wire, those of capabilities included.

@@ -64,7 +64,11 @@ package struct EthernetEngine: ~Copyable {
         _ id: NetworkID, savedConfiguration: [UInt8]? = nil, authorization: String = "", now: Now
     ) -> SlotID? {
         if let slot = slots[id] {
-            if !authorization.isEmpty { networks[slot].authorization = authorization }
+            if !authorization.isEmpty {
+                networks[slot].authorization = authorization
+                networks[slot].mustAsk = true
+                runNetwork(slot, now)
+            }
             return slot
         }
         guard networks.count < EthernetLimits.networks else { return nil }

@@ -91,14 +91,23 @@ package struct Node: ~Copyable {
 
     // MARK: Networks
 
-    /// Joins a network. `saved` is the stored configuration, if there is one, `settings` are those stored. False when too many
-    /// networks are joined.
+    /// Joins a network. `saved` is the stored configuration, if there is one, `settings` are those stored. A `token`, if there is
+    /// one, takes the place of the stored one and is shown to the controller at once. False when too many networks are joined.
     package mutating func join(
-        _ id: NetworkID, saved: [UInt8]? = nil, settings stored: NetworkSettings = NetworkSettings(), now: Now
+        _ id: NetworkID, saved: [UInt8]? = nil, settings stored: NetworkSettings = NetworkSettings(),
+        token: String = "", now: Now
     ) -> Bool {
         let isNew = ethernet.slot(of: id) == nil
-        guard ethernet.join(id, savedConfiguration: saved, now: now) != nil else { return false }
-        if isNew, stored != NetworkSettings() { settings[id] = stored }
+        let old = isNew ? stored : settings(of: id)
+        var new = old
+        if !token.isEmpty { new.joinToken = token }
+        let shown = isNew ? new.joinToken : token
+        let authorization = shown.isEmpty ? "" : "token:\(shown)"
+        guard ethernet.join(id, savedConfiguration: saved, authorization: authorization, now: now) != nil else {
+            return false
+        }
+        if new != NetworkSettings() { settings[id] = new }
+        if new != old { emit(.store(.networkSettings(id), new.encoded)) }
         settle(now: now)
         return true
     }

@@ -75,6 +75,17 @@ import ZeroTierWire
         lab.ask(id, lab.member(4), token: "ever")
         #expect(try lab.configurations(of: lab.member(3).address).isEmpty)
         #expect(try lab.configurations(of: lab.member(4).address).count == 1)
+        // Whom an administrator let out, it does not let in again; an administrator does, or it is forgotten.
+        let out = lab.member(4).address
+        try lab.change(out, of: id) { $0.isAuthorized = false }
+        lab.pass(.seconds(5))
+        lab.ask(id, lab.member(4), token: "ever")
+        #expect(try lab.configurations(of: out).isEmpty && lab.member(out, of: id)?.isAuthorized == false)
+        try lab.engine.deleteMember(out, of: id, AdministrationTicket(900), now: lab.now)
+        lab.pump()
+        lab.pass(.seconds(5))
+        lab.ask(id, lab.member(4), token: "ever")
+        #expect(try lab.configurations(of: out).count == 1)
     }
 
     @Test func `an identity belongs to its address from the first request on`() throws {

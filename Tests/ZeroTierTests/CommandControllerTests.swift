@@ -47,6 +47,73 @@ extension CommandTests {
             #expect(gone.status == 1 && gone.output.contains("no network \(id)"))
         }
 
+        @Test func `tokens, rules and tags on the command line`() async throws {
+            let root = try await RootProgram()
+            let homes = [TemporaryDirectory(), TemporaryDirectory()]
+            let controller = try Program(
+                Command.path, ["run", "--home", homes[0].path, "--controller"] + root.options)
+            let member = try Program(Command.path, ["run", "--home", homes[1].path] + root.options)
+            for program in [controller, member] { _ = try await program.line(containing: "state in") }
+            func ask(_ words: String..., home: Int = 0) async throws -> (status: Int32, output: String) {
+                let output = Pipe()
+                return await Command.end(
+                    of: try Command.start(words + ["--home", homes[home].path], output: output), output: output)
+            }
+            let made = try await ask("controller", "network", "create", "--subnet", "10.98.0.0/24", "--json")
+            let record = try #require(try Command.json(made.output) as? [String: Any])
+            let id = try #require(record["id"] as? String)
+            // Let in by a token, whose text is as hard as it can be.
+            let token = try await ask("controller", "token", "add", id, "json", "--hours", "2")
+            #expect(token.status == 0 && token.output.contains("zerotier join \(id) --token json"), "\(token.output)")
+            #expect(try await ask("controller", "token", "add", id).output.split(separator: "\n")[0].count == 24)
+            #expect(try await ask("controller", "token", "list", id).output.contains("for 120 minutes"))
+            #expect(try await ask("join", id, "--token", "json", home: 1).status == 0)
+            _ = try await member.line(containing: "10.98.0.")
+            #expect(try await ask("controller", "token", "remove", id, "json").status == 0)
+            #expect(try await ask("controller", "token", "remove", id, "json").output.contains("no token json"))
+            // Rules with a tag and a capability.
+            let file = homes[0].path + "/net.rules"
+            try "# mine\ntag level id 7 enum 5 high;\ncap all id 9 accept;;\ndrop ethertype arp;\naccept;\n"
+                .write(toFile: file, atomically: true, encoding: .utf8)
+            #expect(try await ask("controller", "rules", "set", id, file).output.contains("# mine"))
+            let shown = try await ask("controller", "rules", "show", id, "--json")
+            let rules = try #require(try Command.json(shown.output) as? [String: Any])
+            #expect((rules["rulesSource"] as? String)?.hasPrefix("# mine") == true)
+            #expect(((rules["config"] as? [String: Any])?["rules"] as? [Any])?.count == 3)
+            let status = try #require(
+                try Command.json(try await ask("status", "--json", home: 1).output) as? [String: Any])
+            let node = try #require(status["address"] as? String)
+            let set = try await ask(
+                "controller", "member", "set", id, node, "--tag", "level=high", "--capability", "all", "--json")
+            let members = try #require(try Command.json(set.output) as? [[String: Any]])
+            #expect(members[0]["tags"] as? [[Int]] == [[7, 5]] && members[0]["capabilities"] as? [Int] == [9])
+            let cleared = try await ask(
+                "controller", "member", "set", id, node, "--no-tag", "level", "--clear", "capabilities", "--clear",
+                "addresses", "--json")
+            let after = try #require(try Command.json(cleared.output) as? [[String: Any]])
+            #expect(
+                (after[0]["tags"] as? [Any])?.isEmpty == true && (after[0]["capabilities"] as? [Any])?.isEmpty == true)
+            for (words, text) in [
+                (["member", "set", id, node, "--tag", "height=3"], "there are level"),
+                (["member", "set", id, node, "--tag", "level=tall"], "one of high"),
+                (["member", "set", id, node, "--capability", "none"], "there are all"),
+                (["network", "set", id, "--clear", "members"], "routes, pools"),
+                (["token", "add", id, ""], "empty"),
+            ] {
+                let output = Pipe()
+                let process = try Command.start(["controller"] + words + ["--home", homes[0].path], output: output)
+                let ended = await Command.end(of: process, output: output)
+                #expect(ended.status != 0 && ended.output.contains(text), "\(words): \(ended.output)")
+            }
+            try "accept;\ndrop dport 70000;\n".write(toFile: file, atomically: true, encoding: .utf8)
+            let wrong = try await ask("controller", "rules", "set", id, file)
+            #expect(wrong.status == 1 && wrong.output.contains("net.rules: line 2, column 12"), "\(wrong.output)")
+            #expect(try await ask("controller", "rules", "show", id).output.contains("# mine"))
+            #expect(try await ask("controller", "rules", "clear", id).output == "accept;\n")
+            #expect(try await ask("controller", "network", "set", id, "--clear", "tokens").status == 0)
+            #expect(try await ask("controller", "token", "list", id).output.contains("no tokens"))
+        }
+
         @Test func `what makes no sense is refused in words`() async throws {
             let root = try await RootProgram()
             let homes = [TemporaryDirectory(), TemporaryDirectory()]

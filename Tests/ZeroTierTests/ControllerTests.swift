@@ -115,6 +115,48 @@ extension DriverTests {
             await lab.end()
         }
 
+        @Test func `a token lets in, rules reach members, and a bad one changes nothing`() async throws {
+            let lab = try await Lab()
+            let controller = lab.controller.controller
+            let network = try await controller.create {
+                $0.assign(IPPrefix("10.78.0.0/24")!)
+                $0.tokens = [ControlledNetwork.Token("open sesame = 1")]
+            }
+            let first = try await lab.first.join(network.id, token: "open sesame = 1", timeout: .seconds(20))
+            #expect(try controller.member(lab.first.id, of: network.id)?.admission == .token("open sesame = 1"))
+            // The other one is refused without it, and let in when it shows it.
+            let second = try lab.second.startJoining(network.id, token: "shut")
+            #expect(try await waits { try state(lab.second, network.id) == .accessDenied })
+            try lab.second.startJoining(network.id, token: "open sesame = 1")
+            try await second.waitUntilReady(timeout: .seconds(20))
+            let target = try #require(second.addresses.first?.address)
+            _ = try await lab.first.ping(target, timeout: .seconds(20))
+            let rules = try NetworkRules("tag level id 7 default 3; drop ipprotocol icmp; accept;")
+            let changed = try await controller.change(network.id) { $0.rules = rules }
+            #expect(changed.settings.rules == rules && changed.settings.rules.tags.first?.name == "level")
+            #expect(try await waits { try lab.first.ruleReport(of: network.id).report.rules.count == 3 })
+            let member = try controller.member(lab.first.id, of: network.id)
+            #expect(member?.settings.tags == [7: 3])
+            let silence = await failure { _ = try await lab.first.ping(target, timeout: .seconds(2)) }
+            #expect(silence?.code == .timedOut || silence?.code == .hostUnreachable)
+            // Too long a text for a record: nothing of it is taken, nor of what came with it.
+            let long = try NetworkRules("accept;" + String(repeating: "#", count: 300_000))
+            let refused = await failure {
+                _ = try await controller.change(network.id) {
+                    $0.name = "changed"
+                    $0.rules = long
+                }
+            }
+            #expect(refused?.code == .invalidArgument && refused?.message.contains("rulesSource") == true)
+            #expect(try controller.network(network.id) == changed)
+            for token in ["", String(repeating: "t", count: 129), "a\u{0}b"] {
+                let wrong = await failure { try lab.first.startJoining(network.id, token: token) }
+                #expect(wrong?.code == .invalidArgument)
+            }
+            #expect(first.id == network.id)
+            await lab.end()
+        }
+
         @Test func `what cannot be is refused with its reason, and changes nothing`() async throws {
             var settings = Constellation.configuration(TestIdentity.first, try Constellation.makePlanet(port: 1))
             let node = try await Node.start(settings)

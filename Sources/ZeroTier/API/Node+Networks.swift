@@ -4,24 +4,27 @@ import NetPrimitives
 
 extension Node {
     /// Joins a network and waits until it can be used. After `timeout` it throws why it cannot. The node then stays joined and
-    /// goes on trying, until `leave`. `settings`: what its controller may set; nil leaves them as they are stored.
+    /// goes on trying, until `leave`. `token`: a text of 1 to 128 bytes that lets this node in without an administrator, if the
+    /// controller knows it. `settings`: what its controller may set; nil leaves them as they are stored.
     @discardableResult
     public func join(
-        _ network: NetworkID, settings: NetworkSettings? = nil, timeout: Duration? = .seconds(60)
+        _ network: NetworkID, token: String? = nil, settings: NetworkSettings? = nil,
+        timeout: Duration? = .seconds(60)
     ) async throws -> Network {
-        let joined = try startJoining(network, settings: settings)
+        let joined = try startJoining(network, token: token, settings: settings)
         try await joined.waitUntilReady(timeout: timeout)
         return joined
     }
 
     /// Joins a network and returns at once; its handle, `events` and `networks` tell how far it has come. Joining again
-    /// does nothing. Throws `invalidArgument` for an ID that no network can have.
+    /// shows the controller a new token at once, and without one does nothing. The token is kept until `leave`. Throws
+    /// `invalidArgument` for an ID that no network can have, or a token.
     @discardableResult
     public func startJoining(
-        _ network: NetworkID, settings: NetworkSettings? = nil
+        _ network: NetworkID, token: String? = nil, settings: NetworkSettings? = nil
     ) throws(ZeroTierError) -> Network {
         try driver.call { (core, now) throws(ZeroTierError) in
-            try core.join(network, settings: settings, now: now)
+            try core.join(network, token: token, settings: settings, now: now)
         }
         return Network(driver: driver, id: network)
     }

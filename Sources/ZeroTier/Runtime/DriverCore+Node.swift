@@ -51,10 +51,18 @@ extension DriverCore {
     }
 
     mutating func join(
-        _ network: NetworkID, settings: NetworkSettings? = nil, now: Now
+        _ network: NetworkID, token: String? = nil, settings: NetworkSettings? = nil, now: Now
     ) throws(ZeroTierError) {
         if let reason = network.whyImpossible { throw ZeroTierError(.invalidArgument, reason) }
-        guard node.join(network.wire, now: now) else {
+        if let token {
+            let length = token.utf8.count
+            guard (1...ProtocolLimits.joinTokenLength).contains(length), !token.utf8.contains(0) else {
+                throw ZeroTierError(
+                    .invalidArgument,
+                    "a token has 1 to \(ProtocolLimits.joinTokenLength) bytes and no NUL; this one has \(length)")
+            }
+        }
+        guard node.join(network.wire, token: token ?? "", now: now) else {
             throw ZeroTierError(.limitReached, "too many networks are joined")
         }
         if let settings { try setSettings(settings, of: network, now: now) }
@@ -63,7 +71,9 @@ extension DriverCore {
     mutating func setSettings(
         _ settings: NetworkSettings, of network: NetworkID, now: Now
     ) throws(ZeroTierError) {
-        guard node.setSettings(settings.wire, of: network.wire, now: now) else {
+        var wire = settings.wire
+        wire.joinToken = node.settings(of: network.wire).joinToken
+        guard node.setSettings(wire, of: network.wire, now: now) else {
             throw ZeroTierError(.notJoined, "network \(network) is not joined")
         }
     }
@@ -344,10 +354,12 @@ extension StateObject {
         }
     }
 
-    // A network's configuration holds credentials.
+    // A network's configuration holds credentials, and its settings may have a token.
     var isSecret: Bool {
-        if case .network = self { return true }
-        return false
+        switch self {
+        case .network, .networkSettings: true
+        case .planet, .moon, .peer: false
+        }
     }
 }
 

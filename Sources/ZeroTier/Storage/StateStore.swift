@@ -8,7 +8,7 @@
 // moons.d/<16 hex>.moon      a moon, binary
 // peers.d/<10 hex>.peer      a peer and where it was last, binary, with a seal: SealedStore.swift
 // networks.d/<16 hex>.conf   a network's configuration, mode 0600; its presence means "joined"
-// networks.d/<16 hex>.local.conf   what the network's controller may set, text
+// networks.d/<16 hex>.local.conf   what the network's controller may set, and the token to join by, text, mode 0600
 // controller.db              the networks that the node controls: ZeroTierStore/SQLiteStore.swift, mode 0600
 // port                       the UDP port of the last run, decimal text
 

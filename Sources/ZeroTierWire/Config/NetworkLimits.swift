@@ -11,6 +11,8 @@ extension ProtocolLimits {
     package static let maximumConfigurationLength = 484_519
     /// Longest metadata dictionary of a request. Reference: ZT_NETWORKCONFIG_METADATA_DICT_CAPACITY.
     package static let maximumRequestMetadata = 1024
+    /// Longest token that lets a node in, in bytes. Each may take two in the metadata, and controllers of the field read 511.
+    package static let joinTokenLength = 128
     /// A controller cuts the dictionary into pieces of this length: longest packet less header and 256.
     package static let configurationChunkLength = maximumPacketLength - PacketHeader.payloadOffset - 256
     /// Most pieces of one update that are taken.

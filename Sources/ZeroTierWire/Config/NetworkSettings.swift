@@ -6,6 +6,7 @@
 //  allowGlobal   begins with 1, t, T                                          no
 //  allowDefault  the same                                                     no
 //  allowDNS      the same                                                     no
+//  joinToken     what this node shows the controller to be let in; ours alone none
 
 package import NetPrimitives
 
@@ -21,6 +22,8 @@ package struct NetworkSettings: Hashable, Sendable {
     package var allowsDefault = false
     /// The controller's name servers are shown to the program.
     package var allowsDNS = false
+    /// What lets this node in, if the controller knows it; empty for nothing.
+    package var joinToken = ""
 
     /// The longest file that is looked at, bytes; and the most prefixes that are kept.
     private static let limit = 4096
@@ -46,6 +49,8 @@ package struct NetworkSettings: Hashable, Sendable {
         allowsGlobal = isTrue(dictionary.text("allowGlobal"), default: false)
         allowsDefault = isTrue(dictionary.text("allowDefault"), default: false)
         allowsDNS = isTrue(dictionary.text("allowDNS"), default: false)
+        let token = dictionary.text("joinToken") ?? ""
+        if token.utf8.count <= ProtocolLimits.joinTokenLength { joinToken = token }
     }
 
     package var encoded: [UInt8] {
@@ -61,6 +66,7 @@ package struct NetworkSettings: Hashable, Sendable {
         dictionary.append("allowGlobal", boolean: allowsGlobal)
         dictionary.append("allowDefault", boolean: allowsDefault)
         dictionary.append("allowDNS", boolean: allowsDNS)
+        if !joinToken.isEmpty { dictionary.append("joinToken", text: joinToken) }
         return dictionary.encoded
     }
 
