@@ -99,6 +99,13 @@ struct ControlledNetworkState: Sendable {
         return (true, gaveWay)
     }
 
+    /// Notes a revocation that newcomers are to be shown, until what it voids is void by its age; the oldest gives way.
+    mutating func note(_ revocation: Revocation, _ now: Now, limit: Int) {
+        let life = Duration.milliseconds(Int64(clamping: record.credentialWindow))
+        revocations.append(IssuedRevocation(revocation: revocation, expires: now.monotonic + life))
+        if revocations.count > max(1, limit) { revocations.removeFirst() }
+    }
+
     /// Forgets a node that waited.
     mutating func forgetStranger(_ address: Address) {
         strangers[address] = nil
@@ -111,10 +118,11 @@ struct ControlledNetworkState: Sendable {
             let last = presences[address]?.lastRequest ?? .zero
             if now - last >= ControllerLimits.strangerLife { forgetStranger(address) }
         }
-        let (known, waiting) = (members, strangers)
-        presences = presences.filter { address, presence in
-            waiting[address] != nil || (known[address] != nil && presence.isOnline(now))
+        // Few of very many, as a rule.
+        let gone = presences.filter { address, presence in
+            strangers[address] == nil && (members[address] == nil || !presence.isOnline(now))
         }
+        for address in gone.keys { presences[address] = nil }
         revocations.removeAll { $0.expires <= now }
     }
 }

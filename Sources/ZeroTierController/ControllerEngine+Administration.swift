@@ -91,6 +91,7 @@ extension ControllerEngine {
         let base = old ?? MemberRecord(address: member)
         var new = base
         change(&new)
+        if base.isAuthorized, !new.isAuthorized { try checkRevocations() }
         guard new.address == member else { throw .fieldInvalid(field: "address", reason: "a member keeps its address") }
         try new.validate()
         new.keep(base)
@@ -121,6 +122,7 @@ extension ControllerEngine {
         let slot = try slot(id)
         try checkRoom()
         guard let old = networks[slot].members[member] else { throw .memberUnknown(id, member) }
+        if old.isAuthorized { try checkRevocations() }
         setMember(member, of: slot, nil, now)
         if old.isAuthorized { then(.revoke(id, member), about: id, now) }
         if old.isActiveBridge { then(.pushAll(id), about: id, now) }
@@ -132,6 +134,11 @@ extension ControllerEngine {
         guard let slot = slots[id] else { throw .networkUnknown(id) }
         guard !networks[slot].isLeaving else { throw .networkLeaving(id) }
         return slot
+    }
+
+    // Who is let out must be revoked: rather not at all than without that.
+    private func checkRevocations() throws(ControllerError) {
+        guard revocations.hasRoom(besides: ledger.count) else { throw .storeBusy }
     }
 
     private func checkRoom() throws(ControllerError) {

@@ -42,10 +42,11 @@ package struct ControllerEngine: ~Copyable {
     var ledger = WriteLedger()
     var deadlines = DeadlineQueue<Timer>()
     var effects: BoundedQueue<ControllerEffect>
+    private var answers: BoundedQueue<ControllerEffect>
     var unsigned: BoundedQueue<Unsigned>
     var pushes: PushQueue
     var signing: [ControllerTicket: Purpose] = [:]
-    var revocations = RevocationRounds()
+    var revocations: RevocationRounds
     var mail: BoundedQueue<Letter>
     private var lastTicket: UInt64 = 0
     private var commitTicket: ControllerTicket?
@@ -62,9 +63,11 @@ package struct ControllerEngine: ~Copyable {
         self.configuration = configuration
         self.random = random
         effects = BoundedQueue(capacity: max(1, configuration.effects))
+        answers = BoundedQueue(capacity: max(1, configuration.waiting) + 2 * max(1, configuration.effects))
         unsigned = BoundedQueue(capacity: max(1, configuration.unsigned))
         pushes = PushQueue(capacity: max(1, configuration.pushes))
         mail = BoundedQueue(capacity: max(1, configuration.effects))
+        revocations = RevocationRounds(configuration)
         deadlines.schedule(.housekeeping, at: now.monotonic + ControllerLimits.housekeeping)
     }
 
@@ -89,16 +92,7 @@ package struct ControllerEngine: ~Copyable {
     /// Everything is loaded. Who was let out lately is revoked again: nobody knows how many members heard of it.
     package mutating func resume(now: Now) {
         let time = UInt64(clamping: now.unixMilliseconds)
-        for slot in networks.ids {
-            let (id, window) = (networks[slot].record.id, networks[slot].record.credentialWindow)
-            let revoked = networks[slot].members.values.filter { member in
-                !member.isAuthorized && member.lastDeauthorizedTime > 0 && member.identity != nil
-                    && member.lastDeauthorizedTime.addingReportingOverflow(window).partialValue > time
-            }
-            for member in revoked.map(\.address).sorted().prefix(ControllerLimits.revocationsPerDeletion) {
-                revocations.want(RevocationRounds.Wish(network: id, target: member, isForAll: true))
-            }
-        }
+        for slot in networks.ids { revokeAgain(of: slot, since: time) }
     }
 
     /// This node's address: the first ten digits of its networks' IDs.
@@ -145,7 +139,7 @@ package struct ControllerEngine: ~Copyable {
     // MARK: Out
 
     /// The next thing to be done at once.
-    package mutating func nextEffect() -> ControllerEffect? { effects.popFirst() }
+    package mutating func nextEffect() -> ControllerEffect? { effects.popFirst() ?? answers.popFirst() }
 
     /// The next piece of work for another thread.
     package mutating func nextJob(now: Now) -> ControllerJob? {
@@ -213,7 +207,7 @@ package struct ControllerEngine: ~Copyable {
         }
         for consequence in cancelled {
             switch consequence {
-            case .answer(let ticket): emit(.answer(ticket, error))
+            case .answer(let ticket): answer(ticket, error)
             case .configure, .refuse: count(.storeFailed)
             case .event, .pushAll, .push, .revoke, .remove: break
             }
@@ -261,6 +255,11 @@ package struct ControllerEngine: ~Copyable {
 
     mutating func emit(_ effect: ControllerEffect) {
         if !effects.tryAppend(effect) { count(.effectsFull) }
+    }
+
+    /// Somebody waits for it, so it has a room of its own, in which all that wait for the store find theirs.
+    mutating func answer(_ ticket: AdministrationTicket, _ error: ControllerError?) {
+        if !answers.tryAppend(.answer(ticket, error)) { count(.effectsFull) }
     }
 
     /// Something follows from what was decided about a network: at once if all of that is durable.

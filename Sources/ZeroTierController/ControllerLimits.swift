@@ -70,6 +70,13 @@ package struct ControllerConfiguration: Sendable {
     package var pushes = 262_144
     /// Revocations of one network that newcomers are shown.
     package var revocationsPerNetwork = 1024
+    /// Revocations that wait for their signature. Half of them is for who is let out one by one, the other half for those of
+    /// deleted networks.
+    package var wantedRevocations = 16_384
+    /// Revocations that are signed and on their way; each goes several times.
+    package var currentRevocations = 4096
+    /// Members that came back and are to hear what was revoked meanwhile.
+    package var returners = 65_536
 
     package init() {}
 }
@@ -96,6 +103,10 @@ package enum ControllerDrop: Int, Hashable, Sendable, CaseIterable {
     case storeFailed
     /// A network that is being deleted.
     case networkLeaving
+    /// A revocation for which there was no room: what its member has, ages out.
+    case revocationsFull
+    /// A member that came back and for which there was no room: it hears of revocations from others, or not at all.
+    case returnersFull
     /// More packets and events than the owner took.
     case effectsFull
 }

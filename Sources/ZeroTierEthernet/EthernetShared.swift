@@ -127,6 +127,9 @@ struct EthernetShared: Sendable {
         gates.pass(gate, interval, now.monotonic)
     }
 
+    /// What passed a gate was not worth closing it.
+    mutating func reopen(_ gate: Gate) { gates.reopen(gate) }
+
     mutating func expire(_ now: Now) {
         authorisations = authorisations.filter { $0.value > now.monotonic }
         groups.expire(now.monotonic)

@@ -144,6 +144,17 @@ struct Member: Sendable {
         held.insert(new, at: position)
     }
 
+    /// Whether a revocation says nothing new. Costs no signature check.
+    func knows(_ revocation: Revocation) -> Bool {
+        switch CredentialType(rawValue: revocation.credentialType) {
+        case .membership: revocation.threshold <= membershipRevokedThrough
+        case .capability, .tag, .ownership:
+            revocation.threshold
+                <= revocations[RevocationKey(type: revocation.credentialType, id: revocation.credentialID)] ?? 0
+        case .some(.none), .revocation, nil: false
+        }
+    }
+
     /// Notes a revocation whose signature was verified. `.rejected` for a type that cannot be revoked.
     mutating func revoke(_ revocation: Revocation) -> CredentialOutcome {
         switch CredentialType(rawValue: revocation.credentialType) {

@@ -55,6 +55,12 @@ struct GateTable: Sendable {
         entries[choice] = Entry(gate: gate, opens: now + interval)
         return true
     }
+
+    /// Opens a gate before its time.
+    mutating func reopen(_ gate: Gate) {
+        let first = WorkPlaces.first(of: gate.number, seed, entries.count)
+        for index in first..<first + WorkPlaces.perSet where entries[index]?.gate == gate { entries[index] = nil }
+    }
 }
 
 /// Signatures that are checked because of what others sent: for each sender, and over all. Members have a budget of their own, so

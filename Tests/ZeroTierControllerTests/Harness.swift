@@ -21,6 +21,9 @@ final class Harness {
     /// While true, commits wait for `finishCommit`.
     var holdsCommits = false
     var failsCommits = false
+    /// While true, signatures wait for `sign`.
+    var holdsSignatures = false
+    private(set) var unsigned: [SigningJob] = []
     private(set) var held: ([RecordWrite], ControllerTicket)?
     private(set) var commits = 0
     private(set) var signatures = 0
@@ -111,7 +114,7 @@ final class Harness {
             if holdsCommits { held = (writes, ticket) } else { end(writes, ticket) }
         case .sign(let job):
             signatures += 1
-            engine.complete(job.run(), now: now)
+            if holdsSignatures { unsigned.append(job) } else { engine.complete(job.run(), now: now) }
         }
     }
 
@@ -134,6 +137,14 @@ final class Harness {
         }
     }
 
+    /// Signs all that waits for it.
+    func sign() {
+        holdsSignatures = false
+        for job in unsigned { engine.complete(job.run(), now: now) }
+        unsigned = []
+        pump()
+    }
+
     /// The store is done with what it held. `isLost`: it wrote, and the process dies before it hears of it.
     func finishCommit(isLost: Bool = false) {
         guard let (writes, ticket) = held else { return }
@@ -148,7 +159,11 @@ final class Harness {
 
     // MARK: What others do
 
-    func member(_ index: Int) -> Identity { Harness.identities[index].withoutSecret }
+    /// Nobody checks here whether an address follows from its keys, so there are as many as a test wants.
+    func member(_ index: Int) -> Identity {
+        if index < Harness.identities.count { return Harness.identities[index].withoutSecret }
+        return Identity(address: Address(0x10_0000_0000 + UInt64(index)), publicKeys: Harness.identities[1].publicKeys)
+    }
 
     @discardableResult
     func ask(

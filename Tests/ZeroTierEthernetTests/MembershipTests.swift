@@ -174,20 +174,45 @@ import ZeroTierWire
         #expect(b.frames.map(\.payload) == [[8]])
     }
 
-    @Test func `a peer may show credentials once a second`() {
+    @Test func `a peer may show new credentials once a second, and old ones always`() {
         configure()
-        let membership = lan.config(network, for: a.identity, by: controller).membership
-        let payload = credentials { $0.memberships = [membership].compactMap { $0 } }
-        func show() -> Reception {
+        func membership(_ age: UInt64) -> [UInt8] {
+            let time = UInt64(lan.now.unixMilliseconds) - age
+            let made = lan.config(network, for: a.identity, by: controller, timestamp: time).membership
+            return credentials { $0.memberships = [made].compactMap { $0 } }
+        }
+        let (first, second) = (membership(500), membership(0))
+        func show(_ payload: [UInt8]) -> Reception {
             b.receive(.networkCredentials, payload, from: a.address, packetID: PacketID(1), now: lan.now)
         }
-        #expect(show() == .done(trusted: true))
-        #expect(show() == .drop(.credentialsTooOften))
+        #expect(show(first) == .done(trusted: true))
+        #expect(show(second) == .drop(.credentialsTooOften))
         lan.advance(.milliseconds(999))
-        #expect(show() == .drop(.credentialsTooOften))
+        #expect(show(second) == .drop(.credentialsTooOften))
         lan.advance(.milliseconds(1))
-        // The same again is welcome and proves as much.
-        #expect(show() == .done(trusted: true))
+        // The same again is welcome and proves as much; it costs nothing, so it does not keep the other one out.
+        for _ in 0..<3 { #expect(show(first) == .done(trusted: true)) }
+        #expect(show(second) == .done(trusted: true))
+        #expect(show(first) == .drop(.credentialsTooOften))
+    }
+
+    @Test func `replays of what a controller said do not keep out whom it revokes now`() {
+        configure()
+        let time = UInt64(lan.now.unixMilliseconds)
+        let old = credentials { $0.revocations = [revocation(of: a.address, through: time - 5000)] }
+        func say(_ payload: [UInt8]) -> Reception {
+            b.receive(.networkCredentials, payload, from: controller.address, packetID: PacketID(1), now: lan.now)
+        }
+        #expect(say(old) == .done(trusted: true))
+        _ = send([1])
+        lan.advance(.seconds(6))
+        #expect(b.frames.map(\.payload) == [[1]], "void is what was issued before")
+        for _ in 0..<20 { #expect(say(old) == .done(trusted: true)) }
+        #expect(say(credentials { $0.revocations = [revocation(of: a.address)] }) == .done(trusted: true))
+        b.frames.removeAll()
+        _ = send([2])
+        lan.advance(.seconds(6))
+        #expect(b.frames.isEmpty)
     }
 
     // MARK: Revocation

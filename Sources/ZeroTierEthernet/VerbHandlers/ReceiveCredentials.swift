@@ -7,6 +7,7 @@ extension EthernetEngine {
     private struct Tally {
         var isAccepted = false
         var isRejected = false
+        var isOverBudget = false
         var missing: [Address] = []
         /// Members whose entries changed.
         var changed: Set<Address> = []
@@ -19,7 +20,7 @@ extension EthernetEngine {
             case .redundant: isAccepted = true
             case .rejected: isRejected = true
             case .needsIdentity(let signer): missing.append(signer)
-            case .overBudget: break
+            case .overBudget: isOverBudget = true
             }
         }
     }
@@ -34,6 +35,7 @@ extension EthernetEngine {
         }
         guard let credentials = try? NetworkCredentials(decoding: payload) else { return .drop(.malformed) }
         var tally = Tally()
+        let signatures = shared.signatures.count
         for item in credentials.memberships {
             guard let slot = slots[item.network] else { continue }
             tally.note(networks[slot].add(item, from: source, &shared, now), of: item.issuedTo)
@@ -53,6 +55,11 @@ extension EthernetEngine {
         for item in credentials.ownerships {
             guard let slot = slots[item.network] else { continue }
             tally.note(networks[slot].add(item, from: source, &shared, now), of: item.issuedTo)
+        }
+        // What brought nothing and cost nothing leaves the gate open: who replays an old packet each second would keep out what
+        // its sender has to say now, and be it that somebody is no member any more.
+        if tally.changed.isEmpty, tally.missing.isEmpty, !tally.isOverBudget, shared.signatures.count == signatures {
+            shared.reopen(.credentials(source))
         }
         if let signer = tally.missing.first {
             for address in tally.missing { shared.want(address) }
@@ -149,7 +156,8 @@ extension VirtualNetwork {
         _ new: Revocation, from source: Address, _ shared: inout EthernetShared, _ now: Now
     ) -> CredentialOutcome {
         let outcome = update(new.target, from: source, &shared, now) { member, identity in
-            switch new.verdict(identity) {
+            if member.knows(new) { return .redundant }
+            return switch new.verdict(identity) {
             case .valid: member.revoke(new)
             case .invalid: .rejected
             case .needsIdentity(let signer): .needsIdentity(signer)
