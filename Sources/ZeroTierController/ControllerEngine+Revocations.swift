@@ -17,6 +17,8 @@ struct RevocationRounds: Sendable {
         let revocation: Revocation
         let isForAll: Bool
         var rounds: Int
+        /// Nobody was told yet.
+        var isNews = true
     }
 
     /// Somebody who is to be revoked.
@@ -34,6 +36,8 @@ struct RevocationRounds: Sendable {
 
     private(set) var entries: [Entry] = []
     var lastRound: MonotonicInstant?
+    /// When news left last, with a round or without.
+    var lastNews: MonotonicInstant?
     private var wanted: BoundedQueue<Wish>
     private let currentLimit: Int
     private let returnLimit: Int
@@ -98,6 +102,21 @@ struct RevocationRounds: Sendable {
         return due
     }
 
+    /// Those that nobody has heard yet, as many as fit into a packet.
+    func news() -> [NetworkID: [Int]] {
+        var news: [NetworkID: [Int]] = [:]
+        for (index, entry) in entries.enumerated()
+        where entry.isNews && (news[entry.network]?.count ?? 0) < ControllerLimits.revocationsPerPacket {
+            news[entry.network, default: []].append(index)
+        }
+        return news
+    }
+
+    /// Somebody was told.
+    mutating func noteTold(_ told: [NetworkID: [Int]]) {
+        for index in told.values.joined() { entries[index].isNews = false }
+    }
+
     /// They have left once more.
     mutating func finish(_ due: [NetworkID: [Int]]) {
         for index in due.values.joined() { entries[index].rounds -= 1 }
@@ -139,10 +158,13 @@ extension ControllerEngine {
     mutating func revoke(_ member: Address, on id: NetworkID, _ now: Now) {
         if !revocations.want(RevocationRounds.Wish(network: id, target: member)) { count(.revocationsFull) }
         if member == address { emit(.refuseSelf(id, .accessDenied)) }
-        guard let slot = slots[id], let presence = networks[slot].presences[member], presence.isOnline(now.monotonic)
-        else { return }
+        guard let slot = slots[id] else { return }
+        let presence = networks[slot].presences[member]
+        guard presence?.isOnline(now.monotonic) ?? hasJustResumed(now) else { return }
         networks[slot].presences[member]?.gateOpens = .zero
-        if member != address { sendError(.networkAccessDenied(id), presence.lastPacket, to: member) }
+        // No member of the field compares the packet's number, and a controller that has just started has none.
+        let packet = presence?.lastPacket ?? PacketID(0)
+        if member != address { sendError(.networkAccessDenied(id), packet, to: member) }
     }
 
     /// Who was let out lately is revoked again, with all members: nobody knows how many of them heard of it.
@@ -171,12 +193,37 @@ extension ControllerEngine {
         let earliest = (revocations.lastRound ?? .zero) + ControllerLimits.revocationInterval
         guard revocations.lastRound != nil, now.monotonic < earliest else { return sendRevocations(now) }
         deadlines.schedule(.revocations, at: earliest)
+        // Members of other releases do not look before the next round. Ours do, and tell them.
+        let soonest = (revocations.lastNews ?? .zero) + ControllerLimits.newsInterval
+        guard now.monotonic < soonest else { return sendNews(now) }
+        deadlines.schedule(.news, at: soonest)
+    }
+
+    /// What nobody was told yet, between two rounds.
+    mutating func sendNews(_ now: Now) {
+        revocations.lastNews = now.monotonic
+        let news = revocations.news()
+        tell(news, [], now)
+        revocations.noteTold(news)
+        sendMail(now)
     }
 
     /// One round: each member that is there gets what is on its way, as much as one packet holds.
     mutating func sendRevocations(_ now: Now) {
         revocations.lastRound = now.monotonic
+        revocations.lastNews = now.monotonic
         let due = revocations.due()
+        tell(due, revocations.takeReturned(), now)
+        revocations.noteTold(due)
+        revocations.finish(due)
+        if !revocations.isIdle {
+            deadlines.schedule(.revocations, at: now.monotonic + ControllerLimits.revocationInterval)
+        }
+        sendMail(now)
+    }
+
+    // One packet for each member, with those of its networks.
+    private mutating func tell(_ due: [NetworkID: [Int]], _ returned: [RevocationRounds.Return], _ now: Now) {
         // A member of several networks gets all of theirs in one packet: it would not look at a second one.
         var recipients: [Address: [NetworkID]] = [:]
         for id in due.keys.sorted() {
@@ -188,7 +235,7 @@ extension ControllerEngine {
             }
         }
         var missed: [Address: [NetworkID]] = [:]
-        for entry in revocations.takeReturned() where slots[entry.network] != nil {
+        for entry in returned where slots[entry.network] != nil {
             missed[entry.member, default: []].append(entry.network)
         }
         // Most get the same: it is made once.
@@ -203,11 +250,6 @@ extension ControllerEngine {
                 post(.networkCredentials, payload, to: recipient)
             }
         }
-        revocations.finish(due)
-        if !revocations.isIdle {
-            deadlines.schedule(.revocations, at: now.monotonic + ControllerLimits.revocationInterval)
-        }
-        sendMail(now)
     }
 
     // Each once, the latest if there are too many.
@@ -223,10 +265,15 @@ extension ControllerEngine {
         return credentials.encoded
     }
 
+    // Whether it cannot know yet who is there: members ask once a minute.
+    private func hasJustResumed(_ now: Now) -> Bool {
+        resumed.map { now.monotonic < $0 + ControllerLimits.onlineWindow } ?? false
+    }
+
     private func recipients(of id: NetworkID, isForAll: Bool, _ now: Now) -> [Address] {
         if let departed = revocations.departed[id] { return departed }
         guard let slot = slots[id] else { return [] }
-        guard isForAll else { return networks[slot].onlineMembers(now.monotonic) }
+        guard isForAll || hasJustResumed(now) else { return networks[slot].onlineMembers(now.monotonic) }
         let all = networks[slot].members.values.filter(\.isAuthorized).map(\.address).sorted()
         return Array(all.prefix(ControllerLimits.recipientsAtStart))
     }
@@ -257,19 +304,19 @@ extension ControllerEngine {
     /// Everybody who is there hears that a network is gone, and that nobody is a member any more.
     mutating func remove(_ id: NetworkID, _ now: Now) {
         guard let slot = slots[id] else { return }
-        let present = networks[slot].onlineMembers(now.monotonic)
+        let present = recipients(of: id, isForAll: false, now)
         revocations.noteDeparture(of: present, from: id)
         for member in present.prefix(ControllerLimits.revocationsPerDeletion)
         where networks[slot].members[member]?.isAuthorized == true {
             want(RevocationRounds.Wish(network: id, target: member))
         }
         for member in present {
-            guard let presence = networks[slot].presences[member] else { continue }
             if member == address {
                 emit(.refuseSelf(id, .notFound))
             } else {
+                let packet = networks[slot].presences[member]?.lastPacket ?? PacketID(0)
                 let reply = ErrorReply(
-                    inReplyTo: .networkConfigRequest, packetID: presence.lastPacket, reason: .objectNotFound(id))
+                    inReplyTo: .networkConfigRequest, packetID: packet, reason: .objectNotFound(id))
                 post(.error, reply.encoded, to: member)
             }
         }

@@ -17,6 +17,8 @@ package struct ControllerEngine: ~Copyable {
         case housekeeping
         /// Revocations are sent again, or have waited for their members to look at the next packet.
         case revocations
+        /// Revocations that nobody was told yet.
+        case news
         /// The next group of packets to many members.
         case mail
     }
@@ -48,6 +50,8 @@ package struct ControllerEngine: ~Copyable {
     var signing: [ControllerTicket: Purpose] = [:]
     var revocations: RevocationRounds
     var mail: BoundedQueue<Letter>
+    /// When it started with the records of a store.
+    private(set) var resumed: MonotonicInstant?
     private var lastTicket: UInt64 = 0
     private var commitTicket: ControllerTicket?
     /// The latest time in a configuration or revocation, Unix milliseconds: the clock may go back, these must not.
@@ -91,6 +95,7 @@ package struct ControllerEngine: ~Copyable {
 
     /// Everything is loaded. Who was let out lately is revoked again: nobody knows how many members heard of it.
     package mutating func resume(now: Now) {
+        if !slots.isEmpty { resumed = now.monotonic }
         let time = UInt64(clamping: now.unixMilliseconds)
         for slot in networks.ids { revokeAgain(of: slot, since: time) }
     }
@@ -238,6 +243,7 @@ package struct ControllerEngine: ~Copyable {
                 for slot in networks.ids { networks[slot].expire(now.monotonic) }
                 deadlines.schedule(.housekeeping, at: now.monotonic + ControllerLimits.housekeeping)
             case .revocations: sendRevocations(now)
+            case .news: sendNews(now)
             case .mail: sendMail(now)
             }
         }

@@ -14,6 +14,8 @@ package enum ControllerLimits {
     static let strangerLife: Duration = .milliseconds(600_000)
     /// Between two packets with revocations for one member: members look at one in a second.
     static let revocationInterval: Duration = .milliseconds(1100)
+    /// Between two packets with revocations that do not wait for the next round.
+    static let newsInterval: Duration = .milliseconds(100)
     /// How often each revocation is sent: packets get lost.
     static let revocationRounds = 3
     /// Revocations in one packet: 152 bytes each.

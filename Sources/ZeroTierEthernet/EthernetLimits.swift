@@ -17,6 +17,9 @@ package enum EthernetLimits {
     package static let waitingLife: Duration = .milliseconds(5000)
     /// How often a waiting packet asks its sender for credentials.
     package static let credentialRequestInterval: Duration = .milliseconds(500)
+    /// How often a packet with credentials is looked at that comes from the controller of a joined network. Its budget of signatures
+    /// bounds the cost.
+    package static let controllerCredentialsInterval: Duration = .milliseconds(50)
     /// Members remembered of one network; of those who proved nothing the one unused longest gives way, and revocations last.
     package static let membersPerNetwork = 8192
     /// Credentials kept of one member.

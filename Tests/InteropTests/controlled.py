@@ -182,6 +182,7 @@ def check_cut(notes, flow, since, label):
     "our controller: deauthorising the sender stops a transfer, ours to real",
     "our controller: deauthorising the sender stops a transfer, real to ours",
     "our controller: address, route and MTU change within 1 s, without loss between others",
+    "our controller: changes of rules and tags act within 1 s, without loss of what stays allowed",
     "our controller: it restarts, and its members are still members",
     "our controller: its network is deleted: nobody reaches anybody, ours know",
 )
@@ -234,6 +235,8 @@ def our_controller(runner, network_lab):
             stop_transfer(notes, network_lab, net, sender, receiver, addresses)
     with runner.case("our controller: address, route and MTU change within 1 s, without loss between others") as notes:
         change_configuration(notes, net, our, fourth, (other, theirs), addresses)
+    with runner.case("our controller: changes of rules and tags act within 1 s, without loss of what stays allowed") as notes:
+        rules_and_tags(notes, net, theirs, our, other, fourth, addresses)
     with runner.case("our controller: it restarts, and its members are still members") as notes:
         with Flow(fourth, addresses[other][4]) as flow:
             controller = net.controller = controller.restarted()
@@ -352,6 +355,37 @@ def change_configuration(notes, net, mover, caller, others, addresses):
     check(flow.lost() == 0, "the others lost %d of %d" % (flow.lost(), flow.count()))
     addresses[mover][4] = moved
     tcp(caller, moved, SMALL)
+
+
+def acts_again(notes, flow, since, label):
+    until(lambda: flow.last_good() > since, max(0, since + CHANGED_SECONDS - time.monotonic()), label)
+    notes.append("%s after %.0f ms" % (label, 1000 * (flow.first_good(since) - since)))
+
+
+def rules_and_tags(notes, net, theirs, our, other, fourth, addresses):
+    """The echoes have port 7004 over IPv4 and 7006 over IPv6."""
+    reachable(our, addresses[other][4])
+    reachable(theirs, addresses[fourth][4])
+    reachable(theirs, addresses[fourth][6])
+    with Flow(our, addresses[other][4], patience=1000) as allowed:
+        with Flow(theirs, addresses[fourth][6]) as flow:
+            time.sleep(0.5)
+            since = net.change(rules="drop_ipprotocol_udp_and_dport_7006;_accept;")
+            time.sleep(2)
+        check_cut(notes, flow, since, "a rule")
+        with Flow(theirs, addresses[fourth][6]) as flow:
+            since = net.change(rules="tag_department_id_1_default_0;_drop_not_tdiff_department_0;_accept;")
+            acts_again(notes, flow, since, "without it again")
+        with Flow(theirs, addresses[fourth][4]) as flow:
+            time.sleep(0.5)
+            since = net.member(fourth, tags="1:5")
+            time.sleep(2)
+            check_cut(notes, flow, since, "a tag")
+            since = net.member(theirs, tags="1:5")
+            acts_again(notes, flow, since, "both with it again")
+        net.change(rules="accept;")
+    check(allowed.lost() == 0, "what stays allowed lost %d of %d" % (allowed.lost(), allowed.count()))
+    notes.append("%d datagrams of what stays allowed, all came back" % allowed.count())
 
 
 def check_unreachable(client, address):

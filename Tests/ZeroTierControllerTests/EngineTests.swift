@@ -229,7 +229,7 @@ import ZeroTierWire
         #expect(config.timestamp > record.lastDeauthorizedTime)
     }
 
-    @Test func `revocations of one second share packets, since members look at one in a second`() throws {
+    @Test func `revocations of one second share packets, and there are ten in a second at most`() throws {
         let lab = Harness()
         let id = try lab.create { $0.isPrivate = false }
         for index in 1...6 { lab.ask(id, lab.member(index)) }
@@ -247,7 +247,7 @@ import ZeroTierWire
             lab.pass(.milliseconds(100))
         }
         #expect(seen == Set((1...5).map { lab.member($0).address }))
-        #expect(zip(times, times.dropFirst()).allSatisfy { $1 - $0 >= .milliseconds(1000) })
+        #expect(zip(times, times.dropFirst()).allSatisfy { $1 - $0 >= .milliseconds(100) } && times.count <= 6)
     }
 
     @Test func `who was away hears what was revoked meanwhile`() throws {

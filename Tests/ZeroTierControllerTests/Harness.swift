@@ -66,6 +66,7 @@ final class Harness {
         for case .putMember(let id, let member, let bytes) in records {
             try engine.load(.putMember(id, member, bytes))
         }
+        engine.resume(now: now)
         pump()
     }
 

@@ -196,6 +196,20 @@ import ZeroTierWire
         #expect(show(first) == .drop(.credentialsTooOften))
     }
 
+    @Test func `the controller may show new ones more often, as many as its budget of signatures allows`() {
+        configure()
+        func say(_ age: UInt64) -> Reception {
+            let time = UInt64(lan.now.unixMilliseconds) - age
+            let payload = credentials { $0.revocations = [revocation(of: a.address, through: time)] }
+            return b.receive(
+                .networkCredentials, payload, from: controller.address, packetID: PacketID(1), now: lan.now)
+        }
+        #expect(say(5000) == .done(trusted: true))
+        #expect(say(4000) == .drop(.credentialsTooOften))
+        lan.advance(.milliseconds(50))
+        #expect(say(3000) == .done(trusted: true))
+    }
+
     @Test func `replays of what a controller said do not keep out whom it revokes now`() {
         configure()
         let time = UInt64(lan.now.unixMilliseconds)

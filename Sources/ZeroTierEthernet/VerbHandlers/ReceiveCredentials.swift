@@ -29,7 +29,11 @@ extension EthernetEngine {
         _ payload: [UInt8], from source: Address, packetID: PacketID, isRetry: Bool, _ now: Now
     ) -> Reception {
         if !isRetry {
-            guard shared.pass(.credentials(source), ProtocolLimits.credentialsInterval, now) else {
+            // A controller that lets one member out after the other has more to say than one packet a second.
+            let interval =
+                isController(source)
+                ? EthernetLimits.controllerCredentialsInterval : ProtocolLimits.credentialsInterval
+            guard shared.pass(.credentials(source), interval, now) else {
                 return .drop(.credentialsTooOften)
             }
         }

@@ -58,6 +58,7 @@ private struct NetworkChanges: Sendable {
     private let routes: [NetworkStatus.Route]?
     private let rfc4193: Bool?
     private let sixPlane: Bool?
+    private let rules: NetworkRules?
 
     init(_ command: Command) throws {
         mtu = command.text("mtu") == nil ? nil : command.count("mtu", 0)
@@ -70,6 +71,14 @@ private struct NetworkChanges: Sendable {
         }
         rfc4193 = command.text("rfc4193").map { $0 == "1" }
         sixPlane = command.text("6plane").map { $0 == "1" }
+        // Words of a command hold no spaces.
+        do {
+            rules = try command.text("rules").map { text in
+                try NetworkRules(String(text.map { $0 == "_" ? " " : $0 }))
+            }
+        } catch {
+            throw CommandError(what: "rules", details: "\(error)")
+        }
     }
 
     func apply(to settings: inout ControlledNetwork.Settings) {
@@ -78,6 +87,7 @@ private struct NetworkChanges: Sendable {
         if let subnet { settings.assign(subnet) }
         if let rfc4193 { settings.assignsRFC4193 = rfc4193 }
         if let sixPlane { settings.assigns6PLANE = sixPlane }
+        if let rules { settings.rules = rules }
     }
 }
 
