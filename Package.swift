@@ -54,7 +54,8 @@ let package = Package(
             name: "ZeroTierEthernet", dependencies: ["ZeroTierWire", "ZeroTierCrypto", "NetPrimitives"],
             swiftSettings: strict),
         .target(
-            name: "ZeroTierController", dependencies: ["ZeroTierWire", "ZeroTierCrypto", "NetPrimitives"],
+            name: "ZeroTierController",
+            dependencies: ["ZeroTierRules", "JSONValues", "ZeroTierWire", "ZeroTierCrypto", "NetPrimitives"],
             swiftSettings: strict),
         .target(
             name: "ZeroTierNode",
@@ -177,7 +178,8 @@ let package = Package(
         .testTarget(
             name: "ZeroTierControllerTests",
             dependencies: [
-                "ZeroTierController", "ZeroTierStore", "CZeroTierSQLite", "ZeroTierWire", "ZeroTierCrypto",
+                "ZeroTierController", "ZeroTierStore", "CZeroTierSQLite", "JSONValues", "ZeroTierWire",
+                "ZeroTierCrypto",
                 "NetPrimitives",
             ],
             swiftSettings: testing),
@@ -207,6 +209,7 @@ let package = Package(
             name: "ZeroTierCTests",
             dependencies: [
                 "ZeroTierC", "ZeroTierLibrary", "CZeroTier", "LibraryStress", "ZeroTierSockets", "ZeroTier",
+                "ZeroTierController", "ZeroTierWire",
             ],
             exclude: ["Layout"], swiftSettings: testing),
         .testTarget(

@@ -118,9 +118,9 @@ extension CallFailure {
     init(_ error: ZeroTierError) {
         let kind: Kind =
             switch error.code {
-            case .nodeStopped: .service
+            case .nodeStopped, .controllerDisabled: .service
             case .invalidArgument: .argument
-            case .notJoined: .noResult
+            case .notJoined, .networkNotFound, .memberNotFound: .noResult
             default: .general
             }
         self.init(kind: kind, reason: error.message.isEmpty ? "\(error.code)" : error.message)

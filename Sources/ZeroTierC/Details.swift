@@ -57,6 +57,19 @@ enum Details {
         }
     }
 
+    /// A network of this node's controller; nil if it is gone.
+    static func fill(
+        _ target: UnsafeMutablePointer<zts_network_details>, _ id: NetworkID, _ network: ControlledNetwork?
+    ) {
+        unsafe target.pointee.nwid = id.value
+        guard let settings = network?.settings else { return }
+        unsafe target.pointee.mtu = Int32(clamping: settings.mtu)
+        let shown = settings.routes.prefix(Int(ZTS_MAX_NETWORK_ROUTES))
+        unsafe target.pointee.num_routes = UInt32(shown.count)
+        let routes = unsafe elements(target, \.routes, as: zts_virtual_network_route.self)
+        for (index, route) in shown.enumerated() { unsafe fill(routes + index, route, .none) }
+    }
+
     static func fill(
         _ target: UnsafeMutablePointer<zts_virtual_network_route>, _ route: NetworkStatus.Route,
         _ attributes: NetworkDetails.RouteAttributes

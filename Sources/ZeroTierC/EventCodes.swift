@@ -34,6 +34,9 @@ extension LibraryEvent {
         case .store(.planet, _): (nil, 272)
         case .store(.peer, _): (nil, 273)
         case .store(.network, _): (nil, 274)
+        case .controller(.memberWaiting, _, _, _): (160, 280)
+        case .controller(.memberChanged, _, _, _): (161, 281)
+        case .controller(.networkChanged, _, _, _): (162, 282)
         }
     }
 

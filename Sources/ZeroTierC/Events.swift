@@ -35,7 +35,7 @@ extension LibraryEvent {
         }
     }
 
-    // Fills the one member that belongs to the event and calls.
+    // Fills what belongs to the event and calls.
     fileprivate func fill(
         _ message: UnsafeMutablePointer<zts_callback_msg>,
         then callback: (UnsafeMutablePointer<zts_callback_msg>) -> Void
@@ -84,6 +84,17 @@ extension LibraryEvent {
                 unsafe AddressMemory.writeHost(prefix.address, to: elements(details, \.addr, as: UInt8.self))
                 unsafe message.pointee.addr = details
                 unsafe callback(message)
+            }
+        case .controller(_, let id, let network, let peer):
+            unsafe withZeroed(zts_network_details.self) { details in
+                unsafe Details.fill(details, id, network)
+                unsafe message.pointee.network = details
+                guard let peer else { return unsafe callback(message) }
+                unsafe withZeroed(zts_peer_details.self) { details in
+                    unsafe Details.fill(details, peer)
+                    unsafe message.pointee.peer = details
+                    unsafe callback(message)
+                }
             }
         }
     }

@@ -21,7 +21,7 @@ extension EventSink {
 }
 
 extension LibraryEvent {
-    // Fills the one member that belongs to the event and calls.
+    // Fills what belongs to the event and calls.
     fileprivate func fill(
         _ message: UnsafeMutablePointer<zts_event_msg_t>, then handler: (UnsafeMutablePointer<zts_event_msg_t>) -> Void
     ) {
@@ -74,6 +74,17 @@ extension LibraryEvent {
                 unsafe message.pointee.len = Int32(clamping: bytes.count)
                 unsafe handler(message)
             }
+        case .controller(_, let id, let network, let peer):
+            unsafe withZeroed(zts_net_info_t.self) { target in
+                unsafe Details2.fill(target, id, network)
+                unsafe message.pointee.network = target
+                guard let peer else { return unsafe handler(message) }
+                unsafe withZeroed(zts_peer_info_t.self) { target in
+                    unsafe Details2.fill(target, peer)
+                    unsafe message.pointee.peer = target
+                    unsafe handler(message)
+                }
+            }
         }
     }
 }
@@ -103,10 +114,7 @@ enum Details2 {
         let status = details.status
         unsafe target.pointee.net_id = status.id.value
         unsafe target.pointee.mac = status.mac.bits
-        let name = unsafe elements(target, \.name, as: CChar.self)
-        for (index, byte) in status.name.utf8.prefix(Int(ZTS_MAX_NETWORK_SHORT_NAME_LENGTH)).enumerated() {
-            unsafe name[index] = CChar(bitPattern: byte)
-        }
+        unsafe fillName(target, status.name)
         unsafe target.pointee.status = Details2.status(status.state)
         unsafe target.pointee.type = status.isPrivate ? ZTS_NETWORK_TYPE_PRIVATE : ZTS_NETWORK_TYPE_PUBLIC
         unsafe target.pointee.mtu = UInt32(clamping: status.mtu)
@@ -115,6 +123,30 @@ enum Details2 {
         unsafe target.pointee.port_error = status.state == .portError ? 1 : 0
         unsafe target.pointee.netconf_rev = UInt(details.revision)
         unsafe fillLists(target, details)
+    }
+
+    /// A network of this node's controller; nil if it is gone.
+    static func fill(_ target: UnsafeMutablePointer<zts_net_info_t>, _ id: NetworkID, _ network: ControlledNetwork?) {
+        unsafe target.pointee.net_id = id.value
+        unsafe target.pointee.status = network == nil ? ZTS_NETWORK_STATUS_NOT_FOUND : ZTS_NETWORK_STATUS_OK
+        guard let network else { return }
+        let settings = network.settings
+        unsafe fillName(target, settings.name)
+        unsafe target.pointee.type = settings.isPrivate ? ZTS_NETWORK_TYPE_PRIVATE : ZTS_NETWORK_TYPE_PUBLIC
+        unsafe target.pointee.mtu = UInt32(clamping: settings.mtu)
+        unsafe target.pointee.broadcast_enabled = settings.isBroadcastEnabled ? 1 : 0
+        unsafe target.pointee.netconf_rev = UInt(network.revision)
+        let shown = settings.routes.prefix(Int(ZTS_MAX_NETWORK_ROUTES))
+        unsafe target.pointee.route_count = UInt32(shown.count)
+        let routes = unsafe elements(target, \.routes, as: zts_route_info_t.self)
+        for (index, route) in shown.enumerated() { unsafe fill(routes + index, route, .none) }
+    }
+
+    private static func fillName(_ target: UnsafeMutablePointer<zts_net_info_t>, _ text: String) {
+        let name = unsafe elements(target, \.name, as: CChar.self)
+        for (index, byte) in text.utf8.prefix(Int(ZTS_MAX_NETWORK_SHORT_NAME_LENGTH)).enumerated() {
+            unsafe name[index] = CChar(bitPattern: byte)
+        }
     }
 
     // The importer leaves out so long an array.

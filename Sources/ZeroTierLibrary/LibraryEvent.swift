@@ -17,6 +17,8 @@ package indirect enum LibraryEvent: Sendable {
     case route(isAdded: Bool, NetworkStatus.Route, NetworkDetails.RouteAttributes)
     case address(isAdded: Bool, NetworkID, IPPrefix)
     case store(StoredObject, [UInt8])
+    /// Of this node's own networks; nil if the network is gone. The member is that of a member's events.
+    case controller(ControllerChange, NetworkID, ControlledNetwork?, PeerInfo?)
 
     package enum NodeChange: Sendable {
         case up, offline, online, down, identityCollision, normalTermination
@@ -32,13 +34,14 @@ package indirect enum LibraryEvent: Sendable {
     package enum PeerChange: Sendable { case direct, relayed, unreachable }
     package enum PathChange: Sendable { case discovered, alive, dead }
     package enum StoredObject: Sendable { case secretIdentity, publicIdentity, planet, peer, network }
+    package enum ControllerChange: Sendable { case memberWaiting, memberChanged, networkChanged }
 
     /// How easily an event is dropped when the queue is full: never those of rank 0, first those of the highest.
     var rank: Int {
         switch self {
         case .stackUp, .stackDown, .node: 0
         case .network(.updated, _): 2
-        case .network, .interface, .address, .route: 1
+        case .network, .interface, .address, .route, .controller: 1
         case .store: 2
         case .peer, .path: 3
         }

@@ -61,6 +61,8 @@ package final class LibraryNode: Sendable {
     private let online = Atomic(false)
     // Whether the phase is starting or running: every socket call asks. Changed with the state's lock held.
     private let started = Atomic(false)
+    // Whether the node controls networks, in this run and the next ones.
+    private let controls = Atomic(false)
     private let incarnations = Atomic(0)
     // Events of the node since the service thread last looked.
     private let inbox = Guarded<[NodeEvent]>([])
@@ -216,6 +218,31 @@ package final class LibraryNode: Sendable {
         events.finish()
     }
 
+    // MARK: Controller
+
+    /// Whether the node controls networks: at once if it runs, and from each start on. Waits for a start that is under way.
+    package func setController(_ isOn: Bool) throws(ZeroTierError) {
+        let former = controls.exchange(isOn, ordering: .acquiringAndReleasing)
+        let node = state.wait { state -> Node?? in
+            state.phase == .starting ? nil : .some(state.phase == .running ? state.node : nil)
+        }
+        guard let node = node ?? nil else { return }
+        do throws(ZeroTierError) {
+            try node.controller.setEnabled(isOn)
+        } catch {
+            // A node that ends: it holds from the next start on.
+            if error.code == .nodeStopped { return }
+            controls.store(former, ordering: .releasing)
+            throw error
+        }
+    }
+
+    // Said while the node was being made again.
+    private func followControl(_ node: Node) {
+        let isOn = controls.load(ordering: .acquiring)
+        if isOn != node.controller.isEnabled { try? node.controller.setEnabled(isOn) }
+    }
+
     // MARK: Service
 
     private func serve() {
@@ -333,6 +360,7 @@ package final class LibraryNode: Sendable {
             }
         }
         configuration.traces = LibraryTraces.chosen
+        configuration.isController = controls.load(ordering: .acquiring)
         let incarnation = incarnations.add(1, ordering: .relaxed).newValue
         configuration.log = { [self] event in note(event, from: incarnation) }
         return configuration
@@ -399,6 +427,7 @@ package final class LibraryNode: Sendable {
         do throws(ZeroTierError) {
             let next = try layer.restart(try configuration(settings, store))
             state.withLock { $0.node = next }
+            followControl(next)
             dropQueries()
             post(.node(.down, last), settings)
             post(.node(.up, info(next)), settings)
@@ -448,7 +477,8 @@ package final class LibraryNode: Sendable {
     ) {
         let source = NodeMonitor.Source(
             info: { [self] in info(node) }, offlineReason: { (try? node.status())?.offlineReason },
-            network: { (try? node.networkDetails(of: $0)) ?? nil }, peer: { (try? node.peer($0)) ?? nil })
+            network: { (try? node.networkDetails(of: $0)) ?? nil }, peer: { (try? node.peer($0)) ?? nil },
+            controlled: { (try? node.controller.network($0)) ?? nil })
         for event in told {
             for news in monitor.take(event, source) { events.post(news, to: settings.sink) }
         }

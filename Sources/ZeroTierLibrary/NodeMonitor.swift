@@ -11,6 +11,7 @@ struct NodeMonitor {
         var offlineReason: () -> String?
         var network: (NetworkID) -> NetworkDetails?
         var peer: (NodeID) -> PeerStatus?
+        var controlled: (NetworkID) -> ControlledNetwork?
     }
 
     private struct KnownNetwork {
@@ -58,6 +59,12 @@ struct NodeMonitor {
             if !unreachable.contains(id) { tell(id, .unreachable, source, &result) }
             unreachable.remove(id)
         case .path(let id, let endpoint, let change): take(change, endpoint, of: id, source, &result)
+        case .controlledNetworkChanged(let id):
+            result.append(.controller(.networkChanged, id, source.controlled(id), nil))
+        case .memberWaiting(let id, let node):
+            result.append(.controller(.memberWaiting, id, source.controlled(id), NodeMonitor.peer(node, source)))
+        case .networkMemberChanged(let id, let node):
+            result.append(.controller(.memberChanged, id, source.controlled(id), NodeMonitor.peer(node, source)))
         default: break
         }
         return result
@@ -242,11 +249,11 @@ extension NodeEvent {
         switch self {
         // A program that misses one does the wrong thing from then on.
         case .online, .offline, .identityCollision, .stopped: 0
-        case .networkReady, .networkChanged, .networkFailed, .networkLeft, .address, .route, .warning: 1
-        case .peerDirect, .peerRelayed, .peerUnreachable, .peerExpired, .path: 2
-        case .message, .missed, .addressConflict, .localAddressesChanged, .storageFailed, .memberWaiting,
+        case .networkReady, .networkChanged, .networkFailed, .networkLeft, .address, .route, .warning, .memberWaiting,
             .controlledNetworkChanged, .networkMemberChanged:
-            nil
+            1
+        case .peerDirect, .peerRelayed, .peerUnreachable, .peerExpired, .path: 2
+        case .message, .missed, .addressConflict, .localAddressesChanged, .storageFailed: nil
         }
     }
 }

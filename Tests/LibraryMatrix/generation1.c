@@ -41,11 +41,13 @@ static void told(struct zts_callback_msg *message)
 {
     int code = message->eventCode;
     EXPECT((message->node != NULL) == NODE_EVENT_TYPE(code));
-    EXPECT((message->network != NULL) == NETWORK_EVENT_TYPE(code));
+    bool is_of_controller = code >= ZTS_EVENT_CONTROLLER_MEMBER_WAITING;
+    bool is_of_member = is_of_controller && code != ZTS_EVENT_CONTROLLER_NETWORK_CHANGED;
+    EXPECT((message->network != NULL) == (is_of_controller || NETWORK_EVENT_TYPE(code)));
     EXPECT((message->netif != NULL) == NETIF_EVENT_TYPE(code));
     EXPECT((message->route != NULL) == ROUTE_EVENT_TYPE(code));
     EXPECT((message->path != NULL) == PATH_EVENT_TYPE(code));
-    EXPECT((message->peer != NULL) == PEER_EVENT_TYPE(code));
+    EXPECT((message->peer != NULL) == (is_of_member || PEER_EVENT_TYPE(code)));
     EXPECT((message->addr != NULL) == ADDR_EVENT_TYPE(code));
     if (message->node) {
         if (code != ZTS_EVENT_NODE_UNRECOVERABLE_ERROR && own_id) EXPECT(message->node->address == own_id);
@@ -58,7 +60,7 @@ static void told(struct zts_callback_msg *message)
         if (code == ZTS_EVENT_NODE_OFFLINE) EXPECT(!message->node->online);
     }
     if (message->network)
-        EXPECT(message->network->nwid != 0 && message->network->mtu >= 1280);
+        EXPECT(message->network->nwid != 0 && (is_of_controller || message->network->mtu >= 1280));
     if (message->network && message->network->nwid == NETWORK
         && (code == ZTS_EVENT_NETWORK_OK || code == ZTS_EVENT_NETWORK_READY_IP6))
         EXPECT(message->network->num_addresses == 1 && message->network->addr[0].ss_family == AF_INET6);
@@ -475,35 +477,86 @@ static void rows_of_sockets(void)
         FAILS(ERRNO_EBADF), SERVICE);
 }
 
-/* There is no controller in this library. */
+/* Networks of one's own, on a node that is no controller before it is asked to be one. */
 static void rows_of_the_controller(void)
 {
-    uint64_t created;
-    ROW(zts_controller_enable, (true), ALWAYS(SERVICE));
-    SAYS(SERVICE, "controller");
-    ROW(zts_controller_network_create, (&created, "{}"), ALWAYS(SERVICE));
-    ROW(zts_controller_network_create, (NULL, "{}"), ALWAYS(ARGUMENT));
-    ROW(zts_controller_network_create, (&created, NULL), ALWAYS(ARGUMENT));
-    ROW(zts_controller_network_delete, (NETWORK), ALWAYS(SERVICE));
-    ROW(zts_controller_network_delete, (0), ALWAYS(ARGUMENT));
+    static uint64_t own;
+    static uint64_t made;
+    ROW(zts_controller_network_create, (&own, "{}"), ALWAYS(SERVICE));
     ROW(zts_controller_network_list, (text, room_of(sizeof text)), ALWAYS(SERVICE));
-    ROW(zts_controller_network_list, (NULL, room_of(sizeof text)), ALWAYS(ARGUMENT));
-    ROW(zts_controller_network_list, (text, NULL), ALWAYS(ARGUMENT));
-    ROW(zts_controller_network_get, (NETWORK, text, room_of(sizeof text)), ALWAYS(SERVICE));
-    ROW(zts_controller_network_get, (0, text, room_of(sizeof text)), ALWAYS(ARGUMENT));
-    ROW(zts_controller_network_get, (NETWORK, NULL, room_of(sizeof text)), ALWAYS(ARGUMENT));
-    ROW(zts_controller_network_set, (NETWORK, "{}"), ALWAYS(SERVICE));
-    ROW(zts_controller_network_set, (NETWORK, NULL), ALWAYS(ARGUMENT));
     ROW(zts_controller_member_list, (NETWORK, text, room_of(sizeof text)), ALWAYS(SERVICE));
+    ROW(zts_controller_enable, (true), 0, 0, 0, 0, 0, SERVICE);
+    SAYS(SERVICE, "freed");
+    ROW(zts_controller_enable, (true), 0, 0, 0, 0, 0, SERVICE);
+    ROW(zts_controller_network_create, (&own, "{\"name\":\"home\"}"), RUN(0));
+    ROW(zts_controller_network_create, (NULL, "{}"), ALWAYS(ARGUMENT));
+    SAYS(ARGUMENT, "NULL");
+    ROW(zts_controller_network_create, (&made, NULL), ALWAYS(ARGUMENT));
+    ROW(zts_controller_network_create, (&made, "{"), RUN(ARGUMENT));
+    SAYS(ARGUMENT, "line 1");
+    ROW(zts_controller_network_create, (&made, "{\"mtu\":\"x\"}"), RUN(ARGUMENT));
+    SAYS(ARGUMENT, "mtu");
+    ROW(zts_controller_network_list, (text, room_of(sizeof text)), RUN(0));
+    ROW(zts_controller_network_list, (text, room_of(20)), RUN(ARGUMENT));
+    SAYS(ARGUMENT, "21 bytes");
+    ROW(zts_controller_network_list, (text, room_of(21)), RUN(0));
+    ROW(zts_controller_network_list, (NULL, room_of(0)), RUN(ARGUMENT));
+    SAYS(ARGUMENT, "21 bytes");
+    ROW(zts_controller_network_list, (text, NULL), ALWAYS(ARGUMENT));
+    SAYS(ARGUMENT, "len");
+    ROW(zts_controller_network_get, (NETWORK, text, room_of(sizeof text)), RUN(NO_RESULT));
+    SAYS(NO_RESULT, "no network");
+    ROW(zts_controller_network_get, (0, text, room_of(sizeof text)), ALWAYS(ARGUMENT));
+    ROW(zts_controller_network_get, (NETWORK, text, NULL), ALWAYS(ARGUMENT));
+    ROW(zts_controller_network_set, (NETWORK, "{}"), RUN(ARGUMENT));
+    SAYS(ARGUMENT, "begin with its own address");
+    ROW(zts_controller_network_set, (0, "{}"), ALWAYS(ARGUMENT));
+    ROW(zts_controller_network_set, (NETWORK, NULL), ALWAYS(ARGUMENT));
+    ROW(zts_controller_member_list, (NETWORK, text, room_of(sizeof text)), RUN(NO_RESULT));
+    ROW(zts_controller_member_list, (0, text, room_of(sizeof text)), ALWAYS(ARGUMENT));
     ROW(zts_controller_member_list, (NETWORK, text, NULL), ALWAYS(ARGUMENT));
-    ROW(zts_controller_member_get, (NETWORK, STRANGER, text, room_of(sizeof text)), ALWAYS(SERVICE));
+    ROW(zts_controller_member_get, (NETWORK, STRANGER, text, room_of(sizeof text)), RUN(NO_RESULT));
     ROW(zts_controller_member_get, (NETWORK, 0, text, room_of(sizeof text)), ALWAYS(ARGUMENT));
-    ROW(zts_controller_member_set, (NETWORK, STRANGER, "{}"), ALWAYS(SERVICE));
+    ROW(zts_controller_member_get, (NETWORK, 1ULL << 40, text, room_of(sizeof text)), ALWAYS(ARGUMENT));
+    SAYS(ARGUMENT, "40 bits");
+    ROW(zts_controller_member_get, (NETWORK, STRANGER, text, NULL), ALWAYS(ARGUMENT));
+    ROW(zts_controller_member_set, (NETWORK, STRANGER, "{}"), RUN(NO_RESULT));
     ROW(zts_controller_member_set, (NETWORK, STRANGER, NULL), ALWAYS(ARGUMENT));
-    ROW(zts_controller_member_authorize, (NETWORK, STRANGER, true), ALWAYS(SERVICE));
+    ROW(zts_controller_member_set, (0, STRANGER, "{}"), ALWAYS(ARGUMENT));
+    ROW(zts_controller_member_authorize, (NETWORK, STRANGER, true), RUN(NO_RESULT));
     ROW(zts_controller_member_authorize, (NETWORK, 0, true), ALWAYS(ARGUMENT));
-    ROW(zts_controller_member_delete, (NETWORK, STRANGER), ALWAYS(SERVICE));
+    ROW(zts_controller_member_authorize, (0, STRANGER, true), ALWAYS(ARGUMENT));
+    ROW(zts_controller_member_delete, (NETWORK, STRANGER), RUN(NO_RESULT));
     ROW(zts_controller_member_delete, (0, STRANGER), ALWAYS(ARGUMENT));
+    ROW(zts_controller_member_delete, (NETWORK, 0), ALWAYS(ARGUMENT));
+    ROW(zts_controller_network_delete, (NETWORK), RUN(NO_RESULT));
+    ROW(zts_controller_network_delete, (0), ALWAYS(ARGUMENT));
+    /* Of the network that there is, while the node runs. */
+    if (!own)
+        return;
+    ROW(zts_controller_network_get, (own, text, room_of(sizeof text)), SKIP, 0, 0, 0, SKIP, SKIP);
+    ROW(zts_controller_network_get, (own, text, room_of(9)), SKIP, ARGUMENT, ARGUMENT, ARGUMENT, SKIP, SKIP);
+    ROW(zts_controller_network_set, (own, "{\"private\":false}"), SKIP, 0, 0, 0, SKIP, SKIP);
+    ROW(zts_controller_network_set, (own, "{\"private\":[]}"), SKIP, ARGUMENT, ARGUMENT, ARGUMENT, SKIP, SKIP);
+    SAYS(ARGUMENT, "private");
+    ROW(zts_controller_member_list, (own, text, room_of(3)), SKIP, 0, 0, 0, SKIP, SKIP);
+    ROW(zts_controller_member_get, (own, STRANGER, text, room_of(sizeof text)),
+        SKIP, NO_RESULT, NO_RESULT, NO_RESULT, SKIP, SKIP);
+    SAYS(NO_RESULT, "no member");
+    ROW(zts_controller_member_set, (own, STRANGER, "{\"ipAssignments\":[\"x\"]}"),
+        SKIP, ARGUMENT, ARGUMENT, ARGUMENT, SKIP, SKIP);
+    SAYS(ARGUMENT, "ipAssignments");
+    ROW(zts_controller_member_set, (own, STRANGER, "{\"name\":\"one\"}"), SKIP, 0, 0, 0, SKIP, SKIP);
+    ROW(zts_controller_member_authorize, (own, STRANGER, true), SKIP, 0, 0, 0, SKIP, SKIP);
+    ROW(zts_controller_member_get, (own, STRANGER, text, room_of(sizeof text)), SKIP, 0, 0, 0, SKIP, SKIP);
+    ROW(zts_controller_member_list, (own, text, room_of(3)), SKIP, ARGUMENT, ARGUMENT, ARGUMENT, SKIP, SKIP);
+    SAYS(ARGUMENT, "17 bytes");
+    ROW(zts_controller_member_delete, (own, STRANGER), SKIP, 0, 0, 0, SKIP, SKIP);
+    ROW(zts_controller_member_delete, (own, STRANGER), SKIP, NO_RESULT, NO_RESULT, NO_RESULT, SKIP, SKIP);
+    ROW(zts_controller_network_delete, (own), SKIP, 0, 0, 0, SKIP, SKIP);
+    ROW(zts_controller_network_delete, (own), SKIP, NO_RESULT, NO_RESULT, NO_RESULT, SKIP, SKIP);
+    ROW(zts_controller_enable, (false), SKIP, 0, 0, 0, SKIP, SKIP);
+    ROW(zts_controller_network_list, (text, room_of(sizeof text)), SKIP, SERVICE, SERVICE, SERVICE, SKIP, SKIP);
 }
 
 static int exported_errno(void);

@@ -33,9 +33,14 @@ static void told(void *memory)
     int code = message->event_code;
     bool is_stored = is_between(code, ZTS_EVENT_STORE_IDENTITY_SECRET, ZTS_EVENT_STORE_NETWORK);
     EXPECT((message->node != NULL) == is_between(code, ZTS_EVENT_NODE_UP, ZTS_EVENT_NODE_FATAL_ERROR));
-    EXPECT((message->network != NULL) == is_between(code, ZTS_EVENT_NETWORK_NOT_FOUND, ZTS_EVENT_NETWORK_UPDATE));
+    bool is_of_controller
+        = is_between(code, ZTS_EVENT_CONTROLLER_MEMBER_WAITING, ZTS_EVENT_CONTROLLER_NETWORK_CHANGED);
+    EXPECT((message->network != NULL)
+        == (is_of_controller || is_between(code, ZTS_EVENT_NETWORK_NOT_FOUND, ZTS_EVENT_NETWORK_UPDATE)));
     EXPECT((message->netif != NULL) == is_between(code, ZTS_EVENT_NETIF_UP, ZTS_EVENT_NETIF_LINK_DOWN));
-    EXPECT((message->peer != NULL) == is_between(code, ZTS_EVENT_PEER_DIRECT, ZTS_EVENT_PEER_PATH_DEAD));
+    EXPECT((message->peer != NULL)
+        == ((is_of_controller && code != ZTS_EVENT_CONTROLLER_NETWORK_CHANGED)
+            || is_between(code, ZTS_EVENT_PEER_DIRECT, ZTS_EVENT_PEER_PATH_DEAD)));
     EXPECT((message->route != NULL) == is_between(code, ZTS_EVENT_ROUTE_ADDED, ZTS_EVENT_ROUTE_REMOVED));
     EXPECT((message->addr != NULL) == is_between(code, ZTS_EVENT_ADDR_ADDED_IP4, ZTS_EVENT_ADDR_REMOVED_IP6));
     EXPECT((message->cache != NULL) == is_stored);
@@ -48,7 +53,7 @@ static void told(void *memory)
         }
     }
     if (message->network)
-        EXPECT(message->network->net_id != 0 && message->network->mtu >= 1280);
+        EXPECT(message->network->net_id != 0 && (is_of_controller || message->network->mtu >= 1280));
     if (message->network && message->network->net_id == NETWORK
         && (code == ZTS_EVENT_NETWORK_OK || code == ZTS_EVENT_NETWORK_READY_IP6)) {
         EXPECT(message->network->mac != 0 && message->network->status == ZTS_NETWORK_STATUS_OK);
@@ -686,6 +691,88 @@ static void rows_of_utilities(void)
 }
 
 /* What changes the state comes last. */
+/* Networks of one's own, on a node that is no controller before it is asked to be one. */
+static void rows_of_the_controller(void)
+{
+    static uint64_t own;
+    static uint64_t made;
+    ROW(zts_controller_network_create, (&own, "{}"), ALWAYS(SERVICE));
+    ROW(zts_controller_network_list, (text, room_of(sizeof text)), ALWAYS(SERVICE));
+    ROW(zts_controller_member_list, (NETWORK, text, room_of(sizeof text)), ALWAYS(SERVICE));
+    ROW(zts_controller_enable, (1), 0, 0, 0, 0, 0, SERVICE);
+    SAYS(SERVICE, "freed");
+    ROW(zts_controller_enable, (1), 0, 0, 0, 0, 0, SERVICE);
+    ROW(zts_controller_network_create, (&own, "{\"name\":\"home\"}"), RUN(0));
+    ROW(zts_controller_network_create, (NULL, "{}"), RUN(ARGUMENT));
+    SAYS(ARGUMENT, "NULL");
+    ROW(zts_controller_network_create, (&made, NULL), RUN(ARGUMENT));
+    ROW(zts_controller_network_create, (&made, "{"), RUN(ARGUMENT));
+    SAYS(ARGUMENT, "line 1");
+    ROW(zts_controller_network_create, (&made, "{\"mtu\":\"x\"}"), RUN(ARGUMENT));
+    SAYS(ARGUMENT, "mtu");
+    ROW(zts_controller_network_list, (text, room_of(sizeof text)), RUN(0));
+    ROW(zts_controller_network_list, (text, room_of(20)), RUN(ARGUMENT));
+    SAYS(ARGUMENT, "21 bytes");
+    ROW(zts_controller_network_list, (text, room_of(21)), RUN(0));
+    ROW(zts_controller_network_list, (NULL, room_of(0)), RUN(ARGUMENT));
+    SAYS(ARGUMENT, "21 bytes");
+    ROW(zts_controller_network_list, (text, NULL), RUN(ARGUMENT));
+    SAYS(ARGUMENT, "len");
+    ROW(zts_controller_network_get, (NETWORK, text, room_of(sizeof text)), RUN(NO_RESULT));
+    SAYS(NO_RESULT, "no network");
+    ROW(zts_controller_network_get, (0, text, room_of(sizeof text)), RUN(ARGUMENT));
+    ROW(zts_controller_network_get, (NETWORK, text, NULL), RUN(ARGUMENT));
+    ROW(zts_controller_network_set, (NETWORK, "{}"), RUN(ARGUMENT));
+    SAYS(ARGUMENT, "begin with its own address");
+    ROW(zts_controller_network_set, (0, "{}"), RUN(ARGUMENT));
+    ROW(zts_controller_network_set, (NETWORK, NULL), RUN(ARGUMENT));
+    ROW(zts_controller_member_list, (NETWORK, text, room_of(sizeof text)), RUN(NO_RESULT));
+    ROW(zts_controller_member_list, (0, text, room_of(sizeof text)), RUN(ARGUMENT));
+    ROW(zts_controller_member_list, (NETWORK, text, NULL), RUN(ARGUMENT));
+    ROW(zts_controller_member_get, (NETWORK, STRANGER, text, room_of(sizeof text)), RUN(NO_RESULT));
+    ROW(zts_controller_member_get, (NETWORK, 0, text, room_of(sizeof text)), RUN(ARGUMENT));
+    ROW(zts_controller_member_get, (NETWORK, 1ULL << 40, text, room_of(sizeof text)), RUN(ARGUMENT));
+    SAYS(ARGUMENT, "40 bits");
+    ROW(zts_controller_member_get, (NETWORK, STRANGER, text, NULL), RUN(ARGUMENT));
+    ROW(zts_controller_member_set, (NETWORK, STRANGER, "{}"), RUN(NO_RESULT));
+    ROW(zts_controller_member_set, (NETWORK, STRANGER, NULL), RUN(ARGUMENT));
+    ROW(zts_controller_member_set, (0, STRANGER, "{}"), RUN(ARGUMENT));
+    ROW(zts_controller_member_authorize, (NETWORK, STRANGER, 1), RUN(NO_RESULT));
+    ROW(zts_controller_member_authorize, (NETWORK, 0, 1), RUN(ARGUMENT));
+    ROW(zts_controller_member_authorize, (0, STRANGER, 1), RUN(ARGUMENT));
+    ROW(zts_controller_member_delete, (NETWORK, STRANGER), RUN(NO_RESULT));
+    ROW(zts_controller_member_delete, (0, STRANGER), RUN(ARGUMENT));
+    ROW(zts_controller_member_delete, (NETWORK, 0), RUN(ARGUMENT));
+    ROW(zts_controller_network_delete, (NETWORK), RUN(NO_RESULT));
+    ROW(zts_controller_network_delete, (0), RUN(ARGUMENT));
+    /* Of the network that there is, while the node runs. */
+    if (!own)
+        return;
+    ROW(zts_controller_network_get, (own, text, room_of(sizeof text)), SKIP, 0, 0, 0, SKIP, SKIP);
+    ROW(zts_controller_network_get, (own, text, room_of(9)), SKIP, ARGUMENT, ARGUMENT, ARGUMENT, SKIP, SKIP);
+    ROW(zts_controller_network_set, (own, "{\"private\":false}"), SKIP, 0, 0, 0, SKIP, SKIP);
+    ROW(zts_controller_network_set, (own, "{\"private\":[]}"), SKIP, ARGUMENT, ARGUMENT, ARGUMENT, SKIP, SKIP);
+    SAYS(ARGUMENT, "private");
+    ROW(zts_controller_member_list, (own, text, room_of(3)), SKIP, 0, 0, 0, SKIP, SKIP);
+    ROW(zts_controller_member_get, (own, STRANGER, text, room_of(sizeof text)),
+        SKIP, NO_RESULT, NO_RESULT, NO_RESULT, SKIP, SKIP);
+    SAYS(NO_RESULT, "no member");
+    ROW(zts_controller_member_set, (own, STRANGER, "{\"ipAssignments\":[\"x\"]}"),
+        SKIP, ARGUMENT, ARGUMENT, ARGUMENT, SKIP, SKIP);
+    SAYS(ARGUMENT, "ipAssignments");
+    ROW(zts_controller_member_set, (own, STRANGER, "{\"name\":\"one\"}"), SKIP, 0, 0, 0, SKIP, SKIP);
+    ROW(zts_controller_member_authorize, (own, STRANGER, 1), SKIP, 0, 0, 0, SKIP, SKIP);
+    ROW(zts_controller_member_get, (own, STRANGER, text, room_of(sizeof text)), SKIP, 0, 0, 0, SKIP, SKIP);
+    ROW(zts_controller_member_list, (own, text, room_of(3)), SKIP, ARGUMENT, ARGUMENT, ARGUMENT, SKIP, SKIP);
+    SAYS(ARGUMENT, "17 bytes");
+    ROW(zts_controller_member_delete, (own, STRANGER), SKIP, 0, 0, 0, SKIP, SKIP);
+    ROW(zts_controller_member_delete, (own, STRANGER), SKIP, NO_RESULT, NO_RESULT, NO_RESULT, SKIP, SKIP);
+    ROW(zts_controller_network_delete, (own), SKIP, 0, 0, 0, SKIP, SKIP);
+    ROW(zts_controller_network_delete, (own), SKIP, NO_RESULT, NO_RESULT, NO_RESULT, SKIP, SKIP);
+    ROW(zts_controller_enable, (0), SKIP, 0, 0, 0, SKIP, SKIP);
+    ROW(zts_controller_network_list, (text, room_of(sizeof text)), SKIP, SERVICE, SERVICE, SERVICE, SKIP, SKIP);
+}
+
 static void rows_of_life(void)
 {
     ROW(zts_node_stop, (), SERVICE, SKIP, SKIP, SKIP, SERVICE, SERVICE);
@@ -712,6 +799,7 @@ void rows_2(void)
     rows_of_simple_sockets();
     rows_of_options();
     rows_of_utilities();
+    rows_of_the_controller();
     rows_of_life();
 }
 

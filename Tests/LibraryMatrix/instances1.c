@@ -26,6 +26,9 @@ static struct zts_peer_details peers[16];
 static struct zts_stats statistics;
 static struct zts_stats_proto counters;
 
+static uint64_t own;
+static char text[4096];
+
 static struct sockaddr *any(void) { return (struct sockaddr *)&address; }
 
 static bool instance_runs(void) { return zts_instance_join(1, UNKNOWN) == ZTS_ERR_OK; }
@@ -67,6 +70,10 @@ static void rows_of_a_stopped_instance(void)
     ROW(zts_instance_get_peer_status, (1, STRANGER), ALWAYS(SERVICE));
     ROW(zts_instance_get_all_stats, (1, &statistics), ALWAYS(0));
     ROW(zts_instance_get_protocol_stats, (1, ZTS_STATS_PROTOCOL_TCP, &counters), ALWAYS(0));
+    ROW(zts_instance_controller_network_create, (1, &own, "{}"), ALWAYS(SERVICE));
+    ROW(zts_instance_controller_network_list, (1, text, room_of(sizeof text)), ALWAYS(SERVICE));
+    ROW(zts_instance_controller_enable, (1, true), ALWAYS(0));
+    ROW(zts_instance_controller_enable, (1, false), ALWAYS(0));
     ROW(zts_instance_socket, (1, ZTS_AF_INET6, ZTS_SOCK_STREAM, 0), ALWAYS(SERVICE));
     ROW(zts_instance_restart, (1), ALWAYS(SERVICE));
     VALUE(waits(instance_starts_again), ALWAYS(true));
@@ -166,6 +173,34 @@ void rows_of_instances_1(void)
     ROW(zts_instance_get_protocol_stats, (1, 10, &counters), ALWAYS(ARGUMENT));
     ROW(zts_instance_get_protocol_stats, (1, ZTS_STATS_PROTOCOL_TCP, NULL), ALWAYS(ARGUMENT));
     ROW(zts_instance_get_protocol_stats, (2, ZTS_STATS_PROTOCOL_TCP, &counters), ALWAYS(ARGUMENT));
+    ROW(zts_instance_controller_network_list, (1, text, room_of(sizeof text)), ALWAYS(SERVICE));
+    ROW(zts_instance_controller_enable, (2, true), ALWAYS(ARGUMENT));
+    ROW(zts_instance_controller_enable, (1, true), ALWAYS(0));
+    ROW(zts_instance_controller_network_create, (1, &own, "{}"), ALWAYS(0));
+    ROW(zts_instance_controller_network_create, (2, &own, "{}"), ALWAYS(ARGUMENT));
+    ROW(zts_instance_controller_network_create, (1, &own, "{"), ALWAYS(ARGUMENT));
+    SAYS(ARGUMENT, "line 1");
+    ROW(zts_instance_controller_network_list, (1, text, room_of(sizeof text)), ALWAYS(0));
+    ROW(zts_instance_controller_network_list, (2, text, room_of(sizeof text)), ALWAYS(ARGUMENT));
+    ROW(zts_instance_controller_network_set, (1, own, "{\"name\":\"x\"}"), ALWAYS(0));
+    ROW(zts_instance_controller_network_set, (2, own, "{}"), ALWAYS(ARGUMENT));
+    ROW(zts_instance_controller_network_get, (1, own, text, room_of(sizeof text)), ALWAYS(0));
+    ROW(zts_instance_controller_network_get, (1, own, text, room_of(5)), ALWAYS(ARGUMENT));
+    ROW(zts_instance_controller_network_get, (1, UNKNOWN, text, room_of(sizeof text)), ALWAYS(NO_RESULT));
+    ROW(zts_instance_controller_member_set, (1, own, STRANGER, "{}"), ALWAYS(0));
+    ROW(zts_instance_controller_member_set, (1, UNKNOWN, STRANGER, "{}"), ALWAYS(NO_RESULT));
+    ROW(zts_instance_controller_member_authorize, (1, own, STRANGER, true), ALWAYS(0));
+    ROW(zts_instance_controller_member_authorize, (1, own, 0, true), ALWAYS(ARGUMENT));
+    ROW(zts_instance_controller_member_list, (1, own, text, room_of(sizeof text)), ALWAYS(0));
+    ROW(zts_instance_controller_member_list, (1, UNKNOWN, text, room_of(sizeof text)), ALWAYS(NO_RESULT));
+    ROW(zts_instance_controller_member_get, (1, own, STRANGER, text, room_of(sizeof text)), ALWAYS(0));
+    ROW(zts_instance_controller_member_get, (1, own, 1, text, room_of(sizeof text)), ALWAYS(NO_RESULT));
+    ROW(zts_instance_controller_member_delete, (1, own, STRANGER), ALWAYS(0));
+    ROW(zts_instance_controller_member_delete, (1, own, STRANGER), ALWAYS(NO_RESULT));
+    ROW(zts_instance_controller_network_delete, (1, own), ALWAYS(0));
+    ROW(zts_instance_controller_network_delete, (1, own), ALWAYS(NO_RESULT));
+    ROW(zts_instance_controller_enable, (1, false), ALWAYS(0));
+    ROW(zts_instance_controller_network_create, (1, &own, "{}"), ALWAYS(SERVICE));
     ROW(zts_instance_socket, (1, ZTS_AF_INET6, ZTS_SOCK_STREAM, 0), ALWAYS(DESCRIPTOR));
     ROW(zts_instance_socket, (1, 99, ZTS_SOCK_STREAM, 0), ALWAYS(FAILS(ERRNO_EAFNOSUPPORT)));
     ROW(zts_instance_socket, (2, ZTS_AF_INET6, ZTS_SOCK_STREAM, 0), ALWAYS(ARGUMENT));

@@ -19,7 +19,7 @@ import Testing
         "Sources/NetStack": ["NetPrimitives"],
         "Sources/ZeroTierPeers": wire,
         "Sources/ZeroTierEthernet": wire,
-        "Sources/ZeroTierController": wire,
+        "Sources/ZeroTierController": wire + ["JSONValues", "ZeroTierRules"],
         "Sources/ZeroTierNode": wire + ["NetStack", "ZeroTierPeers", "ZeroTierEthernet", "ZeroTierController"],
         "Sources/ZeroTierStore": wire + ["ZeroTierController", "CZeroTierSQLite"],
         "Sources/ZeroTier": all + ["ZeroTierStore", "ZeroTierRules", "JSONValues", "CZeroTierSystem"],

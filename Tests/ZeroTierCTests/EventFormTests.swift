@@ -2,6 +2,8 @@ import CZeroTier
 import NetPrimitives
 import Synchronization
 import Testing
+import ZeroTierController
+import ZeroTierWire
 
 @testable import ZeroTier
 @testable import ZeroTierC
@@ -105,13 +107,62 @@ import Testing
     private final class State {
         var peers: [PeerStatus] = []
         var networks: [NetworkDetails] = []
+        var controlled: [ControlledNetwork] = []
 
         var source: NodeMonitor.Source {
             NodeMonitor.Source(
                 info: { NodeInfo(isOnline: true) }, offlineReason: { "no root answers" },
                 network: { [self] id in networks.first { $0.status.id == id } },
-                peer: { [self] id in peers.first { $0.id == id } })
+                peer: { [self] id in peers.first { $0.id == id } },
+                controlled: { [self] id in controlled.first { $0.id == id } })
         }
+    }
+
+    @Test func `what a controller says comes with the network and the member`() throws {
+        var record = NetworkRecord(id: ZeroTierWire.NetworkID(0xe5_79b4_2b36_000001))
+        record.name = "home"
+        record.routes = [NetworkRoute(target: try #require(IPPrefix("10.1.0.0/16")), via: IPAddress("10.1.0.1"))]
+        let state = State()
+        state.controlled = [ControlledNetwork(record)]
+        state.peers = [Self.peer]
+        let id = state.controlled[0].id
+        var monitor = NodeMonitor()
+        for (event, code1, code2, peer) in [
+            (.memberWaiting(id, Self.peer.id), 160, 280, Self.peer.id.value),
+            (.networkMemberChanged(id, Self.peer.id), 161, 281, Self.peer.id.value),
+            (.controlledNetworkChanged(id), 162, 282, nil),
+        ] as [(NodeEvent, Int32, Int16, UInt64?)] {
+            #expect(event.rank == 1)
+            let told = monitor.take(event, state.source)
+            try #require(told.count == 1)
+            #expect(told[0].rank == 1)
+            let firstCodes = first(told[0]) { message in
+                #expect(message.peer?.pointee.address == peer)
+                guard let network = message.network?.pointee else {
+                    Issue.record("no network")
+                    return
+                }
+                #expect(network.nwid == id.value && network.mtu == 2800 && network.num_routes == 1)
+                #expect(network.routes.0.target.ss_family == 2 && network.routes.0.via.ss_family == 2)
+            }
+            #expect(firstCodes == [code1])
+            let secondCodes = second(told[0]) { message in
+                #expect(message.peer?.pointee.peer_id == peer)
+                guard let network = message.network?.pointee else {
+                    Issue.record("no network")
+                    return
+                }
+                #expect(network.net_id == id.value && network.mtu == 2800 && network.route_count == 1)
+                #expect(network.status == ZTS_NETWORK_STATUS_OK && network.type == ZTS_NETWORK_TYPE_PRIVATE)
+                #expect(network.name.0 == 0x68 && network.name.4 == 0)
+            }
+            #expect(secondCodes == [code2])
+        }
+        // Of one that is gone there is its ID.
+        state.controlled = []
+        let gone = try #require(monitor.take(.controlledNetworkChanged(id), state.source).first)
+        _ = first(gone) { #expect($0.network?.pointee.nwid == id.value && $0.network?.pointee.mtu == 0) }
+        _ = second(gone) { #expect($0.network?.pointee.status == ZTS_NETWORK_STATUS_NOT_FOUND) }
     }
 
     @Test func `what a node says of its peers becomes events, once each`() {

@@ -132,13 +132,15 @@ extension SharedNodeTests {
             #expect(zts_core_lock_obtain() == -2)
         }
 
-        @Test func `the controller is refused, never pretended`() {
+        @Test func `the controller looks at its arguments, and wants a node that runs`() {
             var nwid: UInt64 = 0
-            #expect(zts_controller_enable(true) == -3)
-            #expect(zts_controller_network_create(nil, "{}") == -2)
+            #expect(zts_controller_network_create(nil, "{}") == -2 && zts18_controller_network_create(nil, "{}") == -2)
             #expect(zts_controller_network_create(&nwid, "{}") == -3)
             #expect(zts_controller_member_authorize(1, 1, true) == -3)
-            #expect(String(cString: zts_last_error_message()).contains("controller"))
+            #expect(zts_controller_member_authorize(1, 1 << 40, true) == -2)
+            #expect(String(cString: zts_last_error_message()).contains("40 bits"))
+            #expect(zts_controller_network_list(nil, nil) == -2 && zts18_controller_network_list(nil, nil) == -2)
+            #expect(zts_instance_controller_enable(77, true) == -2)
         }
 
         @Test func `every failure has a message of its own, and a success leaves it`() {

@@ -1,5 +1,5 @@
 /* What the Swift side of the library sees: both generations of the interface at once. Not installed.
- * The second generation's thirteen shared names appear as zts18_*, and its constants not at all. */
+ * The second generation's twenty-four shared names appear as zts18_*, and its constants not at all. */
 #ifndef CZEROTIER_H
 #define CZEROTIER_H
 

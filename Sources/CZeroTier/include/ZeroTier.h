@@ -160,7 +160,7 @@ struct zts_node_details {
 /** What the callback is given. The library owns it and everything it points to; both end when the callback returns. */
 struct zts_callback_msg {
     int eventCode;
-    /* At most one of these is not NULL: see the list of events. */
+    /* At most one of these is not NULL, but two with members of this node's networks: see the list of events. */
     struct zts_node_details *node;
     struct zts_network_details *network;
     struct zts_netif_details *netif;
@@ -546,19 +546,55 @@ ZT_SOCKET_API int ZTCALL zts_add_dns_nameserver(struct sockaddr *addr);
 ZT_SOCKET_API int ZTCALL zts_del_dns_nameserver(struct sockaddr *addr);
 
 /* ---- Network controller -------------------------------------------------------------------------------------------
- * JSON as in the controller of ZeroTier One. Buffers: len is the room on the way in and the length on the way out.
- * Where the library has no controller, all of these return ZTS_ERR_SERVICE (after ZTS_ERR_INVALID_ARG). */
+ * Networks of one's own. The node answers for every network whose ID begins with its node ID; others join it by zts_join()
+ * from anywhere, and the roots lead them here. A node may be a member of its own networks.
+ *
+ *     uint64_t network;
+ *     zts_controller_enable(true);
+ *     zts_controller_network_create(&network,
+ *         "{\"name\":\"home\",\"v4AssignMode\":{\"zt\":true},\"routes\":[{\"target\":\"10.1.2.0/24\"}],"
+ *         "\"ipAssignmentPools\":[{\"ipRangeStart\":\"10.1.2.1\",\"ipRangeEnd\":\"10.1.2.254\"}]}");
+ *     ... ZTS_EVENT_CONTROLLER_MEMBER_WAITING ...
+ *     zts_controller_member_authorize(network, node, true);
+ *
+ * Records are JSON objects with the fields of ZeroTier One's controller. Of a network: name, private, enableBroadcast,
+ * multicastLimit, mtu, v4AssignMode, v6AssignMode, routes, ipAssignmentPools, rules, capabilities, tags, rulesSource (which is
+ * compiled if there are no rules beside it), dns, authTokens, remoteTraceTarget, remoteTraceLevel and
+ * certificateTimeoutWindowSize. Of a member: authorized, name, activeBridge, noAutoAssignIps, ipAssignments, tags,
+ * capabilities, remoteTraceTarget and remoteTraceLevel. A change says what it changes, the rest stays; fields that it cannot
+ * change are passed over. "{}" is a private network with nothing but defaults.
+ *
+ * A change is on the disk when its call returns, in controller.db of the node's directory; without a directory it is kept in
+ * memory. A call that fails has changed nothing. Codes: ZTS_ERR_OK; ZTS_ERR_INVALID_ARG for a wrong argument or field,
+ * which zts_last_error_message() names; ZTS_ERR_NO_RESULT if there is no such network or member; ZTS_ERR_SERVICE while the
+ * node does not run or is no controller; ZTS_ERR_GENERAL if the disk refuses or a limit is reached. The node need not be
+ * online. A text and its final 0 go to buf: len is the room on the way in and the text's length on the way out, or, with
+ * ZTS_ERR_INVALID_ARG, the room needed: so buf may be NULL to ask for that. All may be called in the callback. */
 
+/** Whether the node controls networks: at once if it runs (a start that is under way is waited for), and from each start
+ * on. May be called before the start. Switched off, it answers nobody; networks stay on the disk. */
 ZT_SOCKET_API int ZTCALL zts_controller_enable(bool enabled);
+/** Makes a network. @param nwid gets its ID, whose last six digits are drawn */
 ZT_SOCKET_API int ZTCALL zts_controller_network_create(uint64_t *nwid, const char *json);
+/** Deletes a network. Its members are told and refuse each other. */
 ZT_SOCKET_API int ZTCALL zts_controller_network_delete(uint64_t nwid);
+/** An array of the IDs, as strings of 16 digits, ascending. */
 ZT_SOCKET_API int ZTCALL zts_controller_network_list(char *buf, size_t *len);
+/** The record of a network, with id, revision and creationTime. */
 ZT_SOCKET_API int ZTCALL zts_controller_network_get(uint64_t nwid, char *buf, size_t *len);
+/** Changes a network, or makes it under an ID that begins with this node's ID. Members that are there have it at once. */
 ZT_SOCKET_API int ZTCALL zts_controller_network_set(uint64_t nwid, const char *json);
+/** An object: the members' IDs, as strings of 10 digits, and their revisions. Who waits to be let in has revision 0; it is
+ * forgotten after ten minutes of silence. */
 ZT_SOCKET_API int ZTCALL zts_controller_member_list(uint64_t nwid, char *buf, size_t *len);
+/** The record of a member, or of a node that waits, with id, revision, creationTime, identity, ipAssignments, vMajor, vMinor,
+ * vRev, lastAuthorizedTime, lastDeauthorizedTime and others. */
 ZT_SOCKET_API int ZTCALL zts_controller_member_get(uint64_t nwid, uint64_t nodeId, char *buf, size_t *len);
+/** Changes a member, or makes one before it asks. */
 ZT_SOCKET_API int ZTCALL zts_controller_member_set(uint64_t nwid, uint64_t nodeId, const char *json);
+/** Lets a node in, or out: then others refuse it within a moment, and it gets ZTS_EVENT_NETWORK_ACCESS_DENIED. */
 ZT_SOCKET_API int ZTCALL zts_controller_member_authorize(uint64_t nwid, uint64_t nodeId, bool authorized);
+/** Forgets a member and its addresses. If it asks again, it waits. */
 ZT_SOCKET_API int ZTCALL zts_controller_member_delete(uint64_t nwid, uint64_t nodeId);
 
 /* ---- Additions of this library -------------------------------------------------------------------------------------- */
@@ -679,6 +715,32 @@ ZT_SOCKET_API int ZTCALL zts_instance_get_peer_status(int instance, uint64_t pee
 ZT_SOCKET_API int ZTCALL zts_instance_get_all_stats(int instance, struct zts_stats *statsDest);
 /** As zts_get_protocol_stats(), of that node's stack. */
 ZT_SOCKET_API int ZTCALL zts_instance_get_protocol_stats(int instance, int protocolType, void *protoStatsDest);
+
+/** As zts_controller_enable(). An instance without a directory keeps its networks in memory, and until it is stopped. */
+ZT_SOCKET_API int ZTCALL zts_instance_controller_enable(int instance, bool enabled);
+/** As zts_controller_network_create(). */
+ZT_SOCKET_API int ZTCALL zts_instance_controller_network_create(int instance, uint64_t *nwid, const char *json);
+/** As zts_controller_network_delete(). */
+ZT_SOCKET_API int ZTCALL zts_instance_controller_network_delete(int instance, uint64_t nwid);
+/** As zts_controller_network_list(). */
+ZT_SOCKET_API int ZTCALL zts_instance_controller_network_list(int instance, char *buf, size_t *len);
+/** As zts_controller_network_get(). */
+ZT_SOCKET_API int ZTCALL zts_instance_controller_network_get(int instance, uint64_t nwid, char *buf, size_t *len);
+/** As zts_controller_network_set(). */
+ZT_SOCKET_API int ZTCALL zts_instance_controller_network_set(int instance, uint64_t nwid, const char *json);
+/** As zts_controller_member_list(). */
+ZT_SOCKET_API int ZTCALL zts_instance_controller_member_list(int instance, uint64_t nwid, char *buf, size_t *len);
+/** As zts_controller_member_get(). */
+ZT_SOCKET_API int ZTCALL zts_instance_controller_member_get(
+    int instance, uint64_t nwid, uint64_t nodeId, char *buf, size_t *len);
+/** As zts_controller_member_set(). */
+ZT_SOCKET_API int ZTCALL zts_instance_controller_member_set(
+    int instance, uint64_t nwid, uint64_t nodeId, const char *json);
+/** As zts_controller_member_authorize(). */
+ZT_SOCKET_API int ZTCALL zts_instance_controller_member_authorize(
+    int instance, uint64_t nwid, uint64_t nodeId, bool authorized);
+/** As zts_controller_member_delete(). */
+ZT_SOCKET_API int ZTCALL zts_instance_controller_member_delete(int instance, uint64_t nwid, uint64_t nodeId);
 
 /** As zts_socket(), on that node. */
 ZT_SOCKET_API int ZTCALL zts_instance_socket(int instance, int socket_family, int socket_type, int protocol);

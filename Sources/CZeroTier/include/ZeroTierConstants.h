@@ -150,6 +150,14 @@
 #define ROUTE_EVENT_TYPE(code) ((code) >= ZTS_EVENT_ROUTE_ADDED && (code) <= ZTS_EVENT_ROUTE_REMOVED)
 #define ADDR_EVENT_TYPE(code) ((code) >= ZTS_EVENT_ADDR_ADDED_IP4 && (code) <= ZTS_EVENT_ADDR_REMOVED_IP6)
 
+/** [network, peer] Of networks that this node controls: a node asks to be let in. Once, and again after ten minutes of
+ * silence. */
+#define ZTS_EVENT_CONTROLLER_MEMBER_WAITING 160
+/** [network, peer] A member was made, let in or out, changed or deleted; zts_controller_member_get() says what it is. */
+#define ZTS_EVENT_CONTROLLER_MEMBER_CHANGED 161
+/** [network] A network was made or changed; or deleted, and then only nwid is set. */
+#define ZTS_EVENT_CONTROLLER_NETWORK_CHANGED 162
+
 /* ---- Sockets -------------------------------------------------------------------------------------------------------
  * These differ from the host's in general: pass ZTS_* constants to zts_* functions. */
 

@@ -13,7 +13,7 @@
  *     fd = zts_tcp_client("10.147.17.5", 80);
  *
  * Every function may be called from any thread, also from the event handler. The library holds both generations;
- * thirteen functions have the same name in the other one and another meaning, so this header binds their names to symbols
+ * twenty-four functions have the same name in the other one and another meaning, so this header binds their names to symbols
  * of their own (zts18_...). Source code does not change. For programs that look names up themselves (dlsym, ctypes), a second
  * library, zt18/libzt.so, has this generation's functions under the plain names.
  *
@@ -70,6 +70,17 @@
 #define zts_close zts18_close
 #define zts_getpeername zts18_getpeername
 #define zts_getsockname zts18_getsockname
+#define zts_controller_enable zts18_controller_enable
+#define zts_controller_network_create zts18_controller_network_create
+#define zts_controller_network_delete zts18_controller_network_delete
+#define zts_controller_network_list zts18_controller_network_list
+#define zts_controller_network_get zts18_controller_network_get
+#define zts_controller_network_set zts18_controller_network_set
+#define zts_controller_member_list zts18_controller_member_list
+#define zts_controller_member_get zts18_controller_member_get
+#define zts_controller_member_set zts18_controller_member_set
+#define zts_controller_member_authorize zts18_controller_member_authorize
+#define zts_controller_member_delete zts18_controller_member_delete
 #endif
 
 /* ---- Limits ------------------------------------------------------------------------------------------------------ */
@@ -183,7 +194,15 @@ typedef enum {
     ZTS_EVENT_STORE_IDENTITY_PUBLIC = 271,
     ZTS_EVENT_STORE_PLANET = 272,
     ZTS_EVENT_STORE_PEER = 273,
-    ZTS_EVENT_STORE_NETWORK = 274
+    ZTS_EVENT_STORE_NETWORK = 274,
+
+    /** [network, peer] Of networks that this node controls: a node asks to be let in. Once, and again after ten minutes of
+     * silence. */
+    ZTS_EVENT_CONTROLLER_MEMBER_WAITING = 280,
+    /** [network, peer] A member was made, let in or out, changed or deleted; zts_controller_member_get() says what it is. */
+    ZTS_EVENT_CONTROLLER_MEMBER_CHANGED = 281,
+    /** [network] A network was made or changed; or deleted, and then only net_id and status NOT_FOUND are set. */
+    ZTS_EVENT_CONTROLLER_NETWORK_CHANGED = 282
 } zts_event_t;
 
 /* ---- Error numbers -------------------------------------------------------------------------------------------------
@@ -1064,6 +1083,62 @@ ZTS_API char *ZTCALL zts_ipaddr_ntoa(const zts_ip_addr *addr);
 ZTS_API int ZTCALL zts_ipaddr_aton(const char *cp, zts_ip_addr *addr);
 ZTS_API const char *ZTCALL zts_inet_ntop(int family, const void *src, char *dst, zts_socklen_t size);
 ZTS_API int ZTCALL zts_inet_pton(int family, const char *src, void *dst);
+
+/* ---- Network controller -------------------------------------------------------------------------------------------
+ * Networks of one's own. The node answers for every network whose ID begins with its node ID; others join it by zts_net_join()
+ * from anywhere, and the roots lead them here. A node may be a member of its own networks.
+ *
+ *     uint64_t network;
+ *     zts_controller_enable(1);
+ *     zts_controller_network_create(&network,
+ *         "{\"name\":\"home\",\"v4AssignMode\":{\"zt\":true},\"routes\":[{\"target\":\"10.1.2.0/24\"}],"
+ *         "\"ipAssignmentPools\":[{\"ipRangeStart\":\"10.1.2.1\",\"ipRangeEnd\":\"10.1.2.254\"}]}");
+ *     ... ZTS_EVENT_CONTROLLER_MEMBER_WAITING ...
+ *     zts_controller_member_authorize(network, node, 1);
+ *
+ * Records are JSON objects with the fields of ZeroTier One's controller. Of a network: name, private, enableBroadcast,
+ * multicastLimit, mtu, v4AssignMode, v6AssignMode, routes, ipAssignmentPools, rules, capabilities, tags, rulesSource (which is
+ * compiled if there are no rules beside it), dns, authTokens, remoteTraceTarget, remoteTraceLevel and
+ * certificateTimeoutWindowSize. Of a member: authorized, name, activeBridge, noAutoAssignIps, ipAssignments, tags,
+ * capabilities, remoteTraceTarget and remoteTraceLevel. A change says what it changes, the rest stays; fields that it cannot
+ * change are passed over. "{}" is a private network with nothing but defaults.
+ *
+ * A change is on the disk when its call returns, in controller.db of the node's directory; without a directory it is kept in
+ * memory. A call that fails has changed nothing. Codes: ZTS_ERR_OK; ZTS_ERR_ARG for a wrong argument or field,
+ * which zts_last_error_message() names; ZTS_ERR_NO_RESULT if there is no such network or member; ZTS_ERR_SERVICE while the
+ * node does not run or is no controller; ZTS_ERR_GENERAL if the disk refuses or a limit is reached. The node need not be
+ * online. A text and its final 0 go to buf: len is the room on the way in and the text's length on the way out, or, with
+ * ZTS_ERR_ARG, the room needed: so buf may be NULL to ask for that. All may be called in the event handler. */
+
+/** Whether the node controls networks: at once if it runs (a start that is under way is waited for), and from each start
+ * on. May be called before the start. Switched off, it answers nobody; networks stay on the disk. */
+ZTS_API int ZTCALL zts_controller_enable(unsigned int enabled) ZTS_OWN_(controller_enable);
+/** Makes a network. @param net_id gets its ID, whose last six digits are drawn */
+ZTS_API int ZTCALL zts_controller_network_create(uint64_t *net_id, const char *json)
+    ZTS_OWN_(controller_network_create);
+/** Deletes a network. Its members are told and refuse each other. */
+ZTS_API int ZTCALL zts_controller_network_delete(uint64_t net_id) ZTS_OWN_(controller_network_delete);
+/** An array of the IDs, as strings of 16 digits, ascending. */
+ZTS_API int ZTCALL zts_controller_network_list(char *buf, size_t *len) ZTS_OWN_(controller_network_list);
+/** The record of a network, with id, revision and creationTime. */
+ZTS_API int ZTCALL zts_controller_network_get(uint64_t net_id, char *buf, size_t *len) ZTS_OWN_(controller_network_get);
+/** Changes a network, or makes it under an ID that begins with this node's ID. Members that are there have it at once. */
+ZTS_API int ZTCALL zts_controller_network_set(uint64_t net_id, const char *json) ZTS_OWN_(controller_network_set);
+/** An object: the members' IDs, as strings of 10 digits, and their revisions. Who waits to be let in has revision 0; it is
+ * forgotten after ten minutes of silence. */
+ZTS_API int ZTCALL zts_controller_member_list(uint64_t net_id, char *buf, size_t *len) ZTS_OWN_(controller_member_list);
+/** The record of a member, or of a node that waits, with id, revision, creationTime, identity, ipAssignments, vMajor, vMinor,
+ * vRev, lastAuthorizedTime, lastDeauthorizedTime and others. */
+ZTS_API int ZTCALL zts_controller_member_get(uint64_t net_id, uint64_t node_id, char *buf, size_t *len)
+    ZTS_OWN_(controller_member_get);
+/** Changes a member, or makes one before it asks. */
+ZTS_API int ZTCALL zts_controller_member_set(uint64_t net_id, uint64_t node_id, const char *json)
+    ZTS_OWN_(controller_member_set);
+/** Lets a node in, or out: then others refuse it within a moment, and it gets ZTS_EVENT_NETWORK_ACCESS_DENIED. */
+ZTS_API int ZTCALL zts_controller_member_authorize(uint64_t net_id, uint64_t node_id, unsigned int authorized)
+    ZTS_OWN_(controller_member_authorize);
+/** Forgets a member and its addresses. If it asks again, it waits. */
+ZTS_API int ZTCALL zts_controller_member_delete(uint64_t net_id, uint64_t node_id) ZTS_OWN_(controller_member_delete);
 
 #ifndef ZTS_BOTH_GENERATIONS
 /* ---- Additions of this library -------------------------------------------------------------------------------------- */

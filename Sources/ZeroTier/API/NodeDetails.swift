@@ -25,6 +25,9 @@ package struct NetworkDetails: Hashable, Sendable {
     package struct RouteAttributes: Hashable, Sendable {
         package var flags: UInt16
         package var metric: UInt16
+
+        /// Nothing is said.
+        package static let none = RouteAttributes(flags: 0, metric: 0)
     }
 
     /// A multicast group.

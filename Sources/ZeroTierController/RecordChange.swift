@@ -1,0 +1,296 @@
+//  What an administrator says in JSON, as a change of a record. Fields have the reference's names. Those that are not there stay
+//  as they are; those that nobody may change, or nobody knows, are passed over: its tools send whole records back.
+//
+//  Types are taken as loosely as the reference does, since tools send "true" and "1500". What cannot be read is an error with its
+//  place, where the reference drops an entry and says nothing.
+
+package import JSONValues
+import NetPrimitives
+import ZeroTierRules
+import ZeroTierWire
+
+/// A change of a record, read and not made yet.
+package struct RecordChange<Record>: Sendable {
+    private var steps: [@Sendable (inout Record) -> Void] = []
+
+    fileprivate mutating func set<Value: Sendable>(
+        _ path: any WritableKeyPath<Record, Value> & Sendable, _ value: Value
+    ) {
+        steps.append { $0[keyPath: path] = value }
+    }
+
+    /// Makes the change.
+    package func apply(to record: inout Record) {
+        for step in steps { step(&record) }
+    }
+
+    /// Reads the text of a change; one without bytes changes nothing.
+    fileprivate static func read(
+        _ text: [UInt8], _ body: (JSONField) throws(JSONError) -> RecordChange
+    ) throws(JSONError) -> RecordChange {
+        if text.isEmpty { return RecordChange() }
+        var limits = JSONLimits()
+        limits.bytes = ControllerLimits.recordText
+        return try JSONDocument(text, limits: limits).read(body)
+    }
+}
+
+extension RecordChange<NetworkRecord> {
+    package init(text: [UInt8]) throws(JSONError) {
+        self = try Self.read(text) { (json) throws(JSONError) in try RecordChange(network: json) }
+    }
+
+    /// Reads an object.
+    package init(network json: JSONField) throws(JSONError) {
+        _ = try json.members()
+        if let field = json.member("name") { set(\.name, try field.looseString()) }
+        if let field = json.member("private") { set(\.isPrivate, try field.looseBool()) }
+        if let field = json.member("enableBroadcast") { set(\.isBroadcastEnabled, try field.looseBool()) }
+        if let field = json.member("multicastLimit") { set(\.multicastLimit, try field.looseInteger()) }
+        if let field = json.member("mtu") { set(\.mtu, try field.looseInteger()) }
+        if let field = json.member("certificateTimeoutWindowSize") {
+            set(\.credentialWindow, try field.looseInteger())
+        }
+        try readModes(json)
+        if let field = json.member("routes") {
+            set(\.routes, try field.list(ControllerLimits.routes) { (field) throws(JSONError) in try field.route() })
+        }
+        if let field = json.member("ipAssignmentPools") {
+            set(\.pools, try field.list(ControllerLimits.pools) { (field) throws(JSONError) in try field.pool() })
+        }
+        try readRules(json)
+        if let field = json.member("dns") { set(\.dns, try field.dns()) }
+        if let field = json.member("authTokens") { set(\.tokens, try field.tokens()) }
+        if let field = json.member("remoteTraceTarget") { set(\.traceTarget, try field.traceTarget()) }
+        if let field = json.member("remoteTraceLevel") { set(\.traceLevel, try field.looseInteger()) }
+    }
+
+    // The reference takes an object in the place of the former one, so that what it does not say is off. Here it stays.
+    private mutating func readModes(_ json: JSONField) throws(JSONError) {
+        if let field = json.member("v4AssignMode") {
+            if let words = try field.words(["zt"]) {
+                set(\.assignsIPv4, words.contains("zt"))
+            } else if let mode = field.member("zt") {
+                set(\.assignsIPv4, try mode.looseBool())
+            }
+        }
+        guard let field = json.member("v6AssignMode") else { return }
+        if let words = try field.words(["zt", "rfc4193", "6plane"]) {
+            set(\.assignsIPv6, words.contains("zt"))
+            set(\.assignsRFC4193, words.contains("rfc4193"))
+            set(\.assigns6PLANE, words.contains("6plane"))
+            return
+        }
+        if let mode = field.member("zt") { set(\.assignsIPv6, try mode.looseBool()) }
+        if let mode = field.member("rfc4193") { set(\.assignsRFC4193, try mode.looseBool()) }
+        if let mode = field.member("6plane") { set(\.assigns6PLANE, try mode.looseBool()) }
+    }
+
+    // A source without rules is compiled: it would mean nothing otherwise. Beside rules it is kept for who wrote it.
+    private mutating func readRules(_ json: JSONField) throws(JSONError) {
+        if let field = json.member("rulesSource") {
+            let source = try field.looseString()
+            set(\.ruleSource, source)
+            if json.member("rules") == nil, !source.isEmpty {
+                do throws(RuleTextError) {
+                    let compiled = try CompiledRules(text: Array(source.utf8)).set
+                    set(\.rules, compiled.rules)
+                    set(\.capabilities, compiled.capabilities.map { CapabilityDefinition($0) })
+                    set(\.tags, compiled.tags.map { TagDefinition(id: $0.id, defaultValue: $0.defaultValue) })
+                } catch {
+                    throw field.error("\(error)")
+                }
+            }
+        }
+        if let field = json.member("rules") {
+            set(\.rules, try field.list(ProtocolLimits.baseRules) { (field) throws(JSONError) in try Rule(field) })
+        }
+        if let field = json.member("capabilities") {
+            let all = try field.list(ProtocolLimits.capabilities) { (field) throws(JSONError) in
+                CapabilityDefinition(
+                    id: try field.required("id").looseInteger(),
+                    isDefault: try field.member("default")?.looseBool() ?? false,
+                    rules: try field.required("rules").list(ProtocolLimits.rulesPerCapability) {
+                        (field) throws(JSONError) in try Rule(field)
+                    })
+            }
+            set(\.capabilities, all)
+        }
+        if let field = json.member("tags") {
+            let all = try field.list(ProtocolLimits.tags) { (field) throws(JSONError) in
+                let value = field.member("default").flatMap { $0.isNull ? nil : $0 }
+                return TagDefinition(
+                    id: try field.required("id").looseInteger(), defaultValue: try value?.looseInteger())
+            }
+            set(\.tags, all)
+        }
+    }
+}
+
+extension CapabilityDefinition {
+    fileprivate init(_ capability: RuleCapability) {
+        self.init(id: capability.id, isDefault: capability.isDefault, rules: capability.rules)
+    }
+}
+
+extension RecordChange<MemberRecord> {
+    package init(text: [UInt8]) throws(JSONError) {
+        self = try Self.read(text) { (json) throws(JSONError) in try RecordChange(member: json) }
+    }
+
+    /// Reads an object.
+    package init(member json: JSONField) throws(JSONError) {
+        _ = try json.members()
+        if let field = json.member("authorized") { set(\.isAuthorized, try field.looseBool()) }
+        if let field = json.member("activeBridge") { set(\.isActiveBridge, try field.looseBool()) }
+        if let field = json.member("noAutoAssignIps") { set(\.takesNoAssignment, try field.looseBool()) }
+        if let field = json.member("ipAssignments") {
+            let limit = ControllerLimits.addressesPerMember
+            set(\.addresses, try field.list(limit) { (field) throws(JSONError) in try field.ipAddress() })
+        }
+        if let field = json.member("tags") {
+            set(\.tags, try field.list(ProtocolLimits.tags) { (field) throws(JSONError) in try field.tagValue() })
+        }
+        if let field = json.member("capabilities") {
+            let all = try field.list(ProtocolLimits.capabilities) { (field) throws(JSONError) in
+                try field.looseInteger(UInt32.self)
+            }
+            set(\.capabilities, all)
+        }
+        if let field = json.member("name") { set(\.name, try field.looseString()) }
+        if let field = json.member("remoteTraceTarget") { set(\.traceTarget, try field.traceTarget()) }
+        if let field = json.member("remoteTraceLevel") { set(\.traceLevel, try field.looseInteger()) }
+    }
+}
+
+// MARK: Types
+
+extension JSONField {
+    func looseBool() throws(JSONError) -> Bool {
+        switch value {
+        case .integer(let number): return number > 0
+        case .unsigned, .number: return true
+        case .string(let text):
+            switch text.utf8.first {
+            case UInt8(ascii: "1"), UInt8(ascii: "t"), UInt8(ascii: "T"): return true
+            case UInt8(ascii: "0"), UInt8(ascii: "f"), UInt8(ascii: "F"): return false
+            default: throw error("true or false is expected, not \"\(text.prefix(80))\"")
+            }
+        default: return try bool()
+        }
+    }
+
+    func looseInteger<Number: FixedWidthInteger>(_ type: Number.Type = Number.self) throws(JSONError) -> Number {
+        switch value {
+        case .string(let text):
+            if let number = Number(text) { return number }
+            throw error(
+                "an integer from \(Number.min) to \(Number.max) is expected, not \"\(text.prefix(80))\"")
+        case .bool(let isOn): return isOn ? 1 : 0
+        case .number(let number):
+            if let number = Number(exactly: number) { return number }
+            return try integer()
+        default: return try integer()
+        }
+    }
+
+    func looseString() throws(JSONError) -> String {
+        switch value {
+        case .bool, .integer, .unsigned, .number: value.text
+        default: try string()
+        }
+    }
+
+    func list<Element>(
+        _ limit: Int, _ read: (JSONField) throws(JSONError) -> Element
+    ) throws(JSONError) -> [Element] {
+        var result: [Element] = []
+        for element in try elements(atMost: limit) { result.append(try read(element)) }
+        return result
+    }
+
+    // Nil if it is an object.
+    fileprivate func words(_ known: [String]) throws(JSONError) -> [String]? {
+        guard case .string(let text) = value else {
+            _ = try members()
+            return nil
+        }
+        let words = text.split(separator: ",").map { word in String(word.filter { $0 != " " }) }
+        for word in words where !known.contains(word) {
+            throw error("\"\(word)\" is none of \(known.joined(separator: ", "))")
+        }
+        return words
+    }
+
+    // An address; a prefix length after it means nothing.
+    func ipAddress() throws(JSONError) -> IPAddress {
+        let text = try string()
+        let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
+        guard let head = parts.first, let address = IPAddress(String(head)),
+            parts.count == 1 || IPPrefix(text) != nil
+        else { throw error("an IP address is expected, such as \"10.147.17.5\", not \"\(text.prefix(80))\"") }
+        return address
+    }
+
+    fileprivate func route() throws(JSONError) -> NetworkRoute {
+        let field = try required("target")
+        let text = try field.string()
+        guard text.utf8.contains(UInt8(ascii: "/")), let target = IPPrefix(text) else {
+            throw field.error(
+                "an address and its bits are expected, such as \"10.147.17.0/24\", not \"\(text.prefix(80))\"")
+        }
+        var route = NetworkRoute(target: target)
+        // Some send an empty text for a route that is on the network itself.
+        if let via = member("via"), !via.isNull, via.value != .string("") { route.via = try via.ipAddress() }
+        if let flags = member("flags") { route.flags = try flags.looseInteger() }
+        if let metric = member("metric") { route.metric = try metric.looseInteger() }
+        return route
+    }
+
+    fileprivate func pool() throws(JSONError) -> AddressPool {
+        AddressPool(
+            first: try required("ipRangeStart").ipAddress(), last: try required("ipRangeEnd").ipAddress())
+    }
+
+    fileprivate func dns() throws(JSONError) -> NetworkDNS {
+        if isNull || value == .array([]) { return NetworkDNS() }
+        _ = try members()
+        var dns = NetworkDNS()
+        dns.domain = try member("domain")?.looseString() ?? ""
+        if let servers = member("servers") {
+            dns.servers = try servers.list(ProtocolLimits.dnsServers) { (field) throws(JSONError) in
+                try field.ipAddress()
+            }
+        }
+        return dns
+    }
+
+    // The reference writes [null] where there are none.
+    fileprivate func tokens() throws(JSONError) -> [AuthorizationToken] {
+        if isNull || value == .array([]) || value == .array([.null]) { return [] }
+        var tokens: [AuthorizationToken] = []
+        for (text, field) in try members() {
+            tokens.append(AuthorizationToken(text: text, expires: try field.looseInteger()))
+        }
+        return tokens
+    }
+
+    fileprivate func traceTarget() throws(JSONError) -> Address {
+        if isNull || value == .string("") { return Address(0) }
+        return try nodeAddress()
+    }
+
+    func nodeAddress() throws(JSONError) -> Address {
+        let text = try string()
+        guard let address = Address(text: text) else {
+            throw error("a node's address is expected, ten hexadecimal digits, not \"\(text.prefix(80))\"")
+        }
+        return address
+    }
+
+    fileprivate func tagValue() throws(JSONError) -> TagValue {
+        let pair = try elements(atMost: 2)
+        guard pair.count == 2 else { throw error("a tag is its ID and its value, such as [1, 100]") }
+        return TagValue(id: try pair[0].looseInteger(), value: try pair[1].looseInteger())
+    }
+}
