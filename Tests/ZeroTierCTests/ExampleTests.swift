@@ -7,11 +7,11 @@ import Testing
     /// Those that the original's users know by name; there may be more.
     private static let wanted = [
         "Examples/C": [
-            "adhoc", "callbackapi", "client", "customroots", "epoll", "nonblockingclient", "nonblockingserver",
+            "adhoc", "callbackapi", "client", "controller", "customroots", "epoll", "nonblockingclient", "nonblockingserver",
             "nostorage",
             "pingable-node", "server", "statistics",
         ],
-        "Examples/CXX": ["adhoc", "client", "comprehensive", "server"],
+        "Examples/CXX": ["adhoc", "client", "comprehensive", "controller", "server"],
     ]
 
     @Test(arguments: [("Examples/C", "c", "gnu99"), ("Examples/CXX", "cpp", "c++11")])
