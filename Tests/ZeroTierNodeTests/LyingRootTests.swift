@@ -72,6 +72,7 @@ import ZeroTierWire
         // From here on somebody else speaks in the root's name.
         root.isUp = false
         var asked: [PacketID] = []
+        defer { lab.onDatagram = nil }  // It holds the laboratory.
         lab.onDatagram = { to, bytes in
             guard to == root.endpoint, let id = try? self.whois(in: bytes) else { return }
             asked.append(id)

@@ -222,6 +222,7 @@ private let counting: @convention(c) (Int32) -> Void = { _ in handled.add(1, ord
             pthread_cancel(thread)
             var result: UnsafeMutableRawPointer?
             #expect(pthread_join(thread, &result) == 0)
+            context.release()
             #expect(result == UnsafeMutableRawPointer(bitPattern: -1), "PTHREAD_CANCELED")
             let (listening, address) = try lab.second.listener(lab.secondAddress)
             let client = try lab.first.stream(10)
