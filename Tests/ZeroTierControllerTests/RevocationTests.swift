@@ -57,11 +57,10 @@ struct RevocationTests {
         _ = try lab.delete(id)
         for index in 1...2 {
             #expect(try lab.errors(to: lab.member(index).address) == [.objectNotFound(id)])
-            let targets = Set(try lab.revocations(to: lab.member(index).address).map(\.target))
-            #expect(targets.contains(lab.member(1).address))
+            #expect(try lab.revocations(to: lab.member(index).address).count == 1)
         }
         lab.pass(.seconds(3))
-        let later = Set(try lab.revocations(to: lab.member(1).address).map(\.target))
-        #expect(later == [lab.member(1).address, lab.member(2).address])
+        let targets = Set(try lab.revocations(to: lab.member(1).address).map(\.target))
+        #expect(targets == [lab.member(1).address, lab.member(2).address])
     }
 }
