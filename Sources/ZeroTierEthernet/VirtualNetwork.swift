@@ -97,6 +97,9 @@ struct VirtualNetwork: ~Copyable {
             singleSignOn: failure == .authenticationRequired ? failureInfo : nil)
     }
 
+    /// Whether the configuration in force came after something was asked.
+    func wasConfigured(since asked: MonotonicInstant) -> Bool { configTime.map { $0 >= asked } ?? false }
+
     /// Notes that the controller refused. The configuration before stays in force.
     mutating func fail(_ status: NetworkStatus, info: SingleSignOn? = nil, _ shared: inout EthernetShared) {
         mustAsk = false

@@ -128,7 +128,7 @@ extension Node {
 
     private mutating func receive(error reply: ReplyReceived, _ now: Now) {
         guard let error = reply.error else { return }
-        let reception = ethernet.receiveError(error, from: reply.source, now: now)
+        let reception = ethernet.receiveError(error, from: reply.source, askedAt: reply.askedAt, now: now)
         if reception.isTrusted { peers.noteTrust(reply, now: now) }
     }
 

@@ -14,6 +14,8 @@ package struct ReplyReceived: Sendable, Equatable {
     package var inReVerb: Verb
     /// The ID of the packet it answers, as that was on the wire.
     package var inRePacketID: PacketID
+    /// When that packet left; nil of an ERROR that answers none of the last 30 s.
+    package var askedAt: MonotonicInstant?
     /// What an ERROR says; nil for OK.
     package var error: ErrorReply?
     /// What follows the in-re fields of an OK.

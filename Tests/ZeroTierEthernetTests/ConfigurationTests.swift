@@ -61,6 +61,25 @@ import ZeroTierWire
         #expect(second.revision == 4 && second.timestamp == config.timestamp)
     }
 
+    @Test func `a refusal of what was asked before the configuration came is not believed, and asked about`() throws {
+        let slot = try join()
+        let asked = lan.now.monotonic
+        lan.advance(.seconds(1))
+        lan.push(lan.config(network, for: a.identity, by: controller), by: controller)
+        lan.advance(.seconds(1))
+        let before = lan.crossings(.networkConfigRequest).count
+        let error = ErrorReply(
+            inReplyTo: .networkConfigRequest, packetID: PacketID(1), reason: .networkAccessDenied(network))
+        _ = a.receiveError(error, from: controller.address, askedAt: asked, now: lan.now)
+        lan.settle()
+        #expect(status(slot) == .ok && lan.crossings(.networkConfigRequest).count == before + 1)
+        // The answer to that question is believed, and who is refused asks every five seconds.
+        _ = a.receiveError(error, from: controller.address, askedAt: lan.now.monotonic + .milliseconds(1), now: lan.now)
+        #expect(status(slot) == .accessDenied)
+        lan.advance(.seconds(15))
+        #expect(lan.crossings(.networkConfigRequest).count == before + 4)
+    }
+
     @Test func `a configuration is announced, kept and acknowledged`() throws {
         let slot = try join()
         let config = lan.config(network, for: a.identity, by: controller) {

@@ -80,8 +80,10 @@ extension Station {
     func receiveReply(to verb: Verb, _ body: [UInt8], from source: Address, now: Now) -> Reception {
         engine.receiveReply(to: verb, body, from: source, packetID: PacketID(1), now: now)
     }
-    func receiveError(_ error: ErrorReply, from source: Address, now: Now) -> Reception {
-        engine.receiveError(error, from: source, now: now)
+    func receiveError(
+        _ error: ErrorReply, from source: Address, askedAt: MonotonicInstant? = nil, now: Now
+    ) -> Reception {
+        engine.receiveError(error, from: source, askedAt: askedAt, now: now)
     }
     func receiveLocalConfiguration(_ config: NetworkConfig, now: Now) {
         engine.receiveLocalConfiguration(config, now: now)

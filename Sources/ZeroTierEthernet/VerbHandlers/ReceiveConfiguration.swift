@@ -82,22 +82,24 @@ extension EthernetEngine {
     }
 
     /// Takes an ERROR about something of this layer. Errors that only the controller may give are believed only from
-    /// it.
-    package mutating func receiveError(_ error: ErrorReply, from source: Address, now: Now) -> Reception {
+    /// it. `askedAt`: when what it answers was sent; nil if that is not known.
+    package mutating func receiveError(
+        _ error: ErrorReply, from source: Address, askedAt: MonotonicInstant? = nil, now: Now
+    ) -> Reception {
         guard let id = error.reason.network, let slot = slots[id] else { return .drop(.networkNotJoined) }
         let isFromController = source == id.controller && !id.isAdHoc
         let isAboutConfig = error.header.inReplyTo == .networkConfigRequest
         switch error.reason {
         case .objectNotFound, .unsupportedOperation:
             guard isFromController, isAboutConfig else { return refuse(.notFromController) }
-            networks[slot].fail(.notFound, &shared)
+            take(.notFound, of: slot, askedAt, now)
         case .networkAccessDenied:
             guard isFromController else { return refuse(.notFromController) }
-            networks[slot].fail(.accessDenied, &shared)
+            take(.accessDenied, of: slot, askedAt, now)
         case .networkAuthenticationRequired(_, let info):
             guard isFromController else { return refuse(.notFromController) }
             let details = SingleSignOn(failureInfo: WireDictionary(decoding: info))
-            networks[slot].fail(.authenticationRequired, info: details, &shared)
+            take(.authenticationRequired, of: slot, info: details, askedAt, now)
         case .needMembershipCertificate:
             networks[slot].pushOnRequest(to: source, &shared, now)
         case .unwantedMulticast(_, let mac, let distinguisher):
@@ -106,6 +108,20 @@ extension EthernetEngine {
         default: return refuse(.unexpectedVerb)
         }
         return .done(trusted: false)
+    }
+
+    // The controller refuses. What it answers may have been sent before the configuration came: then the controller changed its
+    // mind, or somebody kept an old refusal back. It is asked what is true now.
+    private mutating func take(
+        _ refusal: NetworkStatus, of slot: SlotID, info: SingleSignOn? = nil, _ askedAt: MonotonicInstant?, _ now: Now
+    ) {
+        if let askedAt, networks[slot].wasConfigured(since: askedAt) {
+            networks[slot].mustAsk = true
+            return runNetwork(slot, now)
+        }
+        networks[slot].fail(refusal, info: info, &shared)
+        // Who is refused asks again soon, not when its configuration has aged.
+        deadlines.schedule(.network(slot), at: now.monotonic + EthernetLimits.loopInterval)
     }
 
     private mutating func refuse(_ reason: EthernetDrop) -> Reception {

@@ -30,7 +30,7 @@ extension PeerEngine {
         default:
             guard let answered = takeAnswer(inRe, opened, now) else { return drop(.unexpectedReply) }
             noteReceived(opened, confirms: answered.confirms, now: now)
-            report(inRe, to: asked.verb, body, opened)
+            report(inRe, to: asked, body, opened)
         }
         return .handled
     }
@@ -45,12 +45,12 @@ extension PeerEngine {
         return answered.map { ($0, opened.hops == 0 && $0.remote == opened.path.remote) }
     }
 
-    private mutating func report(_ inRe: OKHeader, to verb: Verb, _ body: [UInt8], _ opened: OpenedPacket) {
+    private mutating func report(_ inRe: OKHeader, to asked: ExpectedReply, _ body: [UInt8], _ opened: OpenedPacket) {
         shared.emit(
             .okReceived(
                 ReplyReceived(
-                    peer: opened.peer, source: opened.source, inReVerb: verb,
-                    inRePacketID: inRe.packetID, error: nil, payload: body, hops: opened.hops, path: opened.path)))
+                    peer: opened.peer, source: opened.source, inReVerb: asked.verb, inRePacketID: inRe.packetID,
+                    askedAt: asked.sentAt, error: nil, payload: body, hops: opened.hops, path: opened.path)))
     }
 
     private mutating func receiveHelloReply(
@@ -113,18 +113,15 @@ extension PeerEngine {
             return .handled
         }
         // A refusal of a configuration that was recorded before it was granted.
-        if inRe.inReplyTo == .networkConfigRequest,
-            expected.find(inRe.packetID, from: opened.source, now.monotonic) == nil
-        {
-            return drop(.unexpectedReply)
-        }
+        let askedAt = expected.find(inRe.packetID, from: opened.source, now.monotonic)?.sentAt
+        if inRe.inReplyTo == .networkConfigRequest, askedAt == nil { return drop(.unexpectedReply) }
         noteReceived(opened, now: now)
         if inRe.inReplyTo == .hello { return .handled }
         shared.emit(
             .errorReceived(
                 ReplyReceived(
-                    peer: opened.peer, source: opened.source, inReVerb: inRe.inReplyTo,
-                    inRePacketID: inRe.packetID, error: error, payload: [], hops: opened.hops, path: opened.path)))
+                    peer: opened.peer, source: opened.source, inReVerb: inRe.inReplyTo, inRePacketID: inRe.packetID,
+                    askedAt: askedAt, error: error, payload: [], hops: opened.hops, path: opened.path)))
         return .handled
     }
 }
