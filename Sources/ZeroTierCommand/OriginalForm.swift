@@ -158,6 +158,10 @@ enum OriginalVerb {
         members.append(("allowManaged", .bool(settings.allowsManaged)))
         members.append(("assignedAddresses", .array(network.addresses.map { .text($0) })))
         members.append(("bridge", .bool(details.isBridge)))
+        if let page = network.authenticationURL {
+            members.append(("authenticationURL", .string(page)))
+            members.append(("ssoEnabled", .bool(true)))
+        }
         members.append(("broadcastEnabled", .bool(network.isBroadcastEnabled)))
         members.append(("dhcp", .bool(false)))
         members.append(

@@ -96,9 +96,14 @@ extension Report {
                 network.addresses.isEmpty ? "-" : network.addresses.map(\.description).joined(separator: " "),
             ]
         }
+        let pages = networks.compactMap { network in
+            network.authenticationURL.map { "sign on to network \(network.id) at \(printable($0))" }
+        }
         return Report(
             text: rows.isEmpty
-                ? "no networks" : table(["NETWORK", "NAME", "STATE", "MAC", "MTU", "ADDRESSES"], rows),
+                ? "no networks"
+                : ([table(["NETWORK", "NAME", "STATE", "MAC", "MTU", "ADDRESSES"], rows)] + pages)
+                    .joined(separator: "\n"),
             json: .array(networks.map { network($0) }))
     }
 
@@ -127,7 +132,10 @@ extension Report {
     }
 
     static func network(_ network: NetworkStatus) -> JSONValue {
-        .object([
+        let names: JSONValue = .object([
+            ("domain", .string(network.nameDomain)), ("servers", .array(network.nameServers.map { .text($0) })),
+        ])
+        return .object([
             ("id", .string(network.id.description)), ("name", .string(network.name)),
             ("state", .string(network.state.rawValue)), ("mac", .string(network.mac.description)),
             ("mtu", .integer(Int64(network.mtu))), ("private", .bool(network.isPrivate)),
@@ -139,7 +147,7 @@ extension Report {
                     network.routes.map {
                         .object([("target", .string($0.target.description)), ("via", .text($0.via))])
                     })
-            ),
+            ), ("dns", names), ("authenticationURL", .text(network.authenticationURL)),
         ])
     }
 

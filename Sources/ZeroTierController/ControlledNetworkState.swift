@@ -67,7 +67,7 @@ struct ControlledNetworkState: Sendable {
     func isAssigned(_ address: IPAddress) -> Bool { assigned[address] != nil }
 
     /// Members that are bridges, by ascending address: as many as a configuration holds.
-    var activeBridges: [Address] { Array(bridges.sorted().prefix(ProtocolLimits.specialists)) }
+    var activeBridges: [Address] { Array(bridges.sorted().prefix(ControllerLimits.activeBridges)) }
 
     /// The identity of a member or of a node that waits; nil if it never asked.
     func identity(of address: Address) -> PublicKeys? { members[address]?.identity ?? strangers[address]?.identity }

@@ -64,7 +64,7 @@ extension ControllerEngine {
         }
         return ConfigurationDraft(
             network, record, identity: Identity(address: next.member, publicKeys: keys),
-            bridges: Array(bridges.sorted().prefix(ProtocolLimits.specialists)),
+            bridges: Array(bridges.sorted().prefix(ControllerLimits.activeBridges)),
             knowsRules: networks[slot].presences[next.member]?.knowsRules ?? true, at: stamp(now),
             updateID: random.nextUInt64() | 1, isLocal: next.reply == .local)
     }

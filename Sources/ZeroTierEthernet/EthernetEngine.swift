@@ -159,18 +159,20 @@ package struct EthernetEngine: ~Copyable {
         }
     }
 
-    /// Members with which configurations want contact at all times. An owner that keeps paths to them reports those by
-    /// `noteReachability`. `ZeroTierNode` keeps none, so each sender of a multicast copies it for itself.
-    package var alwaysContact: [Address] {
-        var result: Set<Address> = []
-        networks.forEachID { slot in
-            for address in networks[slot].config?.alwaysContact ?? [] { result.insert(address) }
-        }
-        result.remove(shared.address)
-        return result.sorted()
+    /// Whether a configuration names a node as one that replicates multicasts for others. It is announced to every minute, so there
+    /// is a path to it; the owner reports that by `noteReachability`.
+    package func isReplicator(_ address: Address) -> Bool {
+        var result = false
+        networks.forEachID { slot in result = result || networks[slot].replicators.contains(address) }
+        return result
     }
 
-    /// Latency to a member of `alwaysContact`; nil when there is no live path.
+    /// The replicators of a network.
+    package func replicators(of network: SlotID) -> [Address] {
+        networks.contains(network) ? networks[network].replicators : []
+    }
+
+    /// Latency to a replicator; nil when there is no live path of its own.
     package mutating func noteReachability(of address: Address, latency: Duration?) {
         shared.latencies[address] = latency
         if shared.latencies.count > EthernetLimits.gates { shared.latencies = [address: latency ?? .zero] }

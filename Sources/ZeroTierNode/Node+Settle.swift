@@ -68,6 +68,7 @@ extension Node {
             // By a root everybody can be reached.
             if peers.isRoot(address) { updateUpstreams(now) }
             wakeConnections(peers.isRoot(address) ? nil : address, now)
+            noteReplicator(address, now)
             emit(.peerDirect(address, path.remote))
         case .peerRelayed(let address):
             leaveOwnPath(address, now)
@@ -78,6 +79,7 @@ extension Node {
         case .path(let address, let endpoint, let change): emit(.path(address, endpoint, change))
         case .peerExpired(let address, let record):
             ethernet.forget(address)
+            noteReplicator(address, now)
             if let record { storePeer(address, record) }
             emit(.peerExpired(address))
         case .falseRecord(let address): emit(.falseRecord(.peer(address)))
@@ -94,8 +96,17 @@ extension Node {
         }
     }
 
+    /// The way to a node changed, or it may be new that it is a replicator: it gets multicasts only by a path of its own.
+    private mutating func noteReplicator(_ address: Address, _ now: Now) {
+        guard ethernet.isReplicator(address) else { return }
+        let snapshot = peers.snapshot(of: address, now: now)
+        let latency = snapshot?.isDirect == true ? snapshot?.latency ?? NodeLimits.unknownLatency : nil
+        ethernet.noteReachability(of: address, latency: latency)
+    }
+
     /// A peer's own path died, so that packets take another one from now on.
     private mutating func leaveOwnPath(_ address: Address, _ now: Now) {
+        noteReplicator(address, now)
         if peers.isRoot(address) { updateUpstreams(now) } else { wakeConnections(address, now) }
     }
 
@@ -137,6 +148,7 @@ extension Node {
         case .statusChanged(_, let id, let status): emit(.networkStatus(id, status))
         case .configurationChanged(let network, let id):
             applyConfiguration(of: network, now: now)
+            for address in ethernet.replicators(of: network) { noteReplicator(address, now) }
             emit(.networkChanged(id))
         case .storeConfiguration(let id, let bytes): emit(.store(.network(id), bytes))
         case .deleteConfiguration(let id): emit(.delete(.network(id)))

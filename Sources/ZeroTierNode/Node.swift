@@ -301,6 +301,8 @@ package struct StackHandover: ~Copyable {
 package enum NodeLimits {
     /// Events that wait for the owner.
     package static let events = 8192
+    /// What a replicator counts as whose latency was not measured yet.
+    static let unknownLatency: Duration = .seconds(1)
     /// Leading bytes of a packet that rules may look at: IPv6 with a few extension headers, and a transport header.
     package static let headerBytes = 256
     /// Room in the slab that any packet finds: with less, something may have been left behind.

@@ -144,8 +144,17 @@ extension Node {
         var result = snapshot
         result.addresses.removeAll { !settings.allows($0) }
         result.routes.removeAll { !settings.allows($0.target) || leadsAway($0.target, from: snapshot.slot, settings) }
+        result.routes.removeAll { !hasWay($0, result.addresses) }
         if !settings.allowsDNS { result.dns = NetworkDNS() }
         return result
+    }
+
+    // Whether a route by a gateway leads anywhere from here: not if we are the gateway, nor if we have no address of its family for
+    // it to answer to.
+    private func hasWay(_ route: NetworkRoute, _ addresses: [IPPrefix]) -> Bool {
+        guard let gateway = route.via else { return true }
+        return addresses.contains { $0.address.isIPv4 == gateway.isIPv4 }
+            && !addresses.contains { $0.address == gateway }
     }
 
     // Whether a route would take a part of another network's addresses: its controller has no say about them, unless this

@@ -41,7 +41,8 @@ extension Station {
     func drops(_ reason: EthernetDrop) -> UInt64 { engine.drops(reason) }
     var likeCount: Int { engine.likeCount }
     var packetCount: Int { engine.packetCount }
-    var alwaysContact: [Address] { engine.alwaysContact }
+    func replicators(of slot: SlotID) -> [Address] { engine.replicators(of: slot) }
+    func isReplicator(_ address: Address) -> Bool { engine.isReplicator(address) }
     func setPortError(_ isBroken: Bool, network: SlotID) { engine.setPortError(isBroken, network: network) }
     func setUpstreams(_ upstreams: [Address], isUpstream: Bool) {
         engine.setUpstreams(upstreams, isUpstream: isUpstream)

@@ -403,7 +403,7 @@ import ZeroTierWire
         let a = try join(0x21) { $0.specialists = [roles] }
         let b = try join(0x22) { $0.specialists = [roles] }
         let c = try join(0x23) { $0.specialists = [roles] }
-        #expect(a.0.alwaysContact == [replicator])
+        #expect(a.0.replicators(of: a.1) == [replicator] && a.0.isReplicator(replicator))
         for member in [a, b, c] { #expect(member.0.subscribe(network: member.1, to: [group], now: lan.now)) }
         lan.settle()
         a.0.noteReachability(of: replicator, latency: .milliseconds(5))

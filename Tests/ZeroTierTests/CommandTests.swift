@@ -372,7 +372,9 @@ struct RootProgram {
         let planet = try RootSet(bytes: Array(#require(FileManager.default.contents(atPath: file))))
         let node = try await Node.start(Constellation.configuration(TestIdentity.first, planet))
         let owner = try #require(planet.roots.first).identity.id
-        for (number, code) in [("000002", ZeroTierError.Code.notAuthorised), ("000003", .networkNotFound)] {
+        for (number, code) in [
+            ("000002", ZeroTierError.Code.notAuthorised), ("000003", .networkNotFound), ("000007", .notAuthorised),
+        ] {
             let network = try #require(NetworkID("\(owner)\(number)"))
             let events = node.events
             try node.startJoining(network)
@@ -387,6 +389,13 @@ struct RootProgram {
             #expect(error?.code == code, "\(String(describing: error))")
             #expect(error?.message.contains("\(network)") == true, "\(String(describing: error))")
         }
+        // Who has to sign on is told where.
+        let signOn = try #require(try node.networks().first { "\($0.id)".hasSuffix("000007") })
+        #expect(signOn.state == .authenticationRequired && signOn.authenticationURL == "https://sign.on.test/")
+        let refused = await #expect(throws: ZeroTierError.self) {
+            try await node.join(signOn.id, timeout: .milliseconds(100))
+        }
+        #expect(refused?.message.contains("https://sign.on.test/") == true)
         let admitted = try #require(NetworkID("\(owner)000001"))
         let status = try await node.join(admitted, timeout: .seconds(60)).status
         #expect(status.name == "everything" && status.addresses.count == 2)

@@ -71,6 +71,41 @@ extension DriverTests {
             await node.shutdown()
         }
 
+        @Test func `a network's own name servers are asked where its member allows it`() async throws {
+            let port = try Node.findFreePort()
+            let planet = try Constellation.makePlanet(port: port)
+            var settings = Constellation.configuration(TestIdentity.root, planet)
+            settings.port = port
+            settings.isController = true
+            let controller = try await Node.start(settings)
+            let network = try await controller.controller.create {
+                $0.isPrivate = false
+                $0.assign(IPPrefix("10.77.0.0/24")!)
+            }
+            let server = try await controller.join(network.id, timeout: .seconds(20)).addresses[0].address
+            try await controller.controller.change(network.id) {
+                $0.nameServers = [server]
+                $0.nameDomain = "lab.test"
+            }
+            let names = try controller.datagramSocket(bind: SocketEndpoint(server, port: 53))
+            let answering = Task {
+                while let question = try? await names.receive() {
+                    let addresses = asksForIPv4(question.bytes) ? [IPAddress("10.1.2.3")!] : []
+                    try? await names.send(answer(question.bytes, addresses), to: question.source)
+                }
+            }
+            let node = try await Node.start(Constellation.configuration(TestIdentity.first, planet))
+            let joined = try await node.join(network.id, timeout: .seconds(20))
+            #expect(try joined.status.nameServers.isEmpty)
+            #expect(await code { try await node.resolve("www.lab.test") } == .noNameServer)
+            try joined.setSettings(NetworkSettings(allowsDNS: true))
+            #expect(try joined.status.nameServers == [server] && joined.status.nameDomain == "lab.test")
+            #expect(try await node.resolve("www.lab.test", timeout: .seconds(20)) == [IPAddress("10.1.2.3")!])
+            names.close()
+            answering.cancel()
+            for node in [node, controller] { await node.shutdown() }
+        }
+
         @Test func `answers with another number, to another question or from another port are dropped`() async throws {
             let node = try await start()
             let (right, wrong) = (IPAddress("10.1.2.3")!, IPAddress("10.6.6.6")!)

@@ -154,6 +154,9 @@ public struct NetworkStatus: Hashable, Sendable {
     public var nameServers: [IPAddress]
     /// The domain that they serve; empty without name servers.
     public var nameDomain: String
+    /// Where the user signs on, while the state is `authenticationRequired`: a page to open in a browser. Nil if the controller
+    /// names none.
+    public var authenticationURL: String?
 }
 
 /// The answer to a `ping`.

@@ -114,7 +114,9 @@ extension DriverCore {
         case .notFound:
             return ZeroTierError(.networkNotFound, "the controller does not know network \(id)")
         case .authenticationRequired:
-            return ZeroTierError(.notAuthorised, "network \(id) wants its user to sign on first")
+            return ZeroTierError(
+                .notAuthorised,
+                "network \(id) wants its user to sign on first" + (snapshot.signOnPage.map { " at \($0)" } ?? ""))
         case .clientTooOld:
             return ZeroTierError(.notAuthorised, "the controller of network \(id) wants a newer protocol")
         case .portError:
@@ -370,7 +372,14 @@ extension NetworkStatus {
             mtu: snapshot.mtu, addresses: snapshot.addresses,
             routes: snapshot.routes.map { Route($0) }, isPrivate: snapshot.isPrivate,
             isBroadcastEnabled: snapshot.broadcastEnabled, nameServers: snapshot.dns.servers,
-            nameDomain: snapshot.dns.domain)
+            nameDomain: snapshot.dns.domain, authenticationURL: snapshot.signOnPage)
+    }
+}
+
+extension NetworkSnapshot {
+    // Version 0 of single sign-on gives the whole address, later ones that of the issuer.
+    fileprivate var signOnPage: String? {
+        [singleSignOn?.authenticationURL, singleSignOn?.issuerURL].compactMap(\.self).first { !$0.isEmpty }
     }
 }
 

@@ -28,7 +28,8 @@ extension ProtocolLimits {
     package static let thingsPerOwnership = 16
     package static let staticAddresses = 32
     package static let routes = 128
-    package static let specialists = 256
+    /// Taken from a controller; releases of the field take the first 256.
+    package static let specialists = 512
     package static let dnsServers = 4
     package static let dnsDomainLength = 128
     package static let networkNameLength = 127
