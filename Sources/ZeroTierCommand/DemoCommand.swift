@@ -10,7 +10,7 @@ import ZeroTier
 struct DemoCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "demo",
-        abstract: "Show a root, nodes and a private network on this machine: needs neither the Internet nor privileges.",
+        abstract: "Show nodes and a private network on this machine: needs neither the Internet nor privileges.",
         discussion: """
             A root and two nodes, each a process, with a planet of their own. The nodes join an ad-hoc network, find each \
             other through the root, turn to a direct path, ping, echo and move 100 MB. Then a controller makes a private \
