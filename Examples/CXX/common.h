@@ -65,7 +65,7 @@ static void await(const std::atomic<bool> &flag)
 }
 
 // Starts, joins and waits until the network can be used. Port 0 is any.
-static void enter(const char *path, uint64_t network, int port)
+static inline void enter(const char *path, uint64_t network, int port)
 {
     std::setvbuf(stdout, NULL, _IOLBF, BUFSIZ); // every line at once, also into a pipe
     const int code = zts_start(path, onEvent, port);
