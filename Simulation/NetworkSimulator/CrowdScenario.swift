@@ -12,12 +12,12 @@ import ZeroTierWire
 /// One large network of one's own.
 struct CrowdScenario {
     private static let startUp = Duration.seconds(10)
-    private static let onlineLimit = Duration.seconds(60)
     /// From the last acknowledgement until all are configured: who was refused asks every 5 s.
     private static let configuredLimit = Duration.seconds(10)
     /// From the acknowledgement that somebody is out until everybody refuses it.
     private static let refusalLimit = Duration.seconds(1)
-    private static let talk = Duration.seconds(4)
+    /// Frames wait 5 s for their sender's credentials before they are refused.
+    private static let refusal = Duration.seconds(8)
 
     private let simulation: Simulation
     private let count: Int
@@ -25,7 +25,12 @@ struct CrowdScenario {
     init(_ simulation: Simulation, members: Int) {
         self.simulation = simulation
         count = max(3, members)
+        patience = .seconds(20) + .milliseconds(40) * count
     }
+
+    /// How long a root, the controller or a member may take until it knows everybody: it validates identities one after the other,
+    /// 17 ms each.
+    private let patience: Duration
 
     private var controller: SimulatedHost { simulation.hosts[1] }
     private var members: [SimulatedHost] { Array(simulation.hosts.dropFirst(2)) }
@@ -65,7 +70,7 @@ struct CrowdScenario {
                 $0.start(host)
             }
         }
-        simulation.run(for: CrowdScenario.onlineLimit, until: { $0.hosts.allSatisfy(\.isOnline) })
+        simulation.run(for: patience, until: { $0.hosts.allSatisfy(\.isOnline) })
         let missing = simulation.hosts.count { !$0.isOnline }
         if missing > 0 { simulation.fail("\(missing) hosts are not online") }
     }
@@ -90,7 +95,9 @@ struct CrowdScenario {
         let half = members.count / 2
         letIn(members[..<half], id)
         for host in members { simulation.join(host, id) }
-        simulation.run(for: .seconds(3))
+        simulation.run(for: patience) { _ in
+            members.allSatisfy { ($0.node.network(id)?.status ?? .requestingConfiguration) != .requestingConfiguration }
+        }
         letIn(members[half...], id)
         let since = simulation.time
         for _ in 0..<Int(CrowdScenario.configuredLimit.milliseconds / 50) {
@@ -124,7 +131,7 @@ struct CrowdScenario {
             let next = members[(place + 1) % members.count]
             if host !== out, next !== out { simulation.workload.ping(from: host, to: next, on: id, simulation) }
         }
-        simulation.run(for: CrowdScenario.talk)
+        simulation.run(for: patience) { $0.workload.pings.allSatisfy { $0.answered > 0 } }
         let mute = simulation.workload.pings.count { $0.answered == 0 }
         if mute > 0 { simulation.fail("\(mute) of \(simulation.workload.pings.count) pairs of members do not talk") }
     }
@@ -140,7 +147,7 @@ struct CrowdScenario {
         simulation.run(for: CrowdScenario.refusalLimit)
         let pings = simulation.workload.pings
         let before = members.map { $0.refusedFrames }
-        simulation.run(for: CrowdScenario.talk)
+        simulation.run(for: CrowdScenario.refusal)
         let refusing = zip(members, before).count { $0.refusedFrames > $1 }
         if refusing < count - 1 { simulation.fail("only \(refusing) of \(count - 1) members refused who was let out") }
         let cut = zip(pings, simulation.workload.pings).count { old, new in
