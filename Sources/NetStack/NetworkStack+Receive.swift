@@ -53,7 +53,7 @@ extension NetworkStack {
         } else {
             guard destination == interfaces[interface.slot].mac else { return drop(.foreignMAC) }
         }
-        receive(
+        demultiplex(
             packet, etherType: etherType, on: interface, sourceMAC: source, isGroupFrame: isGroupFrame,
             isLoopback: false, now: now)
     }
@@ -75,7 +75,8 @@ extension NetworkStack {
         }
     }
 
-    mutating func receive(
+    /// Takes a frame that the link's checks let in, or a packet of the loop-back, which has no link.
+    mutating func demultiplex(
         _ packet: RawSpan, etherType: UInt16, on interface: InterfaceID, sourceMAC: MACAddress, isGroupFrame: Bool,
         isLoopback: Bool, now: Now
     ) {

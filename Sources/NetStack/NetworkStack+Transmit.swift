@@ -251,7 +251,7 @@ extension NetworkStack {
             let length = buffer.withMutableBytes { write(burst, segment: segment, into: &$0, at: 0) }
             statistics.loopbackPackets &+= 1
             buffer.withBytes {
-                receive(
+                demultiplex(
                     $0.extracting(0..<length), etherType: burst.etherType, on: burst.interface, sourceMAC: .zero,
                     isGroupFrame: false, isLoopback: true, now: now)
             }

@@ -69,9 +69,9 @@ extension Node {
 
     // MARK: Out
 
-    /// Does what the controller has to be done at once. False if there was nothing.
+    /// Does what the controller has to be done at once. False if there was nothing. There is a controller: most nodes have none,
+    /// and who calls this for each batch asks first.
     mutating func settleController(_ now: Now) -> Bool {
-        guard controller != nil else { return false }
         var hasActed = false
         while let effect = controller!.nextEffect() {
             hasActed = true
@@ -88,10 +88,5 @@ extension Node {
             }
         }
         return hasActed
-    }
-
-    /// The controller's next piece of work for another thread.
-    mutating func nextControllerJob(_ now: Now) -> ControllerJob? {
-        controller == nil ? nil : controller!.nextJob(now: now)
     }
 }

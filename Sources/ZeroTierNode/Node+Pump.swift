@@ -51,6 +51,7 @@ extension Node {
         }
         if let event = nextEvent() { return .event(event) }
         if let job = peers.nextJob() { return .job(job) }
-        return nextControllerJob(now).map { .controllerJob($0) }
+        if controller != nil, let job = controller!.nextJob(now: now) { return .controllerJob(job) }
+        return nil
     }
 }

@@ -36,7 +36,7 @@ extension Node {
                 peers.send(
                     packet.verb, packet.payload, to: packet.destination, compress: packet.compress, now: now)
             }
-            if settleController(now) { isQuiet = false }
+            if controller != nil, settleController(now) { isQuiet = false }
             if isQuiet { break }
         }
         return hasDelivered

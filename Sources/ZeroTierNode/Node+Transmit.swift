@@ -63,14 +63,14 @@ extension Node {
     ) {
         let header = PacketHeader.payloadOffset + frame.headerLength
         for segment in 0..<burst.count {
-            let isWritten = peers.append(
+            let id = peers.append(
                 header + burst.length(segment), verb: frame.verb, route: route, into: &batch
             ) { packet in
                 _ = stack.write(burst, segment: segment, into: &packet, at: header)
                 frame.writeHeader(into: &packet, at: PacketHeader.payloadOffset)
             }
             // Room was asked for; only a frame of more than seven parts can fail, and no MTU allows one.
-            if !isWritten { framesUnwritten &+= 1 }
+            if id == nil { framesUnwritten &+= 1 }
         }
     }
 

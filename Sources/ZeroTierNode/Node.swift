@@ -242,25 +242,23 @@ package struct Node: ~Copyable {
     mutating func nextEvent() -> NodeEvent? {
         if let event = events.popFirst() { return event }
         while let event = stack.nextEvent() {
-            if let told = told(event) { return told }
+            // A network in the place of its interface. What is told of one that has been left meanwhile is nobody's.
+            switch event {
+            case .socket(let id, let edges): return .socket(id, edges)
+            case .addressReady(let interface, let address):
+                guard let entry = interfaces.of(interface: interface) else { continue }
+                return .addressReady(entry.networkID, address)
+            case .addressConflict(let interface, let address, let mac, _):
+                guard let entry = interfaces.of(interface: interface) else { continue }
+                return .addressConflict(entry.networkID, address, mac)
+            case .echoReply(let reply): return .echoReply(reply)
+            case .echoFailed(let address, let identifier, let sequence, let reporter, let error):
+                return .echoFailed(address, identifier: identifier, sequence: sequence, reporter: reporter, error)
+            case .echoTimedOut(let address, let identifier, let sequence):
+                return .echoTimedOut(address, identifier: identifier, sequence: sequence)
+            }
         }
         return nil
-    }
-
-    /// The stack's event with a network in the place of its interface; nil when that network has been left meanwhile.
-    private func told(_ event: StackEvent) -> NodeEvent? {
-        switch event {
-        case .socket(let id, let edges): return .socket(id, edges)
-        case .addressReady(let interface, let address):
-            return interfaces.of(interface: interface).map { .addressReady($0.networkID, address) }
-        case .addressConflict(let interface, let address, let mac, _):
-            return interfaces.of(interface: interface).map { .addressConflict($0.networkID, address, mac) }
-        case .echoReply(let reply): return .echoReply(reply)
-        case .echoFailed(let address, let identifier, let sequence, let reporter, let error):
-            return .echoFailed(address, identifier: identifier, sequence: sequence, reporter: reporter, error)
-        case .echoTimedOut(let address, let identifier, let sequence):
-            return .echoTimedOut(address, identifier: identifier, sequence: sequence)
-        }
     }
 
     mutating func emit(_ event: NodeEvent) {

@@ -34,19 +34,6 @@ extension PeerEngine {
             ? topology.peers[id].suite : .salsa
     }
 
-    /// Writes one packet of `length` bytes, headers included, into the batch: `fill` gets its whole span and writes the
-    /// payload from byte 28 on. False, and nothing written, when the batch is full or the packet longer than seven parts.
-    package mutating func append(
-        _ length: Int, verb: Verb, route: PeerRoute, into batch: inout TransmitBatch,
-        _ fill: (inout MutableRawSpan) -> Void
-    ) -> Bool {
-        guard topology.peers.contains(route.peer) else { return false }
-        return appendPacket(
-            length, verbByte: verb.rawValue, peer: route.peer, path: route.path, suite: route.suite,
-            limit: route.datagramLimit, into: &batch, fill)
-            != nil
-    }
-
     /// Bytes that a packet of `length` takes in a batch, whichever way it goes.
     package func batchBytes(forPacketOf length: Int) -> Int {
         [shared.configuration.pathMTU, ProtocolLimits.basePathMTU].reduce(length) { most, limit in
@@ -62,24 +49,29 @@ extension PeerEngine {
         return length - (length + FragmentHeader.size * (plan.count - 1)) % plan.count
     }
 
-    /// Writes, seals and cuts one packet. Returns its ID on the wire; nil when it does not fit.
-    private mutating func appendPacket(
-        _ length: Int, verbByte: UInt8, peer: PeerID, path: PhysicalPath, suite: CipherSuite, limit: Int,
-        into batch: inout TransmitBatch, _ fill: (inout MutableRawSpan) -> Void
+    /// Writes, seals and cuts one packet of `length` bytes, headers included: `fill` gets its whole span and writes the payload
+    /// from byte 28 on. Returns the packet's ID on the wire; nil, and nothing written, when the batch is full or the packet
+    /// longer than seven parts.
+    package mutating func append(
+        _ length: Int, verb: Verb, isCompressed: Bool = false, route: PeerRoute, into batch: inout TransmitBatch,
+        _ fill: (inout MutableRawSpan) -> Void
     ) -> PacketID? {
-        guard let plan = PacketCut(length: length, limit: limit, full: shared.configuration.pathMTU) else { return nil }
-        let destination = topology.peers[peer].address
+        guard topology.peers.contains(route.peer),
+            let plan = PacketCut(length: length, limit: route.datagramLimit, full: shared.configuration.pathMTU)
+        else { return nil }
+        let verbByte = verb.rawValue | (isCompressed ? Verb.compressedFlag : 0)
+        let destination = topology.peers[route.peer].address
         let header = PacketHeader(
             id: numbers.next(using: &shared.random), destination: destination, source: identity.address,
             isFragmented: plan.count > 1)
         var wireID = header.id
         let isWritten = batch.appendParts(
-            count: plan.count, stride: plan.stride, lastLength: plan.lastLength, to: path
+            count: plan.count, stride: plan.stride, lastLength: plan.lastLength, to: route.path
         ) { region in
             fill(&region)
             header.write(into: &region)
             region.storeUInt8(verbByte, at: PacketHeader.verbOffset)
-            topology.peers[peer].seal(&region, length: length, suite: suite)
+            topology.peers[route.peer].seal(&region, length: length, suite: route.suite)
             wireID = PacketID(region.loadUInt64(at: 0))
             if plan.count > 1 { plan.split(&region, length: length, id: wireID, destination: destination) }
         }
@@ -213,10 +205,10 @@ extension PeerEngine {
             guard PacketCut(length: length, limit: limit, full: shared.configuration.pathMTU) != nil else {
                 return .tooLong
             }
-            let verbByte = packet.verb.rawValue | (packet.isCompressed ? Verb.compressedFlag : 0)
-            wireID = appendPacket(
-                length, verbByte: verbByte, peer: id, path: path, suite: suite(for: id), limit: limit, into: &batch
-            ) { $0.copy(from: packet.payload, at: PacketHeader.payloadOffset) }
+            let route = PeerRoute(peer: id, path: path, suite: suite(for: id), datagramLimit: limit)
+            wireID = append(length, verb: packet.verb, isCompressed: packet.isCompressed, route: route, into: &batch) {
+                $0.copy(from: packet.payload, at: PacketHeader.payloadOffset)
+            }
         }
         guard let wireID else { return .full }
         if packet.verb.traits.mayBeAnswered {

@@ -18,10 +18,8 @@ struct DriverCore: ~Copyable {
     var room = WaitingRoom()
     /// Events for consumers, in order, to be published after the lock is released.
     var outbox = EventOutbox()
-    /// Files and validations for the helper thread.
+    /// What other threads do once the lock is released.
     var work: [HelperThread.Work] = []
-    /// Commits and signatures for the controller's threads.
-    var controllerJobs: [ControllerJob] = []
     /// Changes of the controller that somebody waits for.
     var administrations: [UInt64: Administration] = [:]
     var lastAdministration: UInt64 = 0
@@ -138,7 +136,8 @@ struct DriverCore: ~Copyable {
                 isSent = flush()
             case .event(let event): take(event, now)
             case .job(let job): work.append(.job(job))
-            case .controllerJob(let job): controllerJobs.append(job)
+            case .controllerJob(.commit(let writes, let ticket)): work.append(.commit(writes, ticket))
+            case .controllerJob(.sign(let job)): work.append(.sign(job))
             }
         }
         // Nothing tells of the last acknowledgment but the count, and only who waits for it pays for the look.
@@ -209,12 +208,6 @@ struct DriverCore: ~Copyable {
         if work.isEmpty { return [] }
         defer { work = [] }
         return work
-    }
-
-    mutating func takeControllerJobs() -> [ControllerJob] {
-        if controllerJobs.isEmpty { return [] }
-        defer { controllerJobs = [] }
-        return controllerJobs
     }
 
     // MARK: Ending

@@ -26,14 +26,11 @@ final class HelperThread: Sendable {
     private let state = Mutex(State())
     private let own = WaitingThread()
 
-    func submit(_ work: [Work]) {
-        guard !work.isEmpty else { return }
+    func submit(_ piece: Work) {
         state.withLock { state in
-            for piece in work {
-                // A later state of an object makes the earlier one not worth writing.
-                if let name = piece.name { state.queue.removeAll { $0.name == name } }
-                state.queue.append(piece)
-            }
+            // A later state of an object makes the earlier one not worth writing.
+            if let name = piece.name { state.queue.removeAll { $0.name == name } }
+            state.queue.append(piece)
         }
         own.wake()
     }

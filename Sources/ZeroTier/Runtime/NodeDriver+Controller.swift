@@ -68,13 +68,4 @@ extension NodeDriver {
         controller.withLock { $0 = ControllerRuntime() }
     }
 
-    /// Hands the controller's work to its threads.
-    func submit(_ jobs: [ControllerJob]) {
-        for job in jobs {
-            switch job {
-            case .commit(let writes, let ticket): keeper.submit([.commit(writes, ticket)])
-            case .sign(let job): signer.submit([.sign(job)])
-            }
-        }
-    }
 }

@@ -79,8 +79,8 @@ extension NodeDriver {
 
     // The driver thread's last act: say goodbye, give everything back, wake everybody.
     func finish() {
-        let (wakeUps, work, jobs) = state.withLock { state -> (WakeUps, [HelperThread.Work], [ControllerJob]) in
-            guard state.core != nil else { return (WakeUps(), [], []) }
+        let (wakeUps, work) = state.withLock { state -> (WakeUps, [HelperThread.Work]) in
+            guard state.core != nil else { return (WakeUps(), []) }
             let now = SystemClock.now()
             // Nobody waits for ever for what does not come any more.
             if !state.keepsStack { state.core!.abortUndelivered(now: now) }
@@ -89,7 +89,7 @@ extension NodeDriver {
                 guard state.core!.pump(now: now, isLast: true) else { break }
             }
             _ = state.core!.collectTraces(now: now)
-            return (state.core!.room.takeWakeUps(), state.core!.takeWork(), state.core!.takeControllerJobs())
+            return (state.core!.room.takeWakeUps(), state.core!.takeWork())
         }
         wakeUps.perform()
         writeTraces()
@@ -104,10 +104,9 @@ extension NodeDriver {
             if state.keepsStack, let core { state.kept = core.handOver() }
             state.wakers = nil
         }
-        submit(jobs)
+        submit(work)
         signer.stop()
         keeper.stop()
-        helper.submit(work)
         helper.stop()
         announce(.stopped)
         let waiting = ended.withLock { ended in

@@ -191,7 +191,6 @@ final class NodeDriver: Sendable {
     struct Next: Sendable {
         var wakeUps = WakeUps()
         var work: [HelperThread.Work] = []
-        var controllerJobs: [ControllerJob] = []
         var hasEvents = false
         var hasMore = false
         var hasTraces = false
@@ -205,7 +204,6 @@ final class NodeDriver: Sendable {
         core.armTimer()
         next.wakeUps = core.room.takeWakeUps()
         next.work = core.takeWork()
-        next.controllerJobs = core.takeControllerJobs()
         next.hasEvents = !core.outbox.isEmpty
         return next
     }
@@ -224,8 +222,7 @@ final class NodeDriver: Sendable {
         var slabs = slabs
         while true {
             next.wakeUps.perform()
-            helper.submit(next.work)
-            submit(next.controllerJobs)
+            if !next.work.isEmpty { submit(next.work) }
             if next.hasTraces { writeTraces() }
             if next.hasEvents { publish() }
             guard next.hasMore else { return }
@@ -385,7 +382,18 @@ final class NodeDriver: Sendable {
         }
     }
 
-    // MARK: The helper's thread
+    // MARK: The other threads
+
+    /// Hands work to the threads that do it: one writes files and validates identities, two work for the controller.
+    func submit(_ work: [HelperThread.Work]) {
+        for piece in work {
+            switch piece {
+            case .job, .store, .remove: helper.submit(piece)
+            case .commit: keeper.submit(piece)
+            case .sign: signer.submit(piece)
+            }
+        }
+    }
 
     func perform(_ work: HelperThread.Work) {
         switch work {
