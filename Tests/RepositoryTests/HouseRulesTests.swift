@@ -29,8 +29,10 @@ import Testing
         }
     }
 
-    // What a machine can not do is said in the output: a user without privileges makes no network namespaces.
-    private static let conditions = [".ena" + "bled(if: Namespace.isPossible,"]
+    // What a machine can not do is said in the output: a user without privileges makes no network namespaces, and mounts nothing.
+    private static let conditions = [
+        ".ena" + "bled(if: Namespace.isPossible,", ".ena" + "bled(if: MountNamespace.isPossible,",
+    ]
 
     @Test func `no test is switched off`() {
         let switches = [".disa" + "bled(", ".ena" + "bled(", "withKnown" + "Issue", "XCT" + "Skip"]

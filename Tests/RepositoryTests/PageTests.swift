@@ -58,31 +58,108 @@ import Testing
         #expect(count > 25)
     }
 
-    @Test func `what the lists of places name is there`() throws {
-        let page = try #require(Self.pages.first { $0.path == "Docs/how-to-add.md" }).text
-        var words: Set<String> = []
-        for source in RepositoryFiles.swiftSources {
-            words.formUnion(SourceText(path: source.path, text: source.text).words)
+    private static let sources =
+        (RepositoryFiles.swiftSources + RepositoryFiles.texts(in: ["Tests"], endings: ["swift"])).map {
+            SourceText(path: $0.path, text: $0.text)
         }
-        var files = 0
-        for match in page.matches(of: #/`([^`\n]+)`/#) {
-            let name = String(match.output.1)
-            if name.contains("/") {
-                files += 1
-                let path = RepositoryFiles.root.appendingPathComponent(name).path
-                #expect(FileManager.default.fileExists(atPath: path), "\(name) is not there")
-            } else if name.wholeMatch(of: #/[A-Za-z][A-Za-z.]+/#) != nil, name.first!.isUppercase {
-                // Types and what is in them; other words are commands and files of the root.
-                if name.contains(".md") || name.contains(".swift") { continue }
-                for word in name.split(separator: ".") {
-                    #expect(words.contains(String(word)), "nothing is called \(name)")
+    private static let words = sources.reduce(into: Set<String>()) { $0.formUnion($1.words) }
+
+    /// The files and folders that a page may name by the end of their path, without `.swift`.
+    private static let places = sources.reduce(into: Set<String>()) { places, source in
+        var parts = source.path.split(separator: "/").map(String.init)
+        parts[parts.count - 1] = String(parts[parts.count - 1].dropLast(".swift".count))
+        for end in 1...parts.count {
+            for start in 0..<end { places.insert(parts[start..<end].joined(separator: "/")) }
+        }
+    }
+
+    /// What a text has between backquotes.
+    private static func names(in text: some StringProtocol) -> [String] {
+        String(text).matches(of: #/`([^`\n]+)`/#).map { String($0.output.1) }
+    }
+
+    /// Whether a name is one of a file or folder of the sources.
+    private static func isPlace(_ name: String) -> Bool { name.contains("/") || name.contains("+") }
+
+    @Test func `what the pages about the code name is there`() throws {
+        for (path, least) in [
+            ("Docs/how-to-add.md", 90), ("Docs/architecture.md", 110), ("Docs/questions.md", 60),
+            ("Docs/debugging-a-simulation.md", 5), ("CONTRIBUTING.md", 45),
+        ] {
+            let page = try #require(Self.pages.first { $0.path == path }).text
+            var found = 0
+            for name in Self.names(in: page) {
+                if name.contains("/") {
+                    // Endpoints, devices and the like have other characters, or begin with a slash.
+                    guard name.wholeMatch(of: #/[A-Za-z][A-Za-z0-9_\/+.-]*/#) != nil else { continue }
+                    found += 1
+                    let file = RepositoryFiles.root.appendingPathComponent(name).path
+                    let isThere = FileManager.default.fileExists(atPath: file) || Self.places.contains(name)
+                    #expect(isThere, "\(path): \(name) is not there")
+                } else if name.contains("+") {
+                    found += 1
+                    let isStem = name.hasSuffix("+…") && Self.places.contains { $0.hasPrefix(name.dropLast()) }
+                    #expect(isStem || Self.places.contains(name), "\(path): \(name) is not there")
+                } else if name.wholeMatch(of: #/[A-Z][A-Za-z]*[a-z][A-Za-z]*(?:\.[A-Za-z]+)*(?:\(.*\))?/#) != nil {
+                    // Types and what is in them; other words are commands and files of the root.
+                    if name.contains(".md") || name.contains(".swift") || name == "Makefile" { continue }
+                    found += 1
+                    for word in name.prefix(while: { $0 != "(" }).split(separator: ".") {
+                        let isThere = Self.words.contains(String(word)) || Self.places.contains(String(word))
+                        #expect(isThere, "\(path): nothing is called \(name)")
+                    }
                 }
             }
+            #expect(found >= least, "\(path): \(found) names")
         }
-        #expect(files > 40)
-        // A list is worth its name with two places at least.
+    }
+
+    @Test func `the ways of a packet are ten steps at most, each a place in the code that is there`() throws {
+        let page = try #require(Self.pages.first { $0.path == "Docs/architecture.md" }).text
+        var declared: Set<String> = []
+        var functions: Set<String> = []
+        for source in Self.sources where source.path.hasPrefix("Sources/") {
+            let code = String(decoding: source.code, as: UTF8.self)
+            for match in code.matches(of: #/\b(func|var|let|struct|class|enum|case|typealias|protocol) (\w+)/#) {
+                declared.insert(String(match.output.2))
+                if match.output.1 == "func" { functions.insert(String(match.output.2)) }
+            }
+        }
+        for title in ["in", "out"] {
+            let section = try #require(
+                page.components(separatedBy: "\n## ").first { $0.hasPrefix("The way of a packet \(title)\n") })
+            let steps = section.split(separator: #/\n(?=\d+\. )/#).dropFirst().map(String.init)
+            #expect((5...10).contains(steps.count), "\(steps.count) steps \(title)")
+            for (index, step) in steps.enumerated() {
+                // The last one ends where the list does.
+                let text = step.components(separatedBy: "\n\n")[0]
+                #expect(text.hasPrefix("\(index + 1). "))
+                var hasFunction = false
+                var hasPlace = false
+                for name in Self.names(in: text) {
+                    if Self.isPlace(name) {
+                        hasPlace = true
+                        #expect(Self.places.contains(name), "\(name) is not there: \(text)")
+                        continue
+                    }
+                    let parts = name.prefix { $0 != "(" }.split(separator: ".").map(String.init)
+                    for part in parts {
+                        let isThere = declared.contains(part) || Self.places.contains(part)
+                        #expect(isThere, "nothing is called \(name): \(text)")
+                    }
+                    hasFunction = hasFunction || functions.contains(parts[parts.count - 1])
+                    hasPlace = hasPlace || parts.contains { Self.places.contains($0) }
+                }
+                #expect(hasFunction && hasPlace, "a step names a file and a function: \(text)")
+            }
+        }
+    }
+
+    @Test func `a list of places is worth its name`() throws {
+        let page = try #require(Self.pages.first { $0.path == "Docs/how-to-add.md" }).text
         for section in page.components(separatedBy: "\n## ").dropFirst() {
             #expect(section.contains("\n2. "), "\(section.prefix(40))")
         }
+        #expect(Self.names(in: page).count { $0.contains("/") } > 40)
     }
 }
