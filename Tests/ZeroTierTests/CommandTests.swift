@@ -143,6 +143,8 @@ final class Program: Sendable {
         for _ in 0..<100 where !lines.withLock({ $0.isComplete }) { try? await Task.sleep(for: .milliseconds(20)) }
     }
 
+    /// The process's number.
+    var number: pid_t { process.processIdentifier }
     func interrupt() { process.interrupt() }
     func send(_ signal: Int32) { kill(process.processIdentifier, signal) }
 }
