@@ -16,6 +16,7 @@ LARGE ?= 5
 CONTROLLED ?= 100
 CROWD ?= 1
 MEMBERS ?= 2000
+STORMS ?= 200
 STARTS ?= 100
 STRESS_SECONDS ?= 10
 STRESS_PAIRS ?= 5000
@@ -110,6 +111,10 @@ bench: requirements ## release benchmarks: a table, bench.json, the page bench.h
 bench-short: requirements ## ratios, counts and memory in some minutes, as continuous integration does
 	$(SWIFT) build -c release --product bench --scratch-path .build-libzt $(LIBRARY_FLAGS)
 	Benchmarks/run --short --binary .build-libzt/release/bench
+
+storms: requirements ## a controller that is killed in a storm of changes, STORMS times: nothing that it told is lost
+	$(SWIFT) build --build-tests
+	STORMS=$(STORMS) $(SWIFT) test --skip-build --filter StormTests
 
 soak: requirements ## CYCLES lives of three nodes in one process: memory, threads and descriptors must stay
 	$(SWIFT) build -c release --product bench

@@ -113,16 +113,16 @@ let package = Package(
         .target(
             name: "FuzzBodies",
             dependencies: [
-                "ZeroTierNode", "ZeroTierPeers", "ZeroTierEthernet", "NetStack", "ZeroTierRules", "ZeroTierWire",
-                "ZeroTierCrypto", "JSONValues", "NetPrimitives",
+                "ZeroTierNode", "ZeroTierController", "ZeroTierPeers", "ZeroTierEthernet", "NetStack", "ZeroTierRules",
+                "ZeroTierWire", "ZeroTierCrypto", "JSONValues", "NetPrimitives",
             ],
             path: "Fuzz/FuzzBodies", swiftSettings: strict),
         .target(name: "CProcessCounts", path: "Benchmarks/CProcessCounts"),
         .executableTarget(
             name: "bench",
             dependencies: [
-                "ZeroTier", "ZeroTierLibrary", "ZeroTierC", "CZeroTier", "ZeroTierNode", "ZeroTierPeers",
-                "ZeroTierEthernet", "NetStack",
+                "ZeroTier", "ZeroTierLibrary", "ZeroTierC", "CZeroTier", "ZeroTierStore", "ZeroTierNode",
+                "ZeroTierController", "ZeroTierPeers", "ZeroTierEthernet", "NetStack",
                 "ZeroTierWire", "ZeroTierCrypto", "NetPrimitives", "CZeroTierSystem", "CProcessCounts",
             ],
             path: "Benchmarks/bench", swiftSettings: strict),
@@ -135,6 +135,10 @@ let package = Package(
                 "ZeroTier", "ZeroTierPeers", "ZeroTierEthernet", "ZeroTierWire", "ZeroTierCrypto", "NetPrimitives",
             ],
             path: "Tests/TestController", swiftSettings: strict),
+        .executableTarget(
+            name: "controller-storm",
+            dependencies: ["ZeroTierStore", "ZeroTierController", "ZeroTierWire", "ZeroTierCrypto", "NetPrimitives"],
+            path: "Tests/ControllerStorm", swiftSettings: strict),
         .target(name: "CFlood", path: "Tests/Floods/CFlood"),
         .executableTarget(
             name: "flood",
@@ -178,9 +182,9 @@ let package = Package(
         .testTarget(
             name: "ZeroTierControllerTests",
             dependencies: [
-                "ZeroTierController", "ZeroTierStore", "CZeroTierSQLite", "JSONValues", "ZeroTierWire",
+                "TestSupport", "ZeroTierController", "ZeroTierStore", "CZeroTierSQLite", "JSONValues", "ZeroTierWire",
                 "ZeroTierCrypto",
-                "NetPrimitives",
+                "NetPrimitives", "controller-storm",
             ],
             swiftSettings: testing),
         .testTarget(

@@ -27,6 +27,7 @@ enum Bench {
             case "online": report(try await NodeBench.online(times: rest.first.flatMap { Int($0) } ?? 20))
             case "connections": report(try await ScaleBench.connections(rest.first.flatMap { Int($0) } ?? 10_000))
             case "peers": report(try PeersBench.run())
+            case "controller": report(try await ControllerBench.run(rest))
             case "relay": report(try await RelayBench.run(seconds: rest.first.flatMap(Double.init) ?? 2))
             case "allocations": report(try AllocationBench.run())
             case "soak": report(try await SoakBench.run(cycles: rest.first.flatMap { Int($0) } ?? 1000))
@@ -36,6 +37,7 @@ enum Bench {
                 print(
                     """
                     usage: bench ciphers|stack|loop|mtu [MTU]...|roofline|kernel|identity|allocations|peers
+                           bench controller [MEMBERS [SECONDS]]
                            bench online [TIMES]|soak [CYCLES]|connections [COUNT]|relay [SECONDS]
                            bench wan [SECONDS [SEEDS]]
                            bench path serve|send PLANET BIND [ADDRESS SECONDS bbr|cubic|reno]

@@ -16,7 +16,7 @@ package struct FuzzSeed: Sendable {
     /// Every seed that is made of code.
     package static var all: [FuzzSeed] {
         objects + credentials + payloads + FuzzSeed.rules + texts + stackPrograms + pairPrograms + sealedPrograms
-            + nodePrograms + filterPrograms
+            + nodePrograms + filterPrograms + controllerPrograms
     }
 
     // MARK: Objects

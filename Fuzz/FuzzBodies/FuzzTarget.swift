@@ -34,6 +34,8 @@ package struct FuzzTarget: Sendable {
         FuzzTarget("json", length: 512, fuzzJSON),
         FuzzTarget("ruletext", length: 1024, mutations: 1500, fuzzRuleText),
         FuzzTarget("rulejson", length: 1024, mutations: 1500, fuzzRuleJSON),
+        FuzzTarget("record", length: 1024, mutations: 500, fuzzRecord),
+        FuzzTarget("controller", length: 512, mutations: 150, fuzzController),
         FuzzTarget("stack", length: 1024, mutations: 250, fuzzStack),
         FuzzTarget("pair", length: 256, mutations: 100, fuzzPair),
         FuzzTarget("sealed", length: 1024, mutations: 100, fuzzSealed),

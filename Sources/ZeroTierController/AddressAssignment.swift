@@ -19,6 +19,8 @@ struct AddressPlan {
     var new: [IPAddress] = []
     /// One of the two plans is among them: members find each other without asking.
     var emulatesNeighbours = false
+    // For new ones in the member's record.
+    private var room = 0
 
     /// What a member has, without taking anything new.
     init(_ network: NetworkRecord, _ member: MemberRecord) {
@@ -47,7 +49,8 @@ struct AddressPlan {
         isTaken: (IPAddress) -> Bool
     ) {
         self.init(network, member)
-        guard !member.takesNoAssignment, member.addresses.count < ControllerLimits.addressesPerMember else { return }
+        room = ControllerLimits.addressesPerMember - member.addresses.count
+        guard !member.takesNoAssignment, room > 0 else { return }
         let routed = member.addresses.filter { AddressPlan.longestRoute(to: $0, in: network) != nil }
         if network.assignsIPv6, !routed.contains(where: \.isIPv6) {
             for pool in network.pools where pool.first.isIPv6 {
@@ -72,7 +75,7 @@ struct AddressPlan {
     private func has(_ address: IPAddress) -> Bool { addresses.contains { $0.address == address } }
 
     private mutating func take(_ found: IPPrefix) {
-        guard addresses.count < ProtocolLimits.staticAddresses else { return }
+        guard addresses.count < ProtocolLimits.staticAddresses, new.count < room else { return }
         addresses.append(found)
         new.append(found.address)
     }

@@ -37,6 +37,8 @@ struct ControlledNetworkState: Sendable {
     /// Its deletion waits for the store.
     var isLeaving = false
     private(set) var members: [Address: MemberRecord] = [:]
+    // Ascending, for lists that are read in parts.
+    private var order: [Address] = []
     /// Nodes without a record. `presences` says when they asked.
     var strangers: [Address: Stranger] = [:]
     var presences: [Address: Presence] = [:]
@@ -54,8 +56,32 @@ struct ControlledNetworkState: Sendable {
             for address in old?.addresses ?? [] { release(address) }
             for address in new?.addresses ?? [] { assigned[address, default: 0] += 1 }
         }
+        if (old == nil) != (new == nil) {
+            let place = place(of: address)
+            if new == nil { order.remove(at: place) } else { order.insert(address, at: place) }
+        }
         if new?.isActiveBridge == true { bridges.insert(address) } else { bridges.remove(address) }
         if let new { members[address] = new } else { members.removeValue(forKey: address) }
+    }
+
+    // Where an address stands in the order, or would.
+    private func place(of address: Address) -> Int {
+        // A store gives them in order.
+        guard let last = order.last, address <= last else { return order.count }
+        var (low, high) = (0, order.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if order[middle] < address { low = middle + 1 } else { high = middle }
+        }
+        return low
+    }
+
+    /// Addresses of members, ascending: the first ones, or those behind one, at most so many.
+    func addresses(after former: Address?, limit: Int) -> [Address] {
+        guard let former else { return Array(order.prefix(limit)) }
+        let place = place(of: former)
+        let start = place < order.count && order[place] == former ? place + 1 : place
+        return Array(order[start...].prefix(limit))
     }
 
     private mutating func release(_ address: IPAddress) {

@@ -83,7 +83,9 @@ extension ControllerEngine {
             setMember(sender, of: slot, new, now)
             then(.event(.memberChanged(id, sender)), about: id, now)
         }
-        then(.configure(id, sender, question.reply), about: id, now)
+        let answer = Consequence.configure(id, sender, question.reply)
+        // What others of its network wait for changes nothing for this one.
+        if ledger.isSettled(sender, of: id) { perform(answer, now) } else { then(answer, about: id, now) }
         if wasAway || admission != nil { catchUp(sender, on: slot, now) }
     }
 

@@ -82,14 +82,28 @@ package struct ControllerEngine: ~Copyable {
             guard id.controller == address, slots[id] == nil else {
                 throw .invalid(field: "network.id", expected: "one of this node's, once", found: id.value)
             }
-            slots[id] = networks.insert(ControlledNetworkState(try NetworkRecord(id: id, decoding: bytes)))
+            var record = try NetworkRecord(id: id, decoding: bytes)
+            try ControllerEngine.check(id) { () throws(ControllerError) in try record.validate() }
+            slots[id] = networks.insert(ControlledNetworkState(record))
         case .putMember(let id, let member, let bytes):
             guard let slot = slots[id] else {
                 throw .invalid(field: "member.network", expected: "a network that there is", found: id.value)
             }
-            networks[slot].setMember(member, try MemberRecord(address: member, decoding: bytes))
+            var record = try MemberRecord(address: member, decoding: bytes)
+            try ControllerEngine.check(id) { () throws(ControllerError) in try record.validate() }
+            networks[slot].setMember(member, record)
         case .removeNetwork(let id), .removeMember(let id, _):
             throw .invalid(field: "record", expected: "a network or a member", found: id.value)
+        }
+    }
+
+    // What nobody can have written is damage.
+    private static func check(_ id: NetworkID, _ body: () throws(ControllerError) -> Void) throws(WireError) {
+        do throws(ControllerError) {
+            try body()
+        } catch {
+            guard case .fieldInvalid(let field, let reason) = error else { return }
+            throw .invalid(field: field, expected: reason, found: id.value)
         }
     }
 
@@ -113,12 +127,23 @@ package struct ControllerEngine: ~Copyable {
         slots[id].flatMap { ledger.durable(networks[$0].record, id) }
     }
 
-    /// The members of a network that have a record, by ascending address.
-    package func members(of id: NetworkID) -> [MemberRecord] {
+    /// Members of a network that have a record, by ascending address: the first ones, or those behind one, at most so many.
+    package func members(of id: NetworkID, after former: Address? = nil, limit: Int) -> [MemberRecord] {
         guard let slot = slots[id], network(id) != nil else { return [] }
-        var known = networks[slot].members
-        for (member, record) in ledger.durableDifferences(of: id) { known[member] = record }
-        return known.values.sorted { $0.address < $1.address }
+        let differences = ledger.durableDifferences(of: id)
+        // As many of these may not be there yet; others may still be there.
+        let wanted = min(max(1, limit), Int.max - differences.count) + differences.count
+        let page = networks[slot].addresses(after: former, limit: wanted)
+        if differences.isEmpty { return page.compactMap { networks[slot].members[$0] } }
+        var known: [Address: MemberRecord] = [:]
+        for member in page { known[member] = networks[slot].members[member] }
+        let end = page.count < wanted ? nil : page.last
+        for (member, record) in differences {
+            if let former, member <= former { continue }
+            if let end, member > end { continue }
+            known[member] = record
+        }
+        return Array(known.values.sorted { $0.address < $1.address }.prefix(limit))
     }
 
     /// A member; nil if it has no record.

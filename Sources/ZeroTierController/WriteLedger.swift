@@ -87,6 +87,11 @@ struct WriteLedger: Sendable {
     /// Whether everything of a network is durable.
     func isSettled(_ network: NetworkID) -> Bool { unsettled[network] == nil }
 
+    /// Whether a member is durable as it is, and its network.
+    func isSettled(_ member: Address, of network: NetworkID) -> Bool {
+        durableNetworks[network] == nil && durableMembers[MemberKey(network: network, member: member)] == nil
+    }
+
     // MARK: Gathering
 
     /// Notes a change of a network from its former version; nil as the new one: it goes.

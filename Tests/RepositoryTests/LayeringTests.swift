@@ -34,12 +34,14 @@ import Testing
         "Tests/InteropTests": ["ZeroTier"],
         "Tests/Floods": wire + ["ZeroTier", "CFlood"],
         "Tests/TestController": wire + ["ZeroTier", "ZeroTierPeers", "ZeroTierEthernet"],
+        "Tests/ControllerStorm": wire + ["ZeroTierController", "ZeroTierStore"],
         "Simulation/NetworkSimulator": all,
         "Simulation/simulate": ["NetworkSimulator"],
         "Fuzz/FuzzBodies": all + ["JSONValues", "ZeroTierRules"],
         "Fuzz/fuzz": ["FuzzBodies"],
         "Benchmarks/bench": all + [
-            "CProcessCounts", "ZeroTier", "CZeroTierSystem", "ZeroTierLibrary", "ZeroTierC", "CZeroTier",
+            "CProcessCounts", "ZeroTier", "ZeroTierStore", "CZeroTierSystem", "ZeroTierLibrary", "ZeroTierC",
+            "CZeroTier",
         ],
     ]
 
@@ -52,7 +54,7 @@ import Testing
         case "Sources/ZeroTierLibrary": ["Synchronization"]
         case "Sources/ZeroTierCommand":
             ["ArgumentParser", "Dispatch", "Foundation", "Glibc", "Synchronization"]
-        case "Fuzz/fuzz", "Tests/TestController": ["Glibc"]
+        case "Fuzz/fuzz", "Tests/TestController", "Tests/ControllerStorm": ["Glibc"]
         case "Examples/Swift": ["Dispatch", "Glibc", "Synchronization"]
         case "Tests/InteropTests", "Tests/Floods": ["Glibc", "Synchronization"]
         case "Simulation/simulate", "Benchmarks/bench": ["Foundation", "Glibc", "Synchronization"]

@@ -138,6 +138,53 @@ import ZeroTierWire
         #expect(Set(try lab.revocations(to: lab.member(99).address).map(\.target)).count == 98)
     }
 
+    @Test func `a list that is read in parts has what is durable, each once`() throws {
+        let lab = Harness()
+        let id = try network(lab, 30)
+        func pages(_ size: Int) -> [[Address]] {
+            var pages: [[Address]] = []
+            while true {
+                let page = lab.engine.members(of: id, after: pages.last?.last, limit: size).map(\.address)
+                if !page.isEmpty { pages.append(page) }
+                if page.count < size { return pages }
+            }
+        }
+        let all = (1...30).map { lab.member($0).address }.sorted()
+        for size in [1, 7, 30, 31] { #expect(pages(size).flatMap(\.self) == all) }
+        // Some go, some come, and nothing of it is durable yet.
+        lab.holdsCommits = true
+        for member in all.prefix(9) {
+            try lab.engine.deleteMember(member, of: id, AdministrationTicket(9), now: lab.now)
+        }
+        for index in 50...70 { lab.ask(id, lab.member(index)) }
+        for size in [1, 4, 7, 40] { #expect(pages(size).flatMap(\.self) == all) }
+        lab.finishCommit()
+        lab.finishCommit()
+        let after = (Set(all.dropFirst(9)).union((50...70).map { lab.member($0).address })).sorted()
+        for size in [1, 4, 7, 40, 42] { #expect(pages(size).flatMap(\.self) == after) }
+    }
+
+    @Test func `who has what is durable does not wait for others of its network`() throws {
+        let lab = Harness()
+        let id = try network(lab, 2)
+        try lab.change(lab.member(3).address, of: id) { $0.isAuthorized = true }
+        try lab.change(id) { $0.isPrivate = true }
+        lab.pass(.seconds(2))
+        lab.packets = []
+        lab.holdsCommits = true
+        lab.ask(id, lab.member(3))
+        lab.ask(id, lab.member(1))
+        #expect(try lab.configurations(of: lab.member(1).address).count == 1)
+        #expect(try lab.configurations(of: lab.member(3).address).isEmpty)
+        try lab.change(lab.member(2).address, of: id) { $0.isAuthorized = false }
+        lab.ask(id, lab.member(2))
+        #expect(try lab.configurations(of: lab.member(2).address).isEmpty)
+        lab.finishCommit()
+        lab.finishCommit()
+        #expect(try lab.configurations(of: lab.member(3).address).count == 1)
+        #expect(try lab.configurations(of: lab.member(2).address).isEmpty)
+    }
+
     @Test func `addresses that are cleared are given anew, and free for others`() throws {
         let lab = Harness()
         let id = try lab.create {

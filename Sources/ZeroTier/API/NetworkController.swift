@@ -76,11 +76,24 @@ public struct NetworkController: Sendable {
 
     // MARK: Members
 
-    /// The members of a network that have a record, let in or not, by ascending address.
+    /// The members of a network that have a record, let in or not, by ascending address. Very many are read in parts, between
+    /// which the node does other things: who comes or goes meanwhile is in the list, or not.
     public func members(of network: NetworkID) throws(ZeroTierError) -> [NetworkMember] {
+        var members: [NetworkMember] = []
+        while true {
+            let page = try self.members(of: network, after: members.last?.id, limit: NetworkController.pageSize)
+            members += page
+            if page.count < NetworkController.pageSize { return members }
+        }
+    }
+
+    /// A part of the members, by ascending address: the first ones, or those behind one, at most `limit`.
+    public func members(
+        of network: NetworkID, after former: NodeID?, limit: Int
+    ) throws(ZeroTierError) -> [NetworkMember] {
         let members: [NetworkMember]? = try read { engine, now in
             guard engine.network(network.wire) != nil else { return nil }
-            return engine.members(of: network.wire).map { record in
+            return engine.members(of: network.wire, after: former?.address, limit: max(1, limit)).map { record in
                 NetworkMember(
                     record, of: network, isOnline: engine.isOnline(record.address, of: network.wire, now: now))
             }
@@ -88,6 +101,9 @@ public struct NetworkController: Sendable {
         guard let members else { throw ZeroTierError(.networkUnknown(network.wire)) }
         return members
     }
+
+    // Some milliseconds under the node's lock.
+    private static let pageSize = 1024
 
     /// A member; nil if there is none with a record.
     public func member(_ node: NodeID, of network: NetworkID) throws(ZeroTierError) -> NetworkMember? {
