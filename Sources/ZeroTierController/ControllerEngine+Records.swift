@@ -26,7 +26,7 @@ extension ControllerEngine {
 
     /// The members of a network and those who wait, by ascending address: their revisions, 0 for who waits.
     package func memberRevisions(of id: NetworkID) -> [(address: Address, revision: UInt64)] {
-        let known = members(of: id).map { (address: $0.address, revision: $0.revision) }
+        let known = members(of: id, limit: .max).map { (address: $0.address, revision: $0.revision) }
         let waiting = waitingNodes(of: id).map { (address: $0.address, revision: UInt64(0)) }
         return (known + waiting).sorted { $0.address < $1.address }
     }
