@@ -12,6 +12,13 @@ struct ControlledTests {
         #expect(result.failures.isEmpty, "make simulate SCENARIO=controlled SEED=\(seed) COUNT=1: \(result.failures)")
     }
 
+    @Test func `a crowd refuses who was let out right after the controller's start`() throws {
+        let fixture = try #require(Fixture.identities)
+        let result = Scenario.run(.crowd, seed: 1, fixture: fixture, members: 24)
+        #expect(
+            result.failures.isEmpty, "make simulate SCENARIO=crowd MEMBERS=24 SEED=1 COUNT=1: \(result.failures)")
+    }
+
     @Test func `one seed gives one digest`() throws {
         let fixture = try #require(Fixture.identities)
         let first = Scenario.run(.controlled, seed: 9, fixture: fixture)
