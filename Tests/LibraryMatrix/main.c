@@ -83,7 +83,8 @@ static void print_symbol(int generation, const char *function)
 {
     static const char *const shared[] = { "socket", "connect", "bind", "listen", "accept", "send", "recv", "read",
         "write", "close", "getpeername", "getsockname", "strerror" };
-    bool is_shared = false;
+    /* Of the controller, all. */
+    bool is_shared = strncmp(function, "zts_controller_", 15) == 0;
     for (size_t i = 0; i < sizeof shared / sizeof *shared; i++)
         is_shared |= strncmp(function, "zts_", 4) == 0 && strcmp(function + 4, shared[i]) == 0;
     if (generation == 2 && is_shared)
