@@ -5,7 +5,8 @@ extension DropReason {
     @nonexhaustive
     public enum Controller: String, Hashable, Sendable, CaseIterable {
         case requestMalformed, foreignNetwork, requestTooOften, identityChanged, strangerGaveWay, membersFull
-        case storeBusy, signingBusy, storeFailed, networkLeaving, effectsFull
+        case storeBusy, signingBusy, storeFailed, networkLeaving, revocationsFull
+        case returnersFull, effectsFull
 
         var explanation: String {
             switch self {
@@ -19,6 +20,8 @@ extension DropReason {
             case .signingBusy: "Too many configurations wait to be signed or sent."
             case .storeFailed: "The disk refused: the member has to ask again."
             case .networkLeaving: "The network was being deleted."
+            case .revocationsFull: "Too many were let out at once: others learn it as their proofs age."
+            case .returnersFull: "Too many came back at once: one does not hear here who was let out."
             case .effectsFull: "More packets and events came at once than have room."
             }
         }
