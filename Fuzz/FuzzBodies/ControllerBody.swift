@@ -91,8 +91,10 @@ struct ControllerLab: ~Copyable {
     mutating func load(_ record: RecordWrite) -> Bool {
         guard (try? engine.load(record)) != nil else { return false }
         switch record {
-        case .putNetwork(let id, let bytes): durable[Key(network: id, member: nil)] = bytes
-        case .putMember(let id, let member, let bytes): durable[Key(network: id, member: member)] = bytes
+        // In the form in which it is kept: bits of a host are gone.
+        case .putNetwork(let id, _): durable[Key(network: id, member: nil)] = engine.network(id)?.encoded
+        case .putMember(let id, let member, _):
+            durable[Key(network: id, member: member)] = engine.member(member, of: id)?.encoded
         case .removeNetwork, .removeMember: break
         }
         return true
@@ -314,6 +316,7 @@ struct ControllerLab: ~Copyable {
     /// All comes to its end: every administrator has an answer, and what is read is what is durable.
     mutating func finish() {
         storeWaits = false
+        pump()
         finishCommit(isLost: false)
         pass(.seconds(5))
         precondition(open.isEmpty, "an administrator waits for ever")

@@ -146,16 +146,7 @@ import ZeroTierWire
         }
     }
 
-    /// Whether this user may mount a file system of its own.
-    private static let mounts: Bool = {
-        guard let (process, _) = try? start([], shell: "unshare -rm mount -t tmpfs -o size=64k none /tmp") else {
-            return false
-        }
-        process.waitUntilExit()
-        return process.terminationStatus == 0
-    }()
-
-    @Test(.enabled(if: mounts))
+    @Test(.enabled(if: Namespace.isPossible, "this user may mount a file system of its own"))
     func `a full disk, and one that cannot be written, are errors that name the file`() throws {
         try Self.inFolder { folder in
             let path = folder + "/controller.db"
@@ -190,4 +181,17 @@ import ZeroTierWire
             }
         }
     }
+}
+
+/// A mount namespace of one's own, with what unshare(1) needs. Where the user may not make one, there is nothing that could be filled.
+private enum Namespace {
+    static let isPossible: Bool = {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/bin/sh")
+        process.arguments = ["-c", "unshare -rm mount -t tmpfs -o size=64k none /tmp"]
+        process.standardError = FileHandle.nullDevice
+        guard (try? process.run()) != nil else { return false }
+        process.waitUntilExit()
+        return process.terminationStatus == 0
+    }()
 }
