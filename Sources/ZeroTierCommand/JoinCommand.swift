@@ -6,7 +6,7 @@ import ZeroTier
 struct JoinCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "join", abstract: "Let a running node join a network.",
-        discussion: "On a private network the administrator must then authorise the node's address, unless a token does.")
+        discussion: "On a private network the administrator must then authorise the node, unless a token does.")
 
     @OptionGroup var home: HomeOptions
 

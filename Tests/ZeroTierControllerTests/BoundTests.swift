@@ -30,6 +30,24 @@ import ZeroTierWire
         for index in 1...5 { #expect(try lab.configurations(of: lab.member(index).address).map(\.name) == ["new"]) }
     }
 
+    @Test func `what waits for signatures, and what waits to be taken, have bounds`() throws {
+        var configuration = ControllerConfiguration()
+        configuration.unsigned = 2
+        configuration.effects = 4
+        let lab = Harness(configuration)
+        let id = try lab.create { $0.isPrivate = false }
+        let request = NetworkConfigRequest(network: id, metadata: RequestMetadata().dictionary.encoded).encoded
+        for index in 1...5 { lab.engine.receive(request, from: lab.member(index), packetID: PacketID(1), now: lab.now) }
+        lab.pump()
+        #expect(lab.drops(.signingBusy) > 0)
+        let unknown = NetworkConfigRequest(
+            network: NetworkID(controller: lab.identity.address, number: 0xabcdef), metadata: []
+        ).encoded
+        let before = lab.drops(.effectsFull)
+        for _ in 0..<9 { lab.engine.receive(unknown, from: lab.member(6), packetID: PacketID(1), now: lab.now) }
+        #expect(lab.drops(.effectsFull) == before + 5)
+    }
+
     @Test func `newcomers are shown the latest revocations of a network, as many as are kept`() throws {
         var configuration = ControllerConfiguration()
         configuration.revocationsPerNetwork = 2

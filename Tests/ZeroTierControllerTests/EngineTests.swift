@@ -487,22 +487,4 @@ import ZeroTierWire
         for index in 1...20 { lab.ask(id, lab.member(index)) }
         #expect(lab.engine.members(of: id, limit: .max).count == 20)
     }
-
-    @Test func `what waits for signatures, and what waits to be taken, have bounds`() throws {
-        var configuration = ControllerConfiguration()
-        configuration.unsigned = 2
-        configuration.effects = 4
-        let lab = Harness(configuration)
-        let id = try lab.create { $0.isPrivate = false }
-        let request = NetworkConfigRequest(network: id, metadata: RequestMetadata().dictionary.encoded).encoded
-        for index in 1...5 { lab.engine.receive(request, from: lab.member(index), packetID: PacketID(1), now: lab.now) }
-        lab.pump()
-        #expect(lab.drops(.signingBusy) > 0)
-        let unknown = NetworkConfigRequest(
-            network: NetworkID(controller: lab.identity.address, number: 0xabcdef), metadata: []
-        ).encoded
-        let before = lab.drops(.effectsFull)
-        for _ in 0..<9 { lab.engine.receive(unknown, from: lab.member(6), packetID: PacketID(1), now: lab.now) }
-        #expect(lab.drops(.effectsFull) == before + 5)
-    }
 }

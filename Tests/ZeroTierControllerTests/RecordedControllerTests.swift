@@ -6,8 +6,8 @@ import ZeroTierWire
 
 @testable import ZeroTierController
 
-/// A recorded session of real nodes, with our machine in the place of their controller: from the same records, at the same times, with
-/// its keys, it must send what that one sent, byte for byte.
+/// A recorded session of real nodes, with our machine in the place of their controller: from the same records, at the same
+/// times, with its keys, it must send what that one sent, byte for byte.
 @Suite struct RecordedControllerTests {
     private struct Session: Decodable {
         struct Keys: Decodable { let secret: String }
@@ -34,7 +34,9 @@ import ZeroTierWire
         try #require(session.packets.first { $0.label == label })
     }
 
-    private func payload(_ label: String) throws -> [UInt8] { try #require(Hexadecimal.decode(try packet(label).payload)) }
+    private func payload(_ label: String) throws -> [UInt8] {
+        try #require(Hexadecimal.decode(try packet(label).payload))
+    }
 
     private func packetID(_ label: String) throws -> PacketID {
         PacketID(try #require(UInt64(try packet(label).packetId, radix: 16)))
