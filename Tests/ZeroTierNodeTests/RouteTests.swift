@@ -46,7 +46,8 @@ import ZeroTierWire
         }
         return lab.run(for: time) {
             lab.hosts[from].events.contains {
-                if case .echoReply(let reply) = $0 { reply.sequence == sequence && reply.source == address } else { false }
+                guard case .echoReply(let reply) = $0 else { return false }
+                return reply.sequence == sequence && reply.source == address
             }
         }
     }
@@ -54,7 +55,8 @@ import ZeroTierWire
     @Test func `a packet for what is beyond a gateway goes to that member, and its answer comes back`() throws {
         lab.run(for: .seconds(10)) { (0...3).allSatisfy { lab.isOnline($0) } }
         for index in 1...3 { try join(index) }
-        #expect(routes(1) == ["10.1.0.0/16", "10.99.0.0/24"], "one of a family in which it has no address leads nowhere")
+        // One in whose family it has no address leads nowhere.
+        #expect(routes(1) == ["10.1.0.0/16", "10.99.0.0/24"])
         #expect(routes(2) == ["10.1.0.0/16"], "it is the gateway itself")
         // What lies beyond is on the same host.
         let isAdded = lab.act(2) { node, now in
