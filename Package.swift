@@ -94,7 +94,8 @@ let package = Package(
         .executableTarget(
             name: "ZeroTierCommand",
             dependencies: [
-                "ZeroTier", "ZeroTierRules", "ZeroTierEthernet", "ZeroTierWire", "JSONValues", "NetPrimitives",
+                "ZeroTier", "ZeroTierController", "ZeroTierRules", "ZeroTierEthernet", "ZeroTierWire", "JSONValues",
+                "NetPrimitives",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),

@@ -14,7 +14,7 @@ struct ControllerCommand: AsyncParsableCommand {
             """,
         subcommands: [
             ControllerNetworkCommand.self, ControllerMemberCommand.self, ControllerRulesCommand.self,
-            ControllerTokenCommand.self,
+            ControllerTokenCommand.self, ControllerImportCommand.self, ControllerExportCommand.self,
         ])
 }
 
@@ -24,10 +24,10 @@ struct ControllerOptions: ParsableArguments {
     @OptionGroup var report: ReportOptions
 
     /// Asks the node and shows the answer.
-    func ask(_ words: [String]) throws {
+    func ask(_ words: [String], patience: Duration = .seconds(30)) throws {
         let request = (["controller"] + words.map(RequestWord.encode)).joined(separator: " ")
         try Output.write(
-            ControlClient.ask(home: home.path(), request + (report.json ? " json" : ""), patience: .seconds(30)))
+            ControlClient.ask(home: home.path(), request + (report.json ? " json" : ""), patience: patience))
     }
 }
 

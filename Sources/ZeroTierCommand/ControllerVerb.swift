@@ -4,7 +4,8 @@
 // member list ID | set ID NODE WORD... | delete ID NODE
 // rules show ID | set ID TEXT | clear ID
 // token list ID | add ID TOKEN EXPIRES | remove ID TOKEN
-// A word is key=value, encoded by `RequestWord`.
+// import PATH | export PATH
+// A word is key=value, or a path, encoded by `RequestWord`.
 
 import JSONValues
 import ZeroTier
@@ -50,6 +51,8 @@ enum ControllerVerb {
                 json: .object([("network", .text(id)), ("deleted", .text(member))]))
         case ("rules", _): report = try await rules(words[1], rest, controller)
         case ("token", _): report = try await token(words[1], rest, controller)
+        case ("import", let path): report = try ControllerFiles.take(path, controller)
+        case ("export", let path): report = try ControllerFiles.export(to: path, controller)
         default: throw malformed(request)
         }
         return report.rendered(asJSON: asJSON)

@@ -29,7 +29,7 @@ extension ControllerEngine {
         return id
     }
 
-    private mutating func drawnID() throws(ControllerError) -> NetworkID {
+    mutating func drawnID() throws(ControllerError) -> NetworkID {
         for _ in 0..<ControllerLimits.numberTrials {
             let number = random.nextUInt32() & 0xff_ffff
             let id = NetworkID(controller: address, number: number)
@@ -141,7 +141,7 @@ extension ControllerEngine {
         guard revocations.hasRoom(besides: ledger.count) else { throw .storeBusy }
     }
 
-    private func checkRoom() throws(ControllerError) {
+    func checkRoom() throws(ControllerError) {
         guard ledger.count < configuration.waiting else { throw .storeBusy }
     }
 }

@@ -45,7 +45,9 @@ package enum ControllerLimits {
     static let memberNameLength = 255
     static let ruleSourceLength = 262_144
     /// Bytes of a record as JSON: the largest that a record can be is some 2 MB.
-    static let recordText = 8 << 20
+    package static let recordText = 8 << 20
+    /// Bytes of a file with records of many networks or members.
+    package static let exportText = 64 << 20
     /// Bytes of all rules on the wire, those of capabilities included.
     static let ruleBytes = 131_072
     /// Addresses of one member. Its configuration has room for the two of the plans besides.

@@ -59,7 +59,7 @@ package struct AuthorizationToken: Hashable, Sendable {
 
 /// A network as its controller keeps it.
 package struct NetworkRecord: Hashable, Sendable {
-    package let id: NetworkID
+    package internal(set) var id: NetworkID
     /// Unix milliseconds.
     package internal(set) var creationTime: UInt64 = 0
     /// Counts the saved changes.

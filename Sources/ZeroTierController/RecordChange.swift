@@ -43,86 +43,94 @@ extension RecordChange<NetworkRecord> {
     /// Reads an object.
     package init(network json: JSONField) throws(JSONError) {
         _ = try json.members()
-        if let field = json.member("name") { set(\.name, try field.looseString()) }
-        if let field = json.member("private") { set(\.isPrivate, try field.looseBool()) }
-        if let field = json.member("enableBroadcast") { set(\.isBroadcastEnabled, try field.looseBool()) }
-        if let field = json.member("multicastLimit") { set(\.multicastLimit, try field.looseInteger()) }
-        if let field = json.member("mtu") { set(\.mtu, try field.looseInteger()) }
-        if let field = json.member("certificateTimeoutWindowSize") {
+        if let field = json.said("name") { set(\.name, try field.looseString()) }
+        if let field = json.said("private") { set(\.isPrivate, try field.looseBool()) }
+        if let field = json.said("enableBroadcast") { set(\.isBroadcastEnabled, try field.looseBool()) }
+        if let field = json.said("multicastLimit") { set(\.multicastLimit, try field.looseInteger()) }
+        if let field = json.said("mtu") { set(\.mtu, try field.looseInteger()) }
+        if let field = json.said("certificateTimeoutWindowSize") {
             set(\.credentialWindow, try field.looseInteger())
         }
         try readModes(json)
-        if let field = json.member("routes") {
+        if let field = json.said("routes") {
             set(\.routes, try field.list(ControllerLimits.routes) { (field) throws(JSONError) in try field.route() })
         }
-        if let field = json.member("ipAssignmentPools") {
+        if let field = json.said("ipAssignmentPools") {
             set(\.pools, try field.list(ControllerLimits.pools) { (field) throws(JSONError) in try field.pool() })
         }
         try readRules(json)
         if let field = json.member("dns") { set(\.dns, try field.dns()) }
         if let field = json.member("authTokens") { set(\.tokens, try field.tokens()) }
         if let field = json.member("remoteTraceTarget") { set(\.traceTarget, try field.traceTarget()) }
-        if let field = json.member("remoteTraceLevel") { set(\.traceLevel, try field.looseInteger()) }
+        if let field = json.said("remoteTraceLevel") { set(\.traceLevel, try field.looseInteger()) }
     }
 
     // The reference takes an object in the place of the former one, so that what it does not say is off. Here it stays.
     private mutating func readModes(_ json: JSONField) throws(JSONError) {
-        if let field = json.member("v4AssignMode") {
+        if let field = json.said("v4AssignMode") {
             if let words = try field.words(["zt"]) {
                 set(\.assignsIPv4, words.contains("zt"))
-            } else if let mode = field.member("zt") {
+            } else if let mode = field.said("zt") {
                 set(\.assignsIPv4, try mode.looseBool())
             }
         }
-        guard let field = json.member("v6AssignMode") else { return }
+        guard let field = json.said("v6AssignMode") else { return }
         if let words = try field.words(["zt", "rfc4193", "6plane"]) {
             set(\.assignsIPv6, words.contains("zt"))
             set(\.assignsRFC4193, words.contains("rfc4193"))
             set(\.assigns6PLANE, words.contains("6plane"))
             return
         }
-        if let mode = field.member("zt") { set(\.assignsIPv6, try mode.looseBool()) }
-        if let mode = field.member("rfc4193") { set(\.assignsRFC4193, try mode.looseBool()) }
-        if let mode = field.member("6plane") { set(\.assigns6PLANE, try mode.looseBool()) }
+        if let mode = field.said("zt") { set(\.assignsIPv6, try mode.looseBool()) }
+        if let mode = field.said("rfc4193") { set(\.assignsRFC4193, try mode.looseBool()) }
+        if let mode = field.said("6plane") { set(\.assigns6PLANE, try mode.looseBool()) }
     }
 
     // A source without rules is compiled: it would mean nothing otherwise. Beside rules it is kept for who wrote it.
     private mutating func readRules(_ json: JSONField) throws(JSONError) {
-        if let field = json.member("rulesSource") {
+        if let field = json.said("rulesSource") {
             let source = try field.looseString()
             set(\.ruleSource, source)
-            if json.member("rules") == nil, !source.isEmpty {
-                do throws(RuleTextError) {
-                    let compiled = try CompiledRules(text: Array(source.utf8)).set
-                    set(\.rules, compiled.rules)
-                    set(\.capabilities, compiled.capabilities.map { CapabilityDefinition($0) })
-                    set(\.tags, compiled.tags.map { TagDefinition(id: $0.id, defaultValue: $0.defaultValue) })
-                } catch {
-                    throw field.error("\(error)")
-                }
+            if json.said("rules") == nil, !source.isEmpty {
+                steps += try RecordChange<NetworkRecord>(ruleSource: field).steps
             }
         }
-        if let field = json.member("rules") {
+        if let field = json.said("rules") {
             set(\.rules, try field.list(ProtocolLimits.baseRules) { (field) throws(JSONError) in try Rule(field) })
         }
-        if let field = json.member("capabilities") {
+        if let field = json.said("capabilities") {
             let all = try field.list(ProtocolLimits.capabilities) { (field) throws(JSONError) in
                 CapabilityDefinition(
                     id: try field.required("id").looseInteger(),
-                    isDefault: try field.member("default")?.looseBool() ?? false,
+                    isDefault: try field.said("default")?.looseBool() ?? false,
                     rules: try field.required("rules").list(ProtocolLimits.rulesPerCapability) {
                         (field) throws(JSONError) in try Rule(field)
                     })
             }
             set(\.capabilities, all)
         }
-        if let field = json.member("tags") {
+        if let field = json.said("tags") {
             let all = try field.list(ProtocolLimits.tags) { (field) throws(JSONError) in
-                let value = field.member("default").flatMap { $0.isNull ? nil : $0 }
-                return TagDefinition(
-                    id: try field.required("id").looseInteger(), defaultValue: try value?.looseInteger())
+                TagDefinition(
+                    id: try field.required("id").looseInteger(),
+                    defaultValue: try field.said("default")?.looseInteger())
             }
             set(\.tags, all)
+        }
+    }
+}
+
+extension RecordChange<NetworkRecord> {
+    /// The rules, capabilities and tags that a text of rules means.
+    init(ruleSource field: JSONField) throws(JSONError) {
+        let source = try field.looseString()
+        do throws(RuleTextError) {
+            let compiled = try CompiledRules(text: Array(source.utf8)).set
+            set(\.rules, compiled.rules)
+            set(\.capabilities, compiled.capabilities.map { CapabilityDefinition($0) })
+            set(\.tags, compiled.tags.map { TagDefinition(id: $0.id, defaultValue: $0.defaultValue) })
+        } catch {
+            throw field.error("\(error)")
         }
     }
 }
@@ -141,31 +149,34 @@ extension RecordChange<MemberRecord> {
     /// Reads an object.
     package init(member json: JSONField) throws(JSONError) {
         _ = try json.members()
-        if let field = json.member("authorized") { set(\.isAuthorized, try field.looseBool()) }
-        if let field = json.member("activeBridge") { set(\.isActiveBridge, try field.looseBool()) }
-        if let field = json.member("noAutoAssignIps") { set(\.takesNoAssignment, try field.looseBool()) }
-        if let field = json.member("ipAssignments") {
+        if let field = json.said("authorized") { set(\.isAuthorized, try field.looseBool()) }
+        if let field = json.said("activeBridge") { set(\.isActiveBridge, try field.looseBool()) }
+        if let field = json.said("noAutoAssignIps") { set(\.takesNoAssignment, try field.looseBool()) }
+        if let field = json.said("ipAssignments") {
             let limit = ControllerLimits.addressesPerMember
             set(\.addresses, try field.list(limit) { (field) throws(JSONError) in try field.ipAddress() })
         }
-        if let field = json.member("tags") {
+        if let field = json.said("tags") {
             set(\.tags, try field.list(ProtocolLimits.tags) { (field) throws(JSONError) in try field.tagValue() })
         }
-        if let field = json.member("capabilities") {
+        if let field = json.said("capabilities") {
             let all = try field.list(ProtocolLimits.capabilities) { (field) throws(JSONError) in
                 try field.looseInteger(UInt32.self)
             }
             set(\.capabilities, all)
         }
-        if let field = json.member("name") { set(\.name, try field.looseString()) }
+        if let field = json.said("name") { set(\.name, try field.looseString()) }
         if let field = json.member("remoteTraceTarget") { set(\.traceTarget, try field.traceTarget()) }
-        if let field = json.member("remoteTraceLevel") { set(\.traceLevel, try field.looseInteger()) }
+        if let field = json.said("remoteTraceLevel") { set(\.traceLevel, try field.looseInteger()) }
     }
 }
 
 // MARK: Types
 
 extension JSONField {
+    /// A member that says something: null does not.
+    func said(_ key: String) -> JSONField? { member(key).flatMap { $0.isNull ? nil : $0 } }
+
     func looseBool() throws(JSONError) -> Bool {
         switch value {
         case .integer(let number): return number > 0
@@ -242,8 +253,8 @@ extension JSONField {
         var route = NetworkRoute(target: target)
         // Some send an empty text for a route that is on the network itself.
         if let via = member("via"), !via.isNull, via.value != .string("") { route.via = try via.ipAddress() }
-        if let flags = member("flags") { route.flags = try flags.looseInteger() }
-        if let metric = member("metric") { route.metric = try metric.looseInteger() }
+        if let flags = said("flags") { route.flags = try flags.looseInteger() }
+        if let metric = said("metric") { route.metric = try metric.looseInteger() }
         return route
     }
 
@@ -256,8 +267,8 @@ extension JSONField {
         if isNull || value == .array([]) { return NetworkDNS() }
         _ = try members()
         var dns = NetworkDNS()
-        dns.domain = try member("domain")?.looseString() ?? ""
-        if let servers = member("servers") {
+        dns.domain = try said("domain")?.looseString() ?? ""
+        if let servers = said("servers") {
             dns.servers = try servers.list(ProtocolLimits.dnsServers) { (field) throws(JSONError) in
                 try field.ipAddress()
             }

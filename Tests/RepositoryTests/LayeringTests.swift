@@ -25,7 +25,8 @@ import Testing
         "Sources/ZeroTier": all + ["ZeroTierStore", "ZeroTierRules", "JSONValues", "CZeroTierSystem"],
         "Sources/ZeroTierRules": ["JSONValues", "ZeroTierWire", "NetPrimitives"],
         "Sources/ZeroTierCommand": [
-            "ZeroTier", "ZeroTierRules", "ZeroTierEthernet", "ZeroTierWire", "JSONValues", "NetPrimitives",
+            "ZeroTier", "ZeroTierController", "ZeroTierRules", "ZeroTierEthernet", "ZeroTierWire", "JSONValues",
+            "NetPrimitives",
         ],
         "Sources/ZeroTierSockets": ["ZeroTier", "NetStack", "NetPrimitives"],
         "Sources/ZeroTierLibrary": ["ZeroTierSockets", "ZeroTier", "NetPrimitives"],

@@ -101,7 +101,7 @@ import ZeroTierWire
         #expect(member.isAuthorized && member.addresses == [IPAddress("fd00::5")!])
         #expect(member.tags == [TagValue(id: 1, value: 2)] && member.capabilities == [1, 3])
         let before = member
-        for nothing in ["", "{}", #"{"id":"x","revision":9,"identity":"y","lastAuthorizedTime":4}"#] {
+        for nothing in ["", "{}", #"{"authorized":null,"tags":null,"ipAssignments":null}"#, #"{"id":"x","revision":9,"identity":"y","lastAuthorizedTime":4}"#] {
             try RecordChange<MemberRecord>(text: Array(nothing.utf8)).apply(to: &member)
         }
         #expect(member == before)
@@ -113,7 +113,7 @@ import ZeroTierWire
             (#"{"v4AssignMode":"all"}"#, "v4AssignMode"), (#"{"v6AssignMode":[]}"#, "v6AssignMode"),
             (#"{"v6AssignMode":{"rfc4193":"maybe"}}"#, "v6AssignMode.rfc4193"),
             (#"{"routes":[{"target":"10.0.0.0/8"},{"target":"10.0.0.0/33"}]}"#, "routes[1].target"),
-            (#"{"routes":[{"target":"10.0.0.0/8","via":"x"}]}"#, "routes[0].via"), (#"{"routes":null}"#, "routes"),
+            (#"{"routes":[{"target":"10.0.0.0/8","via":"x"}]}"#, "routes[0].via"), (#"{"routes":{}}"#, "routes"),
             (#"{"ipAssignmentPools":[{"ipRangeStart":"10.0.0.1"}]}"#, "ipAssignmentPools[0]"),
             (#"{"rules":[{"type":"MATCH_IPV4_SOURCE","ip":"x"}]}"#, "rules[0].ip"),
             (#"{"capabilities":[{"id":1}]}"#, "capabilities[0]"), (#"{"tags":[{"default":1}]}"#, "tags[0]"),

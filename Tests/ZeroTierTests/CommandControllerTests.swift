@@ -114,6 +114,68 @@ extension CommandTests {
             #expect(try await ask("controller", "token", "list", id).output.contains("no tokens"))
         }
 
+        @Test func `records go out to files and come in from them, all of them or none`() async throws {
+            let root = try await RootProgram()
+            let homes = [TemporaryDirectory(), TemporaryDirectory()]
+            let folder = TemporaryDirectory()
+            let files = folder.path + "/controller.d"
+            let nodes = try homes.map {
+                try Program(Command.path, ["run", "--home", $0.path, "--controller"] + root.options)
+            }
+            for node in nodes { _ = try await node.line(containing: "state in") }
+            func ask(_ words: String..., home: Int = 0) async throws -> (status: Int32, output: String) {
+                let output = Pipe()
+                return await Command.end(
+                    of: try Command.start(["controller"] + words + ["--home", homes[home].path], output: output),
+                    output: output)
+            }
+            let made = try await ask("network", "create", "--name", "home", "--subnet", "10.99.0.0/24", "--json")
+            let id = try #require((try Command.json(made.output) as? [String: Any])?["id"] as? String)
+            #expect(try await ask("member", "authorize", id, "1122334455").status == 0)
+            #expect(try await ask("member", "set", id, "1122334456", "--name", "two").status == 0)
+            let exported = try await ask("export", files)
+            #expect(exported.status == 0 && exported.output.contains("1 networks and 2 members"), "\(exported.output)")
+            let network = "\(files)/network/\(id).json"
+            let member = "\(files)/network/\(id)/member/1122334455.json"
+            let before = try [network, member].map { try String(contentsOfFile: $0, encoding: .utf8) }
+            #expect(before[1].contains("\"authorized\":true") && before[0].contains("\"name\":\"home\""))
+            let mode = try FileManager.default.attributesOfItem(atPath: network)[.posixPermissions] as? Int
+            #expect(mode == 0o600)
+            // What others keep beside them stays.
+            let extra = "\(files)/network/\(id).ext.json"
+            try "{}".write(toFile: extra, atomically: true, encoding: .utf8)
+            #expect(try await ask("export", files).status == 0)
+            #expect(FileManager.default.fileExists(atPath: extra))
+            #expect(try [network, member].map { try String(contentsOfFile: $0, encoding: .utf8) } == before)
+            // There already.
+            let again = try await ask("import", files)
+            #expect(again.status == 1 && again.output.contains("there is a network \(id) already"), "\(again.output)")
+            // Gone, and come back.
+            #expect(try await ask("network", "delete", id).status == 0)
+            // A record that this node does not have would let its member in.
+            let stale = try await ask("export", files)
+            #expect(stale.status == 1 && stale.output.contains("\(id).json: this node has no such record"))
+            let back = try await ask("import", files)
+            #expect(back.status == 0 && back.output.contains("2 members") && back.output.contains("ext.json"))
+            #expect(!back.output.contains("must join"))
+            #expect(try await ask("export", files).status == 0)
+            #expect(try [network, member].map { try String(contentsOfFile: $0, encoding: .utf8) } == before)
+            // Another controller has it as a network of its own.
+            let moved = try await ask("import", files, home: 1)
+            #expect(moved.status == 0 && moved.output.contains("must join") && moved.output.contains("1122334455"))
+            #expect(!moved.output.contains("1122334456"))
+            // A file that is cut, one that is none, and none at all.
+            try String(before[1].dropLast(9)).write(toFile: member, atomically: true, encoding: .utf8)
+            let cut = try await ask("import", files, home: 1)
+            #expect(cut.status == 1 && cut.output.contains("1122334455.json: line 1"), "\(cut.output)")
+            let device = try await ask("import", "/dev/zero", home: 1)
+            #expect(device.status == 1 && device.output.contains("/dev/zero: it is no file"))
+            let nothing = try await ask("import", folder.path + "/none", home: 1)
+            #expect(nothing.status == 1 && nothing.output.contains("none"))
+            let list = try await ask("network", "list", "--json", home: 1)
+            #expect((try Command.json(list.output) as? [Any])?.count == 1)
+        }
+
         @Test func `what makes no sense is refused in words`() async throws {
             let root = try await RootProgram()
             let homes = [TemporaryDirectory(), TemporaryDirectory()]

@@ -3,7 +3,7 @@
 
 import JSONValues
 import NetPrimitives
-import ZeroTierController
+package import ZeroTierController
 import ZeroTierWire
 
 extension NetworkController {
@@ -106,6 +106,30 @@ extension NetworkController {
         try administerBlocking { (engine, ticket, now) throws(ControllerError) in
             try engine.changeMember(node.address, of: id.wire, ticket, now: now, change)
         }
+    }
+
+    // MARK: Files of other controllers
+
+    /// Takes all records of an import, or none.
+    package func take(_ records: RecordImport) throws(ZeroTierError) -> [ImportedNetwork] {
+        try administerBlocking { (engine, ticket, now) throws(ControllerError) in
+            try engine.take(records, ticket, now: now)
+        }
+    }
+
+    /// The IDs of the networks, ascending.
+    package func exportedNetworks() throws(ZeroTierError) -> [NetworkID] {
+        try readBlocking { engine, _ in engine.networkIDs.map { NetworkID($0) } }
+    }
+
+    /// A network's record and those of its members as the reference keeps them; nil if it is gone.
+    package func exported(
+        _ id: NetworkID
+    ) throws(ZeroTierError) -> (network: String, members: [(node: NodeID, record: String)])? {
+        let (network, members) = try readBlocking { engine, _ in (engine.network(id.wire), engine.members(of: id.wire))
+        }
+        guard let network else { return nil }
+        return (network.json.text, members.map { (NodeID($0.address), $0.json(of: id.wire).text) })
     }
 
     // MARK: Ways to the machine
