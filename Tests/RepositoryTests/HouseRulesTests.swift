@@ -109,7 +109,8 @@ import Testing
         let build = try text("Tools/build-libzt")
         // The name of the object's symbol is written in two languages.
         let symbol = try #require(build.firstMatch(of: #/echo 'const int ([a-z_]+) = 1;'/#)).output.1
-        #expect(try text("Sources/CZeroTierSystem/host.c").contains("extern const int \(symbol) __attribute__((weak));"))
+        #expect(
+            try text("Sources/CZeroTierSystem/host.c").contains("extern const int \(symbol) __attribute__((weak));"))
         #expect(try text("Sources/ZeroTier/API/Traces.swift").contains("Build.isMadeForDebugging ? .basic : []"))
     }
 

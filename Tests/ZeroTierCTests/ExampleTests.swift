@@ -7,7 +7,8 @@ import Testing
     /// Those that the original's users know by name; there may be more.
     private static let wanted = [
         "Examples/C": [
-            "adhoc", "callbackapi", "client", "controller", "customroots", "epoll", "nonblockingclient", "nonblockingserver",
+            "adhoc", "callbackapi", "client", "controller", "customroots", "epoll", "nonblockingclient",
+            "nonblockingserver",
             "nostorage",
             "pingable-node", "server", "statistics",
         ],

@@ -62,7 +62,7 @@ import ZeroTierWire
         let result = try taken(records, harness)
         #expect(result.map(\.former) == [network.id] && result[0].id == network.id && result[0].mustJoin.isEmpty)
         #expect(harness.network(network.id) == network)
-        let members = harness.engine.members(of: network.id)
+        let members = harness.engine.members(of: network.id, limit: .max)
         #expect(members == [member])
         #expect(harness.network(network.id)?.json == network.json)
         // What is there is not replaced.
@@ -79,7 +79,7 @@ import ZeroTierWire
         let network = try #require(harness.network(result[0].id))
         #expect(network.name == "office" && network.assignsIPv4 && network.assigns6PLANE && network.revision == 1)
         #expect(network.rules == [Rule(.accept)] && network.ruleSource == "accept;" && network.pools.count == 1)
-        let members = harness.engine.members(of: network.id)
+        let members = harness.engine.members(of: network.id, limit: .max)
         #expect(members.map(\.name) == ["printer", "stranger"] && members.map(\.isAuthorized) == [true, false])
         #expect(members[0].addresses == [IPAddress("10.9.0.7")!] && members[0].version?.minor == 12)
         // The number is taken by now.

@@ -101,7 +101,10 @@ import ZeroTierWire
         #expect(member.isAuthorized && member.addresses == [IPAddress("fd00::5")!])
         #expect(member.tags == [TagValue(id: 1, value: 2)] && member.capabilities == [1, 3])
         let before = member
-        for nothing in ["", "{}", #"{"authorized":null,"tags":null,"ipAssignments":null}"#, #"{"id":"x","revision":9,"identity":"y","lastAuthorizedTime":4}"#] {
+        for nothing in [
+            "", "{}", #"{"authorized":null,"tags":null,"ipAssignments":null}"#,
+            #"{"id":"x","revision":9,"identity":"y","lastAuthorizedTime":4}"#,
+        ] {
             try RecordChange<MemberRecord>(text: Array(nothing.utf8)).apply(to: &member)
         }
         #expect(member == before)

@@ -126,7 +126,8 @@ extension NetworkController {
     package func exported(
         _ id: NetworkID
     ) throws(ZeroTierError) -> (network: String, members: [(node: NodeID, record: String)])? {
-        let (network, members) = try readBlocking { engine, _ in (engine.network(id.wire), engine.members(of: id.wire))
+        let (network, members) = try readBlocking { engine, _ in
+            (engine.network(id.wire), engine.members(of: id.wire, limit: .max))
         }
         guard let network else { return nil }
         return (network.json.text, members.map { (NodeID($0.address), $0.json(of: id.wire).text) })
