@@ -55,8 +55,14 @@ import ZeroTierWire
         var gone: Set<String> = []
         var facts = 0
 
+        // What was decided before a deletion may be told behind it.
+        private var leaving: Set<String> = []
+
         mutating func take(_ line: String) {
             let words = line.split(separator: " ").map(String.init)
+            if words.first == "begins" { leaving = [] }
+            if words.first == "deleting" { leaving.insert(words[1]) }
+            if ["given", "name"].contains(words.first), leaving.contains(words[1]) { return }
             switch words.first {
             case "given":
                 addresses[words[1]] = Set(words.dropFirst(2))
