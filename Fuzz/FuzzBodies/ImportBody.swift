@@ -48,7 +48,8 @@ package func fuzzImport(_ bytes: [UInt8]) {
     for (network, was) in zip(same, written) {
         precondition(other.network(network.id)?.json == was.network, "a network that changed on its way")
         precondition(
-            other.members(of: network.id, limit: .max).map { $0.json(of: network.id) } == was.members, "a member that changed")
+            other.members(of: network.id, limit: .max).map { $0.json(of: network.id) } == was.members,
+            "a member that changed")
     }
 }
 

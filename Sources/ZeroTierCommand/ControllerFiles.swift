@@ -131,9 +131,11 @@ enum ControllerFiles {
     }
 
     private static func make(_ folder: String) throws(ZeroTierError) {
-        // Sound: as above.
-        guard unsafe mkdir(folder, 0o700) != 0, errno != EEXIST else { return }
-        throw ZeroTierError(.storageUnavailable, SystemError(errno, "make \(folder)").description)
+        do throws(SystemError) {
+            try FileSystem.makeDirectory(folder)
+        } catch {
+            throw ZeroTierError(.storageUnavailable, error.description)
+        }
     }
 
     // In the place of a former one as a whole; for its owner alone, since networks have tokens.

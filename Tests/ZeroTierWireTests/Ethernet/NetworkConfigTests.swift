@@ -139,8 +139,8 @@ import Testing
         #expect(try config { $0.append("mtu", integer: 1) }.mtu == 1280)
         #expect(try config { $0.append("mtu", integer: .max) }.mtu == 10_000)
         #expect(try config { $0.append("n", text: String(repeating: "n", count: 300)) }.name.utf8.count == 127)
-        let words = [UInt8](repeating: 1, count: 8 * 300)
-        #expect(try config { $0.append("S", words) }.specialists.count == 256)
+        let words = [UInt8](repeating: 1, count: 8 * 600)
+        #expect(try config { $0.append("S", words) }.specialists.count == 512)
         #expect(throws: WireError.self) { try config { $0.append("S", [1, 2, 3]) } }
         let addresses = (0..<40).flatMap { [0x04, 10, 0, 0, $0, 0, 24] as [UInt8] }
         #expect(try config { $0.append("I", addresses) }.addresses.count == 32)
