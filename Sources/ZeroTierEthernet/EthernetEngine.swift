@@ -17,6 +17,8 @@ package struct EthernetEngine: ~Copyable {
     enum Timer: Hashable, Sendable {
         /// Ask for a configuration, announce groups.
         case network(SlotID)
+        /// Show what a configuration proves of us once more.
+        case proofs(SlotID)
         /// Ask senders of waiting packets for credentials; give packets up.
         case waiting
         /// Forget what expired.
@@ -231,6 +233,9 @@ package struct EthernetEngine: ~Copyable {
             switch timer {
             case .network(let slot):
                 if networks.contains(slot) { runNetwork(slot, now) }
+            case .proofs(let slot):
+                if networks.contains(slot) { networks[slot].proveAgain(&shared, now) }
+                scheduleProofs(slot, now)
             case .waiting: tickWaiting(now)
             case .housekeeping:
                 shared.expire(now)
@@ -240,6 +245,12 @@ package struct EthernetEngine: ~Copyable {
                     .housekeeping, at: rounds.next(atOrAfter: now.monotonic + EthernetLimits.housekeeping))
             }
         }
+    }
+
+    /// Members look at one packet of credentials a second, and packets get lost: what is new is shown again.
+    mutating func scheduleProofs(_ slot: SlotID, _ now: Now) {
+        guard networks.contains(slot), networks[slot].proofRounds > 0 else { return }
+        deadlines.schedule(.proofs(slot), at: now.monotonic + EthernetLimits.proofInterval)
     }
 
     /// One round of a network's loop: ask for a configuration, announce groups. A network without a configuration has its

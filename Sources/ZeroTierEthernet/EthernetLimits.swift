@@ -71,6 +71,9 @@ package enum EthernetLimits {
     static let passedUpdateInterval: Duration = .milliseconds(5000)
     /// The loop in which networks ask for configurations and announce groups.
     package static let loopInterval: Duration = .milliseconds(5000)
+    /// New credentials are shown to known members so often more, so long apart: they look at one packet in a second.
+    static let proofRounds = 2
+    static let proofInterval: Duration = .milliseconds(1100)
     package static let housekeeping: Duration = .milliseconds(30_000)
     /// Frames of a network that its rules refused, the last ones; and capabilities whose frames are counted apart.
     static let refusals = 32

@@ -35,6 +35,8 @@ struct VirtualNetwork: ~Copyable {
     private(set) var capabilityTables: [[RuleStep]] = []
     /// Counts configurations, so that a push can be told to be of an older one.
     private(set) var configSequence: UInt64 = 0
+    /// How often more known members are shown what is new.
+    private(set) var proofRounds = 0
     private(set) var failure: NetworkStatus?
     private(set) var failureInfo: SingleSignOn?
     var hasPortError = false
@@ -187,7 +189,10 @@ struct VirtualNetwork: ~Copyable {
         }
         if origin == .controller { shared.emit(.storeConfiguration(id: id, new.encoded)) }
         announceNewGroups(since: old, &shared, now)
-        if let old, VirtualNetwork.provesMore(new, than: old) { pushToKnownMembers(&shared, now) }
+        if let old, VirtualNetwork.provesMore(new, than: old) {
+            pushToKnownMembers(&shared, now)
+            proofRounds = EthernetLimits.proofRounds
+        }
         return true
     }
 
@@ -357,6 +362,13 @@ struct VirtualNetwork: ~Copyable {
         credentials.tags = config.tags
         credentials.ownerships = config.ownerships
         for packet in credentials.packets() { shared.send(.networkCredentials, packet.encoded, to: peer) }
+    }
+
+    /// One more round of what known members were shown. They may have had no eye for it, or never had it.
+    mutating func proveAgain(_ shared: inout EthernetShared, _ now: Now) {
+        guard proofRounds > 0 else { return }
+        proofRounds -= 1
+        for peer in members.keys.sorted() where members[peer]?.lastPush != nil { pushCredentials(to: peer, &shared, now) }
     }
 
     // Without this, members whose rules refuse each other by old tags would never learn of the new ones.

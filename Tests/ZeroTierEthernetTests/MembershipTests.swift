@@ -333,17 +333,33 @@ import ZeroTierWire
         #expect(send([2], from: b) == .ruleOutbound)
     }
 
-    @Test func `a change of tags is shown to known members at once, so that nobody is locked out`() {
+    private func showDifferentTags() {
         configureTagged(a, 1)
         configureTagged(b, 2)
-        _ = send([1])
-        lan.settle()
-        lan.advance(.seconds(2))
-        _ = send([1], from: b)
-        lan.settle()
-        lan.advance(.seconds(2))
+        for station in [b, a] {
+            _ = send([1], from: station)
+            lan.settle()
+            lan.advance(.seconds(2))
+        }
+    }
+
+    @Test func `a change of tags is shown to known members at once, so that nobody is locked out`() {
+        showDifferentTags()
         // Both sides drop by the old tags now.
         configureTagged(b, 1)
+        #expect(send([9]) == nil)
+        lan.settle()
+        #expect(b.frames.map(\.payload) == [[9]])
+    }
+
+    @Test func `a change of tags that comes right after what a member looks at is shown again`() {
+        showDifferentTags()
+        // Two changes within a second: a looks at the credentials of the first one alone.
+        configureTagged(b, 3)
+        lan.advance(.milliseconds(300))
+        configureTagged(b, 1)
+        #expect(send([8]) == .ruleOutbound)
+        lan.advance(.milliseconds(1200))
         #expect(send([9]) == nil)
         lan.settle()
         #expect(b.frames.map(\.payload) == [[9]])

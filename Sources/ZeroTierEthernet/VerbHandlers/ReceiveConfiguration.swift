@@ -57,6 +57,7 @@ extension EthernetEngine {
         guard
             networks[slot].apply(config, origin: .controller, &shared, now)
         else { return .drop(.badConfiguration) }
+        scheduleProofs(slot, now)
         if !isReply { acknowledge(chunk.network, updateID, packetID, to: source) }
         retryWaiting(of: nil, network: chunk.network, now)
         return .done(trusted: false)
@@ -138,6 +139,7 @@ extension EthernetEngine {
             shared.count(.badConfiguration)
             return
         }
+        scheduleProofs(slot, now)
         retryWaiting(of: nil, network: config.network, now)
     }
 
