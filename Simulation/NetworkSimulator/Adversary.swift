@@ -119,7 +119,7 @@ package final class Adversary {
         }
         guard let key = identity.secretKeys?.agree(with: target.identity.publicKeys) else { return }
         let bytes: [UInt8]
-        switch random.next(below: 7) {
+        switch random.next(below: 9) {
         case 0...2: bytes = hello(to: target.identity, key, simulation)
         case 3:
             let block = LZ4Block.encode([UInt8](repeating: 7, count: 100 + random.next(below: 8000)))
@@ -135,6 +135,10 @@ package final class Adversary {
             }
             bytes = packet(
                 Verb.pushDirectPaths.rawValue, PushDirectPaths(records).encoded, to: target.identity, key)
+        case 6: return parts(1 + random.next(below: 40), at: target, by: sample.source, simulation)
+        case 7:
+            guard let network = target.networks.first else { return }
+            bytes = packet(Verb.networkConfig.rawValue, falsePiece(of: network).encoded, to: target.identity, key)
         default: bytes = packet(Verb.nop.rawValue, [], to: target.identity, key)
         }
         let datagram = Datagram(
@@ -165,6 +169,39 @@ package final class Adversary {
         return PacketHeader(
             id: PacketID(0x5000_0000_0000_0000 + packetsMade * 8), destination: target.address,
             source: source ?? identity.address)
+    }
+
+    /// Parts of so many packets that never become whole, all from one address.
+    func parts(_ count: Int, at target: SimulatedHost, by destination: SocketEndpoint, _ simulation: Simulation) {
+        let source = source(of: strangerSources, for: destination)
+        for _ in 0..<count {
+            packetsMade += 1
+            let header = FragmentHeader(
+                packetID: PacketID(0x5000_0000_0000_0000 + packetsMade * 8), destination: target.identity.address,
+                total: 3, number: 1)
+            var bytes = [UInt8](repeating: 5, count: FragmentHeader.size + 100 + random.next(below: 1000))
+            bytes.withMutableBytes { header.write(into: &$0) }
+            send(
+                Datagram(
+                    bytes: bytes, sender: target.index, source: source, destination: destination, isForged: true),
+                simulation)
+        }
+    }
+
+    /// A piece of a configuration that somebody else than the controller signed.
+    private func falsePiece(of network: NetworkID) -> NetworkConfigChunk {
+        packetsMade += 1
+        return NetworkConfigChunk(
+            network: network, data: [7], updateID: packetsMade, totalLength: 2, offset: 0, signedBy: identity)
+    }
+
+    /// So many signatures were checked for a datagram; it counts what is in its own name.
+    func noteSignatures(_ count: Int, for datagram: Datagram, at host: SimulatedHost, _ time: MonotonicInstant) {
+        guard count > 0, datagram.isForged,
+            let header = datagram.bytes.withBytes({ PacketHeader($0, length: $0.byteCount) }),
+            header.source == identity.address
+        else { return }
+        ledger.noteSignatures(count, at: host.index, time)
     }
 
     private func packet(_ verbByte: UInt8, _ payload: [UInt8], to target: Identity, _ key: SharedKey) -> [UInt8] {

@@ -50,17 +50,23 @@ struct ControlledScenario {
             guard simulation.failures.isEmpty else { break }
         }
         simulation.adversary?.stop()
+        simulation.failAll(simulation.adversary?.ledger.findings(simulation) ?? [], "a stranger's work")
+        simulation.failAll(HonestyChecker.findings(simulation), "among honest nodes")
         let answered = simulation.workload.pings.reduce(0) { $0 + $1.answered }
         return
-            "\(members.count) members, \(steps) changes, the controller died \(deaths) times, \(answered) pings answered, "
-            + "\(simulation.admission?.frames ?? 0) frames judged"
+            "\(members.count) members with \(members.reduce(0) { $0 + $1.interfaces.count }) addresses, \(steps) changes, the controller died \(deaths) times, \(answered) pings answered, "
+            + "\(simulation.admission?.frames ?? 0) frames judged, "
+            + "\(simulation.adversary?.ledger.signatures ?? 0) false signatures looked at"
     }
 
     private func build() {
-        simulation.addRoot(link: drawLink())
+        let root = simulation.addRoot(link: drawLink(), binding: drawBinding())
+        drawAddresses(of: root, isRoot: true)
         simulation.makePlanet()
         for index in 0...simulation.draw(3...6) {
-            let host = simulation.addHost(at: .open, link: drawLink())
+            let host = simulation.addHost(at: .open, link: drawLink(), binding: drawBinding())
+            // The controller and one member always have several.
+            if index < 2 || simulation.drawOne(in: 2) { drawAddresses(of: host, isRoot: false) }
             if index == 0 {
                 host.store = SimulatedStore()
                 host.store?.refusesOneIn = simulation.drawOne(in: 2) ? 8 : 0
@@ -69,6 +75,18 @@ struct ControlledScenario {
         for host in simulation.hosts { simulation.start(host) }
         simulation.addAdversary()
         simulation.run(for: .seconds(20), until: { simulation in simulation.hosts.dropFirst().allSatisfy(\.isOnline) })
+    }
+
+    private func drawBinding() -> Binding { simulation.drawOne(in: 3) ? .eachAddress : .everyAddress }
+
+    // One to three more of both families, before or behind the first, those of a root where all can come.
+    private func drawAddresses(of host: SimulatedHost, isRoot: Bool) {
+        for number in 0..<simulation.draw(1...3) {
+            let isIPv4 = isRoot && number == 0 ? false : simulation.drawOne(in: 2)
+            let isOpen = isRoot || simulation.drawOne(in: 2)
+            let placement = isOpen ? .open : Placement.guarded(firewall: simulation.addFirewall(isIPv4: isIPv4))
+            simulation.addAddress(to: host, at: placement, isIPv4: isIPv4, isFirst: simulation.drawOne(in: 2))
+        }
     }
 
     // Both ends' lines are passed: up to 8 % of what is sent is lost.

@@ -304,6 +304,7 @@ package final class Simulation {
         replies.clear()
         let frames = host.node.stack.statistics.framesReceived
         let agreements = host.node.peers.strangerWork.agreements
+        let signatures = host.node.ethernet.signatureCount
         let drops = logsDatagrams ? drops(of: host) : [:]
         host.node.receive(&received, replies: &replies, now: host.clock(time))
         noteTaking(datagram, host, drops)
@@ -313,6 +314,7 @@ package final class Simulation {
         }
         let made = host.node.peers.strangerWork.agreements - agreements
         adversary?.ledger.noteAgreements(Int(made), for: datagram.source.address, at: host.index, time)
+        adversary?.noteSignatures(Int(host.node.ethernet.signatureCount - signatures), for: datagram, at: host, time)
         sendReplies(of: host)
         drain(host)
         arrivalFrom = nil

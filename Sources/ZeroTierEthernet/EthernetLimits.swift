@@ -60,6 +60,10 @@ package enum EthernetLimits {
         peers * (signaturesPerPeer + signaturesPerMember + 2)
             + peers * Int(time / signatureIntervalPerPeer + time / signatureIntervalPerMember)
     }
+    /// The most signatures that are checked for one stranger in so long, by a node that was started so often.
+    package static func signatures(ofStrangerIn time: Duration, starts: Int) -> Int {
+        starts * (signaturesPerPeer + 1) + Int(time / signatureIntervalPerPeer)
+    }
     /// Peers whose signatures are counted.
     static let signatureAccounts = 2048
     package static let authorisations = 65_536

@@ -81,6 +81,8 @@ struct IdentityLookup: Sendable {
 
     var count: Int { entries.count }
     var isEmpty: Bool { entries.isEmpty }
+    /// Packets of both directions that wait for an identity.
+    var packetsWaiting: Int { inboundCount + outboundCount }
 
     /// Whether an address is being asked for.
     func isAsking(_ address: Address) -> Bool { entries.contains { $0.address == address && $0.asks } }

@@ -18,7 +18,9 @@ extension PeerEngine {
     package var strangerWork: StrangerWork {
         StrangerWork(
             agreements: validation.agreementCount, validations: validation.validationCount,
-            identitiesWaiting: validation.count, lookups: lookup.count)
+            identitiesWaiting: validation.count, lookups: lookup.count,
+            packetsWaiting: lookup.packetsWaiting, incompletePackets: defragmenter.count,
+            incompleteBytes: defragmenter.byteCount, introducedPairs: introductions.count)
     }
 }
 

@@ -56,4 +56,11 @@ package struct StrangerWork: Sendable, Equatable {
     package let identitiesWaiting: Int
     /// Addresses being looked up.
     package let lookups: Int
+    /// Received packets that wait until their sender is known, and packets to send that wait for their receiver.
+    package let packetsWaiting: Int
+    /// Packets of which parts are missing, and the bytes of the parts that are there.
+    package let incompletePackets: Int
+    package let incompleteBytes: Int
+    /// Pairs of peers that are remembered as introduced.
+    package let introducedPairs: Int
 }

@@ -325,6 +325,36 @@ struct WorkLedgerTests {
         #expect(kept.contains { $0.contains("identities that wait") }, "\(kept)")
     }
 
+    @Test func `a node that keeps more parts than it may is found`() throws {
+        let simulation = try makeWorld()
+        simulation.configure = {
+            $0.peers.limits.incompletePackets = 1 << 20
+            $0.peers.limits.incompletePacketsPerSource = 1 << 20
+        }
+        let host = simulation.addMember(.open)
+        simulation.run(for: .seconds(3))
+        simulation.addAdversary()
+        let adversary = try #require(simulation.adversary)
+        adversary.stop()
+        adversary.parts(100, at: host, by: SocketEndpoint(host.address, port: 9993), simulation)
+        simulation.run(for: .milliseconds(100))
+        let found = adversary.ledger.findings(simulation)
+        #expect(found == ["\(host.name) keeps 100 packets without some of their parts, 64 at most"])
+    }
+
+    @Test func `a node that checks whatever a stranger signs is found`() throws {
+        let simulation = try makeWorld()
+        let host = simulation.addMember(.open)
+        simulation.addAdversary()
+        let adversary = try #require(simulation.adversary)
+        adversary.stop()
+        adversary.ledger.noteSignatures(60, at: host.index, simulation.time)
+        #expect(adversary.ledger.findings(simulation) == [])
+        adversary.ledger.noteSignatures(60, at: host.index, simulation.time)
+        let found = adversary.ledger.findings(simulation)
+        #expect(found.count == 1 && found.allSatisfy { $0.contains("120 signatures of a stranger") }, "\(found)")
+    }
+
     @Test func `an invented identity that somebody took for a peer is found`() throws {
         let simulation = try makeWorld()
         let host = simulation.addMember(.open)

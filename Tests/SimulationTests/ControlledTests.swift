@@ -5,7 +5,7 @@ import Testing
 @testable import NetworkSimulator
 
 struct ControlledTests {
-    @Test(arguments: [UInt64(1), 2, 3, 4, 5, 6])
+    @Test(arguments: [UInt64(1), 2, 3, 4, 5, 6, 26])
     func `who was let in reaches the others, and who was let out nobody`(seed: UInt64) throws {
         let fixture = try #require(Fixture.identities)
         let result = Scenario.run(.controlled, seed: seed, fixture: fixture)

@@ -4,11 +4,14 @@
 //      bytes that a node sends there <= bytes that came to it from there
 //      no path leads there
 //      key agreements and validations for one of its prefixes <= what PeerLimits gives a prefix
-//      identities that it makes up are nobody's peers, and what waits because of it has a bound
+//      signatures checked for it <= what EthernetLimits gives a stranger
+//      identities that it makes up are nobody's peers, and what waits because of it has a bound:
+//      identities, look-ups, packets, parts, pairs that were introduced
 //
 //  And whatever is said again was said already: a datagram that gave a frame gives none a second time.
 
 import NetPrimitives
+import ZeroTierEthernet
 import ZeroTierNode
 import ZeroTierPeers
 import ZeroTierWire
@@ -46,6 +49,9 @@ package struct WorkLedger {
     /// Key agreements for what came from watched addresses, and validations of invented identities.
     package private(set) var agreements = 0
     package private(set) var validations = 0
+    /// Signatures of the adversary's that were checked, by host.
+    private var signaturesAt: [Int: Int] = [:]
+    package var signatures: Int { signaturesAt.values.reduce(0, +) }
     /// Bytes that came from watched addresses, and that went there.
     package private(set) var bytesIn = 0
     package private(set) var bytesOut = 0
@@ -80,6 +86,12 @@ package struct WorkLedger {
         guard let prefix = invented[address] else { return }
         work[WorkKey(host: host, prefix: prefix), default: Work()].validations += 1
         validations += 1
+    }
+
+    /// A node checked so many signatures because of what the adversary sent in its own name.
+    mutating func noteSignatures(_ count: Int, at host: Int, _ time: MonotonicInstant) {
+        start = start ?? time
+        signaturesAt[host, default: 0] += count
     }
 
     /// A datagram came to a node.
@@ -137,12 +149,24 @@ package struct WorkLedger {
                     "\(host.name) validated \(work.validations) identities of \(key.prefix), \(validations) at most")
             }
         }
+        for (index, count) in signaturesAt.sorted(by: { $0.key < $1.key }) {
+            let host = simulation.hosts[index]
+            let most = EthernetLimits.signatures(ofStrangerIn: time, starts: host.epoch)
+            if count > most { result.append("\(host.name) checked \(count) signatures of a stranger, \(most) at most") }
+        }
         for host in simulation.hosts where host.isRunning {
-            let waiting = host.node.peers.strangerWork
-            if waiting.identitiesWaiting > limits.pendingValidations + limits.lookups {
-                result.append("\(host.name) keeps \(waiting.identitiesWaiting) identities that wait")
+            let work = host.node.peers.strangerWork
+            let kept = [
+                (work.identitiesWaiting, limits.pendingValidations + limits.lookups, "identities that wait"),
+                (work.lookups, limits.lookups, "look-ups"),
+                (work.packetsWaiting, limits.waitingInbound + limits.waitingOutbound, "packets that wait"),
+                (work.incompletePackets, limits.incompletePackets, "packets without some of their parts"),
+                (work.incompleteBytes, limits.incompleteBytes, "bytes of parts"),
+                (work.introducedPairs, limits.introducedPairs, "introduced pairs"),
+            ]
+            for (count, most, what) in kept where count > most {
+                result.append("\(host.name) keeps \(count) \(what), \(most) at most")
             }
-            if waiting.lookups > limits.lookups { result.append("\(host.name) looks up \(waiting.lookups) addresses") }
         }
         return result
     }
