@@ -53,8 +53,9 @@ extension Peer {
         let helloLength = shared.helloLength(to: path.remote)
         let credit = shared.answers.credit(of: path.remote, time)
         let isHello = !answersEchoPerPath && credit >= helloLength
-        // One of this implementation can answer an ECHO from an endpoint that proved nothing only if it pays for the answer.
-        let filling = !isHello && answersPaidEcho ? OKHeader.size : 0
+        // One of this implementation can answer an ECHO from an endpoint that proved nothing only if it pays for the answer: also
+        // a newcomer, whom the ECHO may reach before the answer to its HELLO.
+        let filling = !isHello && paysForEcho ? OKHeader.size : 0
         let length = isHello ? helloLength : PacketHeader.payloadOffset + filling
         guard credit >= length, mayConfirm(path, isNewest: isNewest, time),
             shared.answers.allow(length, to: path.remote, time)

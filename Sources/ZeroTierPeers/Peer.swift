@@ -161,9 +161,10 @@ struct Peer: ~Copyable {
 
     /// Whether the peer answers an ECHO from anywhere, with no more bytes than it has: it is of this implementation. One that did
     /// not answer a HELLO of ours yet gets that, since it says what we promise.
-    var answersPaidEcho: Bool {
-        replays.isGrowing && protocolVersion >= ProtocolLimits.echoProtocolVersion && versionAskedAt != .zero
-    }
+    var answersPaidEcho: Bool { paysForEcho && versionAskedAt != .zero }
+
+    /// Whether the peer is of this implementation and answers ECHO: from an endpoint that proved nothing if that pays for it.
+    var paysForEcho: Bool { replays.isGrowing && protocolVersion >= ProtocolLimits.echoProtocolVersion }
 
     /// Whether the peer is of this implementation: it asks whoever sends from a new place, and moves when that answers.
     var movesAtOnce: Bool { replays.isGrowing || softwareVersion.map { $0.major >= 2 } ?? false }

@@ -28,7 +28,10 @@ extension PeerEngine {
         if way == nil, let upstream = bestUpstream(time), topology.peers[upstream].address != source {
             way = topology.peers[upstream].ownWay(.any, time)
         }
-        guard let way else { return drop(.relayUnknownDestination) }
+        guard let way else {
+            if let known { askAgain(known, now) }
+            return drop(.relayUnknownDestination)
+        }
         // Back to where it came from would only go in circles.
         if way.path.remote == path.remote, !isDirect { return drop(.relayUnknownDestination) }
         let relay = LastRelay(source: source, destination: destination, arrives: path, leaves: way.path, at: time)
@@ -45,6 +48,14 @@ extension PeerEngine {
             introduce(sender, way.owner, now)
         }
         return .handled
+    }
+
+    /// Somebody has something for a peer that was asked to confirm its endpoint and did not: the question may have been lost, and a
+    /// peer that wants nothing of us sends nothing before its next HELLO. What it sent still pays.
+    private mutating func askAgain(_ id: PeerID, _ now: Now) {
+        for (path, _) in topology.peers[id].confirmations {
+            topology.peers[id].confirm(path, isNewest: false, &shared, now)
+        }
     }
 
     /// Why a packet of a source is not passed on, whoever it is for; nil: its bytes are taken from the source's budget.

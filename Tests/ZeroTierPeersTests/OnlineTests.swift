@@ -55,6 +55,30 @@ import ZeroTierWire
         #expect(longestPause(.seconds(20)) <= .milliseconds(2600))
     }
 
+    @Test func `a root's question that is faster than its answer is answered`() {
+        let star = Star(leaves: 1)
+        let node = star.leaves[0]
+        let (here, there) = (star.root.sockets[0], node.sockets[0])
+        star.hub.passes = { !($0.from == here && $0.to == there && $0.bytes.count > 50) }
+        star.hub.run(.milliseconds(200))
+        #expect(!node.isOnline)
+        #expect(star.hub.isDirect(star.root, to: node))
+    }
+
+    @Test func `a root's question that got lost is repeated when somebody has something for the node`() {
+        let star = Star(leaves: 2)
+        let (idle, other) = (star.leaves[0], star.leaves[1])
+        let (here, there) = (star.root.sockets[0], idle.sockets[0])
+        star.hub.passes = { !($0.from == here && $0.to == there && $0.bytes.count < 50) }
+        #expect(star.start())
+        star.hub.run(.milliseconds(1500))
+        #expect(!star.hub.isDirect(star.root, to: idle))
+        star.hub.passes = { _ in true }
+        star.hub.sendFrame(other, to: idle.address)
+        star.hub.run(.milliseconds(200))
+        #expect(star.hub.isDirect(star.root, to: idle))
+    }
+
     @Test(arguments: 1...16)
     func `an endpoint of a root where nobody is costs one try, whichever is first`(_ seed: UInt64) {
         let hub = Hub(seed: seed)
