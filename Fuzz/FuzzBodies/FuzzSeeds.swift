@@ -16,15 +16,15 @@ package struct FuzzSeed: Sendable {
     /// Every seed that is made of code.
     package static var all: [FuzzSeed] {
         objects + credentials + payloads + FuzzSeed.rules + texts + stackPrograms + pairPrograms + sealedPrograms
-            + nodePrograms + filterPrograms + controllerPrograms
+            + refusedPrograms + nodePrograms + filterPrograms + controllerPrograms
     }
 
     // MARK: Objects
 
-    private static let controller = FuzzFixture.controller
-    private static let attacker = FuzzFixture.attacker
+    static let controller = FuzzFixture.controller
+    static let attacker = FuzzFixture.attacker
     private static let network = FuzzFixture.privateNetwork
-    private static let issued = FuzzFixture.issued
+    static let issued = FuzzFixture.issued
     private static let group = MulticastGroup(mac: .broadcast, distinguisher: 0x0a09_0001)
 
     private static let tag = Tag(
@@ -32,7 +32,7 @@ package struct FuzzSeed: Sendable {
     private static let capability = Capability(
         network: network, timestamp: issued, id: 2, rules: [Rule(.etherType(0x0800)), Rule(.accept)],
         issuedTo: attacker.address, signedBy: controller)
-    private static let ownership = Ownership(
+    static let ownership = Ownership(
         network: network, timestamp: issued, id: 3,
         things: [.ip(IPAddress(v4: 0x0a09_0002)), .mac(network.mac(of: attacker.address)), .ip(StackHarness.address6)],
         issuedTo: attacker.address, signedBy: controller)
@@ -119,14 +119,14 @@ package struct FuzzSeed: Sendable {
             of: FuzzFixture.privateConfiguration, network: network, updateID: 9, signedBy: controller)
     }
 
-    private static let ping6 = PacketBytes.ipv6(
+    static let ping6 = PacketBytes.ipv6(
         PacketBytes.icmp6, from: FuzzFixture.publicNetwork.sixPlaneAddress(of: attacker.address),
         to: FuzzFixture.publicNetwork.sixPlaneAddress(of: FuzzFixture.victim.address), [128, 0, 0, 0, 0, 1, 0, 1])
     private static let synchronize4 = PacketBytes.ipv4(
         PacketBytes.tcp, from: IPAddress(v4: 0x0a09_0002), to: IPAddress(v4: 0x0a09_0001),
         [0x13, 0x88, 0, 7, 0, 0, 3, 0xe8, 0, 0, 0, 0, 0x50, 2, 0xff, 0xff, 0, 0, 0, 0])
 
-    private static func extendedFrame(_ network: NetworkID, _ data: [UInt8], _ etherType: UInt16) -> ExtendedFrame {
+    static func extendedFrame(_ network: NetworkID, _ data: [UInt8], _ etherType: UInt16) -> ExtendedFrame {
         ExtendedFrame(
             network: network, membership: network == FuzzFixture.privateNetwork ? FuzzFixture.membership : nil,
             destination: network.mac(of: FuzzFixture.victim.address), source: network.mac(of: attacker.address),
@@ -316,7 +316,7 @@ package struct FuzzSeed: Sendable {
     }
 
     /// One packet in the language of `fuzzSealed`.
-    private static func sealed(_ sender: UInt8, _ verb: Verb, _ payload: [UInt8], flags: UInt8 = 0, plan: [UInt8] = [])
+    static func sealed(_ sender: UInt8, _ verb: Verb, _ payload: [UInt8], flags: UInt8 = 0, plan: [UInt8] = [])
         -> [UInt8]
     {
         [sender << 3 | flags] + plan + [verb.rawValue, UInt8(payload.count >> 8), UInt8(payload.count & 0xff)] + payload

@@ -143,7 +143,7 @@ import ZeroTierWire
         var tally = Tally()
         for (name, mutations) in [("node", 10), ("sealed", 60)] {
             let target = try #require(FuzzTarget.named(name))
-            var inputs = ReplayTests.corpus(target)
+            var inputs = FuzzSeed.all.filter { $0.target == name }.map(\.bytes) + ReplayTests.corpus(target)
             var mutator = Mutator(seed: 4, limit: target.maximumLength)
             for _ in 0..<mutations { inputs.append(mutator.next(from: inputs)) }
             for input in inputs {
@@ -156,7 +156,7 @@ import ZeroTierWire
                 }
             }
         }
-        #expect(tally.count > 200 && tally.transport.count >= 10 && tally.ethernet.count >= 2, "\(tally)")
+        #expect(tally.count > 200 && tally.transport.count >= 11 && tally.ethernet.count >= 13, "\(tally)")
     }
 
     @Test func `hosts that answer nothing get bytes, and no more than came from them`() throws {
