@@ -173,11 +173,21 @@ extension Report {
             json: .object([("event", .string(name)), ("network", .text(network)), ("node", .text(member))]))
     }
 
+    private static func list(_ endpoints: [SocketEndpoint]) -> String {
+        endpoints.map(\.description).joined(separator: " ")
+    }
+
+    private static func members(_ endpoints: [SocketEndpoint]) -> [(String, JSONValue)] {
+        [("endpoints", .array(endpoints.map { .text($0) }))]
+    }
+
     static func event(_ event: NodeEvent) -> Report {
         func report(_ name: String, _ text: String, _ members: [(String, JSONValue)] = []) -> Report {
             Report(text: text, json: .object([("event", .string(name))] + members), level: level(of: event))
         }
         switch event {
+        case .rootsAsked(let endpoints):
+            return report("rootsAsked", "asks the roots at \(list(endpoints))", members(endpoints))
         case .online: return report("online", "online")
         case .offline: return report("offline", "offline: no root answers")
         case .peerDirect(let peer, let endpoint):
@@ -225,9 +235,7 @@ extension Report {
                 "addressConflict", "network \(network): another machine uses \(address)",
                 [("network", .text(network)), ("address", .text(address))])
         case .localAddressesChanged(let endpoints):
-            return report(
-                "localAddressesChanged", "local \(endpoints.map(\.description).joined(separator: " "))",
-                [("endpoints", .array(endpoints.map { .text($0) }))])
+            return report("localAddressesChanged", "local \(list(endpoints))", members(endpoints))
         case .identityCollision:
             return report("identityCollision", "another node has this node's address: this identity cannot be used")
         case .storageFailed(let error):

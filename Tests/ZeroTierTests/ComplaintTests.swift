@@ -38,9 +38,13 @@ extension DriverTests {
             }
         }
 
-        @Test func `a node that never comes online says so after five seconds, and again every minute`() throws {
+        @Test
+        func `a node that never comes online says whom it asks, why not after five seconds, and again every minute`()
+            throws
+        {
             var core = try core()
             core.expectOnline(now: at(0))
+            #expect(core.takeOutbox() == [.rootsAsked([SocketEndpoint(IPAddress(v4: 0x7f00_0001), port: 1)])])
             #expect(warnings(&core, 0...250) == [5, 65, 125, 185, 245])
         }
 

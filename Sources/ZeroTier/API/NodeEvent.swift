@@ -5,6 +5,8 @@ import Synchronization
 /// Something that happened. More cases may come: a `switch` outside of this package has `@unknown default`.
 @nonexhaustive
 public enum NodeEvent: Hashable, Sendable {
+    /// The node has begun and asks these endpoints of its roots. `online` follows, or a `warning` that says why not.
+    case rootsAsked([SocketEndpoint])
     /// A root answers: peers can be found.
     case online
     /// No root has answered for half a minute.

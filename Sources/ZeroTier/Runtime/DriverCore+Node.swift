@@ -21,7 +21,7 @@ extension DriverCore {
         if isOnline { return nil }
         if hasCollision { return "another node has this node's address" }
         let roots = (node.peers.planet.map { [$0] } ?? []) + node.peers.moons
-        let endpoints = roots.flatMap(\.roots).flatMap(\.endpoints)
+        let endpoints = rootEndpoints
         guard !roots.isEmpty else { return "no planet is known: the node has no root to ask" }
         guard !endpoints.isEmpty else { return "the roots of the planet have no endpoints: none can be asked" }
         if localEndpoints.isEmpty { return "this machine has no address that can be used: is its network down?" }
@@ -32,9 +32,14 @@ extension DriverCore {
         return nil
     }
 
+    /// Where the roots are asked.
+    var rootEndpoints: [SocketEndpoint] {
+        let worlds = (node.peers.planet.map { [$0] } ?? []) + node.peers.moons
+        return worlds.flatMap(\.roots).flatMap(\.endpoints)
+    }
+
     private var whySilent: String {
-        let roots = (node.peers.planet.map { [$0] } ?? []) + node.peers.moons
-        let endpoints = roots.flatMap(\.roots).flatMap(\.endpoints)
+        let endpoints = rootEndpoints
         let asked = endpoints.prefix(4).map(\.description).joined(separator: ", ")
         return
             "no root answers (\(asked)\(endpoints.count > 4 ? ", ..." : "")): is UDP to them blocked, are they down, "

@@ -273,9 +273,14 @@ struct DriverCore: ~Copyable {
         room.expire(now.monotonic)
     }
 
-    /// The node has begun. What no patience mends is told at once.
+    /// The node has begun. Whom it asks is told at once, and so is what no patience mends.
     mutating func expectOnline(now: Now) {
-        complaintDue = whyNeverOnline == nil ? now.monotonic + DriverCore.onlinePatience : now.monotonic
+        guard whyNeverOnline == nil else {
+            complaintDue = now.monotonic
+            return
+        }
+        outbox.append(.rootsAsked(rootEndpoints))
+        complaintDue = now.monotonic + DriverCore.onlinePatience
     }
 
     // Says why the node is not online, and again while it is not.

@@ -51,7 +51,8 @@ extension NodeEvent {
         case .message, .peerDirect, .peerRelayed, .peerUnreachable, .peerExpired, .path, .memberWaiting,
             .networkMemberChanged:
             true
-        case .online, .offline, .networkReady, .networkChanged, .networkFailed, .networkLeft, .address, .route,
+        case .rootsAsked, .online, .offline, .networkReady, .networkChanged, .networkFailed, .networkLeft, .address,
+            .route,
             .addressConflict, .controlledNetworkChanged, .localAddressesChanged, .identityCollision, .storageFailed,
             .warning, .missed, .stopped:
             false

@@ -18,6 +18,7 @@ enum TraceText {
     static func line(_ event: NodeEvent) -> TraceLine? {
         let (part, text): (Node.Traces, String) =
             switch event {
+            case .rootsAsked(let endpoints): (.transport, "asks the roots at \(list(endpoints))")
             case .online: (.transport, "online")
             case .offline: (.transport, "offline")
             case .identityCollision: (.transport, "the roots know another node with this address")
