@@ -19,7 +19,7 @@ LARGE = 64 * MEGABYTE
 RECOVERY_SECONDS = 90
 # Without what makes them short these took 15 to 31 s and 25 s.
 NAT_SECONDS = 14
-MOVE_SECONDS = 20
+MOVE_SECONDS = 5
 SMALL = MEGABYTE
 # The echo's port by address family: in the real stack an IPv6 UDP socket takes the port for both.
 PORTS = {4: 7004, 6: 7006}

@@ -4,12 +4,14 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <string.h>
+#include <sys/select.h>
 #include <sys/socket.h>
 
 #include "ZeroTier.h"
 
 #define GENERATION 1
 #define ERRNO_EAFNOSUPPORT 97
+#define ERRNO_EINVAL 22
 
 enum {
     SERVICE = ZTS_ERR_SERVICE,
@@ -233,6 +235,20 @@ static bool is_of_another(int code) { return code < 1000 || is_of_peers(code - 1
 
 static bool is_of_the_first(int code) { return code >= 1000 || is_of_peers(code); }
 
+/* They are beyond what fits into a set: poll takes them, select refuses to look so far. */
+static void descriptors_of_an_instance(void)
+{
+    int fd = zts_instance_socket(1, ZTS_AF_INET6, ZTS_SOCK_DGRAM, 0);
+    struct zts_pollfd polled = { .fd = fd, .events = ZTS_POLLOUT };
+    struct timeval none = { 0, 0 };
+    fd_set set;
+    FD_ZERO(&set);
+    REQUIRE(fd >= FD_SETSIZE);
+    EXPECT(zts_poll(&polled, 1, 0) == 1 && (polled.revents & ZTS_POLLOUT) != 0);
+    EXPECT(zts_select(fd + 1, &set, NULL, NULL, &none) == -1 && zts_errno == ERRNO_EINVAL);
+    EXPECT(zts_close(fd) == ZTS_ERR_OK);
+}
+
 #define OF_INSTANCE(name) (1000 + ZTS_EVENT_##name)
 
 /* Each node has its own events, networks and life. */
@@ -248,6 +264,7 @@ void instances_1(void)
     EXPECT(zts_instance_join(1, NETWORK) == ZTS_ERR_OK);
     REQUIRE(event_comes(OF_INSTANCE(NETWORK_OK), 1));
     EXPECT(zts_instance_get_peer_status(1, root_of_planet()) == ZTS_EVENT_PEER_P2P);
+    descriptors_of_an_instance();
     /* The other one stops; this one does not notice. */
     events_forget();
     EXPECT(zts_instance_stop(1) == ZTS_ERR_OK);

@@ -114,6 +114,18 @@ import Testing
         #expect(try text("Sources/ZeroTier/API/Traces.swift").contains("Build.isMadeForDebugging ? .basic : []"))
     }
 
+    // What a stranger's message costs does not grow with the number of peers.
+    @Test func `all peers are looked at when somebody asks for them, and by nothing that a packet causes`() {
+        var places: [String] = []
+        for (path, text) in RepositoryFiles.swiftSources where path.hasPrefix("Sources/") {
+            for line in text.split(separator: "\n") where line.contains(".snapshots(now:") {
+                places.append("\(path.split(separator: "/").last ?? ""): \(line.trimmingCharacters(in: .whitespaces))")
+            }
+        }
+        let onlyOne = "DriverCore+Node.swift: func peers(now: Now) -> [PeerStatus]"
+        #expect(places.count == 1 && places.allSatisfy { $0.hasPrefix(onlyOne) }, "\(places)")
+    }
+
     @Test func `sections of the architecture that sources name are there`() throws {
         let file = RepositoryFiles.root.appendingPathComponent("Docs/architecture.md")
         let lines = try String(contentsOf: file, encoding: .utf8).split(separator: "\n")

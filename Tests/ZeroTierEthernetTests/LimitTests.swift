@@ -171,6 +171,25 @@ import ZeroTierWire
         #expect(allowed(2001...2300, each: 10, isMember: true) == 3000)
     }
 
+    @Test func `who is displaced from its gate passes again, and has no more signatures checked than its budget`() {
+        var shared = makeShared()
+        let peer = Address(0xff_0000)
+        var passed = 0
+        var checked = 0
+        for round in 0..<20 as Range<UInt64> {
+            if shared.pass(.credentials(peer), .seconds(1), lan.now) { passed += 1 }
+            checked += (0..<32).count { _ in shared.signatures.allow(peer, isMember: false, lan.now.monotonic) }
+            for number in 1...UInt64(2 * EthernetLimits.gates) {
+                let other = Address(round << 24 | number)
+                _ = shared.pass(.credentials(other), .seconds(1), lan.now)
+                // So many take accounts of the budget too, and leave that of who has used most.
+                _ = shared.signatures.allow(other, isMember: true, lan.now.monotonic)
+            }
+        }
+        #expect(passed > 1, "nobody was displaced")
+        #expect(checked == EthernetLimits.signaturesPerPeer)
+    }
+
     @Test func `false signatures of one stranger are not checked without end, and a controller's are`() {
         let controller = lan.makeIdentity(0x43_7a18_af53)
         let node = lan.add(me)

@@ -60,7 +60,7 @@ private let counting: @convention(c) (Int32) -> Void = { _ in handled.add(1, ord
         try eventually("the handler") { handled.load(ordering: .relaxed) > before }
     }
 
-    @Test func `a handler without SA_RESTART interrupts receive, accept and connect, one with it does not`()
+    @Test func `a handler without SA_RESTART interrupts receive and accept, one with it does not`()
         async throws
     {
         install(SIGUSR1, restarts: false, counting)
@@ -93,6 +93,28 @@ private let counting: @convention(c) (Int32) -> Void = { _ in handled.add(1, ord
             try layer.connect(other, to: address)
             try accepting.value()
         }
+    }
+
+    @Test func `a handler without SA_RESTART interrupts a connect, which goes on and is not begun again`() async throws
+    {
+        install(SIGUSR1, restarts: false, counting)
+        let lab = try await Lab()
+        try await blocking {
+            let client = try lab.first.stream(10)
+            // An address that names a node which is nowhere.
+            var bytes = lab.secondAddress.bytes
+            bytes[15] = 1
+            bytes[10] ^= 0x55
+            let nobody = SocketEndpoint(try #require(IPAddress(bytes)), port: 80)
+            let connecting = CallingProgram { try lab.first.connect(client, to: nobody) }
+            try signalUntilHandled(connecting, SIGUSR1)
+            #expect(errno { try connecting.value() } == .interrupted)
+            // As Linux does: who would wait waits for the same attempt.
+            try lab.first.setNonBlocking(client, true)
+            #expect(errno { try lab.first.connect(client, to: nobody) } == .already)
+            try lab.first.close(client)
+        }
+        await lab.shutdown()
     }
 
     @Test func `a call with a time-out and a poll are interrupted by any handler`() async throws {

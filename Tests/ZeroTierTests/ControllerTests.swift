@@ -82,6 +82,8 @@ extension DriverTests {
             #expect(waiting == [lab.first.id, lab.second.id])
             #expect(try await waits { try state(lab.first, network.id) == .accessDenied })
             #expect(try Set(lab.controller.controller.waitingNodes(of: network.id)) == waiting)
+            let refusal = await failure { _ = try await lab.first.ping(IPAddress("10.77.0.9")!, timeout: .seconds(1)) }
+            #expect(refusal?.message.contains("does not admit this node yet") == true, "\(refusal as Any)")
             for node in [lab.first, lab.second] {
                 let member = try await lab.controller.controller.authorize(node.id, on: network.id)
                 #expect(member.settings.isAuthorized && member.admission == .administrator && member.isOnline)

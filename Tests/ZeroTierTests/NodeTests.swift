@@ -185,6 +185,12 @@ extension DriverTests {
                 _ = try await nodes.first.connect(to: SocketEndpoint(address, port: 80), timeout: .seconds(2))
             }
             #expect(error?.code == .timedOut && error?.message.contains("rules of a network") == true)
+            // A ping in vain as well: nobody has this address.
+            let nobody = try #require(IPAddress(address.bytes.dropLast() + [9]))
+            let silence = await #expect(throws: ZeroTierError.self) {
+                _ = try await nodes.first.ping(nobody, timeout: .seconds(1))
+            }
+            #expect(silence?.code == .timedOut && silence?.message.contains("rules of a network") == true)
             withExtendedLifetime((listener, socket)) {}
             await nodes.shutdown()
         }
