@@ -111,8 +111,8 @@ enum MemberChange: Sendable {
     case address(IPAddress)
     case clear(@Sendable (inout NetworkMember.Settings) -> Void)
 
-    /// Reads a word. Tags and capabilities are named by the network's rules.
-    init(_ word: String, _ rules: NetworkRules) throws {
+    /// Reads a word. Tags and capabilities are named by the network's rules; those that a member has from earlier rules have numbers.
+    init(_ word: String, _ rules: NetworkRules, _ known: NetworkMember.Settings?) throws {
         let (key, value) = try ControllerVerb.split(word)
         switch key {
         case "name": self = .set { $0.name = value }
@@ -136,13 +136,14 @@ enum MemberChange: Sendable {
             let number = try rules.value(text, of: tag)
             self = .set { $0.tags[tag.id] = number }
         case "noTag":
-            let tag = try rules.foundTag(value)
-            self = .set { $0.tags[tag.id] = nil }
+            let id = try UInt32(value).flatMap { known?.tags[$0] == nil ? nil : $0 } ?? rules.foundTag(value).id
+            self = .set { $0.tags[id] = nil }
         case "capability":
             let id = try rules.foundCapability(value).id
             self = .set { if !$0.capabilities.contains(id) { $0.capabilities.append(id) } }
         case "noCapability":
-            let id = try rules.foundCapability(value).id
+            let held = UInt32(value).flatMap { known?.capabilities.contains($0) == true ? $0 : nil }
+            let id = try held ?? rules.foundCapability(value).id
             self = .set { $0.capabilities.removeAll { $0 == id } }
         case "clear": self = .clear(try MemberChange.clearing(value))
         default: throw ZeroTierError(.invalidArgument, "a member has no \(key)")

@@ -41,7 +41,11 @@ struct ControllerRulesCommand: AsyncParsableCommand {
 
     struct Clear: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            commandName: "clear", abstract: "Allow everything on a network: its rules, capabilities and tags go.")
+            commandName: "clear", abstract: "Allow everything on a network.",
+            discussion: """
+                Its rules go, and with them what its tags and capabilities mean. Members keep their numbers, and later rules with the \
+                same numbers count for them: `zerotier controller member set --clear tags --clear capabilities` takes them away.
+                """)
         @Argument(help: "The network's ID.", transform: Parse.network)
         var network: NetworkID
         @OptionGroup var options: ControllerOptions

@@ -39,8 +39,16 @@ enum ControllerVerb {
             report = Report.members(try controller.members(of: id), waiting: try controller.waitingNodes(of: id))
         case ("member", "set"):
             let (id, member) = try place(rest)
-            let rules = try found(controller, id).settings.rules
-            let changes = try rest.dropFirst(2).map { try MemberChange($0, rules) }
+            let network = try found(controller, id)
+            // It would be let in again the moment it asks.
+            if !network.settings.isPrivate, rest.dropFirst(2).contains("authorized=no") {
+                throw ZeroTierError(
+                    .invalidArgument,
+                    "network \(id) is public, everybody is let in: `zerotier controller network set \(id) --private yes` first"
+                )
+            }
+            let known = try controller.member(member, of: id)?.settings
+            let changes = try rest.dropFirst(2).map { try MemberChange($0, network.settings.rules, known) }
             report = Report.members(
                 [try await controller.change(member, of: id) { MemberChange.apply(changes, to: &$0) }], waiting: [])
         case ("member", "delete"):
@@ -70,6 +78,10 @@ enum ControllerVerb {
                 rules = try NetworkRules(words[1])
             } catch {
                 throw ZeroTierError(.invalidArgument, "\(error)")
+            }
+            guard rules.count > 0 else {
+                throw ZeroTierError(
+                    .invalidArgument, "these rules are none, which drops everything: say `drop;`, or `rules clear`")
             }
             return .rules(try await controller.change(id) { $0.rules = rules })
         case ("clear", 1): return .rules(try await controller.change(id) { $0.rules = NetworkRules() })

@@ -368,7 +368,9 @@ struct VirtualNetwork: ~Copyable {
     mutating func proveAgain(_ shared: inout EthernetShared, _ now: Now) {
         guard proofRounds > 0 else { return }
         proofRounds -= 1
-        for peer in members.keys.sorted() where members[peer]?.lastPush != nil { pushCredentials(to: peer, &shared, now) }
+        for peer in members.keys.sorted() where members[peer]?.lastPush != nil {
+            pushCredentials(to: peer, &shared, now)
+        }
     }
 
     // Without this, members whose rules refuse each other by old tags would never learn of the new ones.

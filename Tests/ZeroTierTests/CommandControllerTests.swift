@@ -71,6 +71,15 @@ extension CommandTests {
             _ = try await member.line(containing: "10.98.0.")
             #expect(try await ask("controller", "token", "remove", id, "json").status == 0)
             #expect(try await ask("controller", "token", "remove", id, "json").output.contains("no token json"))
+            // Rules that drop everything because there are none, and a member that would be let in again at once.
+            let file0 = homes[0].path + "/empty.rules"
+            try "# nothing\n".write(toFile: file0, atomically: true, encoding: .utf8)
+            let none = try await ask("controller", "rules", "set", id, file0)
+            #expect(none.status == 1 && none.output.contains("drops everything"), "\(none.output)")
+            #expect(try await ask("controller", "network", "set", id, "--private", "no").status == 0)
+            let out = try await ask("controller", "member", "deauthorize", id, "1122334455")
+            #expect(out.status == 1 && out.output.contains("--private yes"), "\(out.output)")
+            #expect(try await ask("controller", "network", "set", id, "--private", "yes").status == 0)
             // Rules with a tag and a capability.
             let file = homes[0].path + "/net.rules"
             try "# mine\ntag level id 7 enum 5 high;\ncap all id 9 accept;;\ndrop ethertype arp;\naccept;\n"
@@ -87,6 +96,14 @@ extension CommandTests {
                 "controller", "member", "set", id, node, "--tag", "level=high", "--capability", "all", "--json")
             let members = try #require(try Command.json(set.output) as? [[String: Any]])
             #expect(members[0]["tags"] as? [[Int]] == [[7, 5]] && members[0]["capabilities"] as? [Int] == [9])
+            // Other rules do not know them, and the member has them still.
+            #expect(try await ask("controller", "rules", "clear", id).status == 0)
+            let stray = try await ask(
+                "controller", "member", "set", id, node, "--no-tag", "7", "--no-capability", "9", "--json")
+            let bare = try #require(try Command.json(stray.output) as? [[String: Any]])
+            #expect(
+                (bare[0]["tags"] as? [Any])?.isEmpty == true && (bare[0]["capabilities"] as? [Any])?.isEmpty == true)
+            #expect(try await ask("controller", "rules", "set", id, file).status == 0)
             let cleared = try await ask(
                 "controller", "member", "set", id, node, "--no-tag", "level", "--clear", "capabilities", "--clear",
                 "addresses", "--json")

@@ -92,7 +92,8 @@ extension DriverCore {
 extension ZeroTierError {
     static let noController = ZeroTierError(
         .controllerDisabled,
-        "this node is no controller: start it with `Configuration.isController`, or call `Node.enableController`")
+        "this node is no controller: start it with `zerotier run --controller`, `Configuration.isController` or `zts_controller_enable`"
+    )
 
     init(_ error: ControllerError) {
         switch error {
