@@ -32,7 +32,7 @@ struct AnswerLedger: Sendable {
     /// A datagram came from an endpoint that proved nothing.
     mutating func receive(_ byteCount: Int, from endpoint: SocketEndpoint, _ now: MonotonicInstant) {
         if accounts.isEmpty { accounts = Array(repeating: nil, count: ProtocolLimits.answerAccounts) }
-        bytesIn &+= UInt64(byteCount)
+        bytesIn &+= UInt64(bitPattern: Int64(byteCount))
         let first = place(of: endpoint)
         let index = index(of: endpoint) ?? older(first, first ^ 1)
         var credit = byteCount
@@ -42,6 +42,11 @@ struct AnswerLedger: Sendable {
             credit = min(account.credit + byteCount, ProtocolLimits.answerCredit)
         }
         accounts[index] = Account(endpoint: endpoint, credit: credit, touched: now)
+    }
+
+    /// A datagram that was counted when it came comes in once more, out of a queue. It pays once; what it paid for stays spent.
+    mutating func retract(_ byteCount: Int, from endpoint: SocketEndpoint, _ now: MonotonicInstant) {
+        receive(-byteCount, from: endpoint, now)
     }
 
     /// Whether so many bytes may go there; they are counted if so.
@@ -63,7 +68,7 @@ struct AnswerLedger: Sendable {
         guard let index = index(of: endpoint), let account = accounts[index],
             now - account.touched < ProtocolLimits.answerCreditLife
         else { return 0 }
-        return account.credit
+        return max(0, account.credit)
     }
 
     private func place(of endpoint: SocketEndpoint) -> Int {

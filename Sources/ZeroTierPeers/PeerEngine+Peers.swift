@@ -82,8 +82,9 @@ extension PeerEngine {
                 serviceLookup(now)
             }
         }
-        if let later = outcome.later, !ready.tryAppend(.raw(later.bytes, later.path)) {
-            shared.drops.count(.noRoomToWait)
+        if let later = outcome.later {
+            shared.answers.retract(later.bytes.count, from: later.path.remote, now.monotonic)
+            if !ready.tryAppend(.raw(later.bytes, later.path)) { shared.drops.count(.noRoomToWait) }
         }
     }
 

@@ -45,6 +45,18 @@ import ZeroTierWire
         #expect(a.drops(.unconfirmedEndpoint) > 0)
     }
 
+    @Test func `a copy of a HELLO that waits for its validation pays once`() {
+        let star = Star(leaves: 1)
+        #expect(star.start())
+        star.hub.run(.seconds(2))
+        let hello = Prober(Fixture.identities[20], to: star.root.identity).hello()
+        star.hub.forgetLog()
+        star.hub.receive(star.root, [hello], from: Fixture.endpoint(9, 9))
+        star.hub.receive(star.root, [hello], from: victim)
+        star.hub.run(.seconds(1))
+        #expect((1...hello.count).contains(bytes(to: victim, star)), "\(bytes(to: victim, star)) of \(hello.count)")
+    }
+
     @Test func `addresses told from an unproven endpoint are tried with what came, by one socket, and asked once`() {
         let star = Star(leaves: 1)
         #expect(star.start())
