@@ -10,8 +10,8 @@ import ZeroTierWire
 /// One network of one's own.
 struct ControlledScenario {
     /// How long after an acknowledgement everybody acts by it: a refused member asks every 5 s, packets are lost, a controller
-    /// that was down is asked again. A root that missed the first words of one knows the way to it 15 s later.
-    private static let grace = Duration.seconds(24)
+    /// that was down is asked again.
+    private static let grace = Duration.seconds(16)
     /// How long pings are counted then.
     private static let window = Duration.seconds(6)
 
