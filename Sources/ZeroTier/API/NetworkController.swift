@@ -1,4 +1,4 @@
-// The networks of one's own: made, changed and deleted here, and who is a member of them.
+// Networks of one's own. A program makes, changes and deletes them here, and decides about their members.
 
 import NetPrimitives
 import ZeroTierController
