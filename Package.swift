@@ -248,7 +248,7 @@ for (name, folder) in [
 
 // `Fuzz/run` sets this: our targets with coverage and address checks, and libFuzzer's executable. Nobody else pays for it.
 if Context.environment["ZEROTIER_FUZZ"] != nil {
-    for target in package.targets {
+    for target in package.targets where target.type != .system {
         if let settings = target.swiftSettings {
             target.swiftSettings = settings + [.unsafeFlags(["-sanitize=fuzzer,address"])]
         } else {
