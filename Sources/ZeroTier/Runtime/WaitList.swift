@@ -19,7 +19,7 @@ enum Waiter: Sendable {
     case task(WaitingTask)
     /// A thread that sleeps, or that takes the datagrams meanwhile.
     case thread(WaitingThread)
-    /// A descriptor of the operating system, for a program with a loop of its own.
+    /// A descriptor of the operating system, for a program with a loop of its own. A wake-up leaves it in its list.
     case descriptor(WakeEvent)
 
     fileprivate func wake() {
@@ -29,9 +29,6 @@ enum Waiter: Sendable {
         case .descriptor: break
         }
     }
-
-    /// Whether a wake-up leaves it in its list.
-    fileprivate var stays: Bool { if case .descriptor = self { true } else { false } }
 
     fileprivate func isSame(as other: Waiter) -> Bool {
         switch (self, other) {
@@ -44,7 +41,41 @@ enum Waiter: Sendable {
 
 /// Those who wait for one thing. May be used with and without the node's lock.
 package final class WaitList: Sendable {
-    private let waiters = Mutex<[Waiter]>([])
+    // A lone waiter, which most lists have, comes and goes without memory of its own.
+    private struct Waiters: Sendable {
+        private(set) var first: Waiter?
+        private(set) var others: [Waiter] = []
+
+        var isEmpty: Bool { first == nil }
+
+        func contains(_ matches: (Waiter) -> Bool) -> Bool {
+            first.map(matches) == true || others.contains(where: matches)
+        }
+
+        mutating func append(_ waiter: Waiter) {
+            if first == nil { first = waiter } else { others.append(waiter) }
+        }
+
+        mutating func removeAll(_ matches: (Waiter) -> Bool) {
+            others.removeAll(where: matches)
+            guard let waiter = first, matches(waiter) else { return }
+            first = others.isEmpty ? nil : others.removeFirst()
+        }
+
+        func forEach(_ body: (Waiter) -> Void) {
+            if let first { body(first) }
+            for waiter in others { body(waiter) }
+        }
+
+        /// The descriptor that stays, if there is one.
+        var event: WakeEvent? {
+            var result: WakeEvent?
+            forEach { if case .descriptor(let event) = $0 { result = event } }
+            return result
+        }
+    }
+
+    private let waiters = Mutex(Waiters())
     // So that the node's thread passes by where nobody waits. Changed under the node's lock or before a look at the
     // socket under it, so no edge gets in between.
     private let isWatched = Atomic(false)
@@ -62,7 +93,7 @@ package final class WaitList: Sendable {
 
     func add(_ waiter: Waiter) {
         waiters.withLock { waiters in
-            if !waiters.contains(where: { $0.isSame(as: waiter) }) { waiters.append(waiter) }
+            if !waiters.contains({ $0.isSame(as: waiter) }) { waiters.append(waiter) }
             isWatched.store(true, ordering: .releasing)
         }
     }
@@ -77,16 +108,19 @@ package final class WaitList: Sendable {
     /// Wakes tasks and threads, which leave the list, and makes the descriptor readable. Not to be called with the node's lock
     /// held: there, `WaitingRoom.signal` is.
     package func signal() {
-        let woken = waiters.withLock { waiters -> [Waiter] in
+        let woken = waiters.withLock { waiters -> Waiters in
             let woken = waiters
-            // Under the lock, so that it comes before a look that finds nothing and calms the descriptor.
-            for case .descriptor(let event) in woken { event.signal() }
-            waiters = woken.contains(where: \.stays) ? woken.filter(\.stays) : []
+            waiters = Waiters()
+            if let event = woken.event {
+                // Under the lock, so that it comes before a look that finds nothing and calms the descriptor.
+                event.signal()
+                waiters.append(.descriptor(event))
+            }
             isWatched.store(!waiters.isEmpty, ordering: .releasing)
             return woken
         }
         // The lock is free again: whoever wakes runs at once and wants it, and an executor may run a task that comes back here.
-        for waiter in woken { waiter.wake() }
+        woken.forEach { $0.wake() }
     }
 
     // MARK: The descriptor
@@ -94,7 +128,7 @@ package final class WaitList: Sendable {
     /// The descriptor that `signal` makes readable, opened at the first call.
     package func eventDescriptor() throws(SystemError) -> Int32 {
         try waiters.withLock { (waiters) throws(SystemError) -> Int32 in
-            for case .descriptor(let event) in waiters { return event.descriptor.number }
+            if let event = waiters.event { return event.descriptor.number }
             let event = try WakeEvent()
             waiters.append(.descriptor(event))
             isWatched.store(true, ordering: .releasing)
@@ -105,9 +139,8 @@ package final class WaitList: Sendable {
     /// Makes the descriptor readable or not.
     package func setEvent(_ isReady: Bool) {
         waiters.withLock { waiters in
-            for case .descriptor(let event) in waiters {
-                if isReady { event.signal() } else { event.drain() }
-            }
+            guard let event = waiters.event else { return }
+            if isReady { event.signal() } else { event.drain() }
         }
     }
 }

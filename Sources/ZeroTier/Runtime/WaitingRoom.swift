@@ -21,13 +21,22 @@ enum WaitKey: Hashable, Sendable {
 
 /// Those who are to be woken as soon as the lock is released.
 struct WakeUps: Sendable {
-    fileprivate var lists: [WaitList] = []
+    // Most often one is all, and it needs no memory.
+    private var first: WaitList?
+    private var others: [WaitList] = []
     // Their time is over.
     fileprivate var tasks: [WaitingTask] = []
 
+    fileprivate var isEmpty: Bool { first == nil && tasks.isEmpty }
+
+    fileprivate mutating func append(_ list: WaitList) {
+        if first == nil { first = list } else { others.append(list) }
+    }
+
     /// Wakes them. Not to be called with the node's lock held.
     func perform() {
-        for list in lists { list.signal() }
+        first?.signal()
+        for list in others { list.signal() }
         for task in tasks { task.wake() }
     }
 }
@@ -91,7 +100,7 @@ package struct WaitingRoom: Sendable {
 
     /// Wakes a list after the lock is released.
     package mutating func signal(_ list: WaitList) {
-        if list.hasInterest { wakeUps.lists.append(list) }
+        if list.hasInterest { wakeUps.append(list) }
     }
 
     /// Something happened to a socket.
@@ -114,7 +123,7 @@ package struct WaitingRoom: Sendable {
 
     /// Takes those who are to be woken.
     mutating func takeWakeUps() -> WakeUps {
-        if wakeUps.lists.isEmpty, wakeUps.tasks.isEmpty { return WakeUps() }
+        if wakeUps.isEmpty { return WakeUps() }
         defer { wakeUps = WakeUps() }
         return wakeUps
     }
