@@ -96,6 +96,8 @@ package struct NetworkRecord: Hashable, Sendable {
     package var traceLevel: UInt32 = 0
     /// `certificateTimeoutWindowSize`, in milliseconds.
     package var credentialWindow = ProtocolLimits.credentialWindowMilliseconds
+    /// How addresses of routes, pools and name servers were written.
+    package internal(set) var texts = AddressTexts()
 
     /// A private network with the defaults of the field: no addresses, one rule that accepts.
     package init(id: NetworkID) { self.id = id }

@@ -53,13 +53,21 @@ extension RecordChange<NetworkRecord> {
         }
         try readModes(json)
         if let field = json.said("routes") {
-            set(\.routes, try field.list(ControllerLimits.routes) { (field) throws(JSONError) in try field.route() })
+            let all = try field.list(ControllerLimits.routes) { (field) throws(JSONError) in try field.route() }
+            set(\.routes, all.map(\.route))
+            steps.append { $0.texts.set(routes: all) }
         }
         if let field = json.said("ipAssignmentPools") {
-            set(\.pools, try field.list(ControllerLimits.pools) { (field) throws(JSONError) in try field.pool() })
+            let all = try field.list(ControllerLimits.pools) { (field) throws(JSONError) in try field.pool() }
+            set(\.pools, all.map { AddressPool(first: $0.first.value, last: $0.last.value) })
+            steps.append { $0.texts.set(pools: all) }
         }
         try readRules(json)
-        if let field = json.member("dns") { set(\.dns, try field.dns()) }
+        if let field = json.member("dns") {
+            let (dns, servers) = try field.dns()
+            set(\.dns, dns)
+            steps.append { $0.texts.set(servers: servers) }
+        }
         if let field = json.member("authTokens") { set(\.tokens, try field.tokens()) }
         if let field = json.member("remoteTraceTarget") { set(\.traceTarget, try field.traceTarget()) }
         if let field = json.said("remoteTraceLevel") { set(\.traceLevel, try field.looseInteger()) }
@@ -233,17 +241,19 @@ extension JSONField {
         return words
     }
 
+    func ipAddress() throws(JSONError) -> IPAddress { try writtenAddress().value }
+
     // An address; a prefix length after it means nothing.
-    func ipAddress() throws(JSONError) -> IPAddress {
+    fileprivate func writtenAddress() throws(JSONError) -> Written<IPAddress> {
         let text = try string()
         let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
         guard let head = parts.first, let address = IPAddress(String(head)),
             parts.count == 1 || IPPrefix(text) != nil
         else { throw error("an IP address is expected, such as \"10.147.17.5\", not \"\(text.prefix(80))\"") }
-        return address
+        return Written(value: address, text: String(head))
     }
 
-    fileprivate func route() throws(JSONError) -> NetworkRoute {
+    fileprivate func route() throws(JSONError) -> WrittenRoute {
         let field = try required("target")
         let text = try field.string()
         guard text.utf8.contains(UInt8(ascii: "/")), let target = IPPrefix(text) else {
@@ -252,28 +262,28 @@ extension JSONField {
         }
         var route = NetworkRoute(target: target)
         // Some send an empty text for a route that is on the network itself.
-        if let via = member("via"), !via.isNull, via.value != .string("") { route.via = try via.ipAddress() }
+        var gateway: Written<IPAddress>?
+        if let via = member("via"), !via.isNull, via.value != .string("") { gateway = try via.writtenAddress() }
+        route.via = gateway?.value
         if let flags = said("flags") { route.flags = try flags.looseInteger() }
         if let metric = said("metric") { route.metric = try metric.looseInteger() }
-        return route
+        return WrittenRoute(route: route, target: Written(value: target, text: text), gateway: gateway)
     }
 
-    fileprivate func pool() throws(JSONError) -> AddressPool {
-        AddressPool(
-            first: try required("ipRangeStart").ipAddress(), last: try required("ipRangeEnd").ipAddress())
+    fileprivate func pool() throws(JSONError) -> (first: Written<IPAddress>, last: Written<IPAddress>) {
+        (try required("ipRangeStart").writtenAddress(), try required("ipRangeEnd").writtenAddress())
     }
 
-    fileprivate func dns() throws(JSONError) -> NetworkDNS {
-        if isNull || value == .array([]) { return NetworkDNS() }
+    fileprivate func dns() throws(JSONError) -> (NetworkDNS, [Written<IPAddress>]) {
+        if isNull || value == .array([]) { return (NetworkDNS(), []) }
         _ = try members()
         var dns = NetworkDNS()
         dns.domain = try said("domain")?.looseString() ?? ""
-        if let servers = said("servers") {
-            dns.servers = try servers.list(ProtocolLimits.dnsServers) { (field) throws(JSONError) in
-                try field.ipAddress()
-            }
+        let servers = try said("servers")?.list(ProtocolLimits.dnsServers) { (field) throws(JSONError) in
+            try field.writtenAddress()
         }
-        return dns
+        dns.servers = servers?.map(\.value) ?? []
+        return (dns, servers ?? [])
     }
 
     // The reference writes [null] where there are none.

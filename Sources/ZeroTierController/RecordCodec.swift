@@ -1,10 +1,11 @@
 //  Records as bytes, for a store. Integers are big-endian.
 //
-//  network  u8 1 | u64 creation | u64 revision | text name | u8 flags | u32 multicast limit | u16 MTU | u64 credential window
+//  network  u8 2 | u64 creation | u64 revision | text name | u8 flags | u32 multicast limit | u16 MTU | u64 credential window
 //           | u16 n, pools: first, last | u16 n, routes: target, u8 length, u8 has gateway [gateway], u16 flags, u16 metric
 //           | table rules | long text rule source | u16 n, capabilities: u32 id, u8 default, table rules
 //           | u16 n, tags: u32 id, u8 has default, u32 default | text domain, u8 n, servers
 //           | u16 n, tokens: text, u64 expiry | 5 trace target | u32 trace level
+//           | u16 n, texts of addresses: u8 kind, u16 index, text          without these: u8 1
 //  member   u8 1 | u64 creation | u64 revision | u64 authorised | u64 deauthorised | u8 flags | u8 admission [text token]
 //           | [64 public keys] | [u16 major, minor, revision, protocol] | u16 n, addresses | u16 n, tags: u32 id, u32 value
 //           | u16 n, capabilities: u32 id | text name | 5 trace target | u32 trace level
@@ -15,8 +16,13 @@ import NetPrimitives
 import ZeroTierCrypto
 package import ZeroTierWire
 
-/// The form of both kinds of record. A store of a later release may hold another one, which is refused.
-private let recordVersion: UInt8 = 1
+/// The forms of records. A store of a later release may hold another one, which is refused.
+private enum RecordForm {
+    static let network: UInt8 = 2
+    /// Without texts of addresses.
+    static let firstNetwork: UInt8 = 1
+    static let member: UInt8 = 1
+}
 
 extension NetworkRecord {
     private enum Flag {
@@ -31,7 +37,7 @@ extension NetworkRecord {
     /// The record as bytes.
     package var encoded: [UInt8] {
         var writer = ByteWriter(capacity: 256)
-        writer.uint8(recordVersion)
+        writer.uint8(RecordForm.network)
         writer.uint64(creationTime)
         writer.uint64(revision)
         writer.text(name)
@@ -78,6 +84,11 @@ extension NetworkRecord {
         }
         writer.address(traceTarget)
         writer.uint32(traceLevel)
+        writer.list(storedTexts) { writer, stored in
+            writer.uint8(stored.kind)
+            writer.uint16(UInt16(clamping: stored.index))
+            writer.text(stored.text)
+        }
         return writer.bytes
     }
 
@@ -85,7 +96,8 @@ extension NetworkRecord {
     package init(id: NetworkID, decoding bytes: [UInt8]) throws(WireError) {
         self.init(id: id)
         var reader = WireReader(bytes)
-        try reader.recordVersion("network.version")
+        let form = try reader.recordForm(
+            RecordForm.firstNetwork...RecordForm.network, "network.version")
         creationTime = try reader.uint64("network.creationTime")
         revision = try reader.uint64("network.revision")
         name = try reader.text("network.name")
@@ -112,6 +124,8 @@ extension NetworkRecord {
         rules = try reader.rules(ProtocolLimits.baseRules, "network.rules")
         ruleSource = String(decoding: try reader.block("network.ruleSource"), as: UTF8.self)
         try readDefinitions(&reader)
+        if form == RecordForm.network { try readTexts(&reader) }
+        try reader.expectEnd("network")
     }
 
     private mutating func readDefinitions(_ reader: inout WireReader) throws(WireError) {
@@ -135,7 +149,16 @@ extension NetworkRecord {
         }
         traceTarget = try reader.address("network.traceTarget")
         traceLevel = try reader.uint32("network.traceLevel")
-        try reader.expectEnd("network")
+    }
+
+    private mutating func readTexts(_ reader: inout WireReader) throws(WireError) {
+        for _ in 0..<(try reader.uint16("network.texts")) {
+            let kind = try reader.uint8("network.text")
+            let index = try reader.uint16("network.text")
+            guard take(storedText: try reader.text("network.text"), kind: kind, index: Int(index)) else {
+                throw .invalid(field: "network.text", expected: "one of an address", found: UInt64(index))
+            }
+        }
     }
 }
 
@@ -151,7 +174,7 @@ extension MemberRecord {
     /// The record as bytes.
     package var encoded: [UInt8] {
         var writer = ByteWriter(capacity: 160)
-        writer.uint8(recordVersion)
+        writer.uint8(RecordForm.member)
         writer.uint64(creationTime)
         writer.uint64(revision)
         writer.uint64(lastAuthorizedTime)
@@ -194,7 +217,7 @@ extension MemberRecord {
     package init(address: Address, decoding bytes: [UInt8]) throws(WireError) {
         self.init(address: address)
         var reader = WireReader(bytes)
-        try reader.recordVersion("member.version")
+        _ = try reader.recordForm(RecordForm.member...RecordForm.member, "member.version")
         creationTime = try reader.uint64("member.creationTime")
         revision = try reader.uint64("member.revision")
         lastAuthorizedTime = try reader.uint64("member.lastAuthorizedTime")
@@ -259,11 +282,14 @@ extension ByteWriter {
 }
 
 extension WireReader {
-    fileprivate mutating func recordVersion(_ field: String) throws(WireError) {
+    fileprivate mutating func recordForm(
+        _ known: ClosedRange<UInt8>, _ field: String
+    ) throws(WireError) -> UInt8 {
         let found = try uint8(field)
-        guard found == ZeroTierController.recordVersion else {
-            throw .invalid(field: field, expected: "\(ZeroTierController.recordVersion)", found: UInt64(found))
+        guard known.contains(found) else {
+            throw .invalid(field: field, expected: "\(known.lowerBound)...\(known.upperBound)", found: UInt64(found))
         }
+        return found
     }
 
     fileprivate mutating func text(_ field: String) throws(WireError) -> String {

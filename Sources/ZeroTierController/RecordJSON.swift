@@ -23,8 +23,8 @@ extension NetworkRecord {
             ("6plane", .bool(assigns6PLANE)), ("rfc4193", .bool(assignsRFC4193)), ("zt", .bool(assignsIPv6)),
         ]
         members.append(("v6AssignMode", .object(modes)))
-        members.append(("routes", .array(routes.map(\.json))))
-        members.append(("ipAssignmentPools", .array(pools.map(\.json))))
+        members.append(("routes", .array(routes.map { $0.json(texts) })))
+        members.append(("ipAssignmentPools", .array(pools.map { $0.json(texts) })))
         members += ruleMembers
         members.append(("rulesSource", .string(ruleSource)))
         members.append(("dns", dnsJSON))
@@ -64,7 +64,8 @@ extension NetworkRecord {
     private var dnsJSON: JSONValue {
         if dns.domain.isEmpty, dns.servers.isEmpty { return .array([]) }
         return .object([
-            ("domain", .string(dns.domain)), ("servers", .array(dns.servers.map { .string("\($0)") })),
+            ("domain", .string(dns.domain)),
+            ("servers", .array(dns.servers.map { .string(texts.servers[$0] ?? "\($0)") })),
         ])
     }
 
@@ -122,9 +123,10 @@ private func traceMembers(_ target: Address, _ level: UInt32) -> [(String, JSONV
 }
 
 extension NetworkRoute {
-    fileprivate var json: JSONValue {
+    fileprivate func json(_ texts: AddressTexts) -> JSONValue {
         var members: [(String, JSONValue)] = [
-            ("target", .string("\(target)")), ("via", via.map { .string("\($0)") } ?? .null),
+            ("target", .string(texts.targets[target] ?? "\(target)")),
+            ("via", via.map { .string(texts.gateways[target] ?? "\($0)") } ?? .null),
         ]
         if flags != 0 { members.append(("flags", JSONValue(flags))) }
         if metric != 0 { members.append(("metric", JSONValue(metric))) }
@@ -133,7 +135,10 @@ extension NetworkRoute {
 }
 
 extension AddressPool {
-    fileprivate var json: JSONValue {
-        .object([("ipRangeEnd", .string("\(last)")), ("ipRangeStart", .string("\(first)"))])
+    fileprivate func json(_ texts: AddressTexts) -> JSONValue {
+        .object([
+            ("ipRangeEnd", .string(texts.lasts[self] ?? "\(last)")),
+            ("ipRangeStart", .string(texts.firsts[self] ?? "\(first)")),
+        ])
     }
 }

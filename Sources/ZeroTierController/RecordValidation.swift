@@ -44,6 +44,7 @@ extension NetworkRecord {
             try RecordRule.length(of: token.text, ControllerLimits.tokenLength, "authTokens")
         }
         try RecordRule.distinct(tokens.map(\.text), "authTokens")
+        keepTexts()
     }
 
     private func validatePools() throws(ControllerError) {

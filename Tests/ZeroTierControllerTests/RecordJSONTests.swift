@@ -110,6 +110,46 @@ import ZeroTierWire
         #expect(member == before)
     }
 
+    // Tools find what they made by comparing texts.
+    @Test func `addresses of a network are shown as they were sent, also after a restart`() throws {
+        let lab = Harness()
+        let id = try lab.create()
+        func send(_ text: String) throws {
+            let change = try RecordChange<NetworkRecord>(text: Array(text.utf8))
+            try lab.change(id) { change.apply(to: &$0) }
+        }
+        func shown(_ key: String) -> String? { lab.network(id).flatMap { JSONField($0.json).member(key)?.value.text } }
+        let routes =
+            #"[{"target":"FD00:0:0:0:0:0:0:0/64","via":null},{"target":"10.9.0.0/16","via":"10.0.0.2"},"#
+            + #"{"target":"fd01::/16","via":"FD00:0::1"},{"target":"10.0.0.1/24","via":null}]"#
+        let pools =
+            #"[{"ipRangeEnd":"fd00:0000::00FF","ipRangeStart":"fd00:0000::0001"},"#
+            + #"{"ipRangeEnd":"10.0.0.9","ipRangeStart":"10.0.0.1"}]"#
+        let dns = #"{"domain":"x","servers":["FD00::1","10.0.0.1"]}"#
+        try send(#"{"routes":\#(routes),"ipAssignmentPools":\#(pools),"dns":\#(dns)}"#)
+        for isAfterRestart in [false, true] {
+            if isAfterRestart { try lab.restart() }
+            #expect(shown("routes") == routes && shown("ipAssignmentPools") == pools && shown("dns") == dns)
+        }
+        #expect(lab.network(id)?.routes.last?.target == IPPrefix("10.0.0.0/24"), "what members get")
+        // A program that changes something else leaves them alone; what it takes away is forgotten.
+        try lab.change(id) {
+            $0.routes = [$0.routes[2], $0.routes[3], $0.routes[0]]
+            $0.routes[0].via = IPAddress("fd00::2")
+            $0.pools.removeFirst()
+        }
+        let left =
+            #"[{"target":"fd01::/16","via":"fd00::2"},{"target":"10.0.0.1/24","via":null},"#
+            + #"{"target":"FD00:0:0:0:0:0:0:0/64","via":null}]"#
+        #expect(shown("routes") == left)
+        try lab.change(id) { $0.pools = [AddressPool(first: IPAddress("fd00::1")!, last: IPAddress("fd00::ff")!)] }
+        #expect(shown("ipAssignmentPools") == #"[{"ipRangeEnd":"fd00::ff","ipRangeStart":"fd00::1"}]"#)
+        // Nothing makes a controller keep a text of any length.
+        let zeros = String(repeating: "0", count: 1000)
+        try send(#"{"routes":[{"target":"10.0.0.1/\#(zeros)24"}]}"#)
+        #expect(shown("routes") == #"[{"target":"10.0.0.0/24","via":null}]"#)
+    }
+
     @Test(
         arguments: [
             (#"{"name":[]}"#, "name"), (#"{"multicastLimit":-1}"#, "multicastLimit"), (#"{"mtu":1.5}"#, "mtu"),

@@ -35,6 +35,11 @@ import ZeroTierWire
         record.traceTarget = Address(0x12_3456_7890)
         record.traceLevel = 10
         record.credentialWindow = 600_000
+        record.texts.targets = [record.routes[1].target: "FD00:0::/64"]
+        record.texts.gateways = [record.routes[1].target: "FD00::1"]
+        record.texts.firsts = [record.pools[0]: "0.0.0.01"]
+        record.texts.lasts = [record.pools[0]: "0.0.0.09"]
+        record.texts.servers = [record.dns.servers[0]: "10.0.0.01"]
         return record
     }
 
@@ -68,6 +73,14 @@ import ZeroTierWire
         #expect(try MemberRecord(address: member.address, decoding: member.encoded) == member)
         let bare = MemberRecord(address: member.address)
         #expect(try MemberRecord(address: member.address, decoding: bare.encoded) == bare)
+    }
+
+    @Test func `a record without texts of addresses is read too`() throws {
+        let plain = NetworkRecord(id: RecordTests.id)
+        #expect(try NetworkRecord(id: RecordTests.id, decoding: [1] + plain.encoded.dropFirst().dropLast(2)) == plain)
+        #expect(throws: WireError.self) {
+            try NetworkRecord(id: RecordTests.id, decoding: [3] + plain.encoded.dropFirst())
+        }
     }
 
     @Test func `a record that is cut short, longer or of a later release is refused`() throws {
