@@ -91,11 +91,11 @@ enum Files {
 
     // Somebody may have made a named pipe in order to catch a secret. Descriptors that we were given are trusted (`sudo`
     // leaves them with the caller's pipe).
-    private static func isOurs(_ file: borrowing Descriptor, _ path: String) -> Bool {
+    private static func isOurs(_ descriptor: Int32, _ path: String) -> Bool {
         if ["/dev/fd/", "/dev/std", "/proc/"].contains(where: path.hasPrefix) { return true }
         var status = stat()
         // Sound: the call fills the structure.
-        guard unsafe fstat(file.number, &status) == 0 else { return false }
+        guard unsafe fstat(descriptor, &status) == 0 else { return false }
         return status.st_mode & S_IFMT == S_IFCHR || status.st_uid == geteuid()
     }
 
@@ -114,13 +114,18 @@ enum Files {
         // Sound: as above.
         let descriptor = unsafe open(path, flags | O_CLOEXEC, mode)
         guard descriptor >= 0 else { throw SystemError(errno, "write \(path)") }
-        let file = Descriptor(owning: descriptor)
-        if isSecret, !isOurs(file, path) {
-            throw SystemError(EACCES, "write a secret into \(path), a pipe that another user has made")
-        }
         do throws(SystemError) {
-            try Output.put(bytes, file.number, "write \(path)")
-            if flags & O_CREAT != 0, fsync(file.number) != 0 { throw SystemError(errno, "write \(path)") }
+            do throws(SystemError) {
+                if isSecret, !isOurs(descriptor, path) {
+                    throw SystemError(EACCES, "write a secret into \(path), a pipe that another user has made")
+                }
+                try Output.put(bytes, descriptor, "write \(path)")
+                if flags & O_CREAT != 0, fsync(descriptor) != 0 { throw SystemError(errno, "write \(path)") }
+            } catch {
+                _ = close(descriptor)
+                throw error
+            }
+            try Descriptor.end(descriptor, "write \(path)")
         } catch {
             if flags & O_CREAT != 0 { _ = unsafe unlink(path) }
             throw error

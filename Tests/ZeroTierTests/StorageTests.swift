@@ -37,6 +37,14 @@ final class TemporaryDirectory: Sendable {
         #expect(try store.read("identity.secret") == nil)
     }
 
+    // Some file systems tell of a failed write no sooner.
+    @Test func `a close that fails is a write that failed`() throws {
+        #expect(throws: SystemError(EBADF, "write x")) { try Descriptor.end(-1, "write x") }
+        let directory = TemporaryDirectory()
+        try FileSystem.write("\(directory.path)/deep/x", [1], mode: 0o600, isDurable: false)
+        #expect(try FileSystem.read("\(directory.path)/deep/x") == [1])
+    }
+
     @Test func `a secret that was readable for others is made private by the next write`() throws {
         let directory = TemporaryDirectory()
         let store = try DirectoryStore(path: directory.path)

@@ -37,26 +37,38 @@ package enum FileSystem {
         // Left over from a run that was killed; its mode may be wrong.
         _ = unsafe unlink(temporary)
         let result = unsafe csystem_open_file(temporary, 1, 1, 1, 1, mode)
+        let number = try SystemError.check(result, "write \(path)")
         do throws(SystemError) {
-            let file = Descriptor(owning: try SystemError.check(result, "write \(path)"))
-            var offset = 0
-            while offset < bytes.count {
-                // Sound: the rest of the array, from an offset within it.
-                let count = unsafe bytes.withUnsafeBytes { raw in
-                    unsafe Glibc.write(file.number, raw.baseAddress.map { unsafe $0 + offset }, raw.count - offset)
-                }
-                if count < 0 {
-                    if errno == EINTR { continue }
-                    throw SystemError(errno, "write \(path)")
-                }
-                offset += count
+            do throws(SystemError) {
+                try fill(number, bytes, isDurable: isDurable, "write \(path)")
+            } catch {
+                _ = close(number)
+                throw error
             }
-            if isDurable, fsync(file.number) != 0 { throw SystemError(errno, "write \(path)") }
+            try Descriptor.end(number, "write \(path)")
             if unsafe rename(temporary, path) != 0 { throw SystemError(errno, "write \(path)") }
         } catch {
             _ = unsafe unlink(temporary)
             throw error
         }
+    }
+
+    private static func fill(
+        _ number: Int32, _ bytes: [UInt8], isDurable: Bool, _ operation: String
+    ) throws(SystemError) {
+        var offset = 0
+        while offset < bytes.count {
+            // Sound: the rest of the array, from an offset within it.
+            let count = unsafe bytes.withUnsafeBytes { raw in
+                unsafe Glibc.write(number, raw.baseAddress.map { unsafe $0 + offset }, raw.count - offset)
+            }
+            if count < 0 {
+                if errno == EINTR { continue }
+                throw SystemError(errno, operation)
+            }
+            offset += count
+        }
+        if isDurable, fsync(number) != 0 { throw SystemError(errno, operation) }
     }
 
     /// Removes a file; that there is none is no error.

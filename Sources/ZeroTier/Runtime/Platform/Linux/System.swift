@@ -57,6 +57,12 @@ package final class Descriptor: Sendable {
 }
 
 extension Descriptor {
+    /// Closes what was written to, whose number nobody has any more. Some file systems, those of other machines above all, say
+    /// only now that a write failed. It is closed whatever comes of it, after a signal too: see close(2).
+    package static func end(_ number: Int32, _ operation: String) throws(SystemError) {
+        if close(number) != 0, errno != EINTR { throw SystemError(errno, operation) }
+    }
+
     /// Writes bytes if the descriptor takes them without waiting. Whether it did.
     static func writeAtOnce(_ bytes: [UInt8], to number: Int32) -> Bool {
         var entry = pollfd(fd: number, events: Int16(POLLOUT), revents: 0)
