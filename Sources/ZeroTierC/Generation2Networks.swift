@@ -95,6 +95,16 @@ public func zts_net_get_type(_ net_id: UInt64) -> Int32 {
 }
 
 @c @implementation
+public func zts_net_get_settings(_ net_id: UInt64, _ settings: UnsafeMutablePointer<zts_net_settings_t>?) -> Int32 {
+    unsafe Surface.second.describeSettings(of: net_id, to: settings)
+}
+
+@c @implementation
+public func zts_net_set_settings(_ net_id: UInt64, _ settings: UnsafePointer<zts_net_settings_t>?) -> Int32 {
+    unsafe Surface.second.setSettings(of: net_id, from: settings)
+}
+
+@c @implementation
 public func zts_net_compute_adhoc_id(_ start_port: UInt16, _ end_port: UInt16) -> UInt64 {
     adHocID(start_port, end_port)
 }

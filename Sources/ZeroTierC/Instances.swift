@@ -104,6 +104,16 @@ public func zts_instance_get_network_details(
 ) -> Int32 { unsafe Surface.instance(instance).describe(nwid, to: nd) }
 
 @c @implementation
+public func zts_instance_get_network_settings(
+    _ instance: Int32, _ nwid: UInt64, _ settings: UnsafeMutablePointer<zts_network_settings>?
+) -> Int32 { unsafe Surface.instance(instance).describeSettings(of: nwid, to: settings) }
+
+@c @implementation
+public func zts_instance_set_network_settings(
+    _ instance: Int32, _ nwid: UInt64, _ settings: UnsafePointer<zts_network_settings>?
+) -> Int32 { unsafe Surface.instance(instance).setSettings(of: nwid, from: settings) }
+
+@c @implementation
 public func zts_instance_get_all_network_details(
     _ instance: Int32, _ nds: UnsafeMutablePointer<zts_network_details>?, _ num: UnsafeMutablePointer<Int32>?
 ) -> Int32 { unsafe Surface.instance(instance).describeNetworks(to: nds, count: num) }

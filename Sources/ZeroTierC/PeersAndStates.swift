@@ -36,4 +36,14 @@ public func zts_get_node_status() -> Int32 {
 public func zts_get_network_status(_ nwid: UInt64) -> Int32 { Surface.first.networkCode(nwid) }
 
 @c @implementation
+public func zts_get_network_settings(_ nwid: UInt64, _ settings: UnsafeMutablePointer<zts_network_settings>?) -> Int32 {
+    unsafe Surface.first.describeSettings(of: nwid, to: settings)
+}
+
+@c @implementation
+public func zts_set_network_settings(_ nwid: UInt64, _ settings: UnsafePointer<zts_network_settings>?) -> Int32 {
+    unsafe Surface.first.setSettings(of: nwid, from: settings)
+}
+
+@c @implementation
 public func zts_get_peer_status(_ peerId: UInt64) -> Int32 { Surface.first.peerCode(peerId) }

@@ -65,6 +65,30 @@ extension Surface {
         }
     }
 
+    /// Writes what the controller of a network may set.
+    func describeSettings<Structure: SettingsStructure>(
+        of id: UInt64, to target: UnsafeMutablePointer<Structure>?
+    ) -> Int32 {
+        outcome(.network(id) ?? (unsafe target == nil ? .null("settings") : nil), needs: .running) { node in
+            _ = try node.details(id)
+            unsafe target!.pointee.take(try node.settings(of: NetworkID(id)))
+        }
+    }
+
+    /// Changes it. What a structure has no member for stays.
+    func setSettings<Structure: SettingsStructure>(of id: UInt64, from source: UnsafePointer<Structure>?) -> Int32 {
+        var problem: CallFailure? {
+            if let problem = CallFailure.network(id) { return problem }
+            return unsafe source == nil ? .null("settings") : unsafe source!.pointee.problem
+        }
+        return outcome(problem, needs: .running) { node in
+            _ = try node.details(id)
+            var settings = try node.settings(of: NetworkID(id))
+            unsafe source!.pointee.apply(to: &settings)
+            try node.setSettings(settings, of: NetworkID(id))
+        }
+    }
+
     func addressCount(_ id: UInt64) -> Int32 {
         value(needs: .running) { Int32(clamping: try $0.details(id).status.addresses.count) }
     }
@@ -108,6 +132,47 @@ extension Surface {
             unsafe memset(addr!, 0, MemoryLayout<sockaddr_storage>.size)
             unsafe AddressMemory.writeHost(address, to: addr!)
         }
+    }
+}
+
+/// The structures with what a controller may set, which both generations have.
+protocol SettingsStructure {
+    var allow_managed: Int32 { get set }
+    var allow_global: Int32 { get set }
+    var allow_default: Int32 { get set }
+    var allow_dns: Int32 { get set }
+}
+
+extension zts_network_settings: SettingsStructure {}
+extension zts_net_settings_t: SettingsStructure {}
+
+extension SettingsStructure {
+    fileprivate var members: [(name: String, value: Int32)] {
+        [
+            ("allow_managed", allow_managed), ("allow_global", allow_global), ("allow_default", allow_default),
+            ("allow_dns", allow_dns),
+        ]
+    }
+
+    /// Why a program's structure is refused.
+    fileprivate var problem: CallFailure? {
+        members.first { !(0...1).contains($0.value) }.map {
+            .because(.argument, "\($0.name) is 0 or 1, not \($0.value)")
+        }
+    }
+
+    fileprivate func apply(to settings: inout NetworkSettings) {
+        settings.allowsManaged = allow_managed == 1
+        settings.allowsGlobal = allow_global == 1
+        settings.allowsDefault = allow_default == 1
+        settings.allowsDNS = allow_dns == 1
+    }
+
+    fileprivate mutating func take(_ settings: NetworkSettings) {
+        allow_managed = settings.allowsManaged ? 1 : 0
+        allow_global = settings.allowsGlobal ? 1 : 0
+        allow_default = settings.allowsDefault ? 1 : 0
+        allow_dns = settings.allowsDNS ? 1 : 0
     }
 }
 

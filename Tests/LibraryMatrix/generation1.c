@@ -259,6 +259,8 @@ static void rows_of_the_service(void)
 
 static void rows_of_networks(void)
 {
+    static struct zts_network_settings settings;
+    static const struct zts_network_settings usual = { 1, 0, 0, 0 }, odd = { 1, 0, 0, 2 };
     ROW(zts_join, (0), ALWAYS(ARGUMENT));
     SAYS(ARGUMENT, "network ID");
     ROW(zts_join, (NETWORK), SERVICE, SERVICE, SKIP, 0, SERVICE, SERVICE);
@@ -271,6 +273,16 @@ static void rows_of_networks(void)
     VALUE(network.nwid == NETWORK && network.num_addresses == 1 && network.mtu > 1279, SKIP, SKIP, SKIP, 1, SKIP, SKIP);
     ROW(zts_get_network_details, (0, &network), ALWAYS(ARGUMENT));
     ROW(zts_get_network_details, (NETWORK, NULL), ALWAYS(ARGUMENT));
+    ROW(zts_get_network_settings, (NETWORK, &settings), RUN3(NO_RESULT, NO_RESULT, 0));
+    SAYS(NO_RESULT, "not joined");
+    VALUE(settings.allow_managed == 1 && settings.allow_global == 0, SKIP, SKIP, SKIP, 1, SKIP, SKIP);
+    ROW(zts_get_network_settings, (0, &settings), ALWAYS(ARGUMENT));
+    ROW(zts_get_network_settings, (NETWORK, NULL), ALWAYS(ARGUMENT));
+    ROW(zts_set_network_settings, (NETWORK, &usual), RUN3(NO_RESULT, NO_RESULT, 0));
+    ROW(zts_set_network_settings, (0, &usual), ALWAYS(ARGUMENT));
+    ROW(zts_set_network_settings, (NETWORK, NULL), ALWAYS(ARGUMENT));
+    ROW(zts_set_network_settings, (NETWORK, &odd), ALWAYS(ARGUMENT));
+    SAYS(ARGUMENT, "allow_dns");
     ROW(zts_get_all_network_details, (&network, number_of(1)), RUN(0));
     VALUE(number, SKIP, 0, 0, 1, SKIP, SKIP);
     ROW(zts_get_all_network_details, (&network, number_of(0)), RUN(0));

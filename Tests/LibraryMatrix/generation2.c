@@ -327,6 +327,8 @@ static void rows_of_the_node(void)
 
 static void rows_of_networks(void)
 {
+    static zts_net_settings_t settings;
+    static const zts_net_settings_t usual = { 1, 0, 0, 0 }, odd = { 1, 0, 0, 2 };
     ROW(zts_net_join, (UNKNOWN), RUN(0));
     ROW(zts_net_join, (0), RUN(ARGUMENT));
     SAYS(ARGUMENT, "network ID");
@@ -355,6 +357,15 @@ static void rows_of_networks(void)
     ROW(zts_net_get_status, (0), RUN(ARGUMENT));
     ROW(zts_net_get_type, (NETWORK), RUN3(NO_RESULT, NO_RESULT, ZTS_NETWORK_TYPE_PUBLIC));
     ROW(zts_net_get_type, (0), RUN(ARGUMENT));
+    ROW(zts_net_get_settings, (NETWORK, &settings), RUN3(NO_RESULT, NO_RESULT, 0));
+    VALUE(settings.allow_managed == 1 && settings.allow_global == 0, SKIP, SKIP, SKIP, 1, SKIP, SKIP);
+    ROW(zts_net_get_settings, (0, &settings), RUN(ARGUMENT));
+    ROW(zts_net_get_settings, (NETWORK, NULL), RUN(ARGUMENT));
+    ROW(zts_net_set_settings, (NETWORK, &usual), RUN3(NO_RESULT, NO_RESULT, 0));
+    ROW(zts_net_set_settings, (0, &usual), RUN(ARGUMENT));
+    ROW(zts_net_set_settings, (NETWORK, NULL), RUN(ARGUMENT));
+    ROW(zts_net_set_settings, (NETWORK, &odd), RUN(ARGUMENT));
+    SAYS(ARGUMENT, "allow_dns");
     ROW(zts_net_compute_adhoc_id, (1, 65535), ALWAYS((long long)0xff0001ffff000000));
 }
 

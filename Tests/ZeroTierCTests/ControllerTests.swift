@@ -183,6 +183,18 @@ extension SharedNodeTests {
             welcome.withLock { _ = $0.insert(member) }
             #expect(zts_controller_member_delete(network, member) == 0)
             try await until("its address") { zts_instance_get_network_status(instance, network) == 37 }
+            // What it lets its controller set.
+            var settings = zts_network_settings()
+            #expect(zts_instance_get_network_settings(instance, network, &settings) == 0)
+            #expect(settings.allow_managed == 1 && settings.allow_dns == 0)
+            settings.allow_managed = 0
+            #expect(zts_instance_set_network_settings(instance, network, &settings) == 0)
+            #expect(zts_instance_get_num_assigned_addresses(instance, network) == 0)
+            settings.allow_managed = 2
+            #expect(zts_instance_set_network_settings(instance, network, &settings) == -2)
+            settings.allow_managed = 1
+            #expect(zts_instance_set_network_settings(instance, network, &settings) == 0)
+            #expect(zts_instance_get_num_assigned_addresses(instance, network) == 1)
             #expect(welcomes.withLock { $0 } == [0])
             let changed = News(code: 161, network: network, peer: member, mtu: 1500, routes: 1, isOwnAlone: true)
             try await until("the news of the member") { news.withLock { $0.contains(changed) } }

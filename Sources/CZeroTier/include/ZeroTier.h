@@ -201,6 +201,14 @@ struct zts_network_details {
     struct zts_virtual_network_route routes[ZTS_MAX_NETWORK_ROUTES];
 };
 
+/** What the controller of a network may set on this node: each 1 or 0. */
+struct zts_network_settings {
+    int allow_managed; /* addresses and routes; without it there are none. Default: 1 */
+    int allow_global; /* also those in global address space. Default: 0 */
+    int allow_default; /* also a route to everywhere. Default: 0 */
+    int allow_dns; /* name servers. Default: 0 */
+};
+
 /** A path to a peer over the physical network. */
 struct zts_physical_path {
     struct sockaddr_storage address;
@@ -313,6 +321,14 @@ ZT_SOCKET_API int ZTCALL zts_get_network_details(uint64_t nwid, struct zts_netwo
 
 /** Describes all networks. @param num in: room in nds; out: how many were written */
 ZT_SOCKET_API int ZTCALL zts_get_all_network_details(struct zts_network_details *nds, int *num);
+
+/** What the controller of a joined network may set; ZTS_ERR_NO_RESULT if it was not joined. */
+ZT_SOCKET_API int ZTCALL zts_get_network_settings(uint64_t nwid, struct zts_network_settings *settings);
+
+/** Changes what the controller of a joined network may set: addresses and routes come and go at once. It is stored with the
+ * network and kept until it is left. ZTS_ERR_NO_RESULT if it was not joined; ZTS_ERR_INVALID_ARG if a member is neither
+ * 0 nor 1. */
+ZT_SOCKET_API int ZTCALL zts_set_network_settings(uint64_t nwid, const struct zts_network_settings *settings);
 
 /** 1 if this node has an address on the network, else 0. */
 ZT_SOCKET_API int ZTCALL zts_has_address(const uint64_t nwid);
@@ -690,6 +706,12 @@ ZT_SOCKET_API int ZTCALL zts_instance_get_network_details(
 /** As zts_get_all_network_details(). */
 ZT_SOCKET_API int ZTCALL zts_instance_get_all_network_details(
     int instance, struct zts_network_details *nds, int *num);
+/** As zts_get_network_settings(). */
+ZT_SOCKET_API int ZTCALL zts_instance_get_network_settings(
+    int instance, uint64_t nwid, struct zts_network_settings *settings);
+/** As zts_set_network_settings(). */
+ZT_SOCKET_API int ZTCALL zts_instance_set_network_settings(
+    int instance, uint64_t nwid, const struct zts_network_settings *settings);
 /** As zts_get_num_assigned_addresses(). */
 ZT_SOCKET_API int ZTCALL zts_instance_get_num_assigned_addresses(int instance, uint64_t nwid);
 /** As zts_get_address_at_index(). */

@@ -752,6 +752,17 @@ ZTS_API int ZTCALL zts_net_get_name(uint64_t net_id, char *dst, unsigned int len
 ZTS_API int ZTCALL zts_net_get_status(uint64_t net_id);
 /** A zts_net_info_type_t. */
 ZTS_API int ZTCALL zts_net_get_type(uint64_t net_id);
+/** What the controller of a network may set on this node: each 1 or 0. */
+typedef struct {
+    int allow_managed; /* addresses and routes; without it there are none. Default: 1 */
+    int allow_global; /* also those in global address space. Default: 0 */
+    int allow_default; /* also a route to everywhere. Default: 0 */
+    int allow_dns; /* name servers. Default: 0 */
+} zts_net_settings_t;
+/** What the controller of a joined network may set. */
+ZTS_API int ZTCALL zts_net_get_settings(uint64_t net_id, zts_net_settings_t *settings);
+/** Changes it: addresses and routes come and go at once. It is stored with the network and kept until it is left. */
+ZTS_API int ZTCALL zts_net_set_settings(uint64_t net_id, const zts_net_settings_t *settings);
 /** The ID of the ad-hoc network that needs no controller: IPv6, and TCP connections to these ports only. UDP passes on all. */
 ZTS_API uint64_t ZTCALL zts_net_compute_adhoc_id(uint16_t start_port, uint16_t end_port);
 
