@@ -12,6 +12,14 @@ enum Parse {
         return network
     }
 
+    /// An ID of a network that a running node knows. What is nearly an ID goes to the node, which says which one may be meant.
+    static func known(_ text: String) throws -> String {
+        if let network = NetworkID(text) { return network.description }
+        let isNear =
+            (14...18).contains(text.utf8.count) && text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7f && $0 != 0x25 }
+        return isNear ? text : try network(text).description
+    }
+
     static func address(_ text: String) throws -> IPAddress {
         guard let address = IPAddress(text) else {
             throw Malformed(description: "an address is like 10.147.17.5 or fd00::5")

@@ -1,5 +1,6 @@
 // How the tools speak to a running node: by a Unix socket in its state directory, which only its owner can open. A
-// request is one line of words. The answer is a line `ok`, or `error` with a code, and then text.
+// request is one line of words. The answer is a line `ok`, perhaps with the number of warnings, or `error` with a code; then a
+// line for each warning, and text.
 
 import Glibc
 import JSONValues
@@ -21,7 +22,7 @@ struct ControlServer: Sendable {
         try listener.start { request in
             // A task asks the node, since an answer may have to wait.
             do {
-                return "ok\n" + (try await ControlServer.answer(to: request, node))
+                return try await ControlServer.reply(to: request, node)
             } catch let error as ZeroTierError {
                 return "error \(error.code)\n" + error.message
             } catch {
@@ -32,19 +33,43 @@ struct ControlServer: Sendable {
 
     func stop() { listener.stop() }
 
-    private static func answer(to request: String, _ node: Node) async throws -> String {
+    // A text has its warnings before it, as many lines as the head says.
+    private static func reply(to request: String, _ node: Node) async throws -> String {
         var words = request.split(separator: " ").map(String.init)
         let asJSON = words.last == "json"
         if asJSON { words.removeLast() }
+        do {
+            return try await reply(to: words, asJSON: asJSON, node)
+        } catch let error as ZeroTierError {
+            throw error.advised(words, node)
+        }
+    }
+
+    private static func reply(to words: [String], asJSON: Bool, _ node: Node) async throws -> String {
+        guard words.first == "controller" else {
+            return "ok\n" + (try await answer(to: words, asJSON: asJSON, node))
+        }
+        let report = try await ControllerVerb.answer(words, node)
+        let lines = asJSON ? [] : report.warnings
+        return (["ok \(lines.count)"] + lines + [report.rendered(asJSON: asJSON)]).joined(separator: "\n")
+    }
+
+    private static func answer(to words: [String], asJSON: Bool, _ node: Node) async throws -> String {
         let argument = words.count > 1 ? words[1] : ""
         switch words.first {
         case "status": return Report.status(try node.status()).rendered(asJSON: asJSON)
         case "peers": return Report.peers(try node.peers()).rendered(asJSON: asJSON)
-        case "networks": return Report.networks(try node.networks()).rendered(asJSON: asJSON)
+        case "networks": return Report.networks(try node.networksWithProblems()).rendered(asJSON: asJSON)
         case "join":
             let network = try parse(argument)
-            try node.startJoining(network, token: try token(words))
-            return Report.networks(try node.networks().filter { $0.id == network }).rendered(asJSON: asJSON)
+            // Who has a token expects to be let in now.
+            if let token = try token(words) {
+                _ = try await node.joinNow(network, token: token)
+            } else {
+                try node.startJoining(network)
+            }
+            let joined = try node.networksWithProblems().filter { $0.status.id == network }
+            return Report.networks(joined).rendered(asJSON: asJSON)
         case "leave":
             let network = try parse(argument)
             guard try node.networks().contains(where: { $0.id == network }) else {
@@ -56,9 +81,8 @@ struct ControlServer: Sendable {
             return try OriginalVerb.answer(words, asJSON: asJSON, node)
         case "rules": return try RuleAnswers.rules(parse(argument), node).rendered(asJSON: asJSON)
         case "diagnose": return try RuleAnswers.frame(words, node).rendered(asJSON: asJSON)
-        case "controller": return try await ControllerVerb.answer(words, asJSON: asJSON, node)
         case "ping": return Report.echo(try await ping(words, node)).rendered(asJSON: asJSON)
-        default: throw ZeroTierError(.invalidArgument, "unknown request \(request)")
+        default: throw ZeroTierError(.invalidArgument, "unknown request \(words.joined(separator: " "))")
         }
     }
 
@@ -96,7 +120,8 @@ enum ControlClient {
     /// How long an answer may take that needs no waiting.
     static let patience: Duration = .seconds(5)
 
-    /// Sends a request and returns the answer's text. Throws the node's error, or why the node cannot be asked.
+    /// Sends a request and returns the answer's text; warnings go to the standard error. Throws the node's error, or why the node
+    /// cannot be asked.
     static func ask(
         home: String, _ request: String, patience: Duration = ControlClient.patience
     ) throws(Failure) -> String {
@@ -110,7 +135,10 @@ enum ControlClient {
         let text = parts.count > 1 ? String(parts[1]) : ""
         let verdict = parts[0].split(separator: " ").map(String.init)
         guard verdict.first == "ok" else { throw Failure(verdict.count > 1 ? verdict[1] : "failed", text) }
-        return text
+        guard verdict.count > 1, let count = Int(verdict[1]), count > 0 else { return text }
+        let lines = text.split(separator: "\n", maxSplits: count, omittingEmptySubsequences: false)
+        for line in lines.prefix(count) { Output.complain("warning: \(line)") }
+        return lines.count > count ? String(lines[count]) : ""
     }
 
     /// Whether a node runs in a directory. Throws if that cannot be told.

@@ -7,6 +7,7 @@ enum NetworkChange: Sendable {
     case set(@Sendable (inout ControlledNetwork.Settings) -> Void)
     case route(NetworkStatus.Route)
     case pool(ControlledNetwork.Pool)
+    case subnet(IPPrefix)
     case server(IPAddress)
     case token(String)
     case clear(@Sendable (inout ControlledNetwork.Settings) -> Void)
@@ -40,8 +41,7 @@ enum NetworkChange: Sendable {
             self = .set { $0.mtu = mtu }
         case "dnsDomain": self = .set { $0.nameDomain = value }
         case "subnet":
-            let subnet = try Prefixes.read(value)
-            self = .set { $0.assign(subnet) }
+            self = .subnet(try Prefixes.read(value))
         case "route":
             let parts = value.split(separator: ",").map(String.init)
             let via = parts.count == 2 ? IPAddress(parts[1]) : nil
@@ -87,12 +87,14 @@ enum NetworkChange: Sendable {
         var pools: [ControlledNetwork.Pool] = []
         var servers: [IPAddress] = []
         var tokens: [ControlledNetwork.Token] = []
+        var subnets: [IPPrefix] = []
         for change in changes {
             switch change {
             case .set: break
             case .clear(let clear): clear(&settings)
             case .route(let route): routes.append(route)
             case .pool(let pool): pools.append(pool)
+            case .subnet(let subnet): subnets.append(subnet)
             case .server(let server): servers.append(server)
             case .token(let token): tokens.append(ControlledNetwork.Token(token))
             }
@@ -101,6 +103,10 @@ enum NetworkChange: Sendable {
         if !pools.isEmpty { settings.pools = pools }
         if !servers.isEmpty { settings.nameServers = servers }
         if !tokens.isEmpty { settings.tokens = tokens }
+        // Ranges that are said beside a subnet are those of it; what is said of the family counts more.
+        for subnet in subnets {
+            settings.assign(subnet, from: pools.filter { subnet.contains($0.first) && subnet.contains($0.last) })
+        }
         for case .set(let change) in changes { change(&settings) }
     }
 }
@@ -118,7 +124,10 @@ enum MemberChange: Sendable {
         case "name": self = .set { $0.name = value }
         case "authorized":
             let isOn = try ControllerVerb.yes(value, key)
-            self = .set { $0.isAuthorized = isOn }
+            self = .set {
+                $0.isAuthorized = isOn
+                $0.isRefused = !isOn
+            }
         case "bridge":
             let isOn = try ControllerVerb.yes(value, key)
             self = .set { $0.isActiveBridge = isOn }

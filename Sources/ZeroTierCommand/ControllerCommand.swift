@@ -47,7 +47,12 @@ struct ControllerNetworkCommand: AsyncParsableCommand {
         var `private`: Switch?
 
         @Option(
-            help: "Subnet whose addresses members get, such as 10.147.17.0/24; may be repeated.",
+            help: ArgumentHelp(
+                "Subnet such as 10.147.17.0/24; may be repeated.",
+                discussion: """
+                    Makes its route, and members get addresses of it: of those --pool that are inside of it, or else of all of \
+                    it.
+                    """),
             transform: Prefixes.read)
         var subnet: [IPPrefix] = []
 
@@ -57,7 +62,10 @@ struct ControllerNetworkCommand: AsyncParsableCommand {
 
         @Option(
             help: ArgumentHelp(
-                "Ranges of addresses in place of the present ones; may be repeated.", valueName: "first-last"))
+                "Ranges of addresses in place of the present ones; may be repeated.",
+                discussion: """
+                    A range gives addresses if it is inside a route, and --ipv4 or --ipv6 is yes: --subnet does both.
+                    """, valueName: "first-last"))
         var pool: [String] = []
 
         @Option(help: "Whether members get an IPv4 address of the ranges.")
@@ -137,17 +145,17 @@ struct ControllerNetworkCommand: AsyncParsableCommand {
 
     struct Show: AsyncParsableCommand {
         static let configuration = CommandConfiguration(commandName: "show", abstract: "Show one network.")
-        @Argument(help: "The network's ID.", transform: Parse.network)
-        var network: NetworkID
+        @Argument(help: "The network's ID.", transform: Parse.known)
+        var network: String
         @OptionGroup var options: ControllerOptions
-        func run() async throws { try options.ask(["network", "show", "\(network)"]) }
+        func run() async throws { try options.ask(["network", "show", network]) }
     }
 
     struct Change: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "set", abstract: "Change a network. Members have it within a moment.")
-        @Argument(help: "The network's ID.", transform: Parse.network)
-        var network: NetworkID
+        @Argument(help: "The network's ID.", transform: Parse.known)
+        var network: String
         @OptionGroup var settings: Settings
         @OptionGroup var options: ControllerOptions
 
@@ -155,16 +163,16 @@ struct ControllerNetworkCommand: AsyncParsableCommand {
             if settings.words.isEmpty { throw ValidationError("nothing to change: give an option, such as --name") }
         }
 
-        func run() async throws { try options.ask(["network", "set", "\(network)"] + settings.words) }
+        func run() async throws { try options.ask(["network", "set", network] + settings.words) }
     }
 
     struct Delete: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "delete", abstract: "Delete a network with all its members.")
-        @Argument(help: "The network's ID.", transform: Parse.network)
-        var network: NetworkID
+        @Argument(help: "The network's ID.", transform: Parse.known)
+        var network: String
         @OptionGroup var options: ControllerOptions
-        func run() async throws { try options.ask(["network", "delete", "\(network)"]) }
+        func run() async throws { try options.ask(["network", "delete", network]) }
     }
 }
 
@@ -173,25 +181,33 @@ struct ControllerNetworkCommand: AsyncParsableCommand {
 struct ControllerMemberCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "member", abstract: "Show members and those who wait, let them in and out.",
-        subcommands: [List.self, Authorize.self, Deauthorize.self, Change.self, Delete.self])
+        subcommands: [List.self, Show.self, Authorize.self, Deauthorize.self, Change.self, Delete.self])
 
     /// One member of one network.
     struct Place: ParsableArguments {
-        @Argument(help: "The network's ID.", transform: Parse.network)
-        var network: NetworkID
+        @Argument(help: "The network's ID.", transform: Parse.known)
+        var network: String
         @Argument(help: "The node's address: 10 hexadecimal digits.", transform: Nodes.read)
         var node: NodeID
 
-        var words: [String] { ["\(network)", "\(node)"] }
+        var words: [String] { [network, "\(node)"] }
     }
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "list", abstract: "Show all members of a network, and who waits to be let in.")
-        @Argument(help: "The network's ID.", transform: Parse.network)
-        var network: NetworkID
+        @Argument(help: "The network's ID.", transform: Parse.known)
+        var network: String
         @OptionGroup var options: ControllerOptions
-        func run() async throws { try options.ask(["member", "list", "\(network)"]) }
+        func run() async throws { try options.ask(["member", "list", network]) }
+    }
+
+    struct Show: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "show", abstract: "Show one member, with what lets it in, its tags and its capabilities.")
+        @OptionGroup var place: Place
+        @OptionGroup var options: ControllerOptions
+        func run() async throws { try options.ask(["member", "show"] + place.words) }
     }
 
     struct Authorize: AsyncParsableCommand {

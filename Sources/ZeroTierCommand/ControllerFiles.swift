@@ -9,7 +9,9 @@ import ZeroTierController
 enum ControllerFiles {
     // MARK: Import
 
-    static func take(_ path: String, _ controller: NetworkController) throws -> Report {
+    static func take(
+        _ path: String, existing: ExistingRecords, _ controller: NetworkController
+    ) throws -> Report {
         var records = RecordImport()
         var kept: [String] = []
         do throws(ImportError) {
@@ -18,7 +20,7 @@ enum ControllerFiles {
         } catch {
             throw ZeroTierError(.invalidArgument, "\(error); nothing was taken")
         }
-        return Report.imported(try controller.take(records), records.notes, kept: kept)
+        return Report.imported(try controller.take(records, existing: existing), records.notes, kept: kept)
     }
 
     // Records by the names that the reference gives them; of a folder without any, all files of JSON.
@@ -174,7 +176,14 @@ extension Report {
         for network in networks {
             let name = network.name.isEmpty ? "" : " \"\(network.name)\""
             let origin = network.former == network.id ? "" : ", a new network in the place of \(network.former)"
-            lines.append("network \(network.id)\(name): \(network.memberCount) members\(origin)")
+            let members = "\(network.memberCount) members"
+            switch network.outcome {
+            case .made: lines.append("network \(network.id)\(name): \(members)\(origin)")
+            case .kept: lines.append("network \(network.id)\(name) was there and is as it was: \(members) added")
+            case .replaced:
+                lines.append(
+                    "network \(network.id)\(name) was there and is as the files say: \(members) changed or added")
+            }
         }
         for network in networks where !network.mustJoin.isEmpty {
             lines.append("these are let in, and must join \(network.id) and leave \(network.former):")
@@ -185,7 +194,7 @@ extension Report {
         let list = networks.map { network -> JSONValue in
             .object([
                 ("id", .text(network.id)), ("former", .text(network.former)), ("name", .string(network.name)),
-                ("members", JSONValue(network.memberCount)),
+                ("outcome", .string(network.outcome.rawValue)), ("members", JSONValue(network.memberCount)),
                 (
                     "mustJoin",
                     .array(network.mustJoin.map { .object([("id", .text($0.address)), ("name", .string($0.name))]) })

@@ -12,14 +12,29 @@ struct ControllerImportCommand: AsyncParsableCommand {
         discussion: """
             Reads controller.d of ZeroTier One, or what Central answers about networks and members: a file, or a folder of files \
             that end in .json. Everything is taken or nothing. Networks of another controller get new IDs, which begin with this \
-            node's address: it shows who must join them. Files are not changed.
+            node's address: it shows who must join them. Files are not changed. Networks that are there already, also from an \
+            earlier import, are named and nothing is taken, unless --existing says which wins.
             """)
 
     @Argument(help: ArgumentHelp("A folder or a file.", valueName: "path"), completion: .file())
     var path: String
+
+    @Option(
+        help: ArgumentHelp(
+            "What becomes of networks that are there already.",
+            discussion: """
+                refuse: nothing is taken. keep: what is here stays, and members that are not here are taken. replace: what the files \
+                say takes its place; members that they do not name stay.
+                """))
+    var existing: Existing = .refuse
+
     @OptionGroup var options: ControllerOptions
 
-    func run() async throws { try options.ask(["import", absolute(path)], patience: patience) }
+    enum Existing: String, CaseIterable, ExpressibleByArgument { case refuse, keep, replace }
+
+    func run() async throws {
+        try options.ask(["import", absolute(path), existing.rawValue], patience: patience)
+    }
 }
 
 struct ControllerExportCommand: AsyncParsableCommand {

@@ -13,10 +13,10 @@ struct ControllerRulesCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "show", abstract: "Show the rules of a network as text; with --json, as controllers keep them."
         )
-        @Argument(help: "The network's ID.", transform: Parse.network)
-        var network: NetworkID
+        @Argument(help: "The network's ID.", transform: Parse.known)
+        var network: String
         @OptionGroup var options: ControllerOptions
-        func run() async throws { try options.ask(["rules", "show", "\(network)"]) }
+        func run() async throws { try options.ask(["rules", "show", network]) }
     }
 
     struct Set: AsyncParsableCommand {
@@ -26,8 +26,8 @@ struct ControllerRulesCommand: AsyncParsableCommand {
                 The file has a text of rules, or JSON as `zerotier rules compile` shows it. Tags and capabilities that the rules \
                 define are given to members by `zerotier controller member set`. `zerotier rules test` tries a file first.
                 """)
-        @Argument(help: "The network's ID.", transform: Parse.network)
-        var network: NetworkID
+        @Argument(help: "The network's ID.", transform: Parse.known)
+        var network: String
         @Argument(help: "File with the rules.")
         var file: String
         @OptionGroup var options: ControllerOptions
@@ -35,7 +35,7 @@ struct ControllerRulesCommand: AsyncParsableCommand {
         func run() async throws {
             let loaded = try LoadedRules(file: file)
             for warning in loaded.warnings { Output.complain("\(file): \(warning)") }
-            try options.ask(["rules", "set", "\(network)", loaded.text])
+            try options.ask(["rules", "set", network, loaded.text])
         }
     }
 
@@ -46,10 +46,10 @@ struct ControllerRulesCommand: AsyncParsableCommand {
                 Its rules go, and with them what its tags and capabilities mean. Members keep their numbers, and later rules with the \
                 same numbers count for them: `zerotier controller member set --clear tags --clear capabilities` takes them away.
                 """)
-        @Argument(help: "The network's ID.", transform: Parse.network)
-        var network: NetworkID
+        @Argument(help: "The network's ID.", transform: Parse.known)
+        var network: String
         @OptionGroup var options: ControllerOptions
-        func run() async throws { try options.ask(["rules", "clear", "\(network)"]) }
+        func run() async throws { try options.ask(["rules", "clear", network]) }
     }
 }
 
@@ -60,17 +60,17 @@ struct ControllerTokenCommand: AsyncParsableCommand {
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(commandName: "list", abstract: "Show the tokens of a network.")
-        @Argument(help: "The network's ID.", transform: Parse.network)
-        var network: NetworkID
+        @Argument(help: "The network's ID.", transform: Parse.known)
+        var network: String
         @OptionGroup var options: ControllerOptions
-        func run() async throws { try options.ask(["token", "list", "\(network)"]) }
+        func run() async throws { try options.ask(["token", "list", network]) }
     }
 
     struct Add: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "add", abstract: "Make a token, or prolong one, and show it.")
-        @Argument(help: "The network's ID.", transform: Parse.network)
-        var network: NetworkID
+        @Argument(help: "The network's ID.", transform: Parse.known)
+        var network: String
         @Argument(help: "The token: 1 to 128 bytes. Default: one that is drawn.")
         var token: String?
         @Option(help: "Hours for which it lets nodes in. Default: for ever.")
@@ -83,7 +83,7 @@ struct ControllerTokenCommand: AsyncParsableCommand {
 
         func run() async throws {
             let expires = hours.map { Int64(Date().timeIntervalSince1970 * 1000) + Int64($0) * 3_600_000 } ?? 0
-            try options.ask(["token", "add", "\(network)", token ?? Add.drawn(), "\(expires)"])
+            try options.ask(["token", "add", network, token ?? Add.drawn(), "\(expires)"])
         }
 
         // 120 bits, in characters that can be read aloud.
@@ -96,11 +96,11 @@ struct ControllerTokenCommand: AsyncParsableCommand {
     struct Remove: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "remove", abstract: "Let a token let nobody in any more. Who came by it stays a member.")
-        @Argument(help: "The network's ID.", transform: Parse.network)
-        var network: NetworkID
+        @Argument(help: "The network's ID.", transform: Parse.known)
+        var network: String
         @Argument(help: "The token.")
         var token: String
         @OptionGroup var options: ControllerOptions
-        func run() async throws { try options.ask(["token", "remove", "\(network)", token]) }
+        func run() async throws { try options.ask(["token", "remove", network, token]) }
     }
 }

@@ -1,17 +1,18 @@
 // The node's end of `zerotier controller`.
 //
 // network list | create WORD... | show ID | set ID WORD... | delete ID
-// member list ID | set ID NODE WORD... | delete ID NODE
+// member list ID | show ID NODE | set ID NODE WORD... | delete ID NODE
 // rules show ID | set ID TEXT | clear ID
 // token list ID | add ID TOKEN EXPIRES | remove ID TOKEN
-// import PATH | export PATH
+// import PATH refuse|keep|replace | export PATH
 // A word is key=value, or a path, encoded by `RequestWord`.
 
 import JSONValues
 import ZeroTier
+import ZeroTierController
 
 enum ControllerVerb {
-    static func answer(_ request: [String], asJSON: Bool, _ node: Node) async throws -> String {
+    static func answer(_ request: [String], _ node: Node) async throws -> Report {
         let words = try request.dropFirst().map { (word) throws(ZeroTierError) -> String in
             guard let decoded = RequestWord.decode(word) else { throw malformed(request) }
             return decoded
@@ -35,8 +36,14 @@ enum ControllerVerb {
             try await controller.delete(id)
             report = Report(text: "deleted network \(id)", json: .object([("deleted", .text(id))]))
         case ("member", "list"):
-            let id = try network(rest)
-            report = Report.members(try controller.members(of: id), waiting: try controller.waitingNodes(of: id))
+            let network = try found(controller, try network(rest))
+            report = Report.members(
+                try controller.members(of: network.id), waiting: try controller.waitingNodes(of: network.id),
+                network.settings.rules)
+        case ("member", "show"):
+            let (id, member) = try place(rest)
+            let network = try found(controller, id)
+            report = try show(member, of: network, controller)
         case ("member", "set"):
             let (id, member) = try place(rest)
             let network = try found(controller, id)
@@ -48,9 +55,14 @@ enum ControllerVerb {
                 )
             }
             let known = try controller.member(member, of: id)?.settings
+            let others = known == nil ? controller.nodes(of: id) : []
             let changes = try rest.dropFirst(2).map { try MemberChange($0, network.settings.rules, known) }
-            report = Report.members(
-                [try await controller.change(member, of: id) { MemberChange.apply(changes, to: &$0) }], waiting: [])
+            let changed = try await controller.change(member, of: id) { MemberChange.apply(changes, to: &$0) }
+            var shown = Report.members([changed], waiting: [], network.settings.rules)
+            if !others.contains("\(member)"), let near = Spelling.nearest(to: "\(member)", of: others) {
+                shown.warnings.append("\(member) is new here, and \(near) is not. Did you mean \(near)?")
+            }
+            report = shown
         case ("member", "delete"):
             let (id, member) = try place(rest)
             try await controller.remove(member, from: id)
@@ -59,11 +71,23 @@ enum ControllerVerb {
                 json: .object([("network", .text(id)), ("deleted", .text(member))]))
         case ("rules", _): report = try await rules(words[1], rest, controller)
         case ("token", _): report = try await token(words[1], rest, controller)
-        case ("import", let path): report = try ControllerFiles.take(path, controller)
+        case ("import", let path):
+            guard rest.count == 1, let existing = ExistingRecords(rawValue: rest[0]) else { throw malformed(request) }
+            report = try ControllerFiles.take(path, existing: existing, controller)
         case ("export", let path): report = try ControllerFiles.export(to: path, controller)
         default: throw malformed(request)
         }
-        return report.rendered(asJSON: asJSON)
+        return report
+    }
+
+    private static func show(
+        _ member: NodeID, of network: ControlledNetwork, _ controller: NetworkController
+    ) throws -> Report {
+        if let known = try controller.member(member, of: network.id) { return .member(known, network.settings.rules) }
+        guard try controller.waitingNodes(of: network.id).contains(member) else {
+            throw ZeroTierError(.memberNotFound, "network \(network.id) has no member \(member), and it does not wait")
+        }
+        return .waiting(member, of: network.id)
     }
 
     private static func rules(

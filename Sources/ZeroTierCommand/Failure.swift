@@ -53,7 +53,10 @@ extension ZeroTierCommand {
         case let error as ZeroTierError: tell(Failure(error))
         case let error as SystemError: tell(Failure("system", "cannot \(error)"))
         case _ where status == .validationFailure:
-            if wantsJSON {
+            let said = Array(CommandLine.arguments.dropFirst())
+            if let problem = Spelling.unknownVerb((try? OriginalSwitches.arrange(said)) ?? said) {
+                tell(Failure("usage", problem))
+            } else if wantsJSON {
                 tell(Failure("usage", message(for: error)))
             } else {
                 Output.complain(fullMessage(for: error))

@@ -6,7 +6,11 @@ import ZeroTier
 struct JoinCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "join", abstract: "Let a running node join a network.",
-        discussion: "On a private network the administrator must then authorise the node, unless a token does.")
+        discussion: """
+            On a private network the administrator must then authorise the node, unless a token does. With a token it waits for \
+            the controller's answer, at most 15 s, and fails if the token does not let the node in. The node then stays joined \
+            and goes on asking: `zerotier leave` ends that.
+            """)
 
     @OptionGroup var home: HomeOptions
 
@@ -21,6 +25,7 @@ struct JoinCommand: AsyncParsableCommand {
     func run() async throws {
         let words = ["join", "\(network)"] + (token.map { [RequestWord.encode($0)] } ?? [])
         try Output.write(
-            ControlClient.ask(home: home.path(), words.joined(separator: " ") + (report.json ? " json" : "")))
+            ControlClient.ask(
+                home: home.path(), words.joined(separator: " ") + (report.json ? " json" : ""), patience: .seconds(30)))
     }
 }

@@ -9,8 +9,8 @@ struct LeaveCommand: AsyncParsableCommand {
 
     @OptionGroup var home: HomeOptions
 
-    @Argument(help: "The network's ID: 16 hexadecimal digits.", transform: Parse.network)
-    var network: NetworkID
+    @Argument(help: "The network's ID: 16 hexadecimal digits.", transform: Parse.known)
+    var network: String
 
     @OptionGroup var report: ReportOptions
 

@@ -9,6 +9,8 @@ struct Report: Sendable {
     let json: JSONValue
     /// How grave it is, in a log.
     var level = LogLevel.info
+    /// What else is to be known, a line each: for the standard error beside the text. JSON has it as members of its own.
+    var warnings: [String] = []
 
     func rendered(asJSON: Bool) -> String { asJSON ? json.text : text }
 }
@@ -88,16 +90,23 @@ extension Report {
         ])
     }
 
-    static func networks(_ networks: [NetworkStatus]) -> Report {
+    static func networks(_ all: [(status: NetworkStatus, problem: ZeroTierError?)]) -> Report {
+        let networks = all.map(\.status)
         let rows = networks.map { network in
-            [
+            let isKept = !network.isUsable && network.state != .requestingConfiguration
+            return [
                 network.id.description, network.name.isEmpty ? "-" : printable(network.name), network.state.rawValue,
                 network.mac.description, String(network.mtu),
-                network.addresses.isEmpty ? "-" : network.addresses.map(\.description).joined(separator: " "),
+                network.addresses.isEmpty || isKept ? "-" : network.addresses.map(\.description).joined(separator: " "),
             ]
         }
-        let pages = networks.compactMap { network in
-            network.authenticationURL.map { "sign on to network \(network.id) at \(printable($0))" }
+        let pages = all.compactMap { network, problem -> String? in
+            if let page = network.authenticationURL {
+                return "sign on to network \(network.id) at \(printable(page))"
+            }
+            guard let problem, network.state != .requestingConfiguration else { return nil }
+            let kept = network.addresses.map(\.description).joined(separator: " ")
+            return problem.message + (kept.isEmpty ? "" : "; until then \(kept) cannot be used")
         }
         return Report(
             text: rows.isEmpty
@@ -137,7 +146,8 @@ extension Report {
         ])
         return .object([
             ("id", .string(network.id.description)), ("name", .string(network.name)),
-            ("state", .string(network.state.rawValue)), ("mac", .string(network.mac.description)),
+            ("state", .string(network.state.rawValue)), ("usable", .bool(network.isUsable)),
+            ("mac", .string(network.mac.description)),
             ("mtu", .integer(Int64(network.mtu))), ("private", .bool(network.isPrivate)),
             ("broadcast", .bool(network.isBroadcastEnabled)),
             ("addresses", .array(network.addresses.map { .string($0.description) })),
@@ -171,6 +181,14 @@ extension Report {
         return Report(
             text: "controller: \(subject) changed",
             json: .object([("event", .string(name)), ("network", .text(network)), ("node", .text(member))]))
+    }
+
+    private static func unserved(_ node: NodeID, _ network: NetworkID) -> Report {
+        Report(
+            text: "network \(network): no address is left in the pools for member \(node)",
+            json: .object([
+                ("event", .string("memberAddressMissing")), ("network", .text(network)), ("node", .text(node)),
+            ]), level: .warning)
     }
 
     private static func list(_ endpoints: [SocketEndpoint]) -> String {
@@ -230,6 +248,7 @@ extension Report {
         case .memberWaiting(let network, let node): return waiting(node, network)
         case .controlledNetworkChanged(let network): return controllerChanged(network)
         case .networkMemberChanged(let network, let node): return controllerChanged(network, member: node)
+        case .memberAddressMissing(let network, let node): return unserved(node, network)
         case .addressConflict(let network, let address):
             return report(
                 "addressConflict", "network \(network): another machine uses \(address)",

@@ -5,8 +5,8 @@
 //  1  RFC 4193 and 6PLANE, if the network has them          3  IPv6 from the pools, if there is none yet
 //  2  what the member has already, where a route leads      4  IPv4 from the pools, if there is none yet
 //
-//  Two things differ. The last address of an IPv4 pool is tried when all others are taken; the reference never gives it. And no
-//  address outside its pool is given.
+//  Three things differ. The last address of an IPv4 pool is tried when all others are taken; the reference never gives it. No
+//  address outside its pool is given. And a route to everywhere does not keep a pool from being used, wherever it stands.
 
 import NetPrimitives
 import ZeroTierWire
@@ -19,6 +19,8 @@ struct AddressPlan {
     var new: [IPAddress] = []
     /// One of the two plans is among them: members find each other without asking.
     var emulatesNeighbours = false
+    /// Families of which there are pools, of which it wants an address and none was left.
+    private(set) var missing: AddressFamilies = []
     // For new ones in the member's record.
     private var room = 0
 
@@ -53,20 +55,24 @@ struct AddressPlan {
         guard !member.takesNoAssignment, room > 0 else { return }
         let routed = member.addresses.filter { AddressPlan.longestRoute(to: $0, in: network) != nil }
         if network.assignsIPv6, !routed.contains(where: \.isIPv6) {
+            missing = network.pools.contains(where: \.first.isIPv6) ? .ipv6 : []
             for pool in network.pools where pool.first.isIPv6 {
                 guard
                     let found = AddressPlan.ipv6(pool, network, member.address, &random, { isTaken($0) || has($0) })
                 else { continue }
                 take(found)
+                missing.remove(.ipv6)
                 break
             }
         }
         if network.assignsIPv4, !routed.contains(where: \.isIPv4) {
+            if network.pools.contains(where: \.first.isIPv4) { missing.insert(.ipv4) }
             for pool in network.pools where pool.first.isIPv4 {
                 guard let found = AddressPlan.ipv4(pool, network, member.address, { isTaken($0) || has($0) }) else {
                     continue
                 }
                 take(found)
+                missing.remove(.ipv4)
                 break
             }
         }
@@ -80,8 +86,13 @@ struct AddressPlan {
         new.append(found.address)
     }
 
-    private static func longestRoute(to address: IPAddress, in network: NetworkRecord) -> Int? {
+    static func longestRoute(to address: IPAddress, in network: NetworkRecord) -> Int? {
         network.routes.lazy.filter { $0.target.contains(address) }.map(\.target.length).max()
+    }
+
+    /// Whether a route says of an address of a pool how long its prefix is.
+    static func leads(_ route: NetworkRoute, toNew address: IPAddress) -> Bool {
+        route.target.length > 0 && (address.isIPv4 || route.via == nil) && route.target.contains(address)
     }
 
     // The first candidate follows from the member's address, if the pool has room for all of them; the others are drawn.
@@ -100,8 +111,8 @@ struct AddressPlan {
                     v6High: draw(first.high, last.high, &random), low: draw(first.low, last.low, &random))
             }
             guard pool.contains(candidate), !isTaken(candidate) else { continue }
-            let onLink = network.routes.last { $0.via == nil && $0.target.contains(candidate) }
-            if let onLink, onLink.target.length > 0 { return IPPrefix(candidate, length: onLink.target.length) }
+            let onLink = network.routes.last { leads($0, toNew: candidate) }
+            if let onLink { return IPPrefix(candidate, length: onLink.target.length) }
         }
         return nil
     }
@@ -118,7 +129,7 @@ struct AddressPlan {
         func prefix(_ number: UInt32) -> IPPrefix? {
             let candidate = IPAddress(v4: number)
             guard number & 0xff != 0xff, !isTaken(candidate),
-                let route = network.routes.first(where: { $0.target.contains(candidate) }), route.target.length > 0
+                let route = network.routes.first(where: { leads($0, toNew: candidate) })
             else { return nil }
             return IPPrefix(candidate, length: route.target.length)
         }

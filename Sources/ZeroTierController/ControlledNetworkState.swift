@@ -43,8 +43,9 @@ struct ControlledNetworkState: Sendable {
     var strangers: [Address: Stranger] = [:]
     var presences: [Address: Presence] = [:]
     var revocations: [IssuedRevocation] = []
-    /// How many members have an address: more than one if an administrator wants that.
-    private var assigned: [IPAddress: UInt32] = [:]
+    private(set) var holders = AddressHolders()
+    /// Members that asked and got no address of a family, because none was left.
+    var unserved: [Address: AddressFamilies] = [:]
     private var bridges: Set<Address> = []
 
     init(_ record: NetworkRecord) { self.record = record }
@@ -53,14 +54,15 @@ struct ControlledNetworkState: Sendable {
     mutating func setMember(_ address: Address, _ new: MemberRecord?) {
         let old = members[address]
         if old?.addresses != new?.addresses {
-            for address in old?.addresses ?? [] { release(address) }
-            for address in new?.addresses ?? [] { assigned[address, default: 0] += 1 }
+            for held in old?.addresses ?? [] { holders.remove(held, of: address) }
+            for held in new?.addresses ?? [] { holders.add(held, of: address) }
         }
         if (old == nil) != (new == nil) {
             let place = place(of: address)
             if new == nil { order.remove(at: place) } else { order.insert(address, at: place) }
         }
         if new?.isActiveBridge == true { bridges.insert(address) } else { bridges.remove(address) }
+        if new?.isAuthorized != true { unserved[address] = nil }
         if let new { members[address] = new } else { members.removeValue(forKey: address) }
     }
 
@@ -83,14 +85,6 @@ struct ControlledNetworkState: Sendable {
         let start = place < order.count && order[place] == former ? place + 1 : place
         return Array(order[start...].prefix(limit))
     }
-
-    private mutating func release(_ address: IPAddress) {
-        guard let count = assigned[address] else { return }
-        if count > 1 { assigned[address] = count - 1 } else { assigned[address] = nil }
-    }
-
-    /// Whether any member has an address, let in or not.
-    func isAssigned(_ address: IPAddress) -> Bool { assigned[address] != nil }
 
     /// Members that are bridges, by ascending address: as many as a configuration holds.
     var activeBridges: [Address] { Array(bridges.sorted().prefix(ControllerLimits.activeBridges)) }

@@ -17,6 +17,8 @@ package enum ControllerEvent: Hashable, Sendable {
     case networkChanged(NetworkID)
     /// A member was made, changed or deleted.
     case memberChanged(NetworkID, Address)
+    /// A member asked and got no address of a family that it wants: none is left in the pools. Told once, until it has one.
+    case addressMissing(NetworkID, Address)
 }
 
 /// What this node is told as a member of its own network.

@@ -95,8 +95,9 @@ extension ControllerEngine {
         guard new.address == member else { throw .fieldInvalid(field: "address", reason: "a member keeps its address") }
         try new.validate()
         new.keep(base)
-        if old == nil { new.identity = networks[slot].strangers[member]?.identity }
+        if old == nil, let known = networks[slot].strangers[member]?.identity { new.learn(known) }
         let time = stamp(now)
+        new.isRefused = !new.isAuthorized && (new.isRefused || base.isAuthorized)
         if new.isAuthorized, !base.isAuthorized {
             new.lastAuthorizedTime = time
             new.admission = .administrator
@@ -130,15 +131,15 @@ extension ControllerEngine {
         then(.answer(ticket), about: id, now)
     }
 
-    private func slot(_ id: NetworkID) throws(ControllerError) -> SlotID {
+    func slot(_ id: NetworkID) throws(ControllerError) -> SlotID {
         guard let slot = slots[id] else { throw .networkUnknown(id) }
         guard !networks[slot].isLeaving else { throw .networkLeaving(id) }
         return slot
     }
 
-    // Who is let out must be revoked: rather not at all than without that.
-    private func checkRevocations() throws(ControllerError) {
-        guard revocations.hasRoom(besides: ledger.count) else { throw .storeBusy }
+    /// Who is let out must be revoked: rather not at all than without that.
+    func checkRevocations(_ count: Int = 1) throws(ControllerError) {
+        guard revocations.hasRoom(besides: ledger.count + count - 1) else { throw .storeBusy }
     }
 
     func checkRoom() throws(ControllerError) {
@@ -150,6 +151,7 @@ extension MemberRecord {
     /// Takes back what no administrator may change.
     fileprivate mutating func keep(_ old: MemberRecord) {
         identity = old.identity
+        isIdentityProven = old.isIdentityProven
         creationTime = old.creationTime
         revision = old.revision
         lastAuthorizedTime = old.lastAuthorizedTime

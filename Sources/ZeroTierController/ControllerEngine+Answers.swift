@@ -13,12 +13,20 @@ extension ControllerEngine {
             if !unsigned.tryAppend(Unsigned(network: id, member: member, reply: reply)) { count(.signingBusy) }
         case .pushAll(let id):
             guard let slot = slots[id] else { return }
-            for member in networks[slot].onlineMembers(now.monotonic) { push(to: member, of: id) }
+            for member in pushable(of: slot, now) { push(to: member, of: id) }
         case .push(let id, let member): push(to: member, of: id)
         case .refuse(let id, let member, let reply): refuse(id, member, reply)
         case .revoke(let id, let member): revoke(member, on: id, now)
         case .remove(let id): remove(id, now)
         }
+    }
+
+    // Who was there lately. A controller that has just started does not know who that is, so it takes everybody for there whom it
+    // configured before: they ask once a minute, and would have the old configuration until then.
+    private func pushable(of slot: SlotID, _ now: Now) -> [Address] {
+        guard hasJustResumed(now) else { return networks[slot].onlineMembers(now.monotonic) }
+        let known = networks[slot].members.values.filter { $0.isAuthorized && $0.version != nil }
+        return Array(known.map(\.address).sorted().prefix(ControllerLimits.recipientsAtStart))
     }
 
     private mutating func push(to member: Address, of id: NetworkID) {

@@ -72,17 +72,18 @@ extension ControllerEngine {
         let wasAway = !(last?.isOnline(now.monotonic) ?? false)
         networks[slot].presences[sender] = presence
         var new = record ?? MemberRecord(address: sender)
-        new.identity = question.identity.publicKeys
+        new.learn(question.identity.publicKeys)
         if let admission {
             new.isAuthorized = true
             new.admission = admission
             new.lastAuthorizedTime = UInt64(clamping: now.unixMilliseconds)
         }
-        settle(&new, slot, presence)
+        let missing = settle(&new, slot, question.version, knowsRules: presence.knowsRules)
         if new != record {
             setMember(sender, of: slot, new, now)
             then(.event(.memberChanged(id, sender)), about: id, now)
         }
+        note(missing, of: sender, slot, now)
         let answer = Consequence.configure(id, sender, question.reply)
         // What others of its network wait for changes nothing for this one.
         if ledger.isSettled(sender, of: id) { perform(answer, now) } else { then(answer, about: id, now) }
@@ -93,8 +94,10 @@ extension ControllerEngine {
     private func admission(_ question: Question, _ slot: SlotID, _ now: Now) -> MemberAdmission? {
         let network = networks[slot].record
         if !network.isPrivate { return .publicNetwork }
-        // Whom an administrator let out, no token lets in again.
-        if let record = networks[slot].members[question.sender], record.lastDeauthorizedTime > 0 { return nil }
+        // Whom an administrator let out, or does not want, no token lets in.
+        if let record = networks[slot].members[question.sender], record.isRefused || record.lastDeauthorizedTime > 0 {
+            return nil
+        }
         let prefix = "token:"
         let authorization = question.metadata.authorization
         guard authorization.hasPrefix(prefix), authorization.utf8.count < ProtocolLimits.maximumRequestMetadata else {
@@ -113,7 +116,7 @@ extension ControllerEngine {
             let isBack = networks[slot].presences.updateValue(presence, forKey: sender) == nil
             if record.identity == nil, ledger.count < configuration.waiting {
                 var new = record
-                new.identity = question.identity.publicKeys
+                new.learn(question.identity.publicKeys)
                 setMember(sender, of: slot, new, now)
             }
             if isBack { then(.event(.memberWaiting(id, sender)), about: id, now) }
@@ -128,9 +131,12 @@ extension ControllerEngine {
     }
 
     // What a member gets with its next configuration and has not yet: defaults of the network and addresses.
-    private mutating func settle(_ member: inout MemberRecord, _ slot: SlotID, _ presence: Presence) {
+    // Gives the families of which no address was left.
+    private mutating func settle(
+        _ member: inout MemberRecord, _ slot: SlotID, _ version: MemberVersion, knowsRules: Bool
+    ) -> AddressFamilies {
         let network = networks[slot].record
-        if presence.knowsRules {
+        if knowsRules {
             if member.version == nil {
                 let defaults = network.capabilities.filter(\.isDefault).map(\.id)
                 member.capabilities = Array(
@@ -144,23 +150,38 @@ extension ControllerEngine {
             }
             member.tags.sort { $0.id < $1.id }
         }
-        member.version = presence.version
-        let plan = AddressPlan(network, member, &random) { networks[slot].isAssigned($0) }
+        member.version = version
+        let plan = AddressPlan(network, member, &random) { networks[slot].holders.isHeld($0) }
         member.addresses += plan.new
+        return plan.missing
+    }
+
+    // Told once, until it has one.
+    private mutating func note(_ missing: AddressFamilies, of member: Address, _ slot: SlotID, _ now: Now) {
+        let known = networks[slot].unserved[member] ?? []
+        networks[slot].unserved[member] = missing.isEmpty ? nil : missing
+        guard !missing.isSubset(of: known) else { return }
+        let id = networks[slot].record.id
+        then(.event(.addressMissing(id, member)), about: id, now)
     }
 
     /// Gives a member that is there the configuration that it would get if it asked.
     mutating func refresh(_ member: Address, of id: NetworkID, _ now: Now) {
-        guard let slot = slots[id], !networks[slot].isLeaving, let presence = networks[slot].presences[member],
-            presence.isOnline(now.monotonic), let record = networks[slot].members[member], record.isAuthorized,
-            record.identity != nil
+        guard let slot = slots[id], !networks[slot].isLeaving, let record = networks[slot].members[member],
+            record.isAuthorized, record.identity != nil
+        else { return }
+        let presence = networks[slot].presences[member]
+        guard presence?.isOnline(now.monotonic) ?? hasJustResumed(now),
+            let version = presence?.version ?? record.version
         else { return }
         var new = record
-        settle(&new, slot, presence)
+        // Who knows no rules passes them over; who knows them must have them.
+        let missing = settle(&new, slot, version, knowsRules: presence?.knowsRules ?? true)
         if new != record {
             setMember(member, of: slot, new, now)
             then(.event(.memberChanged(id, member)), about: id, now)
         }
+        note(missing, of: member, slot, now)
         then(.configure(id, member, member == address ? .local : .push), about: id, now)
     }
 }

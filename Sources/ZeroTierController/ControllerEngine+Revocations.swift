@@ -265,8 +265,8 @@ extension ControllerEngine {
         return credentials.encoded
     }
 
-    // Whether it cannot know yet who is there: members ask once a minute.
-    private func hasJustResumed(_ now: Now) -> Bool {
+    /// Whether it cannot know yet who is there: members ask once a minute.
+    func hasJustResumed(_ now: Now) -> Bool {
         resumed.map { now.monotonic < $0 + ControllerLimits.onlineWindow } ?? false
     }
 

@@ -114,6 +114,17 @@ package struct ControllerEngine: ~Copyable {
         for slot in networks.ids { revokeAgain(of: slot, since: time) }
     }
 
+    /// The identities of members that this node has validated before. They need not be validated again: it takes the very same
+    /// keys and the same address to be one of them, and who can write into the store can let in whom they like.
+    package var provenIdentities: [Identity] {
+        networks.ids.flatMap { slot in
+            networks[slot].members.values.compactMap { member in
+                guard member.isIdentityProven, let keys = member.identity else { return nil }
+                return Identity(address: member.address, publicKeys: keys)
+            }
+        }
+    }
+
     /// This node's address: the first ten digits of its networks' IDs.
     package var address: Address { identity.address }
 

@@ -33,6 +33,9 @@ package enum ControllerLimits {
     /// Candidates for an address that one pool gets at one request.
     static let addressTrials = 1000
 
+    /// Warnings about one record.
+    static let warnings = 64
+
     /// Bridges that are named in a configuration: more are lost on members of the field.
     static let activeBridges = 256
 

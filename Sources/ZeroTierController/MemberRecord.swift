@@ -40,6 +40,9 @@ package struct MemberRecord: Hashable, Sendable {
     package let address: Address
     /// Learned at the first request; whoever comes later under this address must have the same.
     package internal(set) var identity: PublicKeys?
+    /// Whether it was learned from a packet: then this node had found that the address follows from these keys. One out of a file is
+    /// believed only when its bearer comes.
+    package internal(set) var isIdentityProven = false
     /// Unix milliseconds.
     package internal(set) var creationTime: UInt64 = 0
     /// Counts the saved changes.
@@ -52,6 +55,8 @@ package struct MemberRecord: Hashable, Sendable {
     package internal(set) var version: MemberVersion?
 
     package var isAuthorized = false
+    /// An administrator said no: no token lets it in, whether or not it ever was a member. The reference has no such field.
+    package var isRefused = false
     package var isActiveBridge = false
     /// `noAutoAssignIps`: it gets its own `addresses` only.
     package var takesNoAssignment = false
@@ -66,4 +71,10 @@ package struct MemberRecord: Hashable, Sendable {
     package var traceLevel: UInt32 = 0
 
     package init(address: Address) { self.address = address }
+
+    /// Takes the keys of a node that proved to have them.
+    mutating func learn(_ keys: PublicKeys) {
+        identity = keys
+        isIdentityProven = true
+    }
 }

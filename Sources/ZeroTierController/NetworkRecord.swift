@@ -98,6 +98,8 @@ package struct NetworkRecord: Hashable, Sendable {
     package var credentialWindow = ProtocolLimits.credentialWindowMilliseconds
     /// How addresses of routes, pools and name servers were written.
     package internal(set) var texts = AddressTexts()
+    /// The ID that it had at the controller from whose files it came, if it is another one.
+    package internal(set) var former: NetworkID?
 
     /// A private network with the defaults of the field: no addresses, one rule that accepts.
     package init(id: NetworkID) { self.id = id }

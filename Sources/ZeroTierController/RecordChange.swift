@@ -157,7 +157,12 @@ extension RecordChange<MemberRecord> {
     /// Reads an object.
     package init(member json: JSONField) throws(JSONError) {
         _ = try json.members()
-        if let field = json.said("authorized") { set(\.isAuthorized, try field.looseBool()) }
+        if let field = json.said("authorized") {
+            let isAuthorized = try field.looseBool()
+            set(\.isAuthorized, isAuthorized)
+            // A record that is sent back whole says nothing new about who waits.
+            if !isAuthorized, json.said("revision") == nil { set(\.isRefused, true) }
+        }
         if let field = json.said("activeBridge") { set(\.isActiveBridge, try field.looseBool()) }
         if let field = json.said("noAutoAssignIps") { set(\.takesNoAssignment, try field.looseBool()) }
         if let field = json.said("ipAssignments") {

@@ -5,7 +5,7 @@
 //           | table rules | long text rule source | u16 n, capabilities: u32 id, u8 default, table rules
 //           | u16 n, tags: u32 id, u8 has default, u32 default | text domain, u8 n, servers
 //           | u16 n, tokens: text, u64 expiry | 5 trace target | u32 trace level
-//           | u16 n, texts of addresses: u8 kind, u16 index, text          without these: u8 1
+//           | u16 n, texts of addresses: u8 kind, u16 index, text | u64 former ID or 0          without these: u8 1
 //  member   u8 1 | u64 creation | u64 revision | u64 authorised | u64 deauthorised | u8 flags | u8 admission [text token]
 //           | [64 public keys] | [u16 major, minor, revision, protocol] | u16 n, addresses | u16 n, tags: u32 id, u32 value
 //           | u16 n, capabilities: u32 id | text name | 5 trace target | u32 trace level
@@ -19,7 +19,7 @@ package import ZeroTierWire
 /// The forms of records. A store of a later release may hold another one, which is refused.
 private enum RecordForm {
     static let network: UInt8 = 2
-    /// Without texts of addresses.
+    /// Without texts of addresses, and without the former ID.
     static let firstNetwork: UInt8 = 1
     static let member: UInt8 = 1
 }
@@ -89,6 +89,7 @@ extension NetworkRecord {
             writer.uint16(UInt16(clamping: stored.index))
             writer.text(stored.text)
         }
+        writer.uint64(former?.value ?? 0)
         return writer.bytes
     }
 
@@ -159,6 +160,8 @@ extension NetworkRecord {
                 throw .invalid(field: "network.text", expected: "one of an address", found: UInt64(index))
             }
         }
+        let value = try reader.uint64("network.former")
+        if value != 0 { former = NetworkID(value) }
     }
 }
 
@@ -169,6 +172,8 @@ extension MemberRecord {
         static let takesNoAssignment: UInt8 = 0x04
         static let identity: UInt8 = 0x08
         static let version: UInt8 = 0x10
+        static let refused: UInt8 = 0x20
+        static let identityProven: UInt8 = 0x40
     }
 
     /// The record as bytes.
@@ -185,6 +190,8 @@ extension MemberRecord {
         if takesNoAssignment { flags |= Flag.takesNoAssignment }
         if identity != nil { flags |= Flag.identity }
         if version != nil { flags |= Flag.version }
+        if isRefused { flags |= Flag.refused }
+        if isIdentityProven { flags |= Flag.identityProven }
         writer.uint8(flags)
         switch admission {
         case .none: writer.uint8(0)
@@ -226,6 +233,8 @@ extension MemberRecord {
         isAuthorized = flags & Flag.authorized != 0
         isActiveBridge = flags & Flag.bridge != 0
         takesNoAssignment = flags & Flag.takesNoAssignment != 0
+        isRefused = flags & Flag.refused != 0
+        isIdentityProven = flags & (Flag.identity | Flag.identityProven) == Flag.identity | Flag.identityProven
         let number = try reader.uint8("member.admission")
         switch number {
         case 0: admission = .none

@@ -6,8 +6,8 @@
 //                 in an array, or as the members "networks" and "members" of an object; a network may have "members" too
 
 import JSONValues
-package import NetPrimitives
-package import ZeroTierWire
+import NetPrimitives
+import ZeroTierWire
 
 /// What is wrong with a file. Nothing was taken of it or of any other.
 package struct ImportError: Error, Hashable, Sendable, CustomStringConvertible {
@@ -249,82 +249,5 @@ extension ControllerError {
     fileprivate var words: String {
         if case .fieldInvalid(let field, let reason) = self { return "\(field): \(reason)" }
         return "\(self)"
-    }
-}
-
-// MARK: Taking
-
-/// A network that was imported.
-package struct ImportedNetwork: Hashable, Sendable {
-    /// Its ID in the files.
-    package let former: NetworkID
-    /// Its ID here. Another one if the former is of another controller: its members must join it.
-    package let id: NetworkID
-    package let name: String
-    package let memberCount: Int
-    /// Members that are let in and must join anew, by ascending address, and their names.
-    package let mustJoin: [Node]
-
-    package struct Node: Hashable, Sendable {
-        package let address: Address
-        package let name: String
-    }
-}
-
-extension ControllerEngine {
-    /// Takes all records of an import, or none. Networks of other controllers become new ones, under IDs of this one.
-    package mutating func take(
-        _ records: RecordImport, _ ticket: AdministrationTicket, now: Now
-    ) throws(ControllerError) -> [ImportedNetwork] {
-        try checkRoom()
-        let limit = configuration.networks
-        guard slots.count + records.networks.count <= limit else { throw .full("networks: at most \(limit)") }
-        let most = configuration.membersPerNetwork
-        var taken = Set(slots.keys)
-        var plan: [(former: NetworkID, id: NetworkID)] = []
-        for former in records.networks.keys.sorted() where former.controller == address {
-            guard taken.insert(former).inserted else { throw .networkTaken(former) }
-            plan.append((former, former))
-        }
-        for former in records.networks.keys.sorted() where former.controller != address {
-            var id = NetworkID(controller: address, number: UInt32(former.value & 0xff_ffff))
-            while taken.contains(id) || id.value & 0xff_ffff == 0 { id = try drawnID() }
-            taken.insert(id)
-            plan.append((former, id))
-        }
-        for network in records.networks.values where network.members.count > most {
-            throw .full("members of one network: at most \(most)")
-        }
-        var result: [ImportedNetwork] = []
-        for (former, id) in plan {
-            guard let network = records.networks[former] else { continue }
-            result.append(insert(network, of: former, as: id))
-            then(.event(.networkChanged(id)), about: id, now)
-        }
-        // What was put last is of the batch that all of it is in.
-        if let last = plan.last { then(.answer(ticket), about: last.id, now) }
-        return result.sorted { $0.id < $1.id }
-    }
-
-    private mutating func insert(
-        _ network: RecordImport.Network, of former: NetworkID, as id: NetworkID
-    ) -> ImportedNetwork {
-        var record = network.record
-        record.id = id
-        let slot = networks.insert(ControlledNetworkState(record))
-        slots[id] = slot
-        ledger.put(id, from: nil, to: record)
-        for (address, member) in network.members {
-            ledger.put(address, of: id, from: nil, to: member)
-            networks[slot].setMember(address, member)
-        }
-        let mustJoin =
-            former == id
-            ? []
-            : network.members.values.filter(\.isAuthorized).sorted { $0.address < $1.address }.map {
-                ImportedNetwork.Node(address: $0.address, name: $0.name)
-            }
-        return ImportedNetwork(
-            former: former, id: id, name: record.name, memberCount: network.members.count, mustJoin: mustJoin)
     }
 }

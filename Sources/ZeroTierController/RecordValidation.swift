@@ -14,6 +14,8 @@ package enum ControllerError: Error, Hashable, Sendable {
     case networkForeign(NetworkID)
     /// There is a network with this ID.
     case networkTaken(NetworkID)
+    /// An import has networks that are there.
+    case networksExist([NetworkID])
     /// The network is being deleted.
     case networkLeaving(NetworkID)
     /// A field cannot be like this.

@@ -253,7 +253,9 @@ extension NodeEvent {
             .controlledNetworkChanged, .networkMemberChanged:
             1
         case .peerDirect, .peerRelayed, .peerUnreachable, .peerExpired, .path: 2
-        case .rootsAsked, .message, .missed, .addressConflict, .localAddressesChanged, .storageFailed: nil
+        case .rootsAsked, .message, .missed, .addressConflict, .localAddressesChanged, .storageFailed,
+            .memberAddressMissing:
+            nil
         }
     }
 }

@@ -18,6 +18,7 @@ extension Node {
                 identity: identity, configuration: configuration, random: controllerRandom.fork(), now: now)
             for record in stored { try engine.load(record) }
             engine.resume(now: now)
+            for identity in engine.provenIdentities { peers.trust(identity) }
             controller = consume engine
         }
         setController(true, now: now)

@@ -119,6 +119,8 @@ struct IdentityValidation: Sendable {
     private var jobs: [PeerJob] = []
     private var valid: [Identity: Bool] = [:]
     private var remembered: BoundedQueue<Identity>
+    // Those that its owner vouches for: as many as it has members.
+    private var vouched: [Address: PublicKeys] = [:]
     private let strangerLimit: Int
     private let wishLimit: Int
     /// Key agreements that were allowed, and validations begun, since the start.
@@ -139,8 +141,13 @@ struct IdentityValidation: Sendable {
         wishLimit = limits.lookups
     }
 
-    /// The result of an earlier validation of the very same identity.
-    func result(for identity: Identity) -> Bool? { valid[identity] }
+    /// The result of an earlier validation of the very same identity, in this run or in one whose results were kept.
+    func result(for identity: Identity) -> Bool? {
+        valid[identity] ?? (vouched[identity.address] == identity.publicKeys ? true : nil)
+    }
+
+    /// Takes an identity that was validated in an earlier run.
+    mutating func trust(_ identity: Identity) { vouched[identity.address] = identity.publicKeys }
 
     /// Whether a key agreement for a stranger behind this address may be made.
     mutating func allowsAgreement(_ address: IPAddress, _ now: MonotonicInstant) -> Bool {

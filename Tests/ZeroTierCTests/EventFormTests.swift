@@ -123,7 +123,7 @@ import ZeroTierWire
         record.name = "home"
         record.routes = [NetworkRoute(target: try #require(IPPrefix("10.1.0.0/16")), via: IPAddress("10.1.0.1"))]
         let state = State()
-        state.controlled = [ControlledNetwork(record)]
+        state.controlled = [ControlledNetwork(record, [])]
         state.peers = [Self.peer]
         let id = state.controlled[0].id
         var monitor = NodeMonitor()

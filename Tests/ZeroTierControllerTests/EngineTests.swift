@@ -88,6 +88,54 @@ import ZeroTierWire
         #expect(try lab.configurations(of: out).count == 1)
     }
 
+    // Whom nobody let in yet, an administrator can keep out; a tool that sends a record back whole says nothing about that.
+    @Test func `who was let out before it came is not let in by a token`() throws {
+        let lab = Harness()
+        let id = try lab.create { $0.tokens = [AuthorizationToken(text: "sesame", expires: 0)] }
+        func send(_ text: String, to member: Address) throws {
+            let change = try RecordChange<MemberRecord>(text: Array(text.utf8))
+            try lab.change(member, of: id) { change.apply(to: &$0) }
+        }
+        let (out, whole, named) = (lab.member(1), lab.member(2), lab.member(3))
+        lab.ask(id, out)
+        #expect(try lab.errors(to: out.address).count == 1)
+        try send(#"{"authorized":false}"#, to: out.address)
+        try send(#"{"authorized":"false","name":"x","revision":1,"objtype":"member"}"#, to: whole.address)
+        try send(#"{"name":"y"}"#, to: named.address)
+        try lab.restart()
+        lab.pass(.seconds(5))
+        for member in [out, whole, named] { lab.ask(id, member, token: "sesame") }
+        #expect(try lab.configurations(of: out.address).isEmpty && lab.errors(to: out.address).count == 1)
+        #expect(lab.member(out.address, of: id)?.isAuthorized == false)
+        #expect(try lab.configurations(of: whole.address).count == 1)
+        #expect(try lab.configurations(of: named.address).count == 1)
+        try send(#"{"authorized":true}"#, to: out.address)
+        #expect(lab.member(out.address, of: id)?.isRefused == false)
+        #expect(try lab.configurations(of: out.address).count == 1)
+    }
+
+    // It does not know who is there until they ask, which may take a minute.
+    @Test func `a change right after a restart reaches those who were members before`() throws {
+        let lab = Harness()
+        let id = try lab.create { subnet(&$0) }
+        let (member, made) = (lab.member(1), lab.member(2))
+        lab.ask(id, member)
+        try lab.change(member.address, of: id) { $0.isAuthorized = true }
+        try lab.change(made.address, of: id) { $0.isAuthorized = true }
+        #expect(try lab.configurations(of: member.address).count == 1)
+        try lab.restart()
+        try lab.change(id) { $0.mtu = 1400 }
+        let configs = try lab.configurations(of: member.address)
+        #expect(configs.map(\.mtu) == [1400] && configs[0].rules == [Rule(.accept)])
+        #expect(try lab.configurations(of: made.address).isEmpty, "it never had one")
+        try lab.change(member.address, of: id) { $0.addresses.append(IPAddress(v4: 0x0a00_0063)) }
+        #expect(try lab.configurations(of: member.address).map(\.addresses.count) == [2])
+        // Who did not ask for so long is away.
+        lab.pass(.seconds(121))
+        try lab.change(id) { $0.mtu = 1300 }
+        #expect(try lab.configurations(of: member.address).isEmpty)
+    }
+
     @Test func `an identity belongs to its address from the first request on`() throws {
         let lab = Harness()
         let id = try lab.create { $0.isPrivate = false }

@@ -28,9 +28,12 @@ import ZeroTierWire
         return records
     }
 
-    private func taken(_ records: RecordImport, _ harness: Harness) throws -> [ImportedNetwork] {
-        let result = try harness.engine.take(records, AdministrationTicket(99), now: harness.now)
+    private func taken(
+        _ records: RecordImport, _ harness: Harness, existing: ExistingRecords = .refuse
+    ) throws -> [ImportedNetwork] {
+        let result = try harness.engine.take(records, existing: existing, AdministrationTicket(99), now: harness.now)
         harness.pump()
+        #expect(harness.answers[99] == .some(nil))
         return result
     }
 
@@ -66,7 +69,7 @@ import ZeroTierWire
         #expect(members == [member])
         #expect(harness.network(network.id)?.json == network.json)
         // What is there is not replaced.
-        #expect(throws: ControllerError.networkTaken(network.id)) { _ = try taken(records, harness) }
+        #expect(throws: ControllerError.networksExist([network.id])) { _ = try taken(records, harness) }
     }
 
     @Test func `a network of Central becomes a new one, and its members must join it`() throws {
@@ -82,9 +85,62 @@ import ZeroTierWire
         let members = harness.engine.members(of: network.id, limit: .max)
         #expect(members.map(\.name) == ["printer", "stranger"] && members.map(\.isAuthorized) == [true, false])
         #expect(members[0].addresses == [IPAddress("10.9.0.7")!] && members[0].version?.minor == 12)
-        // The number is taken by now.
-        let again = try taken(record(Self.central), harness)
-        #expect(again[0].id != result[0].id && again[0].id.controller == Harness.identities[0].address)
+    }
+
+    @Test func `files that come again make nothing twice, and it is said which wins`() throws {
+        let harness = Harness()
+        // Its number is taken: it gets another one, and is known again all the same.
+        let number = NetworkID(controller: Harness.identities[0].address, number: 1)
+        _ = try harness.engine.createNetwork(number, AdministrationTicket(1), now: harness.now) { _ in }
+        harness.pump()
+        let id = try taken(record(Self.central), harness)[0].id
+        #expect(id != number)
+        try harness.restart()
+        #expect(throws: ControllerError.networksExist([id])) { _ = try taken(record(Self.central), harness) }
+        let (printer, stranger) = (Address(0x11_2233_4455), Address(0x11_2233_4456))
+        for existing in [ExistingRecords.keep, .replace] {
+            let before = harness.durable
+            let again = try taken(record(Self.central), harness, existing: existing)
+            #expect(again.map(\.id) == [id] && again[0].memberCount == 0 && again[0].mustJoin.isEmpty)
+            #expect(harness.durable == before, "nothing is new")
+        }
+        // What is here wins.
+        try harness.change(id) { $0.name = "here" }
+        try harness.change(printer, of: id) { $0.name = "also here" }
+        try harness.change(stranger, of: id) { $0.isAuthorized = true }
+        try harness.engine.deleteMember(printer, of: id, AdministrationTicket(2), now: harness.now)
+        harness.pump()
+        let kept = try taken(record(Self.central), harness, existing: .keep)
+        #expect(kept[0].outcome == .kept && kept[0].memberCount == 1 && kept[0].mustJoin.map(\.name) == ["printer"])
+        #expect(harness.network(id)?.name == "here" && harness.member(stranger, of: id)?.isAuthorized == true)
+        // What the files say wins: whom they do not let in is let out.
+        let extra = Address(0x11_2233_4457)
+        try harness.change(extra, of: id) { $0.isAuthorized = true }
+        let replaced = try taken(record(Self.central), harness, existing: .replace)
+        #expect(replaced[0].outcome == .replaced && replaced[0].memberCount == 1)
+        #expect(harness.network(id)?.name == "office" && harness.network(id)?.creationTime == 1_700_000_000_000)
+        #expect(harness.member(stranger, of: id)?.isAuthorized == false)
+        #expect(harness.member(extra, of: id)?.isAuthorized == true)
+        #expect(harness.engine.networkIDs.count == 2)
+    }
+
+    // What a file says of a member's keys is believed when their bearer comes; what this node validated needs no more of that.
+    @Test func `identities of members are vouched for if they were learned from packets`() throws {
+        let harness = Harness()
+        let id = try harness.create { $0.isPrivate = false }
+        harness.ask(id, harness.member(1))
+        let other = harness.member(2)
+        var member = MemberRecord(address: other.address)
+        member.identity = other.publicKeys
+        member.revision = 1
+        var network = NetworkRecord(id: NetworkID(controller: harness.identity.address, number: 7))
+        network.isPrivate = false
+        _ = try taken(record("[\(network.json.text),\(member.json(of: network.id).text)]"), harness)
+        try harness.restart()
+        #expect(harness.engine.provenIdentities == [harness.member(1)])
+        harness.ask(network.id, other)
+        try harness.restart()
+        #expect(Set(harness.engine.provenIdentities.map(\.address)) == [harness.member(1).address, other.address])
     }
 
     @Test func `a failed commit takes nothing`() throws {

@@ -77,7 +77,7 @@ import ZeroTierWire
 
     @Test func `a record without texts of addresses is read too`() throws {
         let plain = NetworkRecord(id: RecordTests.id)
-        #expect(try NetworkRecord(id: RecordTests.id, decoding: [1] + plain.encoded.dropFirst().dropLast(2)) == plain)
+        #expect(try NetworkRecord(id: RecordTests.id, decoding: [1] + plain.encoded.dropFirst().dropLast(10)) == plain)
         #expect(throws: WireError.self) {
             try NetworkRecord(id: RecordTests.id, decoding: [3] + plain.encoded.dropFirst())
         }

@@ -55,6 +55,18 @@ import ZeroTierWire
         #expect(a.jobCount == 1 && a.received.count == 1)
     }
 
+    // A controller keeps its members' identities, each 17 ms of work.
+    @Test func `an identity that is vouched for is not validated again, another one under its address is`() {
+        let star = ready(leaves: 3)
+        let (a, b, c) = (star.leaves[0], star.leaves[1], star.leaves[2])
+        a.engine.trust(b.identity)
+        a.engine.trust(imposter(of: c.address))
+        for sender in [b, c] { star.hub.sendFrame(sender, to: a.address) }
+        #expect(
+            star.hub.run(until: { star.hub.isDirect(a, to: b) && star.hub.isDirect(a, to: c) }, within: .seconds(2)))
+        #expect(a.jobCount == 1 && a.received.count == 2 && a.identity(of: c.address) == c.identity)
+    }
+
     @Test func `a false record carries nothing and is told, and the true identity is asked for`() {
         let star = ready(leaves: 2)
         let (a, b) = (star.leaves[0], star.leaves[1])

@@ -167,6 +167,11 @@ extension CommandTests {
             // There already.
             let again = try await ask("import", files)
             #expect(again.status == 1 && again.output.contains("there is a network \(id) already"), "\(again.output)")
+            #expect(again.output.contains("--existing keep"))
+            for existing in ["keep", "replace"] {
+                let same = try await ask("import", files, "--existing", existing)
+                #expect(same.status == 0 && same.output.contains("0 members"), "\(same.output)")
+            }
             // Gone, and come back.
             #expect(try await ask("network", "delete", id).status == 0)
             // A record that this node does not have would let its member in.
@@ -181,6 +186,8 @@ extension CommandTests {
             let moved = try await ask("import", files, home: 1)
             #expect(moved.status == 0 && moved.output.contains("must join") && moved.output.contains("1122334455"))
             #expect(!moved.output.contains("1122334456"))
+            let twice = try await ask("import", files, home: 1)
+            #expect(twice.status == 1 && twice.output.contains("already"), "\(twice.output)")
             // A file that is cut, one that is none, and none at all.
             try String(before[1].dropLast(9)).write(toFile: member, atomically: true, encoding: .utf8)
             let cut = try await ask("import", files, home: 1)

@@ -1,5 +1,6 @@
 // A network whose controller is this node, and its members, in the words of the public interface.
 
+import NetPrimitives
 import ZeroTierController
 import ZeroTierWire
 
@@ -70,30 +71,31 @@ public struct ControlledNetwork: Hashable, Sendable, Identifiable {
         /// The defaults.
         public init() {}
 
-        /// Gives members IPv4 or IPv6 addresses of a subnet: its route, a pool of all its usable addresses, and assignment from
-        /// pools. Subnets longer than /30 or /126 have too few.
-        public mutating func assign(_ subnet: IPPrefix) {
+        /// Gives members IPv4 or IPv6 addresses of a subnet: its route, a pool, and assignment from pools. The pool is of all its
+        /// usable addresses, unless `ranges` says which ones; these join the pools if they are not there. Subnets longer than /30
+        /// or /126 have too few addresses.
+        public mutating func assign(_ subnet: IPPrefix, from ranges: [Pool] = []) {
             let network = subnet.network
             routes.removeAll { $0.target == network }
             routes.append(NetworkStatus.Route(target: network, via: nil))
+            if network.address.isIPv4 { assignsIPv4 = true } else { assignsIPv6 = true }
+            let wanted = ranges.isEmpty ? [Self.all(of: network)] : ranges
+            for pool in wanted where !pools.contains(pool) { pools.append(pool) }
+        }
+
+        private static func all(of network: IPPrefix) -> Pool {
             let host = network.address.bitCount - network.length
-            let pool: Pool
             if network.address.isIPv4 {
                 let span = host >= 32 ? UInt32.max : (UInt32(1) << UInt32(host)) - 1
                 let start = network.address.v4
-                pool = Pool(IPAddress(v4: start &+ 1), IPAddress(v4: start &+ max(span, 2) &- 1))
-                assignsIPv4 = true
-            } else {
-                let low = host >= 64 ? UInt64.max : (UInt64(1) << UInt64(host)) - 1
-                let high = host > 64 ? (host >= 128 ? UInt64.max : (UInt64(1) << UInt64(host - 64)) - 1) : 0
-                let start = network.address
-                pool = Pool(
-                    IPAddress(v6High: start.high, low: start.low | 1),
-                    IPAddress(v6High: start.high | high, low: start.low | low))
-                assignsIPv6 = true
+                return Pool(IPAddress(v4: start &+ 1), IPAddress(v4: start &+ max(span, 2) &- 1))
             }
-            pools.removeAll { $0 == pool }
-            pools.append(pool)
+            let low = host >= 64 ? UInt64.max : (UInt64(1) << UInt64(host)) - 1
+            let high = host > 64 ? (host >= 128 ? UInt64.max : (UInt64(1) << UInt64(host - 64)) - 1) : 0
+            let start = network.address
+            return Pool(
+                IPAddress(v6High: start.high, low: start.low | 1),
+                IPAddress(v6High: start.high | high, low: start.low | low))
         }
     }
 
@@ -105,6 +107,8 @@ public struct ControlledNetwork: Hashable, Sendable, Identifiable {
     public let revision: UInt64
     /// What its administrator says.
     public var settings: Settings
+    /// What of it does not do what it seems to: at most 64.
+    public let warnings: [ControllerWarning]
 }
 
 /// A member of a network that this node controls, at one moment. `NetworkController.change` changes it.
@@ -126,6 +130,9 @@ public struct NetworkMember: Hashable, Sendable, Identifiable {
     public struct Settings: Hashable, Sendable {
         /// Whether it is let in.
         public var isAuthorized = false
+        /// Whether an administrator does not want it: no token lets it in then. A member that is let out is refused from then on,
+        /// one that is let in no longer.
+        public var isRefused = false
         /// Whether it may pass frames of other stations.
         public var isActiveBridge = false
         /// Whether it gets no address but its own `addresses`.
@@ -162,14 +169,23 @@ public struct NetworkMember: Hashable, Sendable, Identifiable {
     public let isOnline: Bool
     /// What its administrator says.
     public var settings: Settings
+    /// What of it does not do what it seems to, and whether it got no address because none was left.
+    public let warnings: [ControllerWarning]
 }
 
 extension ControlledNetwork {
-    init(_ record: NetworkRecord) {
+    /// As it is on disk; nil if there is none.
+    init?(_ id: ZeroTierWire.NetworkID, _ engine: borrowing ControllerEngine, _ subnets: SubnetIndex) {
+        guard let record = engine.network(id) else { return nil }
+        self.init(record, engine.warnings(of: id, subnets))
+    }
+
+    init(_ record: NetworkRecord, _ warnings: [RecordWarning]) {
         id = NetworkID(record.id)
         creationTime = record.creationTime
         revision = record.revision
         settings = Settings(record)
+        self.warnings = warnings.map(ControllerWarning.init)
     }
 }
 
@@ -184,7 +200,7 @@ extension ControlledNetwork.Settings {
         assignsIPv6 = record.assignsIPv6
         assigns6PLANE = record.assigns6PLANE
         assignsRFC4193 = record.assignsRFC4193
-        pools = record.pools.map { ControlledNetwork.Pool($0.first, $0.last) }
+        pools = record.pools.map(ControlledNetwork.Pool.init)
         routes = record.routes.map { NetworkStatus.Route($0) }
         nameServers = record.dns.servers
         nameDomain = record.dns.domain
@@ -212,7 +228,7 @@ extension ControlledNetwork.Settings {
 }
 
 extension NetworkMember {
-    init(_ record: MemberRecord, of network: NetworkID, isOnline: Bool) {
+    init(_ record: MemberRecord, of network: NetworkID, _ engine: borrowing ControllerEngine, now: Now) {
         id = NodeID(record.address)
         self.network = network
         creationTime = record.creationTime
@@ -228,14 +244,16 @@ extension NetworkMember {
         lastDeauthorizedTime = record.lastDeauthorizedTime
         version = record.version.map { "\($0.major).\($0.minor).\($0.revision)" }
         isKnown = record.identity != nil
-        self.isOnline = isOnline
+        isOnline = engine.isOnline(record.address, of: network.wire, now: now)
         settings = Settings(record)
+        warnings = engine.warnings(of: record, on: network.wire).map(ControllerWarning.init)
     }
 }
 
 extension NetworkMember.Settings {
     init(_ record: MemberRecord) {
         isAuthorized = record.isAuthorized
+        isRefused = record.isRefused
         isActiveBridge = record.isActiveBridge
         takesNoAssignment = record.takesNoAssignment
         addresses = record.addresses
@@ -246,6 +264,7 @@ extension NetworkMember.Settings {
 
     func apply(to record: inout MemberRecord) {
         record.isAuthorized = isAuthorized
+        record.isRefused = isRefused
         record.isActiveBridge = isActiveBridge
         record.takesNoAssignment = takesNoAssignment
         record.addresses = addresses

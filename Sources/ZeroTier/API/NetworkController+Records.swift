@@ -90,7 +90,10 @@ extension NetworkController {
 
     /// Lets a node in, or out.
     package func authorizeMember(_ node: NodeID, of id: NetworkID, _ isAuthorized: Bool) throws(ZeroTierError) {
-        try changeMember(node, of: id) { $0.isAuthorized = isAuthorized }
+        try changeMember(node, of: id) {
+            $0.isAuthorized = isAuthorized
+            $0.isRefused = !isAuthorized
+        }
     }
 
     /// Forgets a member with its addresses, or a node that waits.
@@ -110,10 +113,12 @@ extension NetworkController {
 
     // MARK: Files of other controllers
 
-    /// Takes all records of an import, or none.
-    package func take(_ records: RecordImport) throws(ZeroTierError) -> [ImportedNetwork] {
+    /// Takes all records of an import, or none. `existing`: what becomes of networks that are there.
+    package func take(
+        _ records: RecordImport, existing: ExistingRecords
+    ) throws(ZeroTierError) -> [ImportedNetwork] {
         try administerBlocking { (engine, ticket, now) throws(ControllerError) in
-            try engine.take(records, ticket, now: now)
+            try engine.take(records, existing: existing, ticket, now: now)
         }
     }
 

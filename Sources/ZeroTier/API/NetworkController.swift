@@ -23,6 +23,8 @@ extension Node {
 ///         try await node.controller.authorize(member, on: id)
 ///     }
 ///
+/// What a change makes that does not do what it seems to is in the `warnings` of what its call returns.
+///
 /// A change is durable when its call returns; a call that throws has changed nothing. A call whose task is cancelled throws
 /// `CancellationError`, and its change may be made all the same.
 public struct NetworkController: Sendable {
@@ -36,13 +38,14 @@ public struct NetworkController: Sendable {
     /// The networks, by ascending ID.
     public func networks() throws(ZeroTierError) -> [ControlledNetwork] {
         try read { engine, _ in
-            engine.networkIDs.compactMap { id in engine.network(id).map { ControlledNetwork($0) } }
+            let subnets = engine.subnets
+            return engine.networkIDs.compactMap { ControlledNetwork($0, engine, subnets) }
         }
     }
 
     /// A network; nil if there is none.
     public func network(_ id: NetworkID) throws(ZeroTierError) -> ControlledNetwork? {
-        try read { engine, _ in engine.network(id.wire).map { ControlledNetwork($0) } }
+        try read { engine, _ in ControlledNetwork(id.wire, engine, engine.subnets) }
     }
 
     /// Makes a network: with this ID, which begins with this node's address, or one that is drawn.
@@ -94,8 +97,7 @@ public struct NetworkController: Sendable {
         let members: [NetworkMember]? = try read { engine, now in
             guard engine.network(network.wire) != nil else { return nil }
             return engine.members(of: network.wire, after: former?.address, limit: max(1, limit)).map { record in
-                NetworkMember(
-                    record, of: network, isOnline: engine.isOnline(record.address, of: network.wire, now: now))
+                NetworkMember(record, of: network, engine, now: now)
             }
         }
         guard let members else { throw ZeroTierError(.networkUnknown(network.wire)) }
@@ -108,9 +110,7 @@ public struct NetworkController: Sendable {
     /// A member; nil if there is none with a record.
     public func member(_ node: NodeID, of network: NetworkID) throws(ZeroTierError) -> NetworkMember? {
         try read { engine, now in
-            engine.member(node.address, of: network.wire).map {
-                NetworkMember($0, of: network, isOnline: engine.isOnline(node.address, of: network.wire, now: now))
-            }
+            engine.member(node.address, of: network.wire).map { NetworkMember($0, of: network, engine, now: now) }
         }
     }
 
@@ -119,12 +119,16 @@ public struct NetworkController: Sendable {
         try read { engine, _ in engine.waitingNodes(of: network.wire).map { NodeID($0.address) } }
     }
 
-    /// Lets a node in, or out: other members refuse it within a moment. It need not have asked before.
+    /// Lets a node in, or out: other members refuse it within a moment. It need not have asked before. Who is let out before it
+    /// ever was a member is not let in by a token either.
     @discardableResult
     public func authorize(
         _ node: NodeID, on network: NetworkID, _ isAuthorized: Bool = true
     ) async throws -> NetworkMember {
-        try await change(node, of: network) { $0.isAuthorized = isAuthorized }
+        try await change(node, of: network) {
+            $0.isAuthorized = isAuthorized
+            $0.isRefused = !isAuthorized
+        }
     }
 
     /// Changes a member, or makes one before it asks.
@@ -214,6 +218,8 @@ public enum ControllerChange: Hashable, Sendable {
     case networkChanged(NetworkID)
     /// A member was made, changed or deleted, by an administrator or because it was let in or got an address.
     case memberChanged(NetworkID, NodeID)
+    /// A member asked and got no IPv4 or IPv6 address, because none is left in the pools. Told once, until it has one.
+    case addressMissing(NetworkID, NodeID)
     /// The reader was too slow: so many events of the node were dropped, perhaps changes among them. Read everything anew.
     case missed(Int)
 }
@@ -236,6 +242,7 @@ public struct ControllerChanges: AsyncSequence, Sendable {
                 case .memberWaiting(let network, let node): return .memberWaiting(network, node)
                 case .controlledNetworkChanged(let network): return .networkChanged(network)
                 case .networkMemberChanged(let network, let node): return .memberChanged(network, node)
+                case .memberAddressMissing(let network, let node): return .addressMissing(network, node)
                 case .missed(let count): return .missed(count)
                 default: continue
                 }

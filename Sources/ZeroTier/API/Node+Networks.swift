@@ -40,6 +40,35 @@ extension Node {
         try driver.call { (core, _) throws(ZeroTierError) in core.networks() }
     }
 
+    /// The joined networks, and why those cannot be used that cannot.
+    package func networksWithProblems() throws(ZeroTierError) -> [(status: NetworkStatus, problem: ZeroTierError?)] {
+        try driver.call { (core, _) throws(ZeroTierError) in
+            core.networks().map { ($0, core.problem(of: $0.id)) }
+        }
+    }
+
+    /// Joins a network by a token, and waits until its controller has said something to it. Throws what it said if it does not
+    /// let this node in. The node then stays joined and shows the token every 5 s. False if there was no answer in time.
+    package func joinNow(_ network: NetworkID, token: String) async throws -> Bool {
+        let wasRefused = try driver.call { (core, _) throws(ZeroTierError) in
+            core.network(network).map { $0.state != .requestingConfiguration && $0.state != .ok } ?? false
+        }
+        try startJoining(network, token: token)
+        // What was said before is no answer to this token. A controller may pass over a question that follows another one
+        // within a second: the next one comes after 5 s.
+        let deadline = SystemClock.monotonic() + .seconds(wasRefused ? 8 : 15)
+        let answered = try await driver.wait(for: .node, until: deadline) { (core, _) throws(ZeroTierError) -> Bool? in
+            let state = core.network(network)?.state
+            if state == .ok || state == nil { return true }
+            return wasRefused || state == .requestingConfiguration ? nil : true
+        }
+        let (state, problem) = try driver.call { (core, _) throws(ZeroTierError) in
+            (core.network(network)?.state, core.problem(of: network))
+        }
+        if let problem, answered == true || state != .requestingConfiguration { throw problem }
+        return answered == true
+    }
+
     /// What the controller of a joined network may set on this node.
     public func settings(of network: NetworkID) throws(ZeroTierError) -> NetworkSettings {
         try driver.call { (core, _) throws(ZeroTierError) in try core.settings(of: network) }

@@ -42,6 +42,8 @@ public enum NodeEvent: Hashable, Sendable {
     case controlledNetworkChanged(NetworkID)
     /// A member of a network that this node controls was made, changed or deleted.
     case networkMemberChanged(NetworkID, NodeID)
+    /// A member of a network that this node controls got no IPv4 or IPv6 address: none is left in the pools.
+    case memberAddressMissing(NetworkID, NodeID)
     /// The addresses of this machine changed.
     case localAddressesChanged([SocketEndpoint])
     /// The roots know another node with this node's address. The node cannot work.

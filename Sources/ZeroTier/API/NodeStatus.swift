@@ -132,6 +132,8 @@ public struct NetworkStatus: Hashable, Sendable {
         }
     }
 
+    /// Whether frames pass. Addresses are kept while they do not, for sockets that are bound to them.
+    public var isUsable: Bool { state == .ok }
     /// The network's ID.
     public var id: NetworkID
     /// The name that its administrator gave it.

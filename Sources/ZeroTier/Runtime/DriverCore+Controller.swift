@@ -106,6 +106,13 @@ extension ZeroTierError {
                 "network \(id) is of controller \(id.controller): IDs of this node's networks begin with its own address"
             )
         case .networkTaken(let id): self.init(.invalidArgument, "there is a network \(id) already")
+        case .networksExist(let ids):
+            let list = ids.prefix(16).map(\.description).joined(separator: ", ")
+            self.init(
+                .invalidArgument,
+                (ids.count == 1 ? "there is a network \(list) already" : "there are networks \(list) already")
+                    + (ids.count > 16 ? " and \(ids.count - 16) more" : "")
+                    + ", and nothing was taken: --existing keep or --existing replace says which wins")
         case .networkLeaving(let id): self.init(.networkNotFound, "network \(id) is being deleted")
         case .fieldInvalid(let field, let reason): self.init(.invalidArgument, "\(field): \(reason)")
         case .full(let what): self.init(.limitReached, "the controller is full: \(what)")

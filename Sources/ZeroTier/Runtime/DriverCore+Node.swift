@@ -113,9 +113,14 @@ extension DriverCore {
         let id = NetworkID(snapshot.id)
         switch snapshot.status {
         case .accessDenied:
+            // The protocol has one answer for who waits, who was let out, and whose token is no good.
+            let advice = "authorise node \(NodeID(node.address)) at its controller"
             return ZeroTierError(
                 .notAuthorised,
-                "network \(id) does not admit this node yet: authorise node \(NodeID(node.address)) at its controller")
+                node.settings(of: snapshot.id).joinToken.isEmpty
+                    ? "network \(id) does not admit this node yet: \(advice)"
+                    : "network \(id) does not admit this node by its token, which is wrong or has expired, or its "
+                        + "administrator let this node out: join with another token, or \(advice)")
         case .notFound:
             return ZeroTierError(.networkNotFound, "the controller does not know network \(id)")
         case .authenticationRequired:
@@ -132,6 +137,11 @@ extension DriverCore {
                 "the controller \(id.controller?.description ?? "-") of network \(id) has not answered"
                     + (isOnline ? "" : ", and neither has any root"))
         }
+    }
+
+    /// Why a joined network cannot be used; nil if it can.
+    func problem(of network: NetworkID) -> ZeroTierError? {
+        node.network(network.wire).flatMap { $0.status == .ok ? nil : networkError($0) }
     }
 
     func whyNotReady(_ network: NetworkID) -> ZeroTierError {
@@ -276,6 +286,8 @@ extension DriverCore {
         case .controller(.networkChanged(let id)): outbox.append(.controlledNetworkChanged(NetworkID(id)))
         case .controller(.memberChanged(let id, let member)):
             outbox.append(.networkMemberChanged(NetworkID(id), NodeID(member)))
+        case .controller(.addressMissing(let id, let member)):
+            outbox.append(.memberAddressMissing(NetworkID(id), NodeID(member)))
         case .administered(let ticket, let error): finishAdministration(ticket, error)
         case .store(let object, let bytes):
             work.append(.store(name: object.name, bytes: bytes, isSecret: object.isSecret))

@@ -49,7 +49,7 @@ extension NodeEvent {
     fileprivate var isOfPeer: Bool {
         switch self {
         case .message, .peerDirect, .peerRelayed, .peerUnreachable, .peerExpired, .path, .memberWaiting,
-            .networkMemberChanged:
+            .networkMemberChanged, .memberAddressMissing:
             true
         case .rootsAsked, .online, .offline, .networkReady, .networkChanged, .networkFailed, .networkLeft, .address,
             .route,

@@ -47,6 +47,8 @@ enum TraceText {
             case .controlledNetworkChanged(let network): (.networks, "the controller changed network \(network)")
             case .networkMemberChanged(let network, let node):
                 (.networks, "the controller changed member \(node) of network \(network)")
+            case .memberAddressMissing(let network, let node):
+                (.networks, "no address is left for member \(node) of network \(network)")
             case .storageFailed(let error): (.storage, error.message)
             case .missed: ([], "")
             }
