@@ -54,6 +54,8 @@ package struct Listener: ~Copyable {
         var timeouts = 0
         var isReplyDue = true
         var wasAnswered = false
+        /// Whether the SYN-ACK names our segment size.
+        var tellsSegmentSize: Bool
     }
 
     /// Makes a listener. `backlog` is clamped to 0...4096; negative means the maximum.
@@ -131,19 +133,23 @@ package struct Listener: ~Copyable {
         if halfOpen.count >= TCPLimits.synQueue {
             lastCookieAt = time
             let cookie = SynCookie.make(handshake, local, remote, sequences, time: time)
-            var reply = synAck(header.destinationPort, header.sourcePort, cookie.sequence, handshake, size)
+            var reply = synAck(
+                header.destinationPort, header.sourcePort, cookie.sequence, handshake,
+                header.options.maximumSegmentSize == nil ? nil : size)
             if let timestamp = handshake.timestamp {
                 reply.timestamp = SegmentOptions.Timestamp(
                     value: cookie.timestamp(TimestampClock(offset: offset).stamp(time)), echo: timestamp)
             }
             return .reply(reply)
         }
+        // RFC 9293 3.7.1 wants the option in any case, but what answers a flood is no longer than the flood.
+        let tellsSize = header.options.maximumSegmentSize != nil || !isCrowded(station, before: halfOpen.count)
         halfOpen.append(
             HalfOpen(
                 local: local, remote: remote, station: station, handshake: handshake,
                 initialSequence: sequences.sequence(local: local, remote: remote, time: time),
                 timestampOffset: offset, maximumSegmentSize: size,
-                deadline: time + TCPLimits.initialTimeoutNanoseconds))
+                deadline: time + TCPLimits.initialTimeoutNanoseconds, tellsSegmentSize: tellsSize))
         earliest = min(earliest, time + TCPLimits.initialTimeoutNanoseconds)
         repliesDue += 1
         return .replyDue
@@ -214,7 +220,8 @@ package struct Listener: ~Copyable {
         halfOpen[index].wasAnswered = true
         let entry = halfOpen[index]
         var reply = synAck(
-            entry.local.port, entry.remote.port, entry.initialSequence, entry.handshake, entry.maximumSegmentSize)
+            entry.local.port, entry.remote.port, entry.initialSequence, entry.handshake,
+            entry.tellsSegmentSize ? entry.maximumSegmentSize : nil)
         if let timestamp = entry.handshake.timestamp {
             reply.timestamp = SegmentOptions.Timestamp(
                 value: TimestampClock(offset: entry.timestampOffset).stamp(time), echo: timestamp)
@@ -223,14 +230,15 @@ package struct Listener: ~Copyable {
     }
 
     private func synAck(
-        _ source: UInt16, _ destination: UInt16, _ sequence: SequenceNumber, _ handshake: HandshakeResult, _ size: Int
+        _ source: UInt16, _ destination: UInt16, _ sequence: SequenceNumber, _ handshake: HandshakeResult,
+        _ size: Int?
     ) -> ReplySegment {
         var reply = ReplySegment(
             sourcePort: source, destinationPort: destination, sequence: sequence,
             acknowledgment: handshake.peerInitialSequence + 1, flags: [.synchronize, .acknowledge])
         if handshake.congestionEcho { reply.flags.insert(.congestionEcho) }
         reply.window = UInt16(min(Receiver.initialCapacity(for: options), 65_535))
-        reply.maximumSegmentSize = UInt16(clamping: size)
+        reply.maximumSegmentSize = size.map { UInt16(clamping: $0) }
         reply.windowScale = handshake.peerWindowScale == nil ? nil : handshake.ownWindowScale
         reply.sackPermitted = handshake.sackPermitted
         return reply
@@ -242,7 +250,8 @@ package struct Listener: ~Copyable {
         earliest == .max ? nil : MonotonicInstant(nanoseconds: UInt64(max(0, earliest)))
     }
 
-    /// Repeats SYN-ACKs, and forgets peers that do not answer.
+    /// Repeats SYN-ACKs, and forgets peers that do not answer. Of one station's many few are reminded at a time: a client
+    /// that wants to connect repeats its SYN, and each SYN has its answer.
     package mutating func handleDeadline(now: Now) {
         let time = now.nanoseconds
         guard earliest <= time else { return }
@@ -257,7 +266,7 @@ package struct Listener: ~Copyable {
                 halfOpen[index].timeouts += 1
                 halfOpen[index].deadline =
                     time + TCPLimits.initialTimeoutNanoseconds << min(halfOpen[index].timeouts, 7)
-                markDue(index)
+                if !isCrowded(halfOpen[index].station, before: index) { markDue(index) }
             }
             earliest = min(earliest, halfOpen[index].deadline)
             index += 1
@@ -269,6 +278,16 @@ package struct Listener: ~Copyable {
     // A SYN can be forged with another's endpoint, not with its station: each station has an entry of its own, and an answer.
     private func find(_ local: SocketEndpoint, _ remote: SocketEndpoint, _ station: StationKey?) -> Int? {
         halfOpen.firstIndex { $0.remote == remote && $0.local == local && $0.station == station }
+    }
+
+    // Whether as many of a station as are reminded stand before this place.
+    private func isCrowded(_ station: StationKey?, before place: Int) -> Bool {
+        var count = 0
+        for index in 0..<place where halfOpen[index].station == station {
+            count += 1
+            if count == TCPLimits.remindedPerStation { return true }
+        }
+        return false
     }
 
     private mutating func markDue(_ index: Int) {

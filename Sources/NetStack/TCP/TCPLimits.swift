@@ -69,6 +69,9 @@ package enum TCPLimits {
     package static let synRetries = 6
     /// Retransmissions of a SYN-ACK before the half-open connection is forgotten.
     package static let synAckRetries = 5
+    /// Half-open connections of one station of the link whose SYN-ACKs are retransmitted. More than that is a flood, whose sender
+    /// would get several times what it sent; a client whose SYN-ACK got lost repeats its SYN.
+    package static let remindedPerStation = 16
     /// Retransmissions of data before ETIMEDOUT (Linux `tcp_retries2`; about 924 s).
     package static let dataRetries = 15
     /// The same when no application holds the connection any more (Linux `tcp_orphan_retries`).

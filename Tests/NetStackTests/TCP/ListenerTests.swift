@@ -116,6 +116,88 @@ private struct ListenerHost: ~Copyable {
         #expect(host.time - 5_000_000_000 == 63_000_000_000)
     }
 
+    // What leaves, in bytes of TCP, until all is forgotten.
+    private func flood(_ host: inout ListenerHost, _ clients: Range<Int>, from station: StationKey, options: [UInt8])
+        -> (sent: Int, answered: Int)
+    {
+        var (sent, answered) = (0, 0)
+        func take(_ host: inout ListenerHost) {
+            while let reply = host.listener.nextReply(now: host.now) { answered += reply.segment.length }
+        }
+        for client in clients {
+            let syn = host.segment(client, .synchronize, 1000, options: options)
+            sent += syn.count
+            if case .reply(let cookie) = host.receive(client, syn, from: station) { answered += cookie.length }
+            take(&host)
+            host.time += 1_000_000
+            host.listener.handleDeadline(now: host.now)
+            take(&host)
+        }
+        while let deadline = host.listener.nextDeadline {
+            host.time = Int(deadline.nanoseconds)
+            host.listener.handleDeadline(now: host.now)
+            take(&host)
+        }
+        return (sent, answered)
+    }
+
+    @Test(arguments: [[], TestHost.timestampOptions])
+    func `a flood of SYNs of one station gets no more bytes than it sent, but for the few that are reminded`(
+        options: [UInt8]
+    ) throws {
+        var host = ListenerHost()
+        let interface = InterfaceID(SlotID(index: 1, generation: 1))
+        let flood = flood(&host, 0..<5000, from: StationKey(interface, MACAddress(6)), options: options)
+        let few = TCPLimits.remindedPerStation * (TCPLimits.synAckRetries + 1) * 60
+        #expect(flood.answered <= flood.sent + few)
+        #expect(host.listener.halfOpenCount == 0)
+    }
+
+    @Test func `beside a flood of one station another has its SYN-ACK repeated as ever, with our size in it`() {
+        var host = ListenerHost()
+        let interface = InterfaceID(SlotID(index: 1, generation: 1))
+        let (flooder, client) = (StationKey(interface, MACAddress(6)), StationKey(interface, MACAddress(8)))
+        for number in 0..<100 { _ = host.receive(number, host.segment(number, .synchronize, 1), from: flooder) }
+        _ = host.receive(500, host.segment(500, .synchronize, 1000), from: client)
+        var (answers, repeats) = (0, [Int](repeating: 0, count: 100))
+        while true {
+            while let reply = host.listener.nextReply(now: host.now) {
+                if reply.station == client {
+                    answers += 1
+                    #expect(reply.segment.maximumSegmentSize == 1460)
+                } else {
+                    repeats[Int(reply.remote.port) - 1024] += 1
+                }
+            }
+            guard let deadline = host.listener.nextDeadline else { break }
+            host.time = Int(deadline.nanoseconds)
+            host.listener.handleDeadline(now: host.now)
+        }
+        #expect(answers == 6)
+        #expect(repeats.filter { $0 > 1 }.count == TCPLimits.remindedPerStation)
+        // Those that are left out have their answer to each SYN of theirs.
+        _ = host.open(1)
+        #expect(host.open(1) != nil)
+    }
+
+    @Test func `of many that wait those behind are reminded once the others have gone`() throws {
+        var host = ListenerHost(backlog: 100)
+        var sequences: [SequenceNumber] = []
+        for client in 0..<20 { sequences.append(try needed(host.open(client)).sequence) }
+        for client in 0..<10 {
+            let bytes = host.segment(client, .acknowledge, 1001, sequences[client].value &+ 1)
+            guard case .established = host.receive(client, bytes) else {
+                Issue.record("not established")
+                return
+            }
+        }
+        host.time += 1_000_000_000
+        host.listener.handleDeadline(now: host.now)
+        var reminded = 0
+        while host.listener.nextReply(now: host.now) != nil { reminded += 1 }
+        #expect(reminded == 10)
+    }
+
     @Test func `a repeated SYN repeats the answer, a RST forgets`() throws {
         var host = ListenerHost()
         let first = try needed(host.open(1))
