@@ -29,6 +29,12 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.0"),
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.0"),
+        // Of the command alone: who uses the products `ZeroTier` and `zt` gets none of it.
+        .package(url: "https://github.com/hummingbird-project/hummingbird.git", from: "2.28.0", traits: []),
+        .package(url: "https://github.com/apple/swift-nio.git", from: "2.100.0"),
+        .package(url: "https://github.com/apple/swift-nio-extras.git", from: "1.34.1"),
+        .package(url: "https://github.com/apple/swift-http-types.git", from: "1.0.0"),
+        .package(url: "https://github.com/apple/swift-log.git", from: "1.14.0"),
     ],
     targets: [
         // Bytes: pure codecs and ciphers.
@@ -91,10 +97,23 @@ let package = Package(
             name: "ZeroTierC",
             dependencies: ["ZeroTierLibrary", "ZeroTierSockets", "ZeroTier", "NetPrimitives", "CZeroTier"],
             swiftSettings: strict),
+        // The field's REST service of a node and its controller.
+        .target(
+            name: "ZeroTierService",
+            dependencies: [
+                "ZeroTier", "ZeroTierController", "JSONValues", "NetPrimitives",
+                .product(name: "HummingbirdCore", package: "hummingbird"),
+                .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict),
         .executableTarget(
             name: "ZeroTierCommand",
             dependencies: [
-                "ZeroTier", "ZeroTierController", "ZeroTierRules", "ZeroTierEthernet", "ZeroTierWire", "JSONValues",
+                "ZeroTierService", "ZeroTier", "ZeroTierController", "ZeroTierRules", "ZeroTierEthernet",
+                "ZeroTierWire", "JSONValues",
                 "NetPrimitives",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
@@ -148,7 +167,7 @@ let package = Package(
 
         // What the tests of several targets stand on.
         .target(
-            name: "TestSupport", dependencies: ["NetPrimitives"], path: "Tests/TestSupport",
+            name: "TestSupport", dependencies: ["JSONValues", "NetPrimitives"], path: "Tests/TestSupport",
             swiftSettings: testing),
         .testTarget(
             name: "NetPrimitivesTests", dependencies: ["TestSupport", "NetPrimitives", "CCopyKernels"],
@@ -200,8 +219,14 @@ let package = Package(
         .testTarget(
             name: "ZeroTierTests",
             dependencies: [
-                "ZeroTier", "ZeroTierCommand", "ZeroTierController", "ZeroTierNode", "ZeroTierPeers",
+                "TestSupport", "ZeroTier", "ZeroTierCommand", "ZeroTierController", "ZeroTierNode", "ZeroTierPeers",
                 "ZeroTierEthernet", "ZeroTierWire", "NetStack", "NetPrimitives", "CZeroTierSystem",
+            ],
+            swiftSettings: testing),
+        .testTarget(
+            name: "ZeroTierServiceTests",
+            dependencies: [
+                "TestSupport", "ZeroTierService", "ZeroTier", "ZeroTierController", "JSONValues", "NetPrimitives",
             ],
             swiftSettings: testing),
         .testTarget(

@@ -188,12 +188,13 @@ extension RecordChange<MemberRecord> {
 
 extension JSONField {
     /// A member that says something: null does not.
-    func said(_ key: String) -> JSONField? { member(key).flatMap { $0.isNull ? nil : $0 } }
+    package func said(_ key: String) -> JSONField? { member(key).flatMap { $0.isNull ? nil : $0 } }
 
-    func looseBool() throws(JSONError) -> Bool {
+    package func looseBool() throws(JSONError) -> Bool {
         switch value {
         case .integer(let number): return number > 0
-        case .unsigned, .number: return true
+        case .unsigned: return true
+        case .number(let number): return number > 0
         case .string(let text):
             switch text.utf8.first {
             case UInt8(ascii: "1"), UInt8(ascii: "t"), UInt8(ascii: "T"): return true
@@ -204,7 +205,8 @@ extension JSONField {
         }
     }
 
-    func looseInteger<Number: FixedWidthInteger>(_ type: Number.Type = Number.self) throws(JSONError) -> Number {
+    package func looseInteger<Number: FixedWidthInteger>(_ type: Number.Type = Number.self) throws(JSONError) -> Number
+    {
         switch value {
         case .string(let text):
             if let number = Number(text) { return number }

@@ -24,8 +24,10 @@ import Testing
         "Sources/ZeroTierStore": wire + ["ZeroTierController", "CZeroTierSQLite"],
         "Sources/ZeroTier": all + ["ZeroTierStore", "ZeroTierRules", "JSONValues", "CZeroTierSystem"],
         "Sources/ZeroTierRules": ["JSONValues", "ZeroTierWire", "NetPrimitives"],
+        "Sources/ZeroTierService": ["ZeroTier", "ZeroTierController", "JSONValues", "NetPrimitives"],
         "Sources/ZeroTierCommand": [
-            "ZeroTier", "ZeroTierController", "ZeroTierRules", "ZeroTierEthernet", "ZeroTierWire", "JSONValues",
+            "ZeroTierService", "ZeroTier", "ZeroTierController", "ZeroTierRules", "ZeroTierEthernet", "ZeroTierWire",
+            "JSONValues",
             "NetPrimitives",
         ],
         "Sources/ZeroTierSockets": ["ZeroTier", "NetStack", "NetPrimitives"],
@@ -53,6 +55,11 @@ import Testing
         case "Sources/ZeroTier", "Sources/ZeroTierStore", "Sources/ZeroTierSockets", "Sources/ZeroTierC":
             ["Glibc", "Synchronization"]
         case "Sources/ZeroTierLibrary": ["Synchronization"]
+        case "Sources/ZeroTierService":
+            [
+                "HTTPTypes", "HummingbirdCore", "Logging", "NIOCore", "NIOHTTPTypes", "NIOPosix", "Glibc",
+                "Synchronization",
+            ]
         case "Sources/ZeroTierCommand":
             ["ArgumentParser", "Dispatch", "Foundation", "Glibc", "Synchronization"]
         case "Fuzz/fuzz", "Tests/TestController", "Tests/ControllerStorm": ["Glibc"]

@@ -137,7 +137,8 @@ final class TemporaryDirectory: Sendable {
         #expect(FileSystem.facts(of: lock)?.mode == 0o640)
     }
 
-    @Test(arguments: [0o666, 0o620, 0o602], ["identity.secret", "planet.key", "authtoken.secret"])
+    @Test(
+        arguments: [0o666, 0o620, 0o602], ["identity.secret", "planet.key", "authtoken.secret", "metricstoken.secret"])
     func `a secret that others can change is refused and left as it was`(mode: Int, name: String) throws {
         let directory = TemporaryDirectory()
         try make(directory)
@@ -151,7 +152,7 @@ final class TemporaryDirectory: Sendable {
         #expect(try DirectoryStore(path: directory.path).warnings.isEmpty)
     }
 
-    @Test(arguments: ["identity.secret", "planet.key", "authtoken.secret"])
+    @Test(arguments: ["identity.secret", "planet.key", "authtoken.secret", "metricstoken.secret"])
     func `a secret of another user is refused, and the superuser is told`(name: String) throws {
         let directory = TemporaryDirectory()
         try make(directory)

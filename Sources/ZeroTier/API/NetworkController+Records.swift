@@ -140,7 +140,7 @@ extension NetworkController {
 
     // MARK: Ways to the machine
 
-    private static func change<Record>(
+    static func change<Record>(
         _ record: Record.Type, _ read: () throws(JSONError) -> RecordChange<Record>
     ) throws(ZeroTierError) -> RecordChange<Record> {
         do throws(JSONError) {

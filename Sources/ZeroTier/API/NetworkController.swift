@@ -185,7 +185,7 @@ public struct NetworkController: Sendable {
     }
 
     @discardableResult
-    private func administer<Result: Sendable>(
+    func administer<Result: Sendable>(
         _ body: (inout ControllerEngine, AdministrationTicket, Now) throws(ControllerError) -> Result
     ) async throws -> Result {
         let begun = try driver.call { (core, now) throws(ZeroTierError) -> BegunAdministration<Result> in

@@ -20,6 +20,8 @@ package struct NetworkDetails: Hashable, Sendable {
     package var routeAttributes: [RouteAttributes]
     /// The multicast groups that this node is in.
     package var groups: [Group]
+    /// When the user must have signed on again, Unix milliseconds, 0 for never said; nil without single sign-on.
+    package var signOnExpiry: UInt64?
 
     /// What a controller says of a route besides where it leads.
     package struct RouteAttributes: Hashable, Sendable {
@@ -42,6 +44,7 @@ package struct NetworkDetails: Hashable, Sendable {
         isBridge = snapshot.isBridge
         routeAttributes = snapshot.routes.map { RouteAttributes(flags: $0.flags, metric: $0.metric) }
         groups = snapshot.multicastSubscriptions.map { Group(mac: $0.mac, distinguisher: $0.distinguisher) }
+        signOnExpiry = snapshot.singleSignOn.flatMap { $0.isEnabled ? $0.expiryTime : nil }
     }
 }
 
@@ -191,6 +194,9 @@ extension NetworkID {
 }
 
 extension RootSet {
+    /// What signed this version, 96 bytes, and the public key that may sign the next one, 64 bytes.
+    package var signature: (bytes: [UInt8], nextKey: [UInt8]) { (world.signature, world.updateKey.bytes) }
+
     /// A planet whose next version another key may sign: for programs that roll their keys.
     package init(
         id: UInt64, timestampMilliseconds: UInt64, roots: [Root], signedWith current: SigningKey,

@@ -18,7 +18,9 @@ public final class DirectoryStore: StateStore {
     private let keepsModes: Bool
 
     // Files whose contents are for nobody else.
-    private static let secrets: Set<String> = [StateName.secretIdentity, StateName.planetKey, "authtoken.secret"]
+    private static let secrets: Set<String> = [
+        StateName.secretIdentity, StateName.planetKey, "authtoken.secret", "metricstoken.secret",
+    ]
 
     /// Opens a directory, made with mode 0700 if there is none, and locks it. A relative path counts from the working
     /// directory of this moment. Throws if it cannot be written, another node holds it, or a secret in it is not the

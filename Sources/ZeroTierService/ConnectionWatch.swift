@@ -1,0 +1,74 @@
+// Closes connections whose client is too slow: with the body of a request, or in taking an answer.
+
+import NIOCore
+import NIOHTTPTypes
+
+/// Watches one connection. An idle one is the server's own concern.
+final class ConnectionWatch: ChannelDuplexHandler, RemovableChannelHandler {
+    typealias InboundIn = HTTPRequestPart
+    typealias InboundOut = HTTPRequestPart
+    typealias OutboundIn = HTTPResponsePart
+    typealias OutboundOut = HTTPResponsePart
+
+    private let bodyTime: TimeAmount
+    private let answerTime: TimeAmount
+    private let stopTime: TimeAmount
+    private var bodyDeadline: Scheduled<Void>?
+    private var answerDeadline: Scheduled<Void>?
+    private var stopDeadline: Scheduled<Void>?
+    private var unwritten = 0
+
+    init(_ limits: HTTPLimits) {
+        bodyTime = TimeAmount(limits.bodyTime)
+        answerTime = TimeAmount(limits.answerTime)
+        stopTime = TimeAmount(limits.stopTime)
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        switch unwrapInboundIn(data) {
+        case .head: bodyDeadline = closing(context, in: bodyTime)
+        case .body: break
+        case .end:
+            bodyDeadline?.cancel()
+            bodyDeadline = nil
+        }
+        context.fireChannelRead(data)
+    }
+
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        let written = promise ?? context.eventLoop.makePromise()
+        unwritten += 1
+        if answerDeadline == nil { answerDeadline = closing(context, in: answerTime) }
+        written.futureResult.assumeIsolated().whenComplete { _ in
+            // Something was taken: the next part has its own time.
+            self.unwritten -= 1
+            self.answerDeadline?.cancel()
+            self.answerDeadline = self.unwritten > 0 ? self.closing(context, in: self.answerTime) : nil
+        }
+        context.write(data, promise: written)
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if event is ChannelShouldQuiesceEvent { stopDeadline = closing(context, in: stopTime) }
+        context.fireUserInboundEventTriggered(event)
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) { end() }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        end()
+        context.fireChannelInactive()
+    }
+
+    private func end() {
+        bodyDeadline?.cancel()
+        answerDeadline?.cancel()
+        stopDeadline?.cancel()
+        (bodyDeadline, answerDeadline, stopDeadline) = (nil, nil, nil)
+    }
+
+    private func closing(_ context: ChannelHandlerContext, in time: TimeAmount) -> Scheduled<Void>? {
+        guard context.channel.isActive else { return nil }
+        return context.eventLoop.assumeIsolated().scheduleTask(in: time) { context.close(promise: nil) }
+    }
+}
