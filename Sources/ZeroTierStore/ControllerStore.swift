@@ -5,6 +5,13 @@ package import ZeroTierController
 /// Why a store did not do it, in words that name the file.
 package struct StoreError: Error, Hashable, Sendable {
     package let message: String
+    /// Nobody knows whether it was done: nothing may be decided or told any more by whoever asked for it.
+    package let isUncertain: Bool
+
+    package init(message: String, isUncertain: Bool = false) {
+        self.message = message
+        self.isUncertain = isUncertain
+    }
 }
 
 /// Keeps the records of a controller. Calls come from one thread at a time.

@@ -1,6 +1,6 @@
 // The node: what a program makes, joins networks with, and opens sockets on.
 
-import NetPrimitives
+package import NetPrimitives
 
 /// A ZeroTier node in this process. Make as many as you like: each has its own identity, port, networks and sockets.
 ///
@@ -134,6 +134,11 @@ extension Node {
     /// The addresses of this machine that peers would be told.
     package static func usableAddresses(allowLoopback: Bool) -> [IPAddress] {
         LocalNetwork(InterfaceWatcher.scan(), allowLoopback: allowLoopback).usable
+    }
+
+    /// From that moment on nothing leaves this node: its identity is another's then. Called again, the later call counts.
+    package func fallSilent(at moment: MonotonicInstant) {
+        try? driver.call { (core, _) throws(ZeroTierError) in core.port.silence = moment }
     }
 
     /// A UDP port that is free at this moment, for tools that must know it beforehand.

@@ -1,6 +1,8 @@
 // What the owner of a node decides when it is made.
 
+package import NetPrimitives
 import NetStack
+package import ZeroTierStore
 
 extension Node {
     /// Where a node keeps its identity and what it learned.
@@ -93,6 +95,10 @@ extension Node {
         public var root: Root?
         /// Whether this node controls networks of its own: see `Node.controller`.
         public var isController = false
+        /// Where the controller keeps its records; nil: in `controller.db` of the storage.
+        package var controllerStore: (any ControllerStore)?
+        /// From when on nothing leaves, until `Node.fallSilent` says otherwise: the node's identity is another's then.
+        package var silence: MonotonicInstant?
         /// The UDP port. 0: that of the last run if it is free, else a random one.
         public var port: UInt16 = 0
         /// The addresses to use; empty for all, those that the machine gets later too. An answer leaves from the address that

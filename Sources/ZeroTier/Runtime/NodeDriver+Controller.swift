@@ -24,7 +24,9 @@ extension NodeDriver {
             let store: any ControllerStore
             let records: [RecordWrite]
             do throws(StoreError) {
-                if let directory = settings.directory {
+                if let given = settings.controllerStore {
+                    store = given
+                } else if let directory = settings.directory {
                     store = try SQLiteStore(path: "\(directory)/\(NodeDriver.controllerFile)")
                 } else {
                     store = VolatileStore()
@@ -46,16 +48,21 @@ extension NodeDriver {
         }
     }
 
-    /// Writes for the controller. Nil if the store has it, else why not.
-    func commit(_ writes: [RecordWrite]) -> String? {
-        guard let store = controller.withLock({ $0.store }) else { return "the store is closed" }
+    /// How a commit ended. `failure`: the store took nothing, and why.
+    struct CommitEnd: Sendable {
+        let failure: String?
+    }
+
+    /// Writes for the controller. Nil if nobody knows whether the store has it.
+    func commit(_ writes: [RecordWrite]) -> CommitEnd? {
+        guard let store = controller.withLock({ $0.store }) else { return CommitEnd(failure: "the store is closed") }
         do throws(StoreError) {
             try store.commit(writes)
             traces.write(.storage, "wrote \(writes.count) records to \(store.location)")
-            return nil
+            return CommitEnd(failure: nil)
         } catch {
             reportStorage(ZeroTierError(.storageUnavailable, error.message))
-            return error.message
+            return error.isUncertain ? nil : CommitEnd(failure: error.message)
         }
     }
 

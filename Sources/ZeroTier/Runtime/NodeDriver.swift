@@ -7,6 +7,7 @@ import Synchronization
 import ZeroTierController
 import ZeroTierNode
 import ZeroTierPeers
+import ZeroTierStore
 import ZeroTierWire
 
 /// Runs a node. Every method may be called from any thread.
@@ -68,6 +69,8 @@ final class NodeDriver: Sendable {
         var linger = Duration.zero
         /// The state directory; nil if the node has none.
         var directory: String?
+        /// Where the controller keeps its records; nil: in the directory.
+        var controllerStore: (any ControllerStore)?
         /// Called as the last thing, when nothing is written any more.
         var onEnd: @Sendable () -> Void = {}
         /// What is traced from the start, and where to; nil is standard error.
@@ -401,8 +404,10 @@ final class NodeDriver: Sendable {
             let result = job.run()
             try? call { (core, now) throws(ZeroTierError) in core.node.complete(result, now: now) }
         case .commit(let writes, let ticket):
-            let failure = commit(writes)
-            try? call { (core, now) throws(ZeroTierError) in core.node.complete(ticket, failure: failure, now: now) }
+            // Without an end the controller writes and tells nothing more.
+            guard let end = commit(writes) else { return }
+            try? call { (core, now) throws(ZeroTierError) in core.node.complete(ticket, failure: end.failure, now: now)
+            }
         case .job(let job):
             switch job {
             case .validate(let identity, let ticket):

@@ -56,7 +56,8 @@ enum NodeStart {
             }
             let identity = try loadIdentity(store, &random, &warnings)
             // Before a planet is stored or signed: a start that fails here has changed nothing that others rely on.
-            let port = try openPort(configuration, store, &random)
+            var port = try openPort(configuration, store, &random)
+            port.silence = configuration.silence
             let number = port.port
             let planet = try planet(configuration, store, identity, number)
             let moons = try moons(configuration, store)
@@ -129,7 +130,7 @@ enum NodeStart {
                     allowLoopback: configuration.allowsLoopbackPaths, bindAddresses: configuration.bindAddresses,
                     refusedInterfaces: configuration.refusedInterfaces, log: configuration.log,
                     keepAlive: configuration.keepAlive, linger: max(.zero, configuration.shutdownLinger),
-                    directory: directory,
+                    directory: directory, controllerStore: configuration.controllerStore,
                     onEnd: onEnd,
                     traces: configuration.traces ?? [], traceOutput: configuration.traceOutput))
             try driver.start()

@@ -96,6 +96,8 @@ package struct UDPPort: ~Copyable, Sendable {
     /// The port that all sockets share.
     package let port: UInt16
     package let mode: UDPMode
+    /// From this moment on nothing leaves: another machine has this node's name. Nil: it has the name for ever.
+    package var silence: MonotonicInstant?
 
     /// Binds one port on every address given, by default on the wildcard address of both families. Port 0 is any.
     package init(addresses: [IPAddress] = [], port wanted: UInt16, mode: UDPMode) throws(SystemError) {
@@ -158,6 +160,11 @@ package struct UDPPort: ~Copyable, Sendable {
 
     /// Gives a batch to the kernel, beginning where the cursor stands. Never waits.
     package mutating func send(_ batch: borrowing TransmitBatch, from cursor: inout Cursor) -> Outcome {
+        // By the clock and not by the caller's reading of it: the thread may have slept since then.
+        if let silence, SystemClock.monotonic() >= silence {
+            statistics.sendFailures &+= UInt64(cursor.datagramsLeft(of: batch))
+            return .sent
+        }
         let runs = batch.runs.count
         while cursor.run < runs {
             let path = batch.runs[cursor.run].path
