@@ -17,6 +17,7 @@ CONTROLLED ?= 100
 CROWD ?= 1
 MEMBERS ?= 2000
 STORMS ?= 200
+SEVERAL ?= 50
 STARTS ?= 100
 STRESS_SECONDS ?= 10
 STRESS_PAIRS ?= 5000
@@ -31,9 +32,12 @@ help: ## list the commands
 	@grep -hE '^[a-z_-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 requirements: ## look for what the build needs, and install what is missing where that is possible
+	@Tools/requirements tests
+
+build_requirements:
 	@Tools/requirements
 
-demo: requirements ## nodes on this machine: online, relayed, direct, ping, 100 MB, a private network; no internet, no privileges
+demo: build_requirements ## nodes on this machine: online, relayed, direct, ping, 100 MB, a private network; no internet, no privileges
 	$(SWIFT) build -c release --product zerotier
 	.build/release/zerotier demo
 
@@ -116,6 +120,13 @@ storms: requirements ## a controller that is killed in a storm of changes, STORM
 	$(SWIFT) build --build-tests
 	STORMS=$(STORMS) $(SWIFT) test --skip-build --filter StormTests
 
+several: requirements ## two controllers with one database: the active one is killed SEVERAL times, cut off and stopped 20 times
+	$(SWIFT) build --build-tests
+	SEVERAL_KILLS=$(SEVERAL) SEVERAL_CUTS=20 SEVERAL_TIMED=1 $(SWIFT) test --skip-build --filter LeaseStormTests
+
+models: requirements ## the lease of several controllers, all interleavings, and that each fault is found (spin, gcc)
+	Tests/Models/controller-lease/run
+
 soak: requirements ## CYCLES lives of three nodes in one process: memory, threads and descriptors must stay
 	$(SWIFT) build -c release --product bench
 	.build/release/bench soak $(CYCLES)
@@ -142,7 +153,7 @@ all: host ## all that this machine can build: the C library, the command, the Sw
 host_release: program ## the C library, optimised and stripped, and the command
 	Tools/build-libzt release
 
-program: requirements ## the command zerotier for machines without Swift: bin/, with its manual page and completion: share/
+program: build_requirements ## the command zerotier for machines without Swift: bin/, with its manual page and completion: share/
 	Tools/build-program
 
 host_debug: requirements ## the C library with debug symbols, printing basic traces

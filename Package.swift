@@ -109,11 +109,20 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),
+        // Controllers that share a database: of the command alone. libpq is loaded when it is wanted: decision 36.
+        .target(name: "CZeroTierPostgreSQL", linkerSettings: [.linkedLibrary("dl")]),
+        .target(
+            name: "ZeroTierStorePostgres",
+            dependencies: [
+                "ZeroTier", "ZeroTierStore", "ZeroTierController", "ZeroTierWire", "NetPrimitives",
+                "CZeroTierPostgreSQL",
+            ],
+            swiftSettings: strict),
         .executableTarget(
             name: "ZeroTierCommand",
             dependencies: [
-                "ZeroTierService", "ZeroTier", "ZeroTierController", "ZeroTierRules", "ZeroTierEthernet",
-                "ZeroTierWire", "JSONValues",
+                "ZeroTierService", "ZeroTier", "ZeroTierStorePostgres", "ZeroTierStore", "ZeroTierController",
+                "ZeroTierRules", "ZeroTierEthernet", "ZeroTierWire", "JSONValues",
                 "NetPrimitives",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
@@ -159,6 +168,14 @@ let package = Package(
             name: "controller-storm",
             dependencies: ["ZeroTierStore", "ZeroTierController", "ZeroTierWire", "ZeroTierCrypto", "NetPrimitives"],
             path: "Tests/ControllerStorm", swiftSettings: strict),
+        .executableTarget(
+            name: "lease-storm",
+            dependencies: [
+                "ZeroTier", "ZeroTierStorePostgres", "ZeroTierStore", "ZeroTierController", "ZeroTierWire",
+                "ZeroTierCrypto",
+                "NetPrimitives",
+            ],
+            path: "Tests/LeaseStorm", swiftSettings: strict),
         .target(name: "CFlood", path: "Tests/Floods/CFlood"),
         .executableTarget(
             name: "flood",
@@ -205,6 +222,14 @@ let package = Package(
                 "TestSupport", "ZeroTierController", "ZeroTierStore", "CZeroTierSQLite", "JSONValues", "ZeroTierWire",
                 "ZeroTierCrypto",
                 "NetPrimitives", "controller-storm",
+            ],
+            swiftSettings: testing),
+        .testTarget(
+            name: "ZeroTierStorePostgresTests",
+            dependencies: [
+                "TestSupport", "ZeroTierStorePostgres", "ZeroTierStore", "ZeroTierController", "ZeroTier",
+                "ZeroTierWire",
+                "NetPrimitives", "lease-storm", "ZeroTierCommand",
             ],
             swiftSettings: testing),
         .testTarget(

@@ -17,12 +17,17 @@ struct ControlServer: Sendable {
     /// Makes the socket. Requests wait until `start`. The caller holds the directory's lock.
     init(home: String) throws(ZeroTierError) { listener = try LocalListener(path: ControlServer.path(home)) }
 
-    /// Begins to serve, on a thread of its own.
+    /// Begins to serve a node, on a thread of its own.
     func start(_ node: Node) throws(ZeroTierError) {
+        try serve { request in try await ControlServer.answer(to: request, node) }
+    }
+
+    /// The same for whatever answers.
+    func serve(_ answer: @escaping @Sendable (String) async throws -> String) throws(ZeroTierError) {
         try listener.start { request in
             // A task asks the node, since an answer may have to wait.
             do {
-                return try await ControlServer.reply(to: request, node)
+                return try await answer(request)
             } catch let error as ZeroTierError {
                 return "error \(error.code)\n" + error.message
             } catch {
@@ -34,7 +39,7 @@ struct ControlServer: Sendable {
     func stop() { listener.stop() }
 
     // A text has its warnings before it, as many lines as the head says.
-    private static func reply(to request: String, _ node: Node) async throws -> String {
+    static func answer(to request: String, _ node: Node) async throws -> String {
         var words = request.split(separator: " ").map(String.init)
         let asJSON = words.last == "json"
         if asJSON { words.removeLast() }

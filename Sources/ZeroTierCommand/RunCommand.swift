@@ -20,17 +20,28 @@ struct RunCommand: AsyncParsableCommand {
     @Flag(help: "Control networks of its own: see `zerotier controller`.")
     var controller = false
 
+    @OptionGroup var store: StoreOptions
+
     // For the demo, as of a root.
     @Flag(help: .private) var endWithInput = false
 
     @OptionGroup var log: LogOptions
 
+    func validate() throws {
+        if !controller, store.isGiven { throw ValidationError("--store is for a controller: give --controller too") }
+    }
+
     func run() async throws {
         if endWithInput { endWithStandardInput() }
+        let database = controller ? try store.database() : nil
         let home = try state.path()
-        let store = try lockHome(home)
-        var configuration = try options.configuration(.store(store))
+        let directory = try lockHome(home)
+        var configuration = try options.configuration(.store(directory))
         configuration.isController = controller
+        if let database {
+            let shared = try SharedController(home: home, database: database, log: log)
+            return try await shared.run(configuration, name: store.name, join: join)
+        }
         try await serve(configuration, home: home, join: join, log: log)
     }
 }
@@ -54,7 +65,7 @@ func serve(
         if event == .identityCollision || event == .stopped { ending.yield() }
     }
     // Before anything is printed: a reader who sees that the node runs may end it at once.
-    let signals = await watchSignals([SIGINT, SIGTERM] + (isIgnored(SIGHUP) ? [] : [SIGHUP])) { _ in ending.yield() }
+    let signals = await watchSignals(endingSignals) { _ in ending.yield() }
     defer { for source in signals { source.cancel() } }
     // Before the node sends anything: without it nobody could speak to the node.
     let control = try ControlServer(home: home)
@@ -77,6 +88,9 @@ func serve(
     await node.shutdown()
     try result.get()
 }
+
+/// The signals that end a node.
+var endingSignals: [Int32] { [SIGINT, SIGTERM] + (isIgnored(SIGHUP) ? [] : [SIGHUP]) }
 
 // A parent such as nohup(1) may not want the program to end with the terminal.
 private func isIgnored(_ number: Int32) -> Bool {

@@ -23,12 +23,14 @@ import Testing
         "Sources/ZeroTierNode": wire + ["NetStack", "ZeroTierPeers", "ZeroTierEthernet", "ZeroTierController"],
         "Sources/ZeroTierStore": wire + ["ZeroTierController", "CZeroTierSQLite"],
         "Sources/ZeroTier": all + ["ZeroTierStore", "ZeroTierRules", "JSONValues", "CZeroTierSystem"],
+        "Sources/ZeroTierStorePostgres": wire + [
+            "ZeroTier", "ZeroTierStore", "ZeroTierController", "CZeroTierPostgreSQL",
+        ],
         "Sources/ZeroTierRules": ["JSONValues", "ZeroTierWire", "NetPrimitives"],
         "Sources/ZeroTierService": ["ZeroTier", "ZeroTierController", "JSONValues", "NetPrimitives"],
         "Sources/ZeroTierCommand": [
-            "ZeroTierService", "ZeroTier", "ZeroTierController", "ZeroTierRules", "ZeroTierEthernet", "ZeroTierWire",
-            "JSONValues",
-            "NetPrimitives",
+            "ZeroTierService", "ZeroTier", "ZeroTierStorePostgres", "ZeroTierStore", "ZeroTierController",
+            "ZeroTierRules", "ZeroTierEthernet", "ZeroTierWire", "JSONValues", "NetPrimitives",
         ],
         "Sources/ZeroTierSockets": ["ZeroTier", "NetStack", "NetPrimitives"],
         "Sources/ZeroTierLibrary": ["ZeroTierSockets", "ZeroTier", "NetPrimitives"],
@@ -38,6 +40,7 @@ import Testing
         "Tests/Floods": wire + ["ZeroTier", "CFlood"],
         "Tests/TestController": wire + ["ZeroTier", "ZeroTierPeers", "ZeroTierEthernet"],
         "Tests/ControllerStorm": wire + ["ZeroTierController", "ZeroTierStore"],
+        "Tests/LeaseStorm": wire + ["ZeroTierController", "ZeroTierStore", "ZeroTierStorePostgres", "ZeroTier"],
         "Simulation/NetworkSimulator": all,
         "Simulation/simulate": ["NetworkSimulator"],
         "Fuzz/FuzzBodies": all + ["JSONValues", "ZeroTierRules"],
@@ -52,7 +55,8 @@ import Testing
     private static func outside(_ target: String) -> [String] {
         switch target {
         case "Sources/ZeroTierCrypto": ["CCryptoBoringSSL"]
-        case "Sources/ZeroTier", "Sources/ZeroTierStore", "Sources/ZeroTierSockets", "Sources/ZeroTierC":
+        case "Sources/ZeroTier", "Sources/ZeroTierStore", "Sources/ZeroTierStorePostgres", "Sources/ZeroTierSockets",
+            "Sources/ZeroTierC":
             ["Glibc", "Synchronization"]
         case "Sources/ZeroTierLibrary": ["Synchronization"]
         case "Sources/ZeroTierService":
@@ -63,6 +67,7 @@ import Testing
         case "Sources/ZeroTierCommand":
             ["ArgumentParser", "Dispatch", "Foundation", "Glibc", "Synchronization"]
         case "Fuzz/fuzz", "Tests/TestController", "Tests/ControllerStorm": ["Glibc"]
+        case "Tests/LeaseStorm": ["Glibc", "Synchronization"]
         case "Examples/Swift": ["Dispatch", "Glibc", "Synchronization"]
         case "Tests/InteropTests", "Tests/Floods": ["Glibc", "Synchronization"]
         case "Simulation/simulate", "Benchmarks/bench": ["Foundation", "Glibc", "Synchronization"]

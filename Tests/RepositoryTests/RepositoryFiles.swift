@@ -26,7 +26,7 @@ enum RepositoryFiles {
         texts(
             in: [
                 "Sources", "Simulation", "Fuzz", "Benchmarks", "Examples/Swift", "Tests/InteropTests/Node",
-                "Tests/TestController", "Tests/ControllerStorm", "Tests/Floods/Flood",
+                "Tests/TestController", "Tests/ControllerStorm", "Tests/LeaseStorm", "Tests/Floods/Flood",
             ],
             endings: ["swift"])
     }
