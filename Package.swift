@@ -122,9 +122,10 @@ let package = Package(
             name: "ZeroTierCommand",
             dependencies: [
                 "ZeroTierService", "ZeroTier", "ZeroTierStorePostgres", "ZeroTierStore", "ZeroTierController",
-                "ZeroTierRules", "ZeroTierEthernet", "ZeroTierWire", "JSONValues",
-                "NetPrimitives",
+                "ZeroTierRules", "ZeroTierEthernet", "ZeroTierWire", "ZeroTierCrypto", "JSONValues", "NetPrimitives",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
             ],
             swiftSettings: strict),
 
@@ -245,7 +246,7 @@ let package = Package(
             name: "ZeroTierTests",
             dependencies: [
                 "TestSupport", "ZeroTier", "ZeroTierCommand", "ZeroTierController", "ZeroTierNode", "ZeroTierPeers",
-                "ZeroTierEthernet", "ZeroTierWire", "NetStack", "NetPrimitives", "CZeroTierSystem",
+                "ZeroTierEthernet", "ZeroTierWire", "JSONValues", "NetStack", "NetPrimitives", "CZeroTierSystem",
             ],
             swiftSettings: testing),
         .testTarget(

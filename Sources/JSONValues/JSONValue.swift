@@ -37,8 +37,11 @@ package enum JSONValue: Hashable, Sendable {
     }
 
     /// Text with a line for each member and element, indented by two spaces a level.
-    package var indentedText: String {
-        var writer = JSONWriter(indentation: 2)
+    package var indentedText: String { indentedText(by: 2) }
+
+    /// Text with a line for each member and element, indented by some spaces a level.
+    package func indentedText(by spaces: Int) -> String {
+        var writer = JSONWriter(indentation: spaces)
         writer.write(self)
         return String(decoding: writer.bytes, as: UTF8.self)
     }

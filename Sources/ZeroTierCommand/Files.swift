@@ -7,9 +7,10 @@ import ZeroTier
 
 /// Files that were given by name.
 enum Files {
-    static func read(_ path: String) throws(Failure) -> [UInt8] {
+    /// Reads a file of at most `limit` bytes.
+    static func read(_ path: String, limit: Int = 1 << 24) throws(Failure) -> [UInt8] {
         do throws(SystemError) {
-            guard let bytes = try FileSystem.read(path) else { throw SystemError(ENOENT, "read \(path)") }
+            guard let bytes = try FileSystem.read(path, limit: limit) else { throw SystemError(ENOENT, "read \(path)") }
             return bytes
         } catch {
             throw Failure(error)
@@ -41,10 +42,11 @@ enum Files {
         }
     }
 
-    /// Writes a secret for its owner alone, into a new file.
+    /// Writes a secret for its owner alone, into a new file, or into one that is empty as mktemp(1) makes it.
     static func writeSecret(_ path: String, _ bytes: [UInt8]) throws(Failure) {
         try write(path) { () throws(SystemError) in
             if isStream(path) { return try fill(path, O_WRONLY, 0, bytes, isSecret: true) }
+            if isEmpty(path) { return try replaceWhole(path, 0o600, bytes) }
             do throws(SystemError) {
                 try fill(path, O_WRONLY | O_CREAT | O_EXCL, 0o600, bytes)
             } catch  where error.number == EEXIST {
@@ -53,24 +55,29 @@ enum Files {
         }
     }
 
-    /// Writes a file that everybody may read. A file of this name is replaced as a whole or not at all.
-    static func replace(_ path: String, _ bytes: [UInt8]) throws(Failure) {
+    /// Writes a file that everybody may read. A file of this name is replaced as a whole or not at all. Unless `followsLinks`, a
+    /// link of this name is replaced too.
+    static func replace(_ path: String, _ bytes: [UInt8], followsLinks: Bool = true) throws(Failure) {
         try write(path) { () throws(SystemError) in
-            if isStream(path) { return try fill(path, O_WRONLY, 0, bytes) }
+            if followsLinks, isStream(path) { return try fill(path, O_WRONLY, 0, bytes) }
             // Where a link leads, not the link.
-            let target = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
-            let temporary = "\(target).\(UInt64.random(in: 0...UInt64.max))"
-            do throws(SystemError) {
-                try fill(temporary, O_WRONLY | O_CREAT | O_EXCL, 0o644, bytes)
-            } catch {
-                throw SystemError(error.number, "write \(path)")
-            }
-            // Sound: the paths are copied to C strings for the calls.
-            guard unsafe rename(temporary, target) == 0 else {
-                let number = errno
-                _ = unsafe unlink(temporary)
-                throw SystemError(number, "write \(path)")
-            }
+            let target = followsLinks ? URL(fileURLWithPath: path).resolvingSymlinksInPath().path : path
+            try replaceWhole(target, 0o644, bytes)
+        }
+    }
+
+    private static func replaceWhole(_ path: String, _ mode: mode_t, _ bytes: [UInt8]) throws(SystemError) {
+        let temporary = "\(path).\(UInt64.random(in: 0...UInt64.max))"
+        do throws(SystemError) {
+            try fill(temporary, O_WRONLY | O_CREAT | O_EXCL, mode, bytes)
+        } catch {
+            throw SystemError(error.number, "write \(path)")
+        }
+        // Sound: the paths are copied to C strings for the calls.
+        guard unsafe rename(temporary, path) == 0 else {
+            let number = errno
+            _ = unsafe unlink(temporary)
+            throw SystemError(number, "write \(path)")
         }
     }
 
@@ -82,11 +89,18 @@ enum Files {
         return kind != S_IFREG && kind != S_IFDIR
     }
 
-    private static func kind(_ path: String) -> mode_t? {
+    /// Whether it is a file without contents: nothing is lost by writing it.
+    static func isEmpty(_ path: String) -> Bool {
+        guard let status = status(path) else { return false }
+        return status.st_mode & S_IFMT == S_IFREG && status.st_size == 0
+    }
+
+    private static func kind(_ path: String) -> mode_t? { status(path).map { $0.st_mode & S_IFMT } }
+
+    private static func status(_ path: String) -> stat? {
         var status = stat()
         // Sound: the path is copied to a C string for the call.
-        guard unsafe stat(path, &status) == 0 else { return nil }
-        return status.st_mode & S_IFMT
+        return unsafe stat(path, &status) == 0 ? status : nil
     }
 
     // Somebody may have made a named pipe in order to catch a secret. Descriptors that we were given are trusted (`sudo`

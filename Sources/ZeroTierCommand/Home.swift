@@ -23,7 +23,8 @@ enum Home {
         return "\(home)/.local/state/\(name)"
     }
 
-    private static func variable(_ name: String) -> String? {
+    /// A variable of the environment; nil for an empty one.
+    static func variable(_ name: String) -> String? {
         // Sound: the environment is not changed by this program; the text is copied.
         guard let value = unsafe getenv(name) else { return nil }
         let text = unsafe String(cString: value)

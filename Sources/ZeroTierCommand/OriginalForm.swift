@@ -1,7 +1,6 @@
 // A node's state in the form of the original's tools. Members that have no meaning here have the value of a feature that is
 // off.
 
-import Glibc
 import JSONValues
 import ZeroTier
 
@@ -10,24 +9,17 @@ enum OriginalVerb {
     static func answer(_ words: [String], asJSON: Bool, _ node: Node) throws(ZeroTierError) -> String {
         switch words[0] {
         case "info":
-            let status = try node.status()
-            guard !asJSON else { return try self.status(status, try node.planet()).text }
-            return "200 info \(status.id) \(libraryVersionText) \(status.isOnline ? "ONLINE" : "OFFLINE")"
+            let status = try self.status(try node.status(), try node.planet())
+            return asJSON ? status.text : OriginalTable.info(status)
         case "listpeers":
-            let peers = try node.peers()
-            guard !asJSON else { return JSONValue.array(peers.map(peer)).text }
-            return (["200 listpeers <ztaddr> <path> <latency> <version> <role>"] + peers.map(peerLine)).joined(
-                separator: "\n")
+            let peers = JSONValue.array(try node.peers().map(peer))
+            return asJSON ? peers.text : OriginalTable.listPeers(rows(peers), now: unixMilliseconds)
         case "listnetworks":
-            let networks = try node.networkDetails()
-            guard !asJSON else {
-                let objects = try networks.map { (details) throws(ZeroTierError) in
+            let networks = JSONValue.array(
+                try node.networkDetails().map { (details) throws(ZeroTierError) in
                     JSONValue.object(network(details, try node.settings(of: details.status.id)))
-                }
-                return JSONValue.array(objects).text
-            }
-            let header = "200 listnetworks <nwid> <name> <mac> <status> <type> <dev> <ZT assigned ips>"
-            return ([header] + networks.map { networkLine($0.status) }).joined(separator: "\n")
+                })
+            return asJSON ? networks.text : OriginalTable.listNetworks(rows(networks), now: unixMilliseconds)
         case "listmoons": return JSONValue.array(try node.moons().map(moon)).text
         case "get": return try get(words, node)
         case "set": return try set(words, node)
@@ -41,6 +33,8 @@ enum OriginalVerb {
         }
     }
 
+    private static func rows(_ list: JSONValue) -> [ReplyValue] { ReplyValue(list).elements ?? [] }
+
     private static func number(_ words: [String], _ index: Int) throws(ZeroTierError) -> UInt64 {
         guard index < words.count, let value = UInt64(words[index], radix: 16), value != 0 else {
             throw ZeroTierError(.invalidArgument, "not a hexadecimal number: \(words)")
@@ -48,12 +42,7 @@ enum OriginalVerb {
         return value
     }
 
-    private static var unixMilliseconds: Int64 {
-        var time = timespec()
-        // Sound: the call fills the structure.
-        unsafe clock_gettime(CLOCK_REALTIME, &time)
-        return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
-    }
+    private static var unixMilliseconds: Int64 { SystemClock.now().unixMilliseconds }
 
     // MARK: Status
 
@@ -86,15 +75,6 @@ enum OriginalVerb {
 
     private static func milliseconds(_ duration: Duration?) -> Int64 {
         duration.map { Int64(($0.seconds * 1000).rounded()) } ?? -1
-    }
-
-    private static func peerLine(_ peer: PeerStatus) -> String {
-        let path = peer.paths.first { $0.isPreferred }
-        let way = path.map {
-            "\(slashed($0.endpoint));\(milliseconds($0.sinceSend));\(milliseconds($0.sinceReceive))"
-        }
-        return "200 listpeers \(peer.id) \(way ?? "-") \(milliseconds(peer.latency)) \(peer.version ?? "-") "
-            + peer.role.rawValue.uppercased()
     }
 
     private static func peer(_ peer: PeerStatus) -> JSONValue {
@@ -141,13 +121,6 @@ enum OriginalVerb {
     }
 
     private static func type(_ network: NetworkStatus) -> String { network.isPrivate ? "PRIVATE" : "PUBLIC" }
-
-    // This machine has no such interface, but scripts need the column.
-    private static func networkLine(_ network: NetworkStatus) -> String {
-        let addresses = network.addresses.map(\.description).joined(separator: ",")
-        return "200 listnetworks \(network.id) \(Report.printable(network.name)) \(network.mac) "
-            + "\(name(network.state)) \(type(network)) - \(addresses.isEmpty ? "-" : addresses)"
-    }
 
     private static func network(_ details: NetworkDetails, _ settings: NetworkSettings) -> [(String, JSONValue)] {
         let network = details.status
@@ -251,26 +224,15 @@ enum OriginalVerb {
         }
     }
 
-    // One member of a network as text: addresses without their bits, one a line.
+    // One member of a network as text.
     private static func get(_ words: [String], _ node: Node) throws(ZeroTierError) -> String {
         guard words.count == 3 else { throw ZeroTierError(.invalidArgument, "not a network and a member: \(words)") }
         let (details, settings) = try joined(try ControlServer.parse(words[1]), node)
-        let addresses = details.status.addresses.map(\.address)
-        func lines(_ some: [IPAddress]) -> String { some.map(\.description).joined(separator: "\n") }
-        switch words[2] {
-        case "ip": return lines(addresses)
-        case "ip4": return lines(addresses.filter(\.isIPv4))
-        case "ip6": return lines(addresses.filter { !$0.isIPv4 })
-        case let member:
-            switch network(details, settings).first(where: { $0.0 == member })?.1 {
-            case .string(let text)?: return text
-            case .integer(let value)?: return String(value)
-            case .bool(let value)?: return value ? "1" : "0"
-            default:
-                throw ZeroTierError(
-                    .invalidArgument, "a network has no member \(member) of one value: see `listnetworks --json`")
-            }
+        guard let text = OriginalTable.property(words[2], of: .object(network(details, settings))) else {
+            throw ZeroTierError(
+                .invalidArgument, "a network has no member \(words[2]) of one value: see `listnetworks --json`")
         }
+        return text
     }
 
     // MARK: Moons

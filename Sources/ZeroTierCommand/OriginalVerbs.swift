@@ -157,7 +157,8 @@ enum OriginalSwitches {
             case "p", "T", "H":
                 throw Failure(
                     "usage",
-                    "a node is asked by its state directory, not by a port and a token: type --home in place of \(first)"
+                    "a node is asked by its state directory, not by a port and a token: type --home in place of \(first). "
+                        + "A service is asked by `zerotier cli`"
                 )
             default: return moved + rest
             }
@@ -166,8 +167,8 @@ enum OriginalSwitches {
         if let first = rest.first, first.hasPrefix("/") {
             throw Failure(
                 "usage",
-                "there are no paths to ask for: type `zerotier status --json`, `zerotier peers --json` or "
-                    + "`zerotier networks --json`")
+                "a node has no paths to ask for: type `zerotier status --json`, `zerotier peers --json` or "
+                    + "`zerotier networks --json`. A service is asked by `zerotier cli \(first)`")
         }
         return rest + moved
     }

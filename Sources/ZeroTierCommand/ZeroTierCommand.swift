@@ -1,6 +1,7 @@
 // The command `zerotier`: one file per subcommand.
 
 import ArgumentParser
+import Glibc
 import ZeroTier
 
 @main
@@ -16,7 +17,8 @@ struct ZeroTierCommand: AsyncParsableCommand {
             members that you let in: `zerotier run --controller`, `zerotier controller network create`.
 
             The verbs and switches of zerotier-cli are understood, too: info, listpeers, listnetworks, listmoons, get, set, \
-            orbit, deorbit and -j, -D.
+            orbit, deorbit and -j, -D. The original's tools themselves are `zerotier cli` and `zerotier idtool`, and this \
+            program under the names zerotier-cli and zerotier-idtool.
             """,
         version: libraryVersionText,
         subcommands: [
@@ -24,7 +26,7 @@ struct ZeroTierCommand: AsyncParsableCommand {
             PingCommand.self,
             EchoCommand.self, StatusCommand.self, PeersCommand.self, NetworksCommand.self, NetworkCommand.self,
             ControllerCommand.self, RulesCommand.self, DiagnoseCommand.self, IdentityCommand.self, WorldCommand.self,
-            DemoPartyCommand.self, InfoVerb.self, ListPeersVerb.self,
+            ClientCommand.self, IdentityToolCommand.self, DemoPartyCommand.self, InfoVerb.self, ListPeersVerb.self,
             ListNetworksVerb.self, ListMoonsVerb.self, GetVerb.self, OrbitVerb.self, DeorbitVerb.self,
             DumpVerb.self, BondVerb.self,
         ])
@@ -32,6 +34,7 @@ struct ZeroTierCommand: AsyncParsableCommand {
     static func main() async {
         Output.prepare()
         do {
+            if let status = try await OriginalTool.run(CommandLine.arguments) { Glibc.exit(status) }
             var command = try await asyncParseAsRoot(
                 try OriginalSwitches.arrange(Array(CommandLine.arguments.dropFirst())))
             if var command = command as? any AsyncParsableCommand {

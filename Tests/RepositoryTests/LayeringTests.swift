@@ -30,7 +30,7 @@ import Testing
         "Sources/ZeroTierService": ["ZeroTier", "ZeroTierController", "JSONValues", "NetPrimitives"],
         "Sources/ZeroTierCommand": [
             "ZeroTierService", "ZeroTier", "ZeroTierStorePostgres", "ZeroTierStore", "ZeroTierController",
-            "ZeroTierRules", "ZeroTierEthernet", "ZeroTierWire", "JSONValues", "NetPrimitives",
+            "ZeroTierRules", "ZeroTierEthernet", "ZeroTierWire", "ZeroTierCrypto", "JSONValues", "NetPrimitives",
         ],
         "Sources/ZeroTierSockets": ["ZeroTier", "NetStack", "NetPrimitives"],
         "Sources/ZeroTierLibrary": ["ZeroTierSockets", "ZeroTier", "NetPrimitives"],
@@ -65,7 +65,10 @@ import Testing
                 "Synchronization",
             ]
         case "Sources/ZeroTierCommand":
-            ["ArgumentParser", "Dispatch", "Foundation", "Glibc", "Synchronization"]
+            [
+                "ArgumentParser", "Dispatch", "Foundation", "Glibc", "Synchronization", "NIOCore", "NIOHTTP1",
+                "NIOPosix",
+            ]
         case "Fuzz/fuzz", "Tests/TestController", "Tests/ControllerStorm": ["Glibc"]
         case "Tests/LeaseStorm": ["Glibc", "Synchronization"]
         case "Examples/Swift": ["Dispatch", "Glibc", "Synchronization"]

@@ -65,6 +65,8 @@ import Testing
         "halfOpenCount": "a table's size, which shows that it has a bound",
         "stationCount": "a table's size, which shows that it has a bound",
         "noteQuickOver": "puts a connection past its start, which takes many segments otherwise",
+        "channelActive": "NIO calls it", "channelInactive": "NIO calls it", "channelRead": "NIO calls it",
+        "errorCaught": "NIO calls it",
     ]
 
     @Test func `nothing in the sources is used by tests alone`() {
