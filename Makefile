@@ -116,6 +116,10 @@ bench-short: requirements ## ratios, counts and memory in some minutes, as conti
 	$(SWIFT) build -c release --product bench --scratch-path .build-libzt $(LIBRARY_FLAGS)
 	Benchmarks/run --short --binary .build-libzt/release/bench
 
+clients: requirements ## the REST service against the requests of ztncui, ZeroUI, ZTNET, zerotier-cli and others, row by row
+	$(SWIFT) build --build-tests
+	$(SWIFT) test --skip-build --filter ZeroTierServiceTests
+
 storms: requirements ## a controller that is killed in a storm of changes, STORMS times: nothing that it told is lost
 	$(SWIFT) build --build-tests
 	STORMS=$(STORMS) $(SWIFT) test --skip-build --filter StormTests

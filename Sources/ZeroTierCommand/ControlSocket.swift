@@ -11,15 +11,19 @@ struct ControlServer: Sendable {
     static let fileName = "control.socket"
 
     private let listener: LocalListener
+    private let home: String
 
     static func path(_ home: String) -> String { "\(home)/\(fileName)" }
 
     /// Makes the socket. Requests wait until `start`. The caller holds the directory's lock.
-    init(home: String) throws(ZeroTierError) { listener = try LocalListener(path: ControlServer.path(home)) }
+    init(home: String) throws(ZeroTierError) {
+        listener = try LocalListener(path: ControlServer.path(home))
+        self.home = home
+    }
 
     /// Begins to serve a node, on a thread of its own.
     func start(_ node: Node) throws(ZeroTierError) {
-        try serve { request in try await ControlServer.answer(to: request, node) }
+        try serve { [home] request in try await ControlServer.answer(to: request, node, home: home) }
     }
 
     /// The same for whatever answers.
@@ -39,27 +43,31 @@ struct ControlServer: Sendable {
     func stop() { listener.stop() }
 
     // A text has its warnings before it, as many lines as the head says.
-    static func answer(to request: String, _ node: Node) async throws -> String {
+    static func answer(to request: String, _ node: Node, home: String) async throws -> String {
         var words = request.split(separator: " ").map(String.init)
         let asJSON = words.last == "json"
         if asJSON { words.removeLast() }
         do {
-            return try await reply(to: words, asJSON: asJSON, node)
+            return try await reply(to: words, asJSON: asJSON, node, home)
         } catch let error as ZeroTierError {
             throw error.advised(words, node)
         }
     }
 
-    private static func reply(to words: [String], asJSON: Bool, _ node: Node) async throws -> String {
+    private static func reply(
+        to words: [String], asJSON: Bool, _ node: Node, _ home: String
+    ) async throws -> String {
         guard words.first == "controller" else {
-            return "ok\n" + (try await answer(to: words, asJSON: asJSON, node))
+            return "ok\n" + (try await answer(to: words, asJSON: asJSON, node, home))
         }
         let report = try await ControllerVerb.answer(words, node)
         let lines = asJSON ? [] : report.warnings
         return (["ok \(lines.count)"] + lines + [report.rendered(asJSON: asJSON)]).joined(separator: "\n")
     }
 
-    private static func answer(to words: [String], asJSON: Bool, _ node: Node) async throws -> String {
+    private static func answer(
+        to words: [String], asJSON: Bool, _ node: Node, _ home: String
+    ) async throws -> String {
         let argument = words.count > 1 ? words[1] : ""
         switch words.first {
         case "status": return Report.status(try node.status()).rendered(asJSON: asJSON)
@@ -83,7 +91,7 @@ struct ControlServer: Sendable {
             try node.leave(network)
             return Report(text: "left \(network)", json: .object([("left", .text(network))])).rendered(asJSON: asJSON)
         case "info", "listpeers", "listnetworks", "listmoons", "get", "set", "orbit", "deorbit":
-            return try OriginalVerb.answer(words, asJSON: asJSON, node)
+            return try OriginalVerb.answer(words, asJSON: asJSON, node, home: home)
         case "rules": return try RuleAnswers.rules(parse(argument), node).rendered(asJSON: asJSON)
         case "diagnose": return try RuleAnswers.frame(words, node).rendered(asJSON: asJSON)
         case "ping": return Report.echo(try await ping(words, node)).rendered(asJSON: asJSON)

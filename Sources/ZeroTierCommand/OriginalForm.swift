@@ -1,26 +1,29 @@
-// A node's state in the form of the original's tools. Members that have no meaning here have the value of a feature that is
-// off.
+// The node's end of the original's verbs. JSON is that of the service.
 
 import JSONValues
 import ZeroTier
+import ZeroTierService
 
 /// The answers to the original's verbs.
 enum OriginalVerb {
-    static func answer(_ words: [String], asJSON: Bool, _ node: Node) throws(ZeroTierError) -> String {
+    static func answer(
+        _ words: [String], asJSON: Bool, _ node: Node, home: String
+    ) throws(ZeroTierError) -> String {
         switch words[0] {
         case "info":
-            let status = try self.status(try node.status(), try node.planet())
+            let status = NodeForm.status(try node.status(), try node.planet(), home: home, local: .none)
             return asJSON ? status.text : OriginalTable.info(status)
         case "listpeers":
-            let peers = JSONValue.array(try node.peers().map(peer))
-            return asJSON ? peers.text : OriginalTable.listPeers(rows(peers), now: unixMilliseconds)
+            let peers = JSONValue.array(try node.peers().map(NodeForm.peer))
+            return asJSON ? peers.text : OriginalTable.listPeers(rows(peers), now: SystemClock.now().unixMilliseconds)
         case "listnetworks":
             let networks = JSONValue.array(
                 try node.networkDetails().map { (details) throws(ZeroTierError) in
-                    JSONValue.object(network(details, try node.settings(of: details.status.id)))
+                    object(details, try node.settings(of: details.status.id))
                 })
-            return asJSON ? networks.text : OriginalTable.listNetworks(rows(networks), now: unixMilliseconds)
-        case "listmoons": return JSONValue.array(try node.moons().map(moon)).text
+            return asJSON
+                ? networks.text : OriginalTable.listNetworks(rows(networks), now: SystemClock.now().unixMilliseconds)
+        case "listmoons": return JSONValue.array(try node.moons().map(NodeForm.moon)).text
         case "get": return try get(words, node)
         case "set": return try set(words, node)
         case "orbit":
@@ -42,134 +45,10 @@ enum OriginalVerb {
         return value
     }
 
-    private static var unixMilliseconds: Int64 { SystemClock.now().unixMilliseconds }
-
-    // MARK: Status
-
-    private static func status(_ status: NodeStatus, _ planet: RootSet?) throws(ZeroTierError) -> JSONValue {
-        let settings: [(String, JSONValue)] = [
-            ("allowTcpFallbackRelay", .bool(false)), ("forceTcpRelay", .bool(false)),
-            ("listeningOn", .array(status.localEndpoints.map { .string(slashed($0)) })),
-            ("portMappingEnabled", .bool(false)), ("primaryPort", .integer(Int64(status.port))),
-            ("surfaceAddresses", .array(status.surfaceEndpoints.map { .string(slashed($0)) })),
-        ]
-        var members: [(String, JSONValue)] = [("address", .text(status.id))]
-        members.append(("clock", .integer(unixMilliseconds)))
-        members.append(("config", .object([("settings", .object(settings))])))
-        members.append(("online", .bool(status.isOnline)))
-        members.append(("planetWorldId", .integer(Int64(clamping: planet?.id ?? 0))))
-        members.append(("planetWorldTimestamp", .integer(Int64(clamping: planet?.timestampMilliseconds ?? 0))))
-        members.append(("publicIdentity", .string(status.publicIdentity)))
-        members.append(("tcpFallbackActive", .bool(false)))
-        members.append(("version", .string(libraryVersionText)))
-        members.append(("versionBuild", .integer(0)))
-        members.append(("versionMajor", .integer(Int64(libraryVersion.major))))
-        members.append(("versionMinor", .integer(Int64(libraryVersion.minor))))
-        members.append(("versionRev", .integer(Int64(libraryVersion.revision))))
-        return .object(members)
-    }
-
-    private static func slashed(_ endpoint: SocketEndpoint) -> String { "\(endpoint.address)/\(endpoint.port)" }
-
-    // MARK: Peers
-
-    private static func milliseconds(_ duration: Duration?) -> Int64 {
-        duration.map { Int64(($0.seconds * 1000).rounded()) } ?? -1
-    }
-
-    private static func peer(_ peer: PeerStatus) -> JSONValue {
-        let now = unixMilliseconds
-        func instant(_ since: Duration?) -> JSONValue { .integer(since.map { now - milliseconds($0) } ?? 0) }
-        let parts = (peer.version ?? "").split(separator: ".").compactMap { Int64($0) }
-        let version = parts.count == 3 ? parts : [-1, -1, -1]
-        var members: [(String, JSONValue)] = [("address", .text(peer.id)), ("isBonded", .bool(false))]
-        members.append(("latency", .integer(milliseconds(peer.latency))))
-        members.append(
-            (
-                "paths",
-                .array(
-                    peer.paths.filter(\.isAlive).map { path in
-                        .object([
-                            ("active", .bool(true)), ("address", .string(slashed(path.endpoint))),
-                            ("expired", .bool(false)), ("lastReceive", instant(path.sinceReceive)),
-                            ("lastSend", instant(path.sinceSend)), ("preferred", .bool(path.isPreferred)),
-                            ("trustedPathId", .integer(0)),
-                        ])
-                    })
-            ))
-        members.append(("role", .string(peer.role.rawValue.uppercased())))
-        members.append(("tunneled", .bool(false)))
-        members.append(("version", .string(version.map(String.init).joined(separator: "."))))
-        members.append(("versionMajor", .integer(version[0])))
-        members.append(("versionMinor", .integer(version[1])))
-        members.append(("versionRev", .integer(version[2])))
-        return .object(members)
-    }
-
     // MARK: Networks
 
-    private static func name(_ state: NetworkStatus.State) -> String {
-        switch state {
-        case .requestingConfiguration: "REQUESTING_CONFIGURATION"
-        case .ok: "OK"
-        case .accessDenied: "ACCESS_DENIED"
-        case .notFound: "NOT_FOUND"
-        case .portError: "PORT_ERROR"
-        case .clientTooOld: "CLIENT_TOO_OLD"
-        case .authenticationRequired: "AUTHENTICATION_REQUIRED"
-        }
-    }
-
-    private static func type(_ network: NetworkStatus) -> String { network.isPrivate ? "PRIVATE" : "PUBLIC" }
-
-    private static func network(_ details: NetworkDetails, _ settings: NetworkSettings) -> [(String, JSONValue)] {
-        let network = details.status
-        var members: [(String, JSONValue)] = [
-            ("allowDNS", .bool(settings.allowsDNS)), ("allowDefault", .bool(settings.allowsDefault)),
-            ("allowGlobal", .bool(settings.allowsGlobal)),
-        ]
-        members.append(("allowManaged", .bool(settings.allowsManaged)))
-        members.append(("assignedAddresses", .array(network.addresses.map { .text($0) })))
-        members.append(("bridge", .bool(details.isBridge)))
-        if let page = network.authenticationURL {
-            members.append(("authenticationURL", .string(page)))
-            members.append(("ssoEnabled", .bool(true)))
-        }
-        members.append(("broadcastEnabled", .bool(network.isBroadcastEnabled)))
-        members.append(("dhcp", .bool(false)))
-        members.append(
-            (
-                "dns",
-                .object([
-                    ("domain", .string(network.nameDomain)), ("servers", .array(network.nameServers.map { .text($0) })),
-                ])
-            ))
-        members.append(("id", .text(network.id)))
-        members.append(("mac", .text(network.mac)))
-        members.append(("mtu", .integer(Int64(network.mtu))))
-        members.append(
-            (
-                "multicastSubscriptions",
-                .array(
-                    details.groups.map {
-                        .object([("adi", .integer(Int64($0.distinguisher))), ("mac", .text($0.mac))])
-                    })
-            ))
-        members.append(("name", .string(network.name)))
-        members.append(("netconfRevision", .integer(Int64(clamping: details.revision))))
-        members.append(("nwid", .text(network.id)))
-        members.append(("portDeviceName", .string("")))
-        members.append(("portError", .integer(0)))
-        let routes = zip(network.routes, details.routeAttributes).map { route, attributes -> JSONValue in
-            .object([
-                ("flags", .integer(Int64(attributes.flags))), ("metric", .integer(Int64(attributes.metric))),
-                ("target", .text(route.target)), ("via", .text(route.via)),
-            ])
-        }
-        members.append(("routes", .array(routes)))
-        members.append(("status", .string(name(network.state))))
-        members.append(("type", .string(type(network))))
-        return members
+    private static func object(_ details: NetworkDetails, _ settings: NetworkSettings) -> JSONValue {
+        .object(NodeForm.network(details, settings).map { ($0.key, $0.value) })
     }
 
     private static func joined(
@@ -189,7 +68,7 @@ enum OriginalVerb {
         try change(&settings, words[2], words[3])
         try node.setSettings(settings, of: id)
         let (details, changed) = try joined(id, node)
-        return JSONValue.object(network(details, changed)).text
+        return object(details, changed).text
     }
 
     /// Changes one setting as it is written. Throws for a value that is none: the original takes it for "no".
@@ -228,29 +107,10 @@ enum OriginalVerb {
     private static func get(_ words: [String], _ node: Node) throws(ZeroTierError) -> String {
         guard words.count == 3 else { throw ZeroTierError(.invalidArgument, "not a network and a member: \(words)") }
         let (details, settings) = try joined(try ControlServer.parse(words[1]), node)
-        guard let text = OriginalTable.property(words[2], of: .object(network(details, settings))) else {
+        guard let text = OriginalTable.property(words[2], of: object(details, settings)) else {
             throw ZeroTierError(
                 .invalidArgument, "a network has no member \(words[2]) of one value: see `listnetworks --json`")
         }
         return text
-    }
-
-    // MARK: Moons
-
-    private static func moon(_ moon: RootSet) -> JSONValue {
-        let digits = String(moon.id, radix: 16)
-        return .object([
-            ("id", .string(String(repeating: "0", count: 16 - digits.count) + digits)),
-            (
-                "roots",
-                .array(
-                    moon.roots.map { root in
-                        .object([
-                            ("identity", .string(root.identity.publicText)),
-                            ("stableEndpoints", .array(root.endpoints.map { .string(slashed($0)) })),
-                        ])
-                    })
-            ), ("timestamp", .integer(Int64(clamping: moon.timestampMilliseconds))), ("waiting", .bool(false)),
-        ])
     }
 }

@@ -5,6 +5,7 @@ import Dispatch
 import Glibc
 import JSONValues
 import ZeroTier
+import ZeroTierService
 
 struct RunCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -22,6 +23,8 @@ struct RunCommand: AsyncParsableCommand {
 
     @OptionGroup var store: StoreOptions
 
+    @OptionGroup var service: ServiceOptions
+
     // For the demo, as of a root.
     @Flag(help: .private) var endWithInput = false
 
@@ -38,11 +41,13 @@ struct RunCommand: AsyncParsableCommand {
         let directory = try lockHome(home)
         var configuration = try options.configuration(.store(directory))
         configuration.isController = controller
+        let prepared = try service.prepare(directory, log)
+        if configuration.port == 0, let port = prepared?.settings.current.primaryPort { configuration.port = port }
         if let database {
-            let shared = try SharedController(home: home, database: database, log: log)
+            let shared = try SharedController(home: home, database: database, log: log, service: prepared)
             return try await shared.run(configuration, name: store.name, join: join)
         }
-        try await serve(configuration, home: home, join: join, log: log)
+        try await serve(configuration, home: home, join: join, log: log, service: prepared)
     }
 }
 
@@ -55,7 +60,7 @@ func lockHome(_ home: String) throws(ZeroTierError) -> DirectoryStore {
 /// directory. `started` is called before anything is printed about the node.
 func serve(
     _ configuration: Node.Configuration, home: String, join: [NetworkID], log: LogOptions,
-    started: (Node) throws -> Void = { _ in }
+    service: PreparedService? = nil, started: (Node) throws -> Void = { _ in }
 ) async throws {
     var configuration = configuration
     // Made before the node: no event is too early.
@@ -71,6 +76,7 @@ func serve(
     let control = try ControlServer(home: home)
     defer { control.stop() }
     let node = try await Node.start(configuration)
+    var http: HTTPService?
     let result = await Result {
         try control.start(node)
         try started(node)
@@ -81,9 +87,12 @@ func serve(
                     ("event", .string("started")), ("address", .text(node.id)),
                     ("port", .integer(Int64(node.port))), ("home", .string(home)),
                 ])))
+        http = try await service?.start(node)
         for network in join { try node.startJoining(network) }
         for await _ in end { break }
     }
+    // While the node is there: requests that are open are answered.
+    if let http { await service?.stop(http) }
     control.stop()
     await node.shutdown()
     try result.get()

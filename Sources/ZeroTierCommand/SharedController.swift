@@ -9,6 +9,7 @@ import NetPrimitives
 import Synchronization
 import ZeroTier
 import ZeroTierController
+import ZeroTierService
 import ZeroTierStore
 import ZeroTierStorePostgres
 import ZeroTierWire
@@ -77,6 +78,7 @@ final class SharedController: Sendable {
 
     private struct State: Sendable {
         var node: ZeroTier.Node?
+        var http: HTTPService?
         var until = MonotonicInstant.zero
     }
 
@@ -84,14 +86,18 @@ final class SharedController: Sendable {
     private let database: DatabaseAddress
     private let address: Address
     private let log: LogOptions
+    private let service: PreparedService?
     private let state = Mutex(State())
     private let keeper: Mutex<LeaseKeeper?> = Mutex(nil)
     private let turns: AsyncStream<Turn>
     private let turning: AsyncStream<Turn>.Continuation
 
-    /// `home` has the identity that all of them share.
-    init(home: String, database: DatabaseAddress, log: LogOptions) throws(Failure) {
+    /// `home` has the identity that all of them share. `service` is open while the node runs.
+    init(
+        home: String, database: DatabaseAddress, log: LogOptions, service: PreparedService?
+    ) throws(Failure) {
         self.home = home
+        self.service = service
         self.database = database
         self.log = log
         let path = "\(home)/identity.secret"
@@ -217,13 +223,16 @@ final class SharedController: Sendable {
                     ("event", .string("started")), ("address", .text(node.id)),
                     ("port", .integer(Int64(node.port))), ("home", .string(home)),
                 ])))
+        let http = try await service?.start(node)
+        state.withLock { $0.http = http }
     }
 
     private func stopNode() async {
-        let node = state.withLock { state in
-            defer { state.node = nil }
-            return state.node
+        let (node, http) = state.withLock { state in
+            defer { (state.node, state.http) = (nil, nil) }
+            return (state.node, state.http)
         }
+        if let http { await service?.stop(http) }
         await node?.shutdown()
     }
 
@@ -244,7 +253,7 @@ final class SharedController: Sendable {
                 "this controller is a standby: ask \(row.holder), "
                     + "which has the lease since \(SharedController.time(row))")
         }
-        return try await ControlServer.answer(to: request, node)
+        return try await ControlServer.answer(to: request, node, home: home)
     }
 
     private func status(_ node: ZeroTier.Node?) throws -> Report {

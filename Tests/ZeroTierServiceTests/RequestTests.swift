@@ -1,5 +1,6 @@
 import JSONValues
 import NetPrimitives
+import TestSupport
 import Testing
 
 @testable import ZeroTierService
@@ -53,11 +54,11 @@ import Testing
     @Test(arguments: ["f", "a.b.c", "_$", "jQuery1.x2", String(repeating: "a", count: 64)])
     func `a script calls the function that is named`(name: String) async throws {
         let answer = try await ScriptAnswer.wrap(.json(.string("\u{2028}</script>")), name)
-        guard case .bytes(let bytes) = answer.body else { return Issue.record("no bytes") }
+        guard case .bytes(let bytes) = answer.body else { throw ConnectionFailure(text: "no bytes") }
         #expect(String(decoding: bytes, as: UTF8.self) == #"\#(name)("\u2028</script>");"#)
         #expect(answer.contentType == "application/javascript" && answer.status == 200)
         let nothing = try await ScriptAnswer.wrap(.empty(404), name)
-        guard case .bytes(let null) = nothing.body else { return Issue.record("no bytes") }
+        guard case .bytes(let null) = nothing.body else { throw ConnectionFailure(text: "no bytes") }
         #expect(String(decoding: null, as: UTF8.self) == "\(name)(null);" && nothing.status == 404)
     }
 
@@ -76,7 +77,7 @@ import Testing
         let short = ServiceAnswer(
             status: 200, contentType: ServiceAnswer.jsonType, body: .parts { await lab.next() < 3 ? [0x31] : nil })
         guard case .bytes(let bytes) = try await ScriptAnswer.wrap(short, "f").body else {
-            return Issue.record("no bytes")
+            throw ConnectionFailure(text: "no bytes")
         }
         #expect(String(decoding: bytes, as: UTF8.self) == "f(111);")
         let endless = ServiceAnswer(

@@ -1,0 +1,129 @@
+// The service for the tools of the field: options, and its life beside a node.
+
+import ArgumentParser
+import Glibc
+import JSONValues
+import NetPrimitives
+import ZeroTier
+import ZeroTierService
+
+/// Whether and where a node serves these tools.
+struct ServiceOptions: ParsableArguments {
+    @Flag(
+        help: """
+            Serve the field's REST interface, at this machine's loopback addresses alone unless \
+            settings.allowManagementFrom of local.conf names networks. The token is in authtoken.secret.
+            """)
+    var service = false
+
+    @Option(help: "TCP port of the service; 0 for any free one. Default: the number of the UDP port.")
+    var servicePort: UInt16?
+
+    @Option(help: "Name by which the service may be asked, besides its addresses; may be repeated.")
+    var serviceHost: [String] = []
+
+    func validate() throws {
+        guard service || (servicePort == nil && serviceHost.isEmpty) else {
+            throw ValidationError("--service-port and --service-host are for a node with --service")
+        }
+    }
+
+    /// What is to be known before the node starts. Nil without a service.
+    func prepare(_ store: DirectoryStore, _ log: LogOptions) throws -> PreparedService? {
+        service ? try PreparedService(self, store, log) : nil
+    }
+}
+
+/// A service whose node is not there yet: its files were read, and nobody can ask it.
+struct PreparedService: Sendable {
+    private let port: UInt16?
+    private let home: String
+    private let files: ServiceFiles
+    private let access: ServiceAccess
+    private let log: LogOptions
+    let settings: LocalSettings
+
+    fileprivate init(_ options: ServiceOptions, _ store: DirectoryStore, _ log: LogOptions) throws(ZeroTierError) {
+        port = options.servicePort
+        self.log = log
+        home = store.path
+        files = ServiceFiles(store)
+        settings = try LocalSettings(store) { log.log(.serviceTrouble($0)) }
+        access = ServiceAccess(
+            token: try files.token(), metricsToken: try files.metricsToken(),
+            hosts: options.serviceHost + PreparedService.ownNames)
+    }
+
+    /// Begins to serve a node.
+    func start(_ node: Node) async throws(ZeroTierError) -> HTTPService {
+        let http = try await HTTPService.start(
+            NodeService(node, home: home, access: access, settings: settings),
+            settings.current.managers.isEmpty ? .loopback : .everywhere, port: port ?? node.port,
+            limits: PreparedService.limits()
+        ) { [log] in log.log(.serviceTrouble($0)) }
+        do throws(ZeroTierError) {
+            try files.announce(port: http.port, process: getpid())
+        } catch {
+            await http.stop()
+            throw error
+        }
+        log.log(.serviceStarted(http, home: home))
+        return http
+    }
+
+    /// Ends it.
+    func stop(_ http: HTTPService) async {
+        await http.stop()
+        do throws(ZeroTierError) {
+            try files.withdraw()
+        } catch {
+            log.log(.serviceTrouble(error.message))
+        }
+    }
+
+    // As many connections as there are descriptors for, with some left for all else.
+    private static func limits() -> HTTPLimits {
+        var limits = HTTPLimits()
+        var files = rlimit()
+        // Sound: both calls are given the whole structure.
+        guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &files) == 0 else { return limits }
+        files.rlim_cur = min(files.rlim_max, max(files.rlim_cur, wantedFiles))
+        _ = unsafe setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &files)
+        _ = unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &files)
+        let free = Int(clamping: files.rlim_cur) - reservedFiles
+        limits.connections = min(limits.connections, max(8, free / 2))
+        return limits
+    }
+
+    private static let wantedFiles: rlim_t = 4096
+    private static let reservedFiles = 256
+
+    // The name of this machine, whole and up to its first dot.
+    private static var ownNames: [String] {
+        var bytes = [CChar](repeating: 0, count: 256)
+        // Sound: the last byte stays zero.
+        guard unsafe gethostname(&bytes, bytes.count - 1) == 0 else { return [] }
+        let name = String(decoding: bytes.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        return name.isEmpty ? [] : [name, String(name.prefix { $0 != "." })]
+    }
+}
+
+extension Report {
+    fileprivate static func serviceStarted(_ http: HTTPService, home: String) -> Report {
+        let places = http.addresses.map { address in
+            "http://" + (address.isIPv4 ? "\(address)" : "[\(address)]") + ":\(http.port)"
+        }
+        return Report(
+            text: "service at \(places.joined(separator: " and ")), token in \(home)/authtoken.secret",
+            json: .object([
+                ("event", .string("service")), ("port", .integer(Int64(http.port))),
+                ("addresses", .array(http.addresses.map { .text($0) })),
+            ]))
+    }
+
+    fileprivate static func serviceTrouble(_ text: String) -> Report {
+        Report(
+            text: text, json: .object([("event", .string("serviceTrouble")), ("message", .string(text))]),
+            level: .warning)
+    }
+}

@@ -1,0 +1,146 @@
+import Foundation
+import Glibc
+import TestSupport
+import Testing
+
+@testable import ZeroTier
+
+extension CommandTests {
+    /// `zerotier run --service`: files, the end, mistakes.
+    @Suite struct Service {
+        private static func run(_ home: String, _ more: [String] = ["--controller"]) throws -> Program {
+            try Program(Command.path, ["run", "--home", home, "--service", "--service-port", "0"] + more)
+        }
+
+        private static func file(_ home: String, _ name: String) throws -> String {
+            String(decoding: try #require(FileManager.default.contents(atPath: "\(home)/\(name)")), as: UTF8.self)
+        }
+
+        private static func onThread<Value: Sendable>(
+            _ body: @escaping @Sendable () throws -> Value
+        ) async throws -> Value {
+            try await withCheckedThrowingContinuation { continuation in
+                Foundation.Thread.detachNewThread { continuation.resume(with: Result(catching: body)) }
+            }
+        }
+
+        private static func ask(_ port: UInt16, _ method: String, _ path: String, _ token: String) async throws
+            -> HTTPReply
+        {
+            try await onThread {
+                let connection = try HTTPConnection(port)
+                try connection.send(method, path, method == "POST" ? "{}" : nil, headers: ["X-ZT1-Auth: \(token)"])
+                return try connection.reply(to: method)
+            }
+        }
+
+        @Test(arguments: [SIGTERM, SIGINT])
+        func `tools find token and port, and the end is clean`(signal: Int32) async throws {
+            let home = TemporaryDirectory()
+            let program = try Self.run(home.path)
+            let line = try await program.line(containing: "service at")
+            let port = try #require(UInt16(try Self.file(home.path, "zerotier-one.port")))
+            #expect(
+                line.contains("http://127.0.0.1:\(port)") && line.contains("\(home.path)/authtoken.secret"), "\(line)")
+            #expect(try Self.file(home.path, "zerotier-one.pid") == "\(program.number)")
+            let token = try Self.file(home.path, "authtoken.secret")
+            let metricsToken = try Self.file(home.path, "metricstoken.secret")
+            #expect(try await Self.ask(port, "GET", "/status", token)["config.settings.homeDir"] == .string(home.path))
+            let made = try await Self.ask(port, "POST", "/controller/network", token)
+            #expect(made.status == 200)
+            // The same records as over the control socket.
+            let output = Pipe()
+            let list = await Command.end(
+                of: try Command.start(["controller", "network", "list", "--home", home.path], output: output),
+                output: output)
+            guard case .string(let id)? = made["id"] else { throw ConnectionFailure(text: "\(made.text)") }
+            #expect(list.output.contains(id), "\(list.output)")
+            #expect(try await Self.ask(port, "GET", "/status?auth=\(token)x", "wrong").status == 401)
+            #expect(try await Self.ask(port, "GET", "/metrics?auth=\(metricsToken)", metricsToken).status == 200)
+            program.send(signal)
+            #expect(try await program.end() == 0)
+            #expect(!FileManager.default.fileExists(atPath: "\(home.path)/zerotier-one.pid"))
+            for secret in [token, metricsToken] { #expect(!program.output.joined().contains(secret)) }
+            // The next start has the same tokens.
+            let again = try Self.run(home.path, [])
+            _ = try await again.line(containing: "service at")
+            #expect(try Self.file(home.path, "authtoken.secret") == token)
+            let next = try #require(UInt16(try Self.file(home.path, "zerotier-one.port")))
+            #expect(try await Self.ask(next, "GET", "/controller", token).status == 404)
+            again.send(signal)
+            #expect(try await again.end() == 0)
+        }
+
+        @Test func `the port is that of UDP, which local.conf may say`() async throws {
+            let home = TemporaryDirectory()
+            try FileManager.default.createDirectory(atPath: home.path, withIntermediateDirectories: true)
+            let port = try Node.findFreePort()
+            try #"{"settings":{"primaryPort":\#(port)}}"#
+                .write(toFile: "\(home.path)/local.conf", atomically: false, encoding: .utf8)
+            let program = try Program(Command.path, ["run", "--home", home.path, "--service"])
+            _ = try await program.line(containing: "service at")
+            #expect(try Self.file(home.path, "zerotier-one.port") == "\(port)")
+            #expect(program.output.contains { $0.contains("UDP port \(port)") })
+            // Another one cannot have it.
+            let other = TemporaryDirectory()
+            let second = try Program(
+                Command.path, ["run", "--home", other.path, "--service", "--service-port", "\(port)"])
+            #expect(try await second.end() == 1)
+            #expect(second.output.contains { $0.contains("TCP port \(port)") && $0.contains("--service-port") })
+            program.interrupt()
+            #expect(try await program.end() == 0)
+        }
+
+        @Test(
+            arguments: [
+                ("local.conf", "{\"settings\":\n[]}", "local.conf: line 2, column 1: settings"),
+                ("local.conf", #"{"settings":{"allowManagementFrom":["x"]}}"#, "settings.allowManagementFrom[0]"),
+                ("authtoken.secret", "\n", "authtoken.secret is no token"),
+                ("metricstoken.secret", "", "metricstoken.secret is no token"),
+            ])
+        func `a file that is wrong stops the start, and stays as it was`(
+            name: String, text: String, problem: String
+        ) async throws {
+            let home = TemporaryDirectory()
+            try FileManager.default.createDirectory(atPath: home.path, withIntermediateDirectories: true)
+            _ = FileManager.default.createFile(
+                atPath: "\(home.path)/\(name)", contents: Data(text.utf8), attributes: [.posixPermissions: 0o600])
+            let program = try Self.run(home.path)
+            #expect(try await program.end() == 1)
+            #expect(program.output.contains { $0.contains(problem) }, "\(program.output)")
+            #expect(try Self.file(home.path, name) == text)
+        }
+
+        @Test func `options of a service need one`() async throws {
+            for options in [["--service-port", "1"], ["--service-host", "a"]] {
+                let program = try Program(Command.path, ["run"] + options)
+                #expect(try await program.end() == 64)
+                #expect(program.output.contains { $0.contains("--service") })
+            }
+        }
+
+        // Fewer descriptors than tools would open.
+        @Test func `more connections than descriptors do not end it`() async throws {
+            OpenFiles.allowMany()
+            let home = TemporaryDirectory()
+            let program = try Program(
+                "/bin/sh",
+                [
+                    "-c", "ulimit -n 280; exec \"$0\" \"$@\"", try #require(Command.path), "run", "--home", home.path,
+                    "--service", "--service-port", "0",
+                ])
+            _ = try await program.line(containing: "service at")
+            let port = try #require(UInt16(try Self.file(home.path, "zerotier-one.port")))
+            let status = try await Self.onThread {
+                var connections = try (0..<300).map { _ in try HTTPConnection(port) }
+                connections.removeAll()
+                let last = try HTTPConnection(port)
+                try last.send("GET", "/health", nil, headers: [])
+                return try last.reply(to: "GET").status
+            }
+            #expect(status == 200)
+            program.send(SIGTERM)
+            #expect(try await program.end() == 0)
+        }
+    }
+}
