@@ -64,6 +64,8 @@ import Testing
         "noteReachability": "for replicators, which nothing measures yet",
         "halfOpenCount": "a table's size, which shows that it has a bound",
         "stationCount": "a table's size, which shows that it has a bound",
+        "channelRead": "NIO calls it", "channelInactive": "NIO calls it", "handlerRemoved": "NIO calls it",
+        "userInboundEventTriggered": "NIO calls it",
         "noteQuickOver": "puts a connection past its start, which takes many segments otherwise",
         "channelActive": "NIO calls it", "channelInactive": "NIO calls it", "channelRead": "NIO calls it",
         "errorCaught": "NIO calls it",
