@@ -59,7 +59,9 @@ struct Storm: ~Copyable {
         "0432feaef1:0:c06e697a3bb7f3a82447103f071a824a7bbb8908f5b327c376c11f65359bb965cdd21315d2f3b297982b6f9"
         + "e9c181a598dd6157b103fec20d16abaac88f2cb0b:dbc6c8478ed6b6e5414e9ff97b77f26ee110c8651a2cd696abe6f5e2c5"
         + "b83af1e1634096332cdb2807bec40cbf3a44840188712857e79a44441ab72798bc8f7c"
-    private static let pause: UInt32 = 10_000
+    /// Between two changes: a hundred in a second, also after a commit that took its time.
+    private static let pause = Duration.milliseconds(10)
+    private static let mostAtOnce = 50
 
     private let term: Term
     private let epoch: UInt64
@@ -106,11 +108,17 @@ struct Storm: ~Copyable {
             }
             pump()
         }
+        var due = SystemClock.monotonic()
         while term.isOn, !isOver {
             now = SystemClock.now()
-            step()
+            var steps = 0
+            while due <= now.monotonic, steps < Storm.mostAtOnce {
+                step()
+                steps += 1
+                due = due + Storm.pause
+            }
             pump()
-            usleep(Storm.pause)
+            usleep(1000)
         }
     }
 

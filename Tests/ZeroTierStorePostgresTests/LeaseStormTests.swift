@@ -82,9 +82,16 @@ import ZeroTierWire
         }
     }
 
-    /// Everything that was said, compared with what is stored.
-    private static func check(_ all: [Line], _ database: String) throws {
-        let lines = all.sorted { $0.time < $1.time }
+    /// What is stored at a moment, compared with everything that was said: they go on meanwhile, so what is said is read after it.
+    private static func check(_ database: String, _ all: () throws -> [Line]) throws {
+        let moment = SystemTime.nanoseconds()
+        let server = try PostgresServer.shared.get()
+        let holder = LeaseHolder(controller: Address(0x04_32fe_aef1), name: "reader")
+        var copy = RecordCopy()
+        try copy.catchUp(
+            holder,
+            on: DatabaseConnection(DatabaseAddress(server.address(of: database)), LeaseKeeper.recordPatience))
+        let lines = try all().sorted { $0.time < $1.time }
         for line in lines where line.words[0] == "cannot" { Issue.record("\(line.words.joined(separator: " "))") }
         // Nobody speaks in an epoch when somebody has begun to speak in the next one.
         let told = lines.filter { ["holds", "given", "name", "gone"].contains($0.words[0]) }
@@ -93,12 +100,6 @@ import ZeroTierWire
             #expect(line.epoch >= epoch, "two answered at once: \(line)")
             epoch = max(epoch, line.epoch)
         }
-        let server = try PostgresServer.shared.get()
-        let holder = LeaseHolder(controller: Address(0x04_32fe_aef1), name: "reader")
-        var copy = RecordCopy()
-        try copy.catchUp(
-            holder,
-            on: DatabaseConnection(DatabaseAddress(server.address(of: database)), LeaseKeeper.recordPatience))
         var stored: [String: MemberRecord] = [:]
         for case .putMember(_, let address, let bytes) in copy.records {
             stored["\(address)"] = try MemberRecord(address: address, decoding: bytes)
@@ -124,6 +125,8 @@ import ZeroTierWire
                 names[words[1]] = nil
             }
             if words.count > 1, leaving.contains(words[1]), words[0] != "gone" { continue }
+            // Of what was said later, deletions count alone.
+            if line.time > moment { continue }
             switch words[0] {
             case "given": addresses[words[1]] = Set(words.dropFirst(2))
             case "name": names[words[1]] = Int(words[2])
@@ -178,7 +181,7 @@ import ZeroTierWire
             let held = try #require(lines.first { $0.words[0] == "holds" && $0.epoch == epoch })
             gaps.append(Double(held.time - struck) / 1e9)
             for contestant in contestants { contestant.proxy.cut(false) }
-            try check(said + lines, database)
+            try check(database) { try said + contestants.flatMap { try $0.lines() } }
         }
         for contestant in contestants { said += try contestant.lines() }
         let facts = said.count { $0.words.count > 1 }
