@@ -67,6 +67,7 @@ struct Peer: ~Copyable {
     var pathPushesSince: MonotonicInstant?
     var pathPushCount = 0
     var lastPathChange: MonotonicInstant?
+    var traffic = PeerTraffic()
 
     /// The root's path by which packets went that could not go directly, and how long datagrams through it may be.
     var relay: PhysicalPath?

@@ -302,6 +302,7 @@ extension PeerEngine {
         let isActivity = opened.verb.traits.isActivity
         let time = now.monotonic
         topology.peers[id].lastReceive = time
+        topology.peers[id].traffic.noteReceived(opened.wireLength)
         if isActivity { topology.peers[id].noteActivity(&shared, time) }
         if opened.hops == 0 {
             if let index = topology.peers[id].pathIndex(opened.path) {

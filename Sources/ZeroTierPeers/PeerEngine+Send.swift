@@ -75,7 +75,9 @@ extension PeerEngine {
             wireID = PacketID(region.loadUInt64(at: 0))
             if plan.count > 1 { plan.split(&region, length: length, id: wireID, destination: destination) }
         }
-        return isWritten ? wireID : nil
+        guard isWritten else { return nil }
+        topology.peers[route.peer].traffic.noteSent(length)
+        return wireID
     }
 
     // MARK: Choice
@@ -252,7 +254,9 @@ extension PeerEngine {
             span.storeUInt8(Verb.hello.rawValue, at: PacketHeader.verbOffset)
             topology.peers[id].sealHello(&span, length: length, sectionOffset: section)
         }
-        return isWritten ? header.id : nil
+        guard isWritten else { return nil }
+        topology.peers[id].traffic.noteSent(length)
+        return header.id
     }
 
     // MARK: Packets without a path

@@ -32,6 +32,7 @@ extension Peer {
             address: address, identity: identity, role: role, protocolVersion: protocolVersion,
             softwareVersion: softwareVersion, latency: preferred.flatMap { paths[$0].latency },
             isDirect: preferred != nil, isReachable: isReachable(time), sinceReceive: lastReceive.map { time - $0 },
+            traffic: traffic,
             paths: paths.indices.map { index in
                 PeerSnapshot.PathSnapshot(
                     path: paths[index].physical, isAlive: paths[index].isAlive(time),

@@ -13,6 +13,30 @@ package enum PeerRole: Sendable, Hashable {
     case planet
 }
 
+/// What went between a peer and us since it is known, directly or through others: authentic packets, and their bytes from the
+/// packet's header on.
+package struct PeerTraffic: Hashable, Sendable {
+    package private(set) var packetsReceived: UInt64 = 0
+    package private(set) var bytesReceived: UInt64 = 0
+    package private(set) var packetsSent: UInt64 = 0
+    package private(set) var bytesSent: UInt64 = 0
+
+    @inline(__always)
+    mutating func noteReceived(_ byteCount: Int) {
+        packetsReceived &+= 1
+        bytesReceived &+= UInt64(truncatingIfNeeded: byteCount)
+    }
+
+    /// Bytes of a packet that `noteReceived` is given without them, as they were used up before.
+    mutating func noteBytesReceived(_ byteCount: Int) { bytesReceived &+= UInt64(truncatingIfNeeded: byteCount) }
+
+    @inline(__always)
+    mutating func noteSent(_ byteCount: Int) {
+        packetsSent &+= 1
+        bytesSent &+= UInt64(truncatingIfNeeded: byteCount)
+    }
+}
+
 /// A peer as it is at one moment.
 package struct PeerSnapshot: Sendable {
     /// One of its paths.
@@ -43,6 +67,7 @@ package struct PeerSnapshot: Sendable {
     package var isReachable: Bool
     /// Since anything authentic came; nil for never.
     package var sinceReceive: Duration?
+    package var traffic: PeerTraffic
     package var paths: [PathSnapshot]
 }
 

@@ -76,6 +76,19 @@ public struct PeerStatus: Hashable, Sendable {
         public var latency: Duration?
     }
 
+    /// What went between the peer and this node since it is known, directly or through roots: authentic packets, and their bytes
+    /// without the headers of UDP and IP.
+    public struct Traffic: Hashable, Sendable {
+        /// Packets that came.
+        public var packetsReceived: UInt64 = 0
+        /// Bytes that came.
+        public var bytesReceived: UInt64 = 0
+        /// Packets that were sent.
+        public var packetsSent: UInt64 = 0
+        /// Bytes that were sent.
+        public var bytesSent: UInt64 = 0
+    }
+
     /// The peer's address.
     public var id: NodeID
     /// What it is to this node.
@@ -93,6 +106,8 @@ public struct PeerStatus: Hashable, Sendable {
     public var isReachable: Bool = false
     /// Time since anything authentic came from it, directly or through a root; nil for never.
     public var sinceReceive: Duration? = nil
+    /// What came and went. It begins anew when a peer that was forgotten comes back.
+    public var traffic = Traffic()
     /// Its paths.
     public var paths: [Path]
 }

@@ -442,6 +442,9 @@ extension PeerStatus {
             id: NodeID(snapshot.address), role: role, protocolVersion: Int(snapshot.protocolVersion),
             version: snapshot.softwareVersion?.description, latency: snapshot.latency, isDirect: snapshot.isDirect,
             isReachable: snapshot.isReachable, sinceReceive: snapshot.sinceReceive,
+            traffic: Traffic(
+                packetsReceived: snapshot.traffic.packetsReceived, bytesReceived: snapshot.traffic.bytesReceived,
+                packetsSent: snapshot.traffic.packetsSent, bytesSent: snapshot.traffic.bytesSent),
             paths: snapshot.paths.map { path in
                 Path(
                     endpoint: path.path.remote, isAlive: path.isAlive, isPreferred: path.isPreferred,

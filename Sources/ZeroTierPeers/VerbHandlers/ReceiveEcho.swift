@@ -14,6 +14,7 @@ extension PeerEngine {
         if !isConfirmed(opened) {
             // The answer first: what is left of the credit is for our own question. Of a root we asked more already, by HELLO.
             shared.answers.receive(opened.wireLength, from: opened.path.remote, now.monotonic)
+            topology.peers[opened.peer].traffic.noteBytesReceived(opened.wireLength)
             opened.wireLength = 0
             let room =
                 shared.answers.credit(of: opened.path.remote, now.monotonic) - ProtocolLimits.echoReplyLength

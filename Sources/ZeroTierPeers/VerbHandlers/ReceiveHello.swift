@@ -265,6 +265,7 @@ extension PeerEngine {
         if !isConfirmed(opened) {
             shared.answers.receive(opened.wireLength, from: opened.path.remote, now.monotonic)
         }
+        topology.peers[id].traffic.noteBytesReceived(opened.wireLength)
         opened.wireLength = 0
         reply(.ok, helloReply(to: hello, opened), to: opened, replies: &replies, now: now)
         noteReceived(opened, isNewest: age == .newest, now: now)
