@@ -264,6 +264,12 @@ package struct FuzzSeed: Sendable {
                         + pass + pass + [10, 4] + segment(isIPv4, 0x10)
                 ),
                 ("disorder", handshake + accept + later + data + later + pass + [12, 5, 4, 100]),
+                (
+                    // An acknowledgment of what was never sent, later and with a newer time than what came before.
+                    "wild",
+                    handshake + accept + data + pass + segment(isIPv4, 0x18, acknowledgment: 120, payload: 1) + pass
+                        + data
+                ),
                 ("reset", handshake + segment(isIPv4, 0x04)),
                 (
                     "connect",

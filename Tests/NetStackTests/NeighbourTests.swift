@@ -331,6 +331,28 @@ struct NeighbourTests {
     }
 
     @Test(arguments: ["10.0.0.2", "fd00::2"])
+    func `a neighbour that has answered is not asked again because of claims for a while`(_ target: String) throws {
+        let network = try TestNetwork.pair()
+        let host = network.hosts[0]
+        try host.sendEcho(to: address(target), now: network.now)
+        network.run(for: .milliseconds(50))
+        let claim = try #require(claims(target, to: host, network).first)
+        func questions(_ times: Int) -> Int {
+            network.trace = []
+            for _ in 0..<times {
+                host.feed(claim, now: network.now)
+                network.run(for: .seconds(1))
+            }
+            return network.trace.count { $0.source == host.mac && $0.destination == network.hosts[1].mac }
+        }
+        #expect(questions(1) == 1)
+        #expect(questions(8) == 0)
+        network.run(for: StackConstants.defendInterval)
+        #expect(questions(1) == 1)
+        #expect(host.stack.neighbour(address(target), on: host.interface) == network.hosts[1].mac)
+    }
+
+    @Test(arguments: ["10.0.0.2", "fd00::2"])
     func `a claim is believed once the station known is silent`(_ target: String) throws {
         let network = try TestNetwork.pair()
         let host = network.hosts[0]

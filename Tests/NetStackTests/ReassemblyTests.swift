@@ -242,6 +242,21 @@ struct ReassemblyTests {
         #expect(bench.host.stack.statistics.reassembled == 1 && bench.received?.count == 2_000)
     }
 
+    @Test func `a station whose one datagram fills the room loses that, and nobody else's`() throws {
+        var configuration = StackConfiguration()
+        configuration.limits.reassemblyBytes = 20_000
+        let bench = try Bench(configuration: configuration)
+        let (whole, large) = (segment(2_000, isIPv4: true), segment(40_000, isIPv4: true))
+        bench.feed(fragment(whole, 0..<1_000, more: true))
+        for number in 0..<30 {
+            let start = number * 1_000
+            bench.feed(fragment(large, start..<start + 1_000, more: true, source: "10.0.0.66"), from: 66)
+        }
+        #expect(bench.host.stack.statistics.dropped(.reassemblyFull) > 0)
+        bench.feed(fragment(whole, 1_000..<2_008, more: false))
+        #expect(bench.host.stack.statistics.reassembled == 1 && bench.received?.count == 2_000)
+    }
+
     @Test func `nobody adds to a datagram of another station`() throws {
         let bench = try Bench()
         let whole = segment(2_000, isIPv4: true)

@@ -150,6 +150,8 @@ struct WireCodecTests {
         #expect(walk(44, [17, 0, 0, 0, 1, 2, 3, 4]) == .upper(protocolNumber: 17, offset: 48, pointer: 40))
         let fragment = IPv6Fragment(nextHeader: 17, offset: 0, moreFragments: true, identification: 0x0102_0304)
         #expect(walk(44, [17, 0, 0, 1, 1, 2, 3, 4]) == .fragment(fragment, offset: 40, pointer: 6))
+        // A second fragment header, whatever the first one was.
+        #expect(walk(44, [44, 0, 0, 0, 1, 2, 3, 4] + [17, 0, 0, 0, 1, 2, 3, 4]) == .drop(.extensionHeader))
         // More headers than are taken.
         let chain = Array(repeating: [60, 0, 1, 4, 0, 0, 0, 0] as [UInt8], count: 20).flatMap { $0 }
         #expect(walk(60, chain) == .drop(.extensionHeader))

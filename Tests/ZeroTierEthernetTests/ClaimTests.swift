@@ -80,6 +80,23 @@ import ZeroTierWire
         #expect(deliver(arp(2, free, at: network.mac(of: thief.address)), etherType: 0x0806, from: thief))
     }
 
+    @Test func `an address that the controller certified to us is nobody else's`() {
+        let ours = IPAddress(v4: 0x0a00_0009)
+        #expect(deliver(arp(2, ours, at: network.mac(of: thief.address)), etherType: 0x0806, from: thief))
+        lan.push(
+            lan.config(network, for: a.identity, by: controller, timestamp: UInt64(lan.now.unixMilliseconds) + 1) {
+                $0.isPublic = true
+                $0.addresses = [IPPrefix(IPAddress(v4: 0x0a00_0001), length: 24)]
+                $0.ownerships = [
+                    Ownership(
+                        network: network, timestamp: UInt64(lan.now.unixMilliseconds), id: 2, things: [.ip(ours)],
+                        issuedTo: a.address, signedBy: controller)
+                ]
+            }, by: controller)
+        #expect(!deliver(arp(2, ours, at: network.mac(of: thief.address)), etherType: 0x0806, from: thief))
+        #expect(a.drops(.claimRefused) == 1)
+    }
+
     @Test func `an IPv6 address that the controller certified to a member is nobody else's`() throws {
         lan.advance(.seconds(2))
         let certified = try #require(IPAddress("2001:db8::7"))
@@ -214,6 +231,24 @@ import ZeroTierWire
         lan.settle()
         #expect(lan.log.allSatisfy { $0.verb == .networkCredentials || $0.verb == .multicastLike })
         #expect(a.drops(.unreadableHeaders) == 6)
+        // The same comes in nowhere.
+        for verb in [Verb.frame, .extendedFrame] {
+            for chain in chains {
+                let frame =
+                    verb == .frame
+                    ? Frame(network: network, etherType: 0x86dd, data: chain).encoded
+                    : ExtendedFrame(
+                        network: network, destination: network.mac(of: a.address),
+                        source: network.mac(of: owner.address), etherType: 0x86dd, data: chain
+                    ).encoded
+                let admission = lan.deliver(
+                    Crossing(from: owner.address, to: a.address, verb: verb, payload: frame))
+                guard case .drop(.unreadableHeaders, _)? = admission else {
+                    Issue.record("\(verb) came in: \(String(describing: admission))")
+                    continue
+                }
+            }
+        }
         // The same with a readable chain leaves.
         let fine = Packets.ipv6(60, from: own, to: other, [59, 0, 1, 4, 0, 0, 0, 0])
         #expect(

@@ -368,6 +368,32 @@ import ZeroTierWire
         #expect(!crossed.isEmpty && crossed.count <= fresh.count * 4 * 3)
     }
 
+    @Test func `news that a stranger sends is taken, and passed on to nobody`() throws {
+        let slot = try join()
+        lan.push(lan.config(network, for: a.identity, by: controller) { $0.isPublic = true }, by: controller)
+        for address in [0x21, 0x22] as [UInt64] {
+            let frame = Frame(network: network, etherType: 0x88b5, data: [1])
+            lan.deliver(Crossing(from: Address(address), to: a.address, verb: .frame, payload: frame.encoded))
+        }
+        lan.log = []
+        for (number, sender) in [0x99, 0x22].enumerated() {
+            let config = lan.config(
+                network, for: a.identity, by: controller,
+                timestamp: UInt64(lan.now.unixMilliseconds) + UInt64(number + 1) * 5000
+            ) {
+                $0.isPublic = true
+                $0.revision = UInt64(number + 1)
+            }
+            for piece in fastPieces(of: config, updateID: 50 + UInt64(number)) {
+                _ = receive(piece, from: Address(UInt64(sender)))
+            }
+            lan.settle()
+            #expect(a.snapshot(of: slot)?.revision == UInt64(number + 1))
+            // A member's are.
+            #expect(lan.crossings(.networkConfig, from: a.address).isEmpty == (sender == 0x99))
+        }
+    }
+
     @Test func `of a member's many updates few are passed on, and all are taken`() throws {
         let slot = try join()
         lan.push(lan.config(network, for: a.identity, by: controller) { $0.isPublic = true }, by: controller)

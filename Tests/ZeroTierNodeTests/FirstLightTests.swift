@@ -153,6 +153,56 @@ import ZeroTierWire
         #expect(lab.hosts[2].node.statistics.stack.reassembled == 1)
     }
 
+    @Test(arguments: [true, false])
+    func `a datagram in pieces that the rules refuse as a whole does not arrive`(_ isIPv4: Bool) throws {
+        let lab = Lab(nodes: 2)
+        let network = NetworkID(0x1122_3344_5500_0001)
+        // No piece reaches as far as the byte that the rules look at.
+        let rules = [
+            Rule(.integerRange(start: 0x2a, end: 0x2a, index: 5000, format: 7)), Rule(.drop), Rule(.accept),
+        ]
+        let addresses = (1...2 as ClosedRange<UInt32>).map { IPAddress(v4: 0x0a01_0000 + $0) }
+        let pairs = isIPv4 ? addresses : lab.hosts.dropFirst().map { network.sixPlaneAddress(of: $0.node.address) }
+        for index in 1...2 {
+            var config = NetworkConfig(
+                network: network, issuedTo: lab.hosts[index].node.address,
+                timestamp: UInt64(lab.now.unixMilliseconds))
+            config.isPublic = true
+            config.flags |= NetworkConfig.broadcastFlag | NetworkConfig.neighbourEmulationFlag
+            config.multicastLimit = 32
+            config.rules = rules
+            config.addresses = [
+                IPPrefix(pairs[index - 1], length: isIPv4 ? 24 : NetworkID.sixPlanePrefixLength)
+            ]
+            let saved = config.encoded
+            let isJoined = lab.act(index) { node, now in node.join(network, saved: saved, now: now) }
+            #expect(isJoined)
+        }
+        #expect(lab.run(for: .seconds(10)) { lab.isOnline(1) && lab.isOnline(2) })
+        lab.run(for: .seconds(2))
+        let receiver = try lab.act(2) { node, now in
+            let id = try node.stack.udpOpen(isIPv4: isIPv4)
+            try node.stack.udpBind(id, to: SocketEndpoint(isIPv4 ? .anyIPv4 : .anyIPv6, port: 7))
+            return id
+        }
+        let sender = try lab.act(1) { node, now in try node.stack.udpOpen(isIPv4: isIPv4) }
+        for length in [9_000, 4_000] {
+            let sent = [UInt8](repeating: 0x2a, count: length)
+            try lab.act(1) { node, now in
+                try sent.withBytes {
+                    try node.stack.sendTo(sender, $0, to: SocketEndpoint(pairs[1], port: 7), now: now)
+                }
+            }
+            lab.run(for: .seconds(5))
+        }
+        var buffer = [UInt8](repeating: 0, count: 10_000)
+        let datagram = try lab.act(2) { node, now in
+            try buffer.withMutableBytes { try node.stack.receiveFrom(receiver, into: &$0, peek: false, now: now) }
+        }
+        #expect(datagram.count == 4_000, "the short one came, the long one did not")
+        #expect(lab.hosts[2].node.statistics.stack.reassembled == 2)
+    }
+
     @Test func `an echo request is answered on both families`() throws {
         let lab = Lab(nodes: 2)
         let network = NetworkID(0xff1c_0000_0000_0001)

@@ -169,6 +169,24 @@ import ZeroTierWire
         #expect(Set(star.hub.log.map(\.to)).isSuperset(of: named))
     }
 
+    @Test func `a redirect is an attempt as every other, within their limit`() throws {
+        let (star, a, b, prober) = connected()
+        star.hub.trust(a, b)
+        let known = a.engine.topology.lookUp(b.address)
+        let id = try #require(known)
+        while a.engine.topology.peers[id].attemptGate.allow(star.hub.now.monotonic) {}
+        let elsewhere = Fixture.endpoint(80, 1)
+        let redirect = PushDirectPaths.Record(flags: PushDirectPaths.Record.clusterRedirectFlag, endpoint: elsewhere)
+        func isTried() -> Bool {
+            let push = prober.packet(Verb.pushDirectPaths.rawValue, PushDirectPaths([redirect]).encoded)
+            star.hub.receive(a, [push], from: b.sockets[0])
+            return star.hub.log.contains { $0.to == elsewhere }
+        }
+        #expect(!isTried())
+        star.hub.run(ProtocolLimits.attemptInterval)
+        #expect(isTried())
+    }
+
     @Test func `an ECHO from an endpoint that proved nothing is answered with what it has, and confirms both ways`() {
         let (star, a, b, _) = connected()
         // Nothing is left of what came before paths were confirmed.

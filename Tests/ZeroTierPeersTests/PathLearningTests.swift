@@ -93,6 +93,41 @@ import ZeroTierWire
         #expect(verbs == [.networkConfig])
     }
 
+    @Test func `a question is answered once from each endpoint, whichever packets say so`() throws {
+        var replies = ExpectedReplies(limit: 8)
+        let (now, peer) = (MonotonicInstant(nanoseconds: 5_000_000_000), Address(1))
+        let (asked, other) = (Fixture.endpoint(1, 1), Fixture.endpoint(2, 2))
+        replies.add(PacketID(1), ExpectedReply(peer: peer, verb: .hello, sentAt: now, remote: asked))
+        func take(_ remote: SocketEndpoint, by socket: Int32 = 0, isDirect: Bool = true) -> Bool {
+            let path = PhysicalPath(localSocket: socket, remote: remote)
+            return replies.take(PacketID(1), from: peer, path, isDirect: isDirect, now) != nil
+        }
+        #expect(take(asked) && !take(asked))
+        // It left from each of our sockets.
+        #expect(take(asked, by: 1) && !take(asked, by: 1))
+        #expect(take(other) && !take(other) && !take(asked, isDirect: false))
+
+        // A peer that goes on answering moves nothing.
+        let star = Star(leaves: 2)
+        #expect(star.connect())
+        let (a, b) = (star.leaves[0], star.leaves[1])
+        star.hub.run(.seconds(1))
+        let id = star.hub.lastHello(of: a, to: b.sockets[0])
+        let latency = try #require(star.hub.snapshot(a, of: b)?.latency)
+        star.hub.run(.seconds(5))
+        let body = HelloReply(
+            timestampMilliseconds: 1, protocolVersion: 12,
+            softwareVersion: SoftwareVersion(major: 1, minor: 14, revision: 1), surfaceAddress: nil)
+        let answer = OKHeader(inReplyTo: .hello, packetID: id).payload(body.encoded)
+        let before = a.drops(.unexpectedReply)
+        for _ in 0..<3 {
+            star.hub.receive(
+                a, [Prober(b.identity, to: a.identity).packet(Verb.ok.rawValue, answer)], from: b.sockets[0])
+        }
+        #expect(a.drops(.unexpectedReply) == before + 3)
+        #expect(star.hub.snapshot(a, of: b)?.latency == latency)
+    }
+
     @Test func `an expected reply is forgotten after 30 s and the table is bounded`() {
         var replies = ExpectedReplies(limit: 3)
         let start = MonotonicInstant(nanoseconds: 5_000_000_000)

@@ -96,6 +96,18 @@ import ZeroTierWire
         #expect(!star.hub.log.contains { $0.to == elsewhere && $0.isHello })
         #expect(star.hub.log.count { $0.to == elsewhere } <= recorded.count)
         #expect(star.hub.snapshot(a, of: b)?.paths.map(\.path.remote) == [b.sockets[0]])
+        // Nor of one that has just been recorded.
+        star.hub.forgetLog()
+        func hellos() -> [[UInt8]] {
+            star.hub.log.filter { $0.from == b.sockets[0] && $0.to == a.sockets[0] && $0.isHello }.map(\.bytes)
+        }
+        #expect(star.hub.run(until: { !hellos().isEmpty }, within: .seconds(130)))
+        star.hub.run(.milliseconds(20))
+        star.hub.receive(a, [hellos()[0]], from: elsewhere)
+        star.hub.run(.seconds(1))
+        let answers = star.hub.log.filter { $0.to == elsewhere }
+        let key = Prober(b.identity, to: a.identity)
+        #expect(answers.count == 1 && answers.allSatisfy { key.open($0.bytes)?.verb == Verb.ok.rawValue })
     }
 
     @Test func `forty recordings a second do not keep a peer that moved waiting`() {
@@ -106,12 +118,15 @@ import ZeroTierWire
         // HELLOs that never arrived, newer than what did, in the hands of somebody else.
         star.hub.run(.seconds(1))
         let thief = Prober(b.identity, to: a.identity)
-        let held = (0..<200).map { thief.packet(Verb.frame.rawValue, [UInt8($0)]) }
+        // Long enough to pay for a question, each of them.
+        let held = (0..<200).map { thief.packet(Verb.frame.rawValue, [UInt8](repeating: UInt8($0), count: 200)) }
         func replay(_ number: Int) {
             star.hub.receive(a, [held[number]], from: Fixture.endpoint(78, 1 + number))
             star.hub.run(.milliseconds(25))
         }
         for number in 0..<40 { replay(number) }
+        let asked = star.hub.log.count { $0.from == a.sockets[0] && $0.to.address.v4 >> 8 & 255 == 78 }
+        #expect(asked >= ProtocolLimits.confirmationBurst, "the recordings use up what there is for them")
         let moved = Fixture.endpoint(5, 5)
         b.sockets = [moved]
         b.engine.localNetworkChanged(closedSockets: [0], now: star.hub.now)
@@ -119,7 +134,7 @@ import ZeroTierWire
         let start = star.hub.now.monotonic
         var number = 40
         while number < 200, star.hub.snapshot(a, of: b)?.paths.contains(where: { $0.path.remote == moved }) != true {
-            star.hub.sendFrame(b, to: a.address)
+            // Only its own HELLOs speak for it.
             replay(number)
             number += 1
         }
