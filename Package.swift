@@ -18,6 +18,13 @@ let testing: [SwiftSetting] = [
     .enableUpcomingFeature("ExistentialAny"),
 ]
 
+/// The files of the service's page.
+let pageFiles = [
+    "index.html", "style.css", "icon.svg", "addresses.js", "api.js", "dialogs.js", "dom.js", "events.js", "format.js",
+    "graphs.js", "main.js", "members.js", "network.js", "networks.js", "node.js", "peers.js", "rules.js", "samples.js",
+    "subnets.js", "trial.js",
+]
+
 // For Linux alone: the drivers use epoll, timerfd, eventfd and the kernel's UDP offloads.
 let package = Package(
     name: "swift-zerotier",
@@ -101,13 +108,16 @@ let package = Package(
         .target(
             name: "ZeroTierService",
             dependencies: [
-                "ZeroTier", "ZeroTierController", "JSONValues", "NetPrimitives",
+                "ZeroTier", "ZeroTierController", "ZeroTierEthernet", "ZeroTierRules", "ZeroTierWire", "JSONValues",
+                "NetPrimitives",
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
             ],
+            // The page's files are a part of the program: decision 38.
+            resources: pageFiles.map { .embedInCode("App/\($0)") },
             swiftSettings: strict),
         // Controllers that share a database: of the command alone. libpq is loaded when it is wanted: decision 36.
         .target(name: "CZeroTierPostgreSQL", linkerSettings: [.linkedLibrary("dl")]),

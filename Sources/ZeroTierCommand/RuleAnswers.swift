@@ -5,6 +5,7 @@ import NetPrimitives
 import ZeroTier
 import ZeroTierEthernet
 import ZeroTierRules
+import ZeroTierService
 
 /// Answers about rules.
 enum RuleAnswers {

@@ -220,7 +220,7 @@ extension JSONField {
         }
     }
 
-    func looseString() throws(JSONError) -> String {
+    package func looseString() throws(JSONError) -> String {
         switch value {
         case .bool, .integer, .unsigned, .number: value.text
         default: try string()

@@ -65,6 +65,9 @@ final class HTTPResponder: Sendable {
         // Answers are of this moment, and never a page or a script by accident.
         head.headerFields[.cacheControl] = "no-store"
         head.headerFields[.xContentTypeOptions] = "nosniff"
+        for (name, value) in answer.headers {
+            if let name = HTTPField.Name(name) { head.headerFields[name] = value }
+        }
         // The rest of the body is not wanted.
         if answer.status == 413 { head.headerFields[.connection] = "close" }
         var parts: (@Sendable () async throws -> [UInt8]?)?
@@ -72,6 +75,11 @@ final class HTTPResponder: Sendable {
         switch answer.body {
         case .none: break
         case .bytes(let all): bytes = all
+        case .stream(let next):
+            if isHead { return try await writer.writeResponse(head) }
+            var body = try await writer.writeHead(head)
+            while let part = await next() { try await body.write(ByteBuffer(bytes: part)) }
+            return try await body.finish(nil)
         case .parts(let next):
             parts = next
             while bytes.count <= limits.wholeList, parts != nil {

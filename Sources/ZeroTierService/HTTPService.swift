@@ -24,8 +24,12 @@ package final class HTTPService: Sendable {
     private let listeners: [HTTPListener]
     private let group: MultiThreadedEventLoopGroup
     private let limits: HTTPLimits
+    private let service: NodeService
 
-    private init(_ listeners: [HTTPListener], _ group: MultiThreadedEventLoopGroup, _ limits: HTTPLimits) {
+    private init(
+        _ listeners: [HTTPListener], _ group: MultiThreadedEventLoopGroup, _ limits: HTTPLimits, _ service: NodeService
+    ) {
+        self.service = service
         port = listeners[0].port
         addresses = listeners.map(\.address)
         self.listeners = listeners
@@ -46,7 +50,7 @@ package final class HTTPService: Sendable {
             try await HTTPListener.start(address, port, shared)
         }
         do throws(ZeroTierError) {
-            return HTTPService(try await listen(scope, port, makeListener), group, limits)
+            return HTTPService(try await listen(scope, port, makeListener), group, limits, service)
         } catch {
             try? await group.shutdownGracefully()
             throw error
@@ -55,6 +59,7 @@ package final class HTTPService: Sendable {
 
     /// Stops listening, waits a moment for requests that are open, and ends.
     package func stop() async {
+        service.endStreams()
         let end = Task { [limits, listeners] in
             guard (try? await Task.sleep(for: limits.stopTime)) != nil else { return }
             for listener in listeners { listener.cancel() }

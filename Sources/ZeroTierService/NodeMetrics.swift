@@ -29,6 +29,7 @@ final class NodeMetrics: Sendable {
                 metrics.sample("zt_peer_path_count", count, [("node_id", "\(peer.id)"), ("status", name)])
             }
         }
+        writeTraffic(of: peers, into: &metrics)
         writeCounts(status, peers.count, into: &metrics)
         if node.controller.isEnabled {
             let counts = try node.controller.recordCounts()
@@ -51,6 +52,23 @@ final class NodeMetrics: Sendable {
                     latencies[peer.id, default: LatencyHistogram()].observe(NodeForm.milliseconds(peer.latency))
                 }
                 latencies[peer.id]?.write("zt_peer_latency", [("node_id", "\(peer.id)")], into: &metrics)
+            }
+        }
+    }
+
+    private func writeTraffic(of peers: [PeerStatus], into metrics: inout MetricsText) {
+        let families: [(String, String, KeyPath<PeerStatus.Traffic, UInt64>, KeyPath<PeerStatus.Traffic, UInt64>)] = [
+            ("zt_peer_packets", "packets between a peer and this node", \.packetsReceived, \.packetsSent),
+            // A name of ours.
+            ("zerotier_peer_bytes", "bytes of these packets", \.bytesReceived, \.bytesSent),
+        ]
+        for (name, meaning, received, sent) in families {
+            metrics.family(name, .counter, meaning)
+            for peer in peers {
+                for (direction, path) in [("rx", received), ("tx", sent)] {
+                    metrics.sample(
+                        name, peer.traffic[keyPath: path], [("direction", direction), ("node_id", "\(peer.id)")])
+                }
             }
         }
     }

@@ -7,6 +7,7 @@ package struct NodeService: Sendable {
     private let access: ServiceAccess
     private let settings: LocalSettings
     private let routes: [ServiceRoute]
+    private let events: EventStreams
 
     /// - Parameters:
     ///   - home: the state directory, as it is shown.
@@ -16,8 +17,12 @@ package struct NodeService: Sendable {
         self.settings = settings
         let state = NodeRoutes(node: node, home: home, settings: settings, metrics: NodeMetrics())
         let networks = ControllerRoutes(controller: node.controller, address: node.id)
-        routes = state.routes + networks.routes
+        events = EventStreams(node)
+        routes = state.routes + networks.routes + RuleRoutes().routes + events.routes + PageRoutes().routes
     }
+
+    /// Ends what would last as long as its client wants.
+    func endStreams() { events.end() }
 
     /// Why a request is not answered; nil if it is. Needs no body.
     package func refusal(of request: ServiceRequest) -> ServiceAnswer? {

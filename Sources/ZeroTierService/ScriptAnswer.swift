@@ -18,6 +18,7 @@ enum ScriptAnswer {
             // Metrics are no value of a script.
             guard answer.contentType == ServiceAnswer.jsonType else { return answer }
             value = bytes
+        case .stream: return answer
         case .parts(let next):
             while let part = try await next() {
                 value += part

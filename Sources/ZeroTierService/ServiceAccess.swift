@@ -51,6 +51,8 @@ package struct ServiceAccess: Sendable {
         switch path {
         case ["health"]?: .address
         case ["metrics"]?: .metrics
+        // Files of the page, which ask with the token for what they show.
+        case let path? where path.first == PageRoutes.folder: .address
         default: .token
         }
     }
@@ -92,10 +94,18 @@ package struct ServiceAccess: Sendable {
                 return .error(403, "pages of other origins may not ask this service")
             }
         }
-        if let site = request.value(of: "sec-fetch-site"), site != "same-origin", site != "none" {
+        let site = request.value(of: "sec-fetch-site")
+        if let site, site != "same-origin", site != "none", !isLinkToPage(request) {
             return .error(403, "pages of other sites may not ask this service")
         }
         return nil
+    }
+
+    // A link on another page may lead to ours: it shows nothing before somebody gives the token.
+    private func isLinkToPage(_ request: ServiceRequest) -> Bool {
+        request.method == .get && request.path?.first == PageRoutes.folder
+            && request.value(of: "sec-fetch-mode") == "navigate"
+            && request.value(of: "sec-fetch-dest").map { $0 == "document" } ?? true
     }
 
     // A page can let its own name lead to this machine, but not an address, nor a name that nobody can own.

@@ -10,6 +10,8 @@ package struct ServiceAnswer: Sendable {
         case bytes([UInt8])
         /// One part after the other, for lists that are too long to be held as a whole. Nil is the end.
         case parts(@Sendable () async throws -> [UInt8]?)
+        /// What is told when it happens, each part at once. Nil is the end.
+        case stream(@Sendable () async -> [UInt8]?)
     }
 
     /// The status of HTTP.
@@ -17,6 +19,8 @@ package struct ServiceAnswer: Sendable {
     /// Nil without a body.
     package var contentType: String?
     package var body: Body
+    /// Headers besides those of every answer.
+    package var headers: [(name: String, value: String)] = []
 
     package init(status: Int, contentType: String? = nil, body: Body = .none) {
         self.status = status

@@ -24,7 +24,7 @@ struct ServiceRoute: Sendable {
     let answer: Answer
 
     /// `pattern` is such as `/network/{network}`: `{network}` stands for 16 hexadecimal digits, `{node}` for ten, `{moon}` for either,
-    /// `{controller}` for ten and six underscores, and `{word}` for anything.
+    /// `{controller}` for ten and six underscores, `{word}` for anything, and `{file}` for anything or nothing.
     init(_ method: ServiceRequest.Method, _ pattern: String, _ answer: @escaping Answer) {
         self.method = method
         self.pattern = pattern.split(separator: "/").map(String.init)
@@ -55,6 +55,7 @@ struct ServiceRoute: Sendable {
         case "{controller}" where part.hasSuffix("______"):
             return argument(String(part.dropLast(6)), "{node}")
         case "{word}" where !part.isEmpty: return part
+        case "{file}": return part
         default: return nil
         }
     }

@@ -27,7 +27,10 @@ import Testing
             "ZeroTier", "ZeroTierStore", "ZeroTierController", "CZeroTierPostgreSQL",
         ],
         "Sources/ZeroTierRules": ["JSONValues", "ZeroTierWire", "NetPrimitives"],
-        "Sources/ZeroTierService": ["ZeroTier", "ZeroTierController", "JSONValues", "NetPrimitives"],
+        "Sources/ZeroTierService": [
+            "ZeroTier", "ZeroTierController", "ZeroTierEthernet", "ZeroTierRules", "ZeroTierWire", "JSONValues",
+            "NetPrimitives",
+        ],
         "Sources/ZeroTierCommand": [
             "ZeroTierService", "ZeroTier", "ZeroTierStorePostgres", "ZeroTierStore", "ZeroTierController",
             "ZeroTierRules", "ZeroTierEthernet", "ZeroTierWire", "ZeroTierCrypto", "JSONValues", "NetPrimitives",

@@ -115,6 +115,13 @@ package final class HTTPConnection {
         return HTTPReply(status: status, headers: headers, body: body)
     }
 
+    /// The next bytes that come, whatever they are. Throws at the end of the connection.
+    package func some() throws -> [UInt8] {
+        if received.isEmpty { try fill() }
+        defer { received = [] }
+        return received
+    }
+
     /// Whether the other end has closed. Waits for that.
     package func isClosed() -> Bool {
         while true {

@@ -111,6 +111,7 @@ final class ServiceLab: Sendable {
         switch answer.body {
         case .none: return (answer.status, nil)
         case .bytes(let bytes): return (answer.status, try? JSONDocument(bytes).root)
+        case .stream: return (answer.status, nil)
         case .parts(let next):
             var bytes: [UInt8] = []
             while let part = try await next() { bytes += part }

@@ -1,17 +1,21 @@
 // Explanations of rules as text for people and JSON for programs.
 
-import JSONValues
-import NetPrimitives
-import ZeroTierEthernet
-import ZeroTierRules
+package import JSONValues
+package import ZeroTierEthernet
+package import ZeroTierRules
 import ZeroTierWire
 
 /// Shows explanations of rules that have names and places.
-struct RuleRenderer {
+package struct RuleRenderer {
     /// What tags and capabilities are called; the tables themselves come with the explanations.
-    let set: RuleSet
+    private let set: RuleSet
     /// Where the rules stand, if they come from a text.
-    var compiled: CompiledRules?
+    private let compiled: CompiledRules?
+
+    package init(set: RuleSet, compiled: CompiledRules? = nil) {
+        self.set = set
+        self.compiled = compiled
+    }
 
     // MARK: Words
 
@@ -27,7 +31,7 @@ struct RuleRenderer {
         }
     }
 
-    func name(of table: RuleTable) -> String {
+    private func name(of table: RuleTable) -> String {
         guard case .capability(let id) = table else { return "rules of the network" }
         return "capability " + (set.capabilities.first { $0.id == id }?.name ?? "\(id)")
     }
@@ -85,7 +89,7 @@ struct RuleRenderer {
     // MARK: Explanations
 
     /// The lines of one direction. `who` decides.
-    func lines(_ explanation: FrameExplanation, who: String) -> [String] {
+    package func lines(_ explanation: FrameExplanation, who: String) -> [String] {
         var lines = ["\(who): \(words(explanation.result))\(reason(explanation))"]
         for copy in explanation.copies {
             lines.append("  copy of \(copy.length) bytes to \(copy.to)\(copy.isWatched ? ", who acknowledges it" : "")")
@@ -134,16 +138,18 @@ struct RuleRenderer {
         return "\(line ?? "") by `\(statement(trace.rules, of: rule))`\(source)"
     }
 
-    func json(_ explanation: FrameExplanation) -> JSONValue {
+    /// One direction for programs.
+    package func json(_ explanation: FrameExplanation) -> JSONValue {
         var members: [(String, JSONValue)] = [
             ("result", .string(code(explanation.result))),
             ("text", .string(words(explanation.result) + reason(explanation))),
             ("decision", decision(explanation)),
         ]
-        if case .redirected(let target) = explanation.result { members.append(("to", .text(target))) }
+        if case .redirected(let target) = explanation.result { members.append(("to", .string("\(target)"))) }
         let copies = explanation.copies.map { copy in
             JSONValue.object([
-                ("to", .text(copy.to)), ("length", JSONValue(copy.length)), ("acknowledged", .bool(copy.isWatched)),
+                ("to", .string("\(copy.to)")), ("length", JSONValue(copy.length)),
+                ("acknowledged", .bool(copy.isWatched)),
             ])
         }
         members.append(("copies", .array(copies)))
@@ -176,99 +182,16 @@ struct RuleRenderer {
                 ("rule", JSONValue(step.rule)),
                 ("text", .string(set.text(of: trace.rules[step.rule], isFirst: isFirst))),
                 ("outcome", .string("\(step.outcome)")),
+                ("line", place(trace.table, step.rule).map { JSONValue($0.position.line) } ?? .null),
             ])
         }
-        return .object([("capability", id(trace.table)), ("steps", .array(steps))])
+        return .object([
+            ("capability", id(trace.table)), ("name", .string(name(of: trace.table))), ("steps", .array(steps)),
+        ])
     }
 
     /// What would happen to a frame, in both directions or from one member to the other.
-    static func isDelivered(_ outbound: FrameExplanation, _ inbound: FrameExplanation) -> Bool {
+    package static func isDelivered(_ outbound: FrameExplanation, _ inbound: FrameExplanation) -> Bool {
         outbound.result == .accepted && (inbound.result == .accepted || inbound.result == .deferred)
     }
-}
-
-/// A frame between two members that exist nowhere.
-struct FrameTrial {
-    private let rules: LoadedRules
-    private let sender: TrialMember
-    private let receiver: TrialMember
-    private let options: TrialOptions
-    private let frame: GivenFrame
-
-    init(_ rules: LoadedRules, _ options: TrialOptions, _ frame: GivenFrame) throws(Failure) {
-        self.rules = rules
-        self.options = options
-        self.frame = frame
-        var sender = try FrameTrial.member(
-            options.from, options.fromTag, options.fromCap, rules.set, options.noDefaults)
-        receiver = try FrameTrial.member(options.to, options.toTag, options.toCap, rules.set, options.noDefaults)
-        sender.addresses = options.fromIP.isEmpty ? [frame.sourceIP].compactMap { $0 } : options.fromIP
-        self.sender = sender
-    }
-
-    private static func member(
-        _ address: Address, _ tags: [String], _ capabilities: [String], _ set: RuleSet, _ noDefaults: Bool
-    ) throws(Failure) -> TrialMember {
-        var member = TrialMember(address: address)
-        var values: [UInt32: UInt32] = [:]
-        var held = Set<UInt32>()
-        if !noDefaults {
-            for tag in set.tags { values[tag.id] = tag.defaultValue }
-            held = Set(set.capabilities.filter(\.isDefault).map(\.id))
-        }
-        for word in tags {
-            let parts = word.split(separator: "=", maxSplits: 1).map(String.init)
-            guard parts.count == 2 else { throw Failure("usage", "a tag is given as tag=value, not \(word)") }
-            guard let tag = set.tag(parts[0]) else {
-                let known = set.tags.map { $0.name ?? "\($0.id)" }.joined(separator: ", ")
-                throw Failure(
-                    "usage",
-                    "the rules have no tag \(parts[0]); \(known.isEmpty ? "they have none" : "there are \(known)")")
-            }
-            guard let value = tag.value(parts[1]) else {
-                throw Failure(
-                    "usage", "the tag \(parts[0]) has no value \(parts[1]): give a number or one of its names")
-            }
-            values[tag.id] = value
-        }
-        for word in capabilities {
-            guard let capability = set.capability(word) else {
-                let known = set.capabilities.map { $0.name ?? "\($0.id)" }.joined(separator: ", ")
-                throw Failure(
-                    "usage",
-                    "the rules have no capability \(word); \(known.isEmpty ? "they have none" : "there are \(known)")")
-            }
-            held.insert(capability.id)
-        }
-        member.tags = values.map { (id: $0.key, value: $0.value) }
-        member.capabilities = set.capabilities.filter { held.contains($0.id) }.map { (id: $0.id, rules: $0.rules) }
-        return member
-    }
-
-    func report() -> Report {
-        var trial = RuleTrial(
-            rules: rules.set.rules, from: sender, to: receiver, network: NetworkID(0x0102_0304_0500_0001),
-            isFirstContact: options.firstContact, seed: options.seed)
-        let (outbound, inbound) = trial.explain(
-            source: frame.source ?? trial.network.mac(of: options.from),
-            destination: frame.destination ?? trial.network.mac(of: options.to), etherType: frame.etherType,
-            payload: frame.payload)
-        let renderer = RuleRenderer(set: rules.set, compiled: rules.compiled)
-        let isDelivered = RuleRenderer.isDelivered(outbound, inbound)
-        let lines =
-            [isDelivered ? "delivered" : "not delivered"]
-            + renderer.lines(outbound, who: "sender \(options.from)")
-            + renderer.lines(inbound, who: "receiver \(options.to)")
-        return Report(
-            text: lines.joined(separator: "\n"),
-            json: .object([
-                ("delivered", .bool(isDelivered)), ("outbound", renderer.json(outbound)),
-                ("inbound", renderer.json(inbound)),
-            ]))
-    }
-}
-
-extension RuleRefusal {
-    /// The other member in words.
-    var memberText: String { member.value == 0 ? "a group" : "\(member)" }
 }
