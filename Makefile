@@ -9,6 +9,7 @@ SCENARIO ?= small
 SECONDS_EACH ?= 60
 TARGET ?= packet
 INTEROP_FLAGS ?=
+BROWSER_FLAGS ?=
 CYCLES ?= 1000
 STRESS_CYCLES ?= 10000
 SMALL ?= 600
@@ -56,6 +57,10 @@ docs: requirements ## the pages of the Swift API, in .build/docs; every warning 
 
 format: ## rewrite the sources in the project's format
 	$(SWIFT) format --in-place --recursive Package.swift Sources Tests Simulation Fuzz Benchmarks Examples
+
+browser: requirements ## the page of a node in Debian's Chromium: mouse, keyboard, hostile names, contrast (installs chromium as root)
+	$(SWIFT) build --product zerotier
+	Tests/BrowserTests/run $(BROWSER_FLAGS)
 
 interop: host_release ## against the real libzt 1.8.4, in network namespaces (root, or unprivileged user namespaces)
 	$(SWIFT) build -c release --product interop-node --scratch-path .build-libzt $(LIBRARY_FLAGS)
