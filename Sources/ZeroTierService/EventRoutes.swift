@@ -105,7 +105,8 @@ final class EventStreams: Sendable {
             .route(let network, _, _), .networkFailed(let network, _), .networkLeft(let network):
             text("joined", [("nwid", .string("\(network)"))])
         case .controlledNetworkChanged(let network): text("network", [("nwid", .string("\(network)"))])
-        case .networkMemberChanged(let network, let member), .memberWaiting(let network, let member):
+        case .networkMemberChanged(let network, let member), .memberWaiting(let network, let member),
+            .memberAddressMissing(let network, let member):
             text("member", [("nwid", .string("\(network)")), ("address", .string("\(member)"))])
         case .missed: missed
         case .addressConflict, .identityCollision, .storageFailed, .warning, .message, .stopped: nil
