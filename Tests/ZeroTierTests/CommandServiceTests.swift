@@ -9,7 +9,14 @@ extension CommandTests {
     /// `zerotier run --service`: files, the end, mistakes.
     @Suite struct Service {
         private static func run(_ home: String, _ more: [String] = ["--controller"]) throws -> Program {
-            try Program(Command.path, ["run", "--home", home, "--service", "--service-port", "0"] + more)
+            try giveRoots(home)
+            return try Program(Command.path, ["run", "--home", home, "--service", "--service-port", "0"] + more)
+        }
+
+        // Of this machine, where none answers: tests ask nobody else's.
+        private static func giveRoots(_ home: String) throws {
+            try FileManager.default.createDirectory(atPath: home, withIntermediateDirectories: true)
+            try Data(Constellation.makePlanet(port: 1).bytes).write(to: URL(fileURLWithPath: "\(home)/planet"))
         }
 
         private static func file(_ home: String, _ name: String) throws -> String {
@@ -73,7 +80,7 @@ extension CommandTests {
 
         @Test func `the port is that of UDP, which local.conf may say`() async throws {
             let home = TemporaryDirectory()
-            try FileManager.default.createDirectory(atPath: home.path, withIntermediateDirectories: true)
+            try Self.giveRoots(home.path)
             let port = try Node.findFreePort()
             try #"{"settings":{"primaryPort":\#(port)}}"#
                 .write(toFile: "\(home.path)/local.conf", atomically: false, encoding: .utf8)
@@ -83,6 +90,7 @@ extension CommandTests {
             #expect(program.output.contains { $0.contains("UDP port \(port)") })
             // Another one cannot have it.
             let other = TemporaryDirectory()
+            try Self.giveRoots(other.path)
             let second = try Program(
                 Command.path, ["run", "--home", other.path, "--service", "--service-port", "\(port)"])
             #expect(try await second.end() == 1)
@@ -111,6 +119,41 @@ extension CommandTests {
             #expect(try Self.file(home.path, name) == text)
         }
 
+        // What a verb prints, its first line, and its status.
+        private static func tool(_ home: String, _ words: [String]) async throws -> (status: Int32, line: String) {
+            let output = Pipe()
+            let end = await Command.end(
+                of: try Command.start(["cli", "-D\(home)"] + words, output: output), output: output)
+            return (end.status, end.output.split(separator: "\n").first.map(String.init) ?? "")
+        }
+
+        @Test func `the original's client, which is ours too, runs its verbs against it`() async throws {
+            let home = TemporaryDirectory()
+            let program = try Self.run(home.path, ["--loopback-paths"])
+            _ = try await program.line(containing: "service at")
+            let token = try Self.file(home.path, "authtoken.secret")
+            let network = "ff00000000000000"
+            let moon = "1d2e3f4a5b"
+            for (words, line) in [
+                (["info"], "200 info "), (["join", network], "200 join OK"),
+                (["listnetworks"], "200 listnetworks <nwid>"), (["get", network, "status"], "OK"),
+                (["set", network, "allowDNS=1"], "{\"allowDNS\":true"), (["get", network, "allowDNS"], "1"),
+                (["leave", network], "200 leave OK"), (["peers"], "200 peers"),
+                (["listpeers"], "200 listpeers <ztaddr>"), (["orbit", moon, moon], "200 orbit OK"),
+                (["deorbit", moon], "200 deorbit OK"), (["/health"], "{\"clock\":"),
+            ] {
+                let (status, text) = try await Self.tool(home.path, words)
+                #expect(status == 0 && text.hasPrefix(line), "\(words): \(status) \(text)")
+                #expect(!text.contains(token))
+            }
+            for (words, line) in [(["/nothing"], "404 /nothing"), (["-Twrong", "info"], "401 info")] {
+                let (status, text) = try await Self.tool(home.path, words)
+                #expect(status != 0 && text.hasPrefix(line), "\(words): \(status) \(text)")
+            }
+            program.send(SIGTERM)
+            #expect(try await program.end() == 0)
+        }
+
         @Test func `options of a service need one`() async throws {
             for options in [["--service-port", "1"], ["--service-host", "a"]] {
                 let program = try Program(Command.path, ["run"] + options)
@@ -123,6 +166,7 @@ extension CommandTests {
         @Test func `more connections than descriptors do not end it`() async throws {
             OpenFiles.allowMany()
             let home = TemporaryDirectory()
+            try Self.giveRoots(home.path)
             let program = try Program(
                 "/bin/sh",
                 [
