@@ -166,7 +166,7 @@ class Browser:
                 if found:
                     return found
                 problem = None
-            except Failure as failure:
+            except (Failure, AssertionError) as failure:
                 problem = failure
             time.sleep(0.03)
         raise Failure(f"{what} did not come: {problem or self.run('return document.body.innerText')[:2000]}")
