@@ -28,7 +28,7 @@ import ZeroTier
         }
     }
 
-    @Test(.timeLimit(.minutes(2)))
+    @Test(.timeLimit(.minutes(10)))
     func `changes of networks and members are told with their IDs`() async throws {
         try await ServiceLab.with { lab in
             let place = (port: lab.http.port, token: lab.token)
@@ -60,7 +60,7 @@ import ZeroTier
         return limits
     }
 
-    @Test(.timeLimit(.minutes(2)))
+    @Test(.timeLimit(.minutes(10)))
     func `streams need the token, have a bound, and end with the service at once`() async throws {
         try await ServiceLab.with(limits: Self.limits) { lab in
             let stranger = try await lab.send("GET", "/zt/events", headers: [])
