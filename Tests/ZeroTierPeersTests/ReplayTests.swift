@@ -81,6 +81,22 @@ import ZeroTierWire
         #expect(version() == 12)
     }
 
+    @Test func `an answer that was kept back does not tell the version after one to a later question`() throws {
+        let star = Star(leaves: 2)
+        #expect(star.connect())
+        let (a, b) = (star.leaves[0], star.leaves[1])
+        let known = a.engine.topology.lookUp(b.address)
+        let id = try #require(known)
+        let asked = star.hub.now.monotonic
+        for (version, instant) in [(12, asked + .seconds(1)), (11, asked)] as [(UInt8, MonotonicInstant)] {
+            let reply = HelloReply(
+                timestampMilliseconds: 1, protocolVersion: version,
+                softwareVersion: SoftwareVersion(major: 1, minor: 14, revision: 1), surfaceAddress: nil)
+            a.engine.topology.peers[id].noteVersion(reply, askedAt: instant)
+            #expect(star.hub.snapshot(a, of: b)?.protocolVersion == 12)
+        }
+    }
+
     @Test func `who has recordings of a peer is not asked whether it is that peer`() {
         let star = Star(leaves: 2)
         #expect(star.connect())

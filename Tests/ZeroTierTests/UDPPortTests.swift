@@ -347,6 +347,19 @@ extension DriverTests {
             #expect(tokens(milliseconds: 0).isEmpty)
         }
 
+        @Test func `a port leaves from the addresses that are left where an interface is refused`() throws {
+            let all = [("eth0", "10.1.2.3/24"), ("eth1", "192.168.7.1/24")].map { name, text in
+                InterfaceAddress(interface: name, prefix: IPPrefix(text)!, isLoopback: false, isTemporary: false)
+            }
+            var port = try UDPPort(port: 0, mode: .plain)
+            _ = port.use(LocalNetwork(all, allowLoopback: false))
+            var sources = port.sources
+            #expect(sources == nil)
+            _ = port.use(LocalNetwork(all, allowLoopback: false, refusedInterfaces: ["eth0"]))
+            sources = port.sources
+            #expect(sources?.map(\.description) == ["192.168.7.1"])
+        }
+
         @Test func `usable addresses leave out loopback, tunnels, link-local and temporary ones`() {
             func entry(_ interface: String, _ text: String, loopback: Bool = false, temporary: Bool = false)
                 -> InterfaceAddress
