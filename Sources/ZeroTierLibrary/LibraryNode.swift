@@ -481,6 +481,8 @@ package final class LibraryNode: Sendable {
             controlled: { (try? node.controller.network($0)) ?? nil })
         for event in told {
             for news in monitor.take(event, source) { events.post(news, to: settings.sink) }
+            // The start and the joining are over, and most of the library's code with them.
+            if case .networkReady = event { CodePages.release() }
         }
     }
 

@@ -68,6 +68,7 @@ package final class HTTPConnection {
             let count = rest.withUnsafeBytes {
                 Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
             }
+            if count < 0, errno == EINTR { continue }
             guard count > 0 else { throw ConnectionFailure(text: "send: \(errno)") }
             rest = rest.dropFirst(count)
         }
@@ -161,7 +162,9 @@ package final class HTTPConnection {
 
     private func fill() throws {
         var chunk = [UInt8](repeating: 0, count: 65_536)
-        let count = recv(descriptor, &chunk, chunk.count, 0)
+        var count = recv(descriptor, &chunk, chunk.count, 0)
+        // Signals that other tests send come to any thread.
+        while count < 0, errno == EINTR { count = recv(descriptor, &chunk, chunk.count, 0) }
         if count == 0 { throw ConnectionFailure(text: "the end") }
         guard count > 0 else { throw ConnectionFailure(text: "receive: \(errno)") }
         received += chunk[..<count]

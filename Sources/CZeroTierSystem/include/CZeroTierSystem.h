@@ -181,6 +181,11 @@ long csystem_local_send(int descriptor, const void *bytes, size_t length);
 // Waits until the descriptor is readable. Returns 1 if it is.
 int csystem_wait_readable(int descriptor, int milliseconds);
 
+// Lets the kernel take the pages of the shared library's code out of the process; those that run on come back from the page cache
+// when they are touched. Returns 1 if that was done: a program that is linked statically keeps its code, and so does one that is
+// traced.
+int csystem_release_code(void);
+
 // Whether this is the C library that `make host_debug` links.
 int csystem_is_made_for_debugging(void);
 
