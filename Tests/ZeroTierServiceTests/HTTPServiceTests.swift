@@ -128,23 +128,6 @@ import ZeroTier
 
     // MARK: Bounds
 
-    @Test func `a thousand questions at once are all answered`() async throws {
-        OpenFiles.allowMany()
-        try await ServiceLab.with { lab in
-            let network = try await lab.makeNetwork()
-            let (port, token) = (lab.http.port, lab.token)
-            let statuses = try await onThread {
-                let connections = try (0..<1000).map { _ in try HTTPConnection(port) }
-                for connection in connections {
-                    try connection.send(
-                        "GET", "/controller/network/\(network)", nil, headers: ["X-ZT1-Auth: \(token)"])
-                }
-                return try connections.map { try $0.reply(to: "GET").status }
-            }
-            #expect(statuses == [Int](repeating: 200, count: 1000))
-        }
-    }
-
     @Test func `a body that is too large is refused before it comes, and the others go on`() async throws {
         try await ServiceLab.with(limits: limits { $0.body = 1000 }) { lab in
             let (port, token) = (lab.http.port, lab.token)

@@ -154,6 +154,36 @@ extension CommandTests {
             #expect(try await program.end() == 0)
         }
 
+        // Both ends are processes of their own: with more than a thousand descriptors Foundation fails to start others.
+        private static let thousandQuestions = """
+            import resource, socket, sys
+            port, token, path = int(sys.argv[1]), sys.argv[2], sys.argv[3]
+            hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+            resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 4096) if hard > 0 else 4096, hard))
+            sockets = [socket.create_connection(("127.0.0.1", port), 60) for _ in range(1000)]
+            for one in sockets:
+                one.sendall(f"GET {path} HTTP/1.1\\r\\nX-ZT1-Auth: {token}\\r\\n\\r\\n".encode())
+            print("answered", sum(one.recv(12) == b"HTTP/1.1 200" for one in sockets))
+            """
+
+        @Test func `a thousand questions at once are all answered`() async throws {
+            let home = TemporaryDirectory()
+            let program = try Self.run(home.path)
+            _ = try await program.line(containing: "service at")
+            let port = try #require(UInt16(try Self.file(home.path, "zerotier-one.port")))
+            let token = try Self.file(home.path, "authtoken.secret")
+            let made = try await Self.ask(port, "POST", "/controller/network", token)
+            guard case .string(let network)? = made["id"] else { throw ConnectionFailure(text: "\(made.text)") }
+            let client = try Program(
+                "/usr/bin/env",
+                [
+                    "python3", "-c", Self.thousandQuestions, "\(port)", token, "/controller/network/\(network)",
+                ])
+            #expect(try await client.line(containing: "answered") == "answered 1000")
+            program.send(SIGTERM)
+            #expect(try await program.end() == 0)
+        }
+
         @Test func `options of a service need one`() async throws {
             for options in [["--service-port", "1"], ["--service-host", "a"]] {
                 let program = try Program(Command.path, ["run"] + options)
