@@ -40,6 +40,8 @@ static bool instance_is_ready(void)
     return zts_instance_get_network_status(1, NETWORK) == ZTS_EVENT_NETWORK_READY_IP6;
 }
 
+static struct zts_network_settings settings = { 1, 0, 0, 0 };
+
 static bool instance_starts_again(void) { return zts_instance_start_again(1) == ZTS_ERR_OK; }
 
 /* The address of the planet's first root follows type, number, time, key, signature and count. */
@@ -60,6 +62,8 @@ static void rows_of_a_stopped_instance(void)
     ROW(zts_instance_get_num_joined_networks, (1), ALWAYS(SERVICE));
     ROW(zts_instance_get_network_status, (1, NETWORK), ALWAYS(SERVICE));
     ROW(zts_instance_get_network_details, (1, NETWORK, &network), ALWAYS(SERVICE));
+    ROW(zts_instance_get_network_settings, (1, NETWORK, &settings), ALWAYS(SERVICE));
+    ROW(zts_instance_set_network_settings, (1, NETWORK, &settings), ALWAYS(SERVICE));
     ROW(zts_instance_get_all_network_details, (1, &network, number_of(1)), ALWAYS(SERVICE));
     ROW(zts_instance_get_num_assigned_addresses, (1, NETWORK), ALWAYS(SERVICE));
     ROW(zts_instance_get_address_at_index, (1, NETWORK, 0, any(), length_of(128)), ALWAYS(SERVICE));
@@ -126,6 +130,15 @@ void rows_of_instances_1(void)
     ROW(zts_instance_get_network_details, (1, 0, &network), ALWAYS(ARGUMENT));
     ROW(zts_instance_get_network_details, (1, NETWORK, NULL), ALWAYS(ARGUMENT));
     ROW(zts_instance_get_network_details, (2, NETWORK, &network), ALWAYS(ARGUMENT));
+    ROW(zts_instance_get_network_settings, (1, NETWORK, &settings), ALWAYS(0));
+    EXPECT(settings.allow_managed == 1 && settings.allow_global == 0);
+    ROW(zts_instance_get_network_settings, (1, NOWHERE, &settings), ALWAYS(NO_RESULT));
+    ROW(zts_instance_get_network_settings, (1, 0, &settings), ALWAYS(ARGUMENT));
+    ROW(zts_instance_get_network_settings, (1, NETWORK, NULL), ALWAYS(ARGUMENT));
+    ROW(zts_instance_get_network_settings, (2, NETWORK, &settings), ALWAYS(ARGUMENT));
+    ROW(zts_instance_set_network_settings, (1, NETWORK, &settings), ALWAYS(0));
+    ROW(zts_instance_set_network_settings, (1, NETWORK, NULL), ALWAYS(ARGUMENT));
+    ROW(zts_instance_set_network_settings, (2, NETWORK, &settings), ALWAYS(ARGUMENT));
     ROW(zts_instance_get_all_network_details, (1, networks, number_of(4)), ALWAYS(0));
     VALUE(number, ALWAYS(2));
     ROW(zts_instance_get_all_network_details, (1, networks, number_of(1)), ALWAYS(0));
