@@ -75,7 +75,7 @@ struct ControlServer: Sendable {
         case "networks": return Report.networks(try node.networksWithProblems()).rendered(asJSON: asJSON)
         case "join":
             let network = try parse(argument)
-            // Who has a token expects to be let in now.
+            // A person with a token expects to be let in now.
             if let token = try token(words) {
                 _ = try await node.joinNow(network, token: token)
             } else {

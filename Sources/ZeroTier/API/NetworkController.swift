@@ -119,8 +119,8 @@ public struct NetworkController: Sendable {
         try read { engine, _ in engine.waitingNodes(of: network.wire).map { NodeID($0.address) } }
     }
 
-    /// Lets a node in, or out: other members refuse it within a moment. It need not have asked before. Who is let out before it
-    /// ever was a member is not let in by a token either.
+    /// Lets a node in, or out: other members refuse it within a moment. It need not have asked before. A node that is let out
+    /// before it ever was a member is not let in by a token either.
     @discardableResult
     public func authorize(
         _ node: NodeID, on network: NetworkID, _ isAuthorized: Bool = true

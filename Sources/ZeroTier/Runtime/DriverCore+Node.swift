@@ -113,7 +113,7 @@ extension DriverCore {
         let id = NetworkID(snapshot.id)
         switch snapshot.status {
         case .accessDenied:
-            // The protocol has one answer for who waits, who was let out, and whose token is no good.
+            // The protocol has one answer for three: a member waits, it was let out, or its token is no good.
             let advice = "authorise node \(NodeID(node.address)) at its controller"
             return ZeroTierError(
                 .notAuthorised,
