@@ -1,4 +1,4 @@
-//  Who has which address of a network: an address that somebody has is given to nobody else, and one that two have is a warning.
+//  The members that hold each address of a network. A held address is given to nobody else; one with two holders is a warning.
 
 import NetPrimitives
 import ZeroTierWire

@@ -1,4 +1,4 @@
-// Driver: `zerotier-cli dump`, a file for who asks others for help. Secrets of the configuration are not in it.
+// Driver: `zerotier-cli dump`, a file for people who ask for help. Secrets of the configuration are not in it.
 
 import Glibc
 import JSONValues
