@@ -42,9 +42,10 @@ demo: build_requirements ## nodes on this machine: online, relayed, direct, ping
 	$(SWIFT) build -c release --product zerotier
 	.build/release/zerotier demo
 
+# A test that ends the process says where, and only that: the way of every thread of all tests takes longer than the tests.
 test: requirements ## build everything and run all tests
 	$(SWIFT) build --build-tests
-	$(SWIFT) test --skip-build
+	SWIFT_BACKTRACE=$${SWIFT_BACKTRACE-threads=crashed,images=none} $(SWIFT) test --skip-build
 
 check: requirements ## format, layering, a build without warnings, all tests, 100 simulation seeds
 	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests Simulation Fuzz Benchmarks Examples

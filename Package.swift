@@ -194,8 +194,10 @@ let package = Package(
             path: "Tests/Floods/Flood", swiftSettings: strict),
 
         // What the tests of several targets stand on.
+        .target(name: "CTestSupport", path: "Tests/CTestSupport"),
         .target(
-            name: "TestSupport", dependencies: ["JSONValues", "NetPrimitives"], path: "Tests/TestSupport",
+            name: "TestSupport", dependencies: ["CTestSupport", "JSONValues", "NetPrimitives"],
+            path: "Tests/TestSupport",
             swiftSettings: testing),
         .testTarget(
             name: "NetPrimitivesTests", dependencies: ["TestSupport", "NetPrimitives", "CCopyKernels"],
@@ -274,7 +276,8 @@ let package = Package(
         .testTarget(
             name: "ZeroTierCTests",
             dependencies: [
-                "ZeroTierC", "ZeroTierLibrary", "CZeroTier", "LibraryStress", "ZeroTierSockets", "ZeroTier",
+                "TestSupport", "ZeroTierC", "ZeroTierLibrary", "CZeroTier", "LibraryStress", "ZeroTierSockets",
+                "ZeroTier",
                 "ZeroTierController", "ZeroTierWire",
             ],
             exclude: ["Layout"], swiftSettings: testing),
@@ -289,7 +292,7 @@ let package = Package(
                 "NetPrimitives",
             ],
             swiftSettings: testing),
-        .testTarget(name: "RepositoryTests", swiftSettings: testing),
+        .testTarget(name: "RepositoryTests", dependencies: ["TestSupport"], swiftSettings: testing),
     ],
     cLanguageStandard: .c11
 )

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// Package.swift has a second form, for `make fuzz`, which no other build reads.
@@ -6,17 +7,14 @@ import Testing
     @Test func `the form of the fuzzer is a package`() throws {
         let scratch = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
         defer { try? FileManager.default.removeItem(at: scratch) }
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = [
-            "swift", "package", "--package-path", RepositoryFiles.root.path, "--scratch-path", scratch.path,
-            "dump-package",
-        ]
-        process.environment = ProcessInfo.processInfo.environment.merging(["ZEROTIER_FUZZ": "1"]) { $1 }
         let output = Pipe()
-        process.standardOutput = output
-        process.standardError = output
-        try process.run()
+        let process = try ChildProcess(
+            "/usr/bin/env",
+            [
+                "swift", "package", "--package-path", RepositoryFiles.root.path, "--scratch-path", scratch.path,
+                "dump-package",
+            ], environment: ProcessInfo.processInfo.environment.merging(["ZEROTIER_FUZZ": "1"]) { $1 },
+            output: output, errors: output)
         let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
         process.waitUntilExit()
         #expect(process.terminationStatus == 0, "\(text.suffix(2000))")

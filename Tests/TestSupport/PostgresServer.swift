@@ -16,6 +16,7 @@ package final class PostgresServer: Sendable {
     private let folder: String
     // Its pipe is the server's life: it closes with this process, however that ends.
     private let life: Pipe
+    private let server: ChildProcess
 
     /// The one that all tests of a process share: each makes databases of its own.
     package static let shared = Result { try PostgresServer() }
@@ -56,12 +57,10 @@ package final class PostgresServer: Sendable {
         life = Pipe()
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
         if !PostgresServer.user.isEmpty { try PostgresServer.run(["chown", "postgres:postgres", folder]) }
-        let process = PostgresServer.process(
-            PostgresServer.user + ["sh", "-c", PostgresServer.script, "sh", folder, "\(port)", programs])
-        process.standardInput = life
-        process.standardOutput = FileHandle.nullDevice
-        process.currentDirectoryURL = URL(fileURLWithPath: folder)
-        try process.run()
+        server = try ChildProcess(
+            "/usr/bin/env",
+            PostgresServer.user + ["sh", "-c", PostgresServer.script, "sh", folder, "\(port)", programs],
+            directory: folder, input: life, output: FileHandle.nullDevice)
         for _ in 0..<600 {
             if (try? PostgresServer.run([programs + "/pg_isready", "-q", "-h", "127.0.0.1", "-p", "\(port)"])) != nil {
                 try query("CREATE ROLE guarded LOGIN SUPERUSER PASSWORD 'open sesame'", in: "postgres")
@@ -92,19 +91,10 @@ package final class PostgresServer: Sendable {
         return Int(number)
     }
 
-    private static func process(_ words: [String]) -> Process {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = words
-        return process
-    }
-
     @discardableResult
     private static func run(_ words: [String]) throws -> String {
-        let (process, output) = (process(words), Pipe())
-        process.standardOutput = output
-        process.standardError = FileHandle.nullDevice
-        try process.run()
+        let output = Pipe()
+        let process = try ChildProcess("/usr/bin/env", words, output: output, errors: FileHandle.nullDevice)
         let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
         process.waitUntilExit()
         guard process.terminationStatus == 0 else {

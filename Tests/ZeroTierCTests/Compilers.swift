@@ -1,6 +1,7 @@
 // Compilers of this machine, for tests that compile C and C++ against the library's headers.
 
 import Foundation
+import TestSupport
 
 /// A compiler and the language it is asked to compile.
 struct Compiler: CustomStringConvertible {
@@ -36,15 +37,11 @@ struct Compiler: CustomStringConvertible {
 
     /// Compiles and gives the compiler's messages; empty if all is well.
     func compile(_ source: String, standard: String, strict: Bool = true) async throws -> String {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: path)
-        process.arguments =
-            ["-std=\(standard)", "-fsyntax-only", "-I", Self.headers, "-x", isCPlusPlus ? "c++" : "c"]
-            + (strict ? ["-Wall", "-Wextra", "-pedantic", "-Werror"] : []) + [source]
         let pipe = Pipe()
-        process.standardError = pipe
-        process.standardOutput = pipe
-        try process.run()
+        let process = try ChildProcess(
+            path,
+            ["-std=\(standard)", "-fsyntax-only", "-I", Self.headers, "-x", isCPlusPlus ? "c++" : "c"]
+                + (strict ? ["-Wall", "-Wextra", "-pedantic", "-Werror"] : []) + [source], output: pipe, errors: pipe)
         // On a thread of its own: the tests share two, and whoever holds one stops the clocks of all others.
         return await withCheckedContinuation { continuation in
             Foundation.Thread.detachNewThread {

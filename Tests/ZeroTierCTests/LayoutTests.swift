@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// The headers as compilers see them: layouts, constants, and that they stand alone.
@@ -65,10 +66,7 @@ import Testing
         defer { try? FileManager.default.removeItem(at: copy) }
         let script = copy.appendingPathComponent("generate.py")
         try FileManager.default.copyItem(atPath: "\(Self.folder)/generate.py", toPath: script.path)
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = ["python3", script.path]
-        try process.run()
+        let process = try ChildProcess("/usr/bin/env", ["python3", script.path])
         process.waitUntilExit()
         try #require(process.terminationStatus == 0)
         for (name, text) in zip(names, before) {

@@ -1,5 +1,6 @@
 import Foundation
 import NetPrimitives
+import TestSupport
 import Testing
 import ZeroTierController
 import ZeroTierCrypto
@@ -22,14 +23,11 @@ import ZeroTierWire
         return nil
     }()
 
-    private static func start(_ arguments: [String], shell: String? = nil) throws -> (Process, Pipe) {
-        let (process, output) = (Process(), Pipe())
-        let path = try #require(program)
-        process.executableURL = URL(fileURLWithPath: shell == nil ? path : "/bin/sh")
-        process.arguments = shell.map { ["-c", $0, path] + arguments } ?? arguments
-        process.standardOutput = output
-        process.standardError = FileHandle.nullDevice
-        try process.run()
+    private static func start(_ arguments: [String], shell: String? = nil) throws -> (ChildProcess, Pipe) {
+        let (path, output) = (try #require(program), Pipe())
+        let process = try ChildProcess(
+            shell == nil ? path : "/bin/sh", shell.map { ["-c", $0, path] + arguments } ?? arguments, output: output,
+            errors: FileHandle.nullDevice)
         return (process, output)
     }
 
@@ -121,7 +119,7 @@ import ZeroTierWire
                     head += more
                 }
                 usleep(UInt32(random.next(below: 300_000)))
-                kill(process.processIdentifier, SIGKILL)
+                process.send(SIGKILL)
                 let text = String(decoding: head + output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
                 process.waitUntilExit()
                 for line in text.split(separator: "\n", omittingEmptySubsequences: false).dropLast() {
@@ -192,11 +190,9 @@ import ZeroTierWire
 /// A mount namespace of one's own, with what unshare(1) needs. Where the user may not make one, there is nothing that could be filled.
 private enum Namespace {
     static let isPossible: Bool = {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/bin/sh")
-        process.arguments = ["-c", "unshare -rm mount -t tmpfs -o size=64k none /tmp"]
-        process.standardError = FileHandle.nullDevice
-        guard (try? process.run()) != nil else { return false }
+        let process = try? ChildProcess(
+            "/bin/sh", ["-c", "unshare -rm mount -t tmpfs -o size=64k none /tmp"], errors: FileHandle.nullDevice)
+        guard let process else { return false }
         process.waitUntilExit()
         return process.terminationStatus == 0
     }()

@@ -45,7 +45,7 @@ import ZeroTierWire
 
     /// A controller that runs, with its way to the database and what it said.
     private final class Contestant {
-        let process = Process()
+        let process: ChildProcess
         let proxy: CutProxy
         let database: String
         private let file: String
@@ -56,11 +56,10 @@ import ZeroTierWire
             proxy = try CutProxy(to: server.port)
             file = "\(folder)/\(seed)-\(name)"
             try Data().write(to: URL(fileURLWithPath: file))
-            process.executableURL = URL(fileURLWithPath: try #require(LeaseStormTests.program))
-            process.arguments = [server.address(of: database, by: proxy.port), "\(seed)", name]
-            process.standardOutput = try FileHandle(forWritingTo: URL(fileURLWithPath: file))
-            process.standardError = FileHandle.nullDevice
-            try process.run()
+            process = try ChildProcess(
+                try #require(LeaseStormTests.program),
+                [server.address(of: database, by: proxy.port), "\(seed)", name],
+                output: try FileHandle(forWritingTo: URL(fileURLWithPath: file)), errors: FileHandle.nullDevice)
         }
 
         /// All that it said so far. A last line that is cut does not count.
@@ -76,7 +75,7 @@ import ZeroTierWire
         }
 
         func end() {
-            kill(process.processIdentifier, SIGKILL)
+            process.send(SIGKILL)
             process.waitUntilExit()
             proxy.stop()
         }
@@ -206,7 +205,7 @@ import ZeroTierWire
         async throws
     {
         try await Self.storm(Self.kills, "killed") { contestants, index, folder, round in
-            kill(contestants[index].process.processIdentifier, SIGKILL)
+            contestants[index].process.send(SIGKILL)
             contestants[index].process.waitUntilExit()
             let lines = try contestants[index].lines()
             contestants[index].proxy.stop()

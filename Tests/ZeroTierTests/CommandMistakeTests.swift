@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import TestSupport
 import Testing
 
 @testable import ZeroTier
@@ -295,24 +296,17 @@ extension CommandTests {
         }
 
         @Test func `a reader that goes away ends an answer without a word, and not a node`() async throws {
-            let process = Process()
-            process.executableURL = URL(fileURLWithPath: try #require(Command.path))
-            process.arguments = ["world", "show"]
+            let program = try #require(Command.path)
             let (output, errors) = (Pipe(), Pipe())
-            process.standardOutput = output
-            process.standardError = errors
             try output.fileHandleForReading.close()
-            try process.run()
+            let process = try ChildProcess(program, ["world", "show"], output: output, errors: errors)
             #expect(await Command.end(of: process, output: errors).output.isEmpty)
             #expect(process.terminationReason == .exit && process.terminationStatus == 141)
 
             try write("given.planet", try Constellation.makePlanet(port: 1).bytes)
-            let node = Process()
-            node.executableURL = process.executableURL
-            node.arguments = ["run", "--home", home, "--planet", file("given.planet")]
             let log = Pipe()
-            node.standardOutput = log
-            try node.run()
+            let node = try ChildProcess(
+                program, ["run", "--home", home, "--planet", file("given.planet")], output: log)
             defer { if node.isRunning { node.terminate() } }
             // The first line.
             #expect(!log.fileHandleForReading.availableData.isEmpty)
@@ -415,12 +409,9 @@ extension CommandTests {
             while Glibc.write(number, [UInt8](repeating: 0x0a, count: 4096), 4096) > 0 {}
             #expect(fcntl(number, F_SETFL, flags) == 0)
             let complaints = Pipe()
-            let process = Process()
-            process.executableURL = URL(fileURLWithPath: try #require(Command.path))
-            process.arguments = ["run", "--home", home, "--planet", file("given.planet")]
-            process.standardOutput = output
-            process.standardError = complaints
-            try process.run()
+            let process = try ChildProcess(
+                try #require(Command.path), ["run", "--home", home, "--planet", file("given.planet")], output: output,
+                errors: complaints)
             var isRunning = false
             let end = ContinuousClock.now + .seconds(60)
             while !isRunning, ContinuousClock.now < end {

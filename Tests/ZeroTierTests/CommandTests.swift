@@ -1,5 +1,6 @@
 import Foundation
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import ZeroTier
@@ -26,14 +27,8 @@ enum Command {
         return FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) && isDirectory.boolValue
     }
 
-    static func start(_ arguments: [String], output: Pipe = Pipe()) throws -> Process {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: try #require(path))
-        process.arguments = arguments
-        process.standardOutput = output
-        process.standardError = output
-        try process.run()
-        return process
+    static func start(_ arguments: [String], output: Pipe = Pipe()) throws -> ChildProcess {
+        try ChildProcess(try #require(path), arguments, output: output, errors: output)
     }
 
     static func run(_ arguments: String...) async throws -> (status: Int32, output: String) {
@@ -42,7 +37,7 @@ enum Command {
     }
 
     /// Waits on a thread of its own: the tests share two, and whoever holds one stops the clocks of all others.
-    static func end(of process: Process, output: Pipe) async -> (status: Int32, output: String) {
+    static func end(of process: ChildProcess, output: Pipe) async -> (status: Int32, output: String) {
         await withCheckedContinuation { continuation in
             Foundation.Thread.detachNewThread {
                 let data = output.fileHandleForReading.readDataToEndOfFile()
@@ -55,12 +50,9 @@ enum Command {
     /// Runs it with an end of the command line that the shell reads, such as `> /dev/full`.
     static func shell(_ redirection: String, _ arguments: String...) async throws -> (status: Int32, output: String) {
         let output = Pipe()
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/bin/sh")
-        process.arguments = try ["-c", "exec \"$0\" \"$@\" \(redirection)", #require(path)] + arguments
-        process.standardOutput = output
-        process.standardError = output
-        try process.run()
+        let process = try ChildProcess(
+            "/bin/sh", ["-c", "exec \"$0\" \"$@\" \(redirection)", #require(path)] + arguments, output: output,
+            errors: output)
         return await end(of: process, output: output)
     }
 
@@ -69,7 +61,7 @@ enum Command {
 
 /// A program that goes on, and its output line by line. It ends with the object.
 final class Program: Sendable {
-    private let process: Process
+    private let process: ChildProcess
     private let lines = Mutex<(whole: [String], rest: [UInt8], isComplete: Bool)>(([], [], false))
     private let interruptedBy: String?
 
@@ -79,18 +71,13 @@ final class Program: Sendable {
         directory: String? = nil, interruptedBy: String? = nil
     ) throws {
         self.interruptedBy = interruptedBy
-        process = Process()
-        if let directory { process.currentDirectoryURL = URL(fileURLWithPath: directory) }
         // A program that ends by an error is to end: the runtime's search for a backtrace hangs under AddressSanitizer.
         let ends = ["SWIFT_BACKTRACE": "enable=no"]
-        process.environment = ProcessInfo.processInfo.environment.merging(ends) { $1 }.merging(environment) { $1 }
-        process.executableURL = URL(fileURLWithPath: try #require(path))
-        process.arguments = arguments
         let output = Pipe()
-        process.standardOutput = output
-        process.standardError = output
-        if let input { process.standardInput = input }
-        try process.run()
+        process = try ChildProcess(
+            try #require(path), arguments,
+            environment: ProcessInfo.processInfo.environment.merging(ends) { $1 }.merging(environment) { $1 },
+            directory: directory, input: input, output: output, errors: output)
         // No handler of the file handle: one that is taken away while the descriptor closes can crash the process.
         Foundation.Thread.detachNewThread { [weak self] in
             while true {
@@ -146,7 +133,7 @@ final class Program: Sendable {
     /// The process's number.
     var number: pid_t { process.processIdentifier }
     func interrupt() { process.interrupt() }
-    func send(_ signal: Int32) { kill(process.processIdentifier, signal) }
+    func send(_ signal: Int32) { process.send(signal) }
 }
 
 /// A root as a process, and how nodes find it.

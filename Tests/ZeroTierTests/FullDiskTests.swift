@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import ZeroTier
@@ -94,11 +95,10 @@ private enum MountNamespace {
 
     /// Whether this user may have one.
     static let isPossible: Bool = {
-        let trial = Process()
-        trial.executableURL = URL(fileURLWithPath: tool)
-        trial.arguments = options + ["/bin/sh", "-c", "mount -t tmpfs none /mnt && mount --bind /mnt /mnt"]
-        (trial.standardOutput, trial.standardError) = (FileHandle.nullDevice, FileHandle.nullDevice)
-        guard (try? trial.run()) != nil else { return false }
+        let trial = try? ChildProcess(
+            tool, options + ["/bin/sh", "-c", "mount -t tmpfs none /mnt && mount --bind /mnt /mnt"],
+            output: FileHandle.nullDevice, errors: FileHandle.nullDevice)
+        guard let trial else { return false }
         trial.waitUntilExit()
         return trial.terminationStatus == 0
     }()

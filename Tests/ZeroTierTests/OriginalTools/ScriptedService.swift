@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import Synchronization
+import TestSupport
 
 /// A service on the loopback interface that gives prepared answers and remembers what it was asked.
 final class ScriptedService: Sendable {
@@ -156,17 +157,14 @@ struct OriginalTools {
         if !FileManager.default.fileExists(atPath: link) {
             try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: program)
         }
-        let process = Process()
-        process.currentDirectoryURL = URL(fileURLWithPath: path)
-        process.environment = ProcessInfo.processInfo.environment
-            .merging(["ZEROTIER_HOME": path, "HOME": "\(path)/nobody"]) { $1 }.merging(environment) { $1 }
-        // The shell gives the program the name; what it complains about goes beside.
-        process.executableURL = URL(fileURLWithPath: "/bin/sh")
-        let complaints = "\(folder)/complaints.\(UInt32.random(in: 0...UInt32.max))"
-        process.arguments = ["-c", "exec \"$0\" \"$@\" 2> '\(complaints)'", link] + arguments
         let output = Pipe()
-        process.standardOutput = output
-        try process.run()
+        // The shell gives the program the name; what it complains about goes beside.
+        let complaints = "\(folder)/complaints.\(UInt32.random(in: 0...UInt32.max))"
+        let process = try ChildProcess(
+            "/bin/sh", ["-c", "exec \"$0\" \"$@\" 2> '\(complaints)'", link] + arguments,
+            environment: ProcessInfo.processInfo.environment
+                .merging(["ZEROTIER_HOME": path, "HOME": "\(path)/nobody"]) { $1 }.merging(environment) { $1 },
+            directory: path, output: output)
         let end = await Command.end(of: process, output: output)
         return End(
             status: end.status, output: end.output, complaint: try String(contentsOfFile: complaints, encoding: .utf8))
