@@ -172,7 +172,7 @@ extension ControllerEngine {
             new.isIdentityProven = old.isIdentityProven
         }
         new.version = new.version ?? old.version
-        new.isRefused = !new.isAuthorized && (old.isRefused || old.isAuthorized)
+        new.isRefused = !new.isAuthorized && (new.isRefused || old.isRefused || old.isAuthorized)
         guard new != old else { return false }
         if old.isAuthorized, !new.isAuthorized { new.lastDeauthorizedTime = stamp(now) }
         setMember(member.address, of: slot, new, now)

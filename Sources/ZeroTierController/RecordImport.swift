@@ -206,6 +206,7 @@ extension MemberRecord {
         revision = try json.said("revision")?.looseInteger() ?? 1
         lastAuthorizedTime = try json.said("lastAuthorizedTime")?.looseInteger() ?? 0
         lastDeauthorizedTime = try json.said("lastDeauthorizedTime")?.looseInteger() ?? 0
+        if let field = json.said("refused") { isRefused = try field.looseBool() && !isAuthorized }
         if let field = json.said("lastAuthorizedCredentialType") {
             switch try field.string() {
             case "api": admission = .administrator

@@ -75,7 +75,8 @@ extension NetworkRecord {
 }
 
 extension MemberRecord {
-    /// The record as the reference shows and keeps it. Fields of single sign-on are empty.
+    /// The record as the reference shows and keeps it. Fields of single sign-on are empty. `refused` is ours, and there only for
+    /// a member that no token lets in.
     package func json(of network: NetworkID) -> JSONValue {
         var members: [(String, JSONValue)] = [("id", .string("\(address)")), ("address", .string("\(address)"))]
         members.append(("nwid", .string("\(network)")))
@@ -104,6 +105,8 @@ extension MemberRecord {
         members.append(("tags", .array(tags.map { .array([JSONValue($0.id), JSONValue($0.value)]) })))
         members.append(("capabilities", .array(capabilities.map { JSONValue($0) })))
         if !name.isEmpty { members.append(("name", .string(name))) }
+        // The reference has no such field, and passes it over.
+        if isRefused { members.append(("refused", .bool(true))) }
         members += traceMembers(traceTarget, traceLevel)
         members.append(("authenticationExpiryTime", .integer(0)))
         members.append(("ssoExempt", .bool(false)))

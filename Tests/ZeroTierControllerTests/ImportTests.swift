@@ -55,18 +55,24 @@ import ZeroTierWire
         member.revision = 3
         (member.creationTime, member.lastAuthorizedTime, member.lastDeauthorizedTime) = (5, 6, 7)
         member.identity = PublicKeys((0..<64).map { UInt8($0) })
+        // An administrator said no before it ever was a member: no token lets it in, here as there.
+        var refused = MemberRecord(address: Address(0x11_2233_4456))
+        refused.isRefused = true
+        #expect(refused.json(of: network.id).text.contains("\"refused\":true"))
+        #expect(!member.json(of: network.id).text.contains("refused"))
         var records = RecordImport()
         // In any order.
         try records.add("member", Array(member.json(of: network.id).text.utf8))
+        try records.add("refused", Array(refused.json(of: network.id).text.utf8))
         try records.add("network", Array(network.json.indentedText.utf8))
         try records.finish()
-        #expect(records.networkCount == 1 && records.memberCount == 1)
+        #expect(records.networkCount == 1 && records.memberCount == 2)
         let harness = Harness()
         let result = try taken(records, harness)
         #expect(result.map(\.former) == [network.id] && result[0].id == network.id && result[0].mustJoin.isEmpty)
         #expect(harness.network(network.id) == network)
         let members = harness.engine.members(of: network.id, limit: .max)
-        #expect(members == [member])
+        #expect(members == [member, refused])
         #expect(harness.network(network.id)?.json == network.json)
         // What is there is not replaced.
         #expect(throws: ControllerError.networksExist([network.id])) { _ = try taken(records, harness) }
