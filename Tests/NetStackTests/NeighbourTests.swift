@@ -443,6 +443,27 @@ struct NeighbourTests {
         #expect(host.stack.neighbours.incompleteForOthers == 0)
     }
 
+    @Test func `who connected to us and was forgotten is looked for in the room of others`() throws {
+        let network = try TestNetwork.pair()
+        let (server, peer) = (network.hosts[0], network.hosts[1])
+        let listener = try server.stack.tcpListen(on: endpoint("::", 80), backlog: 1, now: network.now)
+        let client = try peer.stack.tcpConnect(to: endpoint("10.0.0.1", 80), now: network.now)
+        let own = try server.stack.tcpConnect(to: endpoint("10.0.0.9", 80), now: network.now)
+        network.run(for: .milliseconds(50))
+        let accepted = try #require(try server.stack.accept(listener, now: network.now))
+        #expect(peer.saw(client, .connected))
+        #expect(server.stack.neighbours.incompleteCount == 1 && server.stack.neighbours.incompleteForOthers == 0)
+
+        let known = try #require(server.stack.neighbours.find(ScopedAddress(server.interface, address("10.0.0.2"))))
+        server.stack.removeNeighbour(known)
+        _ = try server.send(accepted, [1], now: network.now)
+        _ = server.takeFrames(now: network.now)
+        #expect(server.stack.neighbours.incompleteCount == 1 && server.stack.neighbours.incompleteForOthers == 1)
+        network.run(for: .milliseconds(50))
+        #expect(server.stack.neighbours.incompleteForOthers == 0)
+        server.stack.close(own, now: network.now)
+    }
+
     /// A neighbour discovery packet as it is on the wire.
     private func discovery(
         _ header: ICMPHeader, _ payload: [UInt8], _ source: IPAddress, _ destination: IPAddress, hopLimit: UInt8 = 255
