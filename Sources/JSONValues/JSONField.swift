@@ -38,6 +38,8 @@ package struct JSONError: Error, Hashable, Sendable, CustomStringConvertible {
     package let problem: String
     /// Nil for a value that comes from no text.
     package private(set) var position: Position?
+    /// Whether the text is no JSON at all. Otherwise something of what it says cannot be so, or is too much.
+    package internal(set) var isNoJSON = false
 
     package init(path: JSONPath, problem: String) {
         self.path = path

@@ -115,7 +115,9 @@ struct JSONReader {
     }
 
     private mutating func enter() throws(JSONError) {
-        guard depth < maximumDepth else { throw fail("more than \(maximumDepth) arrays and objects within each other") }
+        guard depth < maximumDepth else {
+            throw refuse("more than \(maximumDepth) arrays and objects within each other")
+        }
         depth += 1
         index += 1
         skipSpace()
@@ -133,7 +135,7 @@ struct JSONReader {
             let key = try string()
             guard keys.insert(key).inserted else {
                 index = start
-                throw fail("the key \"\(key)\" comes a second time")
+                throw refuse("the key \"\(key.prefix(80))\" comes a second time")
             }
             try expect(UInt8(ascii: ":"), "a colon after the key")
             path.steps.append(.key(key))
@@ -195,7 +197,7 @@ struct JSONReader {
         }
         guard let value = Double(text), value.isFinite else {
             index = start
-            throw fail("the number is too large")
+            throw refuse("the number is too large")
         }
         return .number(value)
     }
@@ -288,7 +290,15 @@ struct JSONReader {
 
     // MARK: Errors
 
+    // What is no JSON.
     private func fail(_ problem: String) -> JSONError {
+        var error = refuse(problem)
+        error.isNoJSON = true
+        return error
+    }
+
+    // What is JSON, and is not read.
+    private func refuse(_ problem: String) -> JSONError {
         JSONError(path: path, problem: problem).at(position(at: index))
     }
 

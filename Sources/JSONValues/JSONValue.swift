@@ -87,12 +87,13 @@ package struct JSONObject: Hashable, Sendable {
     package init(_ members: [(String, JSONValue)]) {
         self.members = []
         self.members.reserveCapacity(members.count)
-        var seen = Set<String>(minimumCapacity: members.count)
+        var places = [String: Int](minimumCapacity: members.count)
         for (key, value) in members {
             let member = Member(key: key, value: value)
-            if !seen.insert(key).inserted, let place = self.members.firstIndex(where: { $0.key == key }) {
+            if let place = places[key] {
                 self.members[place] = member
             } else {
+                places[key] = self.members.count
                 self.members.append(member)
             }
         }

@@ -83,6 +83,16 @@ private func problem(_ text: String) -> String? {
         #expect(problem(text) == expected)
     }
 
+    @Test func `what is no JSON is told from JSON that is not read`() {
+        for (text, isNoJSON) in [
+            ("{", true), ("{\"a\":1}x", true), ("\"\u{1}\"", true), ("{\"a\":1,\"a\":2}", false), ("1e999", false),
+            (String(repeating: "[", count: 65) + String(repeating: "]", count: 65), false),
+        ] {
+            let error = #expect(throws: JSONError.self) { try parse(text) }
+            #expect(error?.isNoJSON == isNoJSON, "\(text)")
+        }
+    }
+
     @Test func `what is no UTF-8 is refused`() {
         for bytes: [UInt8] in [[0x22, 0xff, 0x22], [0x22, 0xc0, 0x80, 0x22], [0x22, 0xed, 0xa0, 0x80, 0x22]] {
             #expect(throws: JSONError.self) { try JSONDocument(bytes) }
