@@ -116,8 +116,8 @@ let package = Package(
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
             ],
-            // The page's files are a part of the program: decision 38.
-            resources: pageFiles.map { .embedInCode("App/\($0)") },
+            // The page's files are a part of the program: decision 38. So is the description: decision 33.
+            resources: pageFiles.map { .embedInCode("App/\($0)") } + [.embedInCode("Description/openapi.json")],
             swiftSettings: strict),
         // Controllers that share a database: of the command alone. libpq is loaded when it is wanted: decision 36.
         .target(name: "CZeroTierPostgreSQL", linkerSettings: [.linkedLibrary("dl")]),

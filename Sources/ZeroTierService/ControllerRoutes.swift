@@ -82,15 +82,27 @@ struct ControllerRoutes: Sendable {
         do {
             return try await change(ControllerRoutes.saysNothing(body) ? [] : body)
         } catch let error as ZeroTierError where error.code == .invalidArgument {
-            return .error((try? JSONDocument(body)) == nil && !body.isEmpty ? 500 : 400, error.message)
+            return .error(ControllerRoutes.isNoJSON(body) ? 500 : 400, error.message)
+        }
+    }
+
+    private static func isNoJSON(_ body: [UInt8]) -> Bool {
+        if body.isEmpty { return false }
+        do throws(JSONError) {
+            _ = try JSONDocument(body)
+            return false
+        } catch {
+            return error.isNoJSON
         }
     }
 
     // Tools send these where they have nothing to say.
     private static func saysNothing(_ body: [UInt8]) -> Bool {
         guard body.count < 64 else { return false }
-        let text = String(decoding: body.filter { $0 > 32 }, as: UTF8.self)
-        return ["", "null", "[]"].contains(text)
+        let blank: Set<UInt8> = [9, 10, 13, 32]
+        if body.allSatisfy(blank.contains) { return true }
+        guard let root = (try? JSONDocument(body))?.root else { return false }
+        return root == .null || root == .array([])
     }
 
     // MARK: Lists of records

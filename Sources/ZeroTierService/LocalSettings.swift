@@ -52,6 +52,12 @@ package final class LocalSettings: Sendable {
                 throw ZeroTierError(.invalidArgument, "\(error)")
             }
             let bytes = Array((changed.root.indentedText + "\n").utf8)
+            // What is too long or too deep would keep the next start from reading it.
+            do throws(JSONError) {
+                _ = try LocalConfiguration(bytes)
+            } catch {
+                throw ZeroTierError(.invalidArgument, "\(LocalSettings.name) cannot become so: \(error)")
+            }
             // There may be passwords in it.
             try store.write(LocalSettings.name, bytes, isSecret: true)
             state.bytes = bytes

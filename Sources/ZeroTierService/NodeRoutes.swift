@@ -35,7 +35,7 @@ struct NodeRoutes: Sendable {
             let members = try JSONField(JSONDocument(body).root).members()
             changes = members.map { (key: $0.key, value: $0.field.value) }
         } catch {
-            return .error(500, "\(error)")
+            return .error(error.isNoJSON ? 500 : 400, "\(error)")
         }
         try settings.set(changes)
         return .emptyObject
@@ -77,12 +77,12 @@ struct NodeRoutes: Sendable {
     private func join(_ id: NetworkID, _ body: [UInt8]) throws -> ServiceAnswer {
         var changes: [(path: WritableKeyPath<NetworkSettings, Bool>, isAllowed: Bool)] = []
         // What is no JSON says nothing: some send an empty body or a form.
-        if let document = try? JSONDocument(body) {
-            do throws(JSONError) {
-                changes = try document.read { (json) throws(JSONError) in try NodeRoutes.changes(json) }
-            } catch {
-                return .error(400, "\(error)")
-            }
+        do throws(JSONError) {
+            changes = try JSONDocument(body).read { (json) throws(JSONError) in try NodeRoutes.changes(json) }
+        } catch  where error.isNoJSON {
+            changes = []
+        } catch {
+            return .error(400, "\(error)")
         }
         let isJoined = try node.networkDetails(of: id) != nil
         if !isJoined { try node.startJoining(id) }

@@ -6,7 +6,7 @@ package import ZeroTier
 package struct NodeService: Sendable {
     private let access: ServiceAccess
     private let settings: LocalSettings
-    private let routes: [ServiceRoute]
+    let routes: [ServiceRoute]
     private let events: EventStreams
 
     /// - Parameters:
@@ -18,7 +18,9 @@ package struct NodeService: Sendable {
         let state = NodeRoutes(node: node, home: home, settings: settings, metrics: NodeMetrics())
         let networks = ControllerRoutes(controller: node.controller, address: node.id)
         events = EventStreams(node)
-        routes = state.routes + networks.routes + RuleRoutes().routes + events.routes + PageRoutes().routes
+        routes =
+            state.routes + networks.routes + RuleRoutes().routes + events.routes + DescriptionRoutes().routes
+            + PageRoutes().routes
     }
 
     /// Ends what would last as long as its client wants.
@@ -32,9 +34,10 @@ package struct NodeService: Sendable {
     /// The answer, without its body for HEAD: that is left to who sends it. Throws `CancellationError` alone.
     package func answer(to request: ServiceRequest) async throws -> ServiceAnswer {
         if let refusal = refusal(of: request) { return refusal }
-        let answer = try await routed(request)
-        guard let name = request.parameter("jsonp") else { return answer }
-        return try await ScriptAnswer.wrap(answer, name)
+        guard let name = request.parameter("jsonp") else { return try await routed(request) }
+        // Before anything is changed.
+        if let refusal = ScriptAnswer.refusal(of: name) { return refusal }
+        return try await ScriptAnswer.wrap(try await routed(request), name)
     }
 
     private func routed(_ request: ServiceRequest) async throws -> ServiceAnswer {

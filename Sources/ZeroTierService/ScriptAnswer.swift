@@ -6,11 +6,15 @@ enum ScriptAnswer {
     // A list that is made part by part is held as a whole here.
     private static let longestList = 16 << 20
 
+    /// Why there is no script for this name; nil if there is.
+    static func refusal(of name: String) -> ServiceAnswer? {
+        if isName(name) { return nil }
+        return .error(
+            400, "jsonp is the name of a function: letters, digits, _, $ and dots, at most \(longestName) of them")
+    }
+
+    /// A call of the function with the answer's value. Nothing refused the name.
     static func wrap(_ answer: ServiceAnswer, _ name: String) async throws -> ServiceAnswer {
-        guard isName(name) else {
-            return .error(
-                400, "jsonp is the name of a function: letters, digits, _, $ and dots, at most \(longestName) of them")
-        }
         var value: [UInt8] = []
         switch answer.body {
         case .none: value = Array("null".utf8)

@@ -53,6 +53,8 @@ package struct ServiceAccess: Sendable {
         case ["metrics"]?: .metrics
         // Files of the page, which ask with the token for what they show.
         case let path? where path.first == PageRoutes.folder: .address
+        // What everybody may read in the repository.
+        case DescriptionRoutes.path?: .address
         default: .token
         }
     }

@@ -20,22 +20,24 @@ struct ServiceRoute: Sendable {
     typealias Answer = @Sendable (ServiceCall) async throws -> ServiceAnswer
 
     let method: ServiceRequest.Method
-    private let pattern: [String]
+    let pattern: String
+    private let places: [String]
     let answer: Answer
 
     /// `pattern` is such as `/network/{network}`: `{network}` stands for 16 hexadecimal digits, `{node}` for ten, `{moon}` for either,
     /// `{controller}` for ten and six underscores, `{word}` for anything, and `{file}` for anything or nothing.
     init(_ method: ServiceRequest.Method, _ pattern: String, _ answer: @escaping Answer) {
         self.method = method
-        self.pattern = pattern.split(separator: "/").map(String.init)
+        self.pattern = pattern
+        places = pattern.split(separator: "/").map(String.init)
         self.answer = answer
     }
 
     /// The arguments that a path has for this route; nil if it is another one's.
     func arguments(of path: [String]) -> [String]? {
-        guard path.count == pattern.count else { return nil }
+        guard path.count == places.count else { return nil }
         var arguments: [String] = []
-        for (part, place) in zip(path, pattern) {
+        for (part, place) in zip(path, places) {
             guard place.hasPrefix("{") else {
                 guard part == place else { return nil }
                 continue

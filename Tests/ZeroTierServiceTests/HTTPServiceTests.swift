@@ -95,6 +95,10 @@ import ZeroTier
             let none = try await lab.ask("GET", "/nosuch?jsonp=cb")
             #expect(none.status == 404 && none.text == "cb(null);")
             #expect(try await lab.ask("GET", "/network?jsonp=a%3Cb").status == 400)
+            // What is refused has changed nothing.
+            #expect(try await lab.ask("POST", "/network/ff00070009000000?jsonp=a%3Cb", "{}").status == 400)
+            #expect(try await lab.ask("POST", "/controller/network?jsonp=", "{}").status == 400)
+            #expect(try lab.node.networks().isEmpty && lab.node.controller.networks().isEmpty)
         }
     }
 

@@ -23,9 +23,14 @@ import ZeroTier
             #expect(!(try await lab.ask("GET", "/status").text.contains("hush")))
             let file = try #require(try lab.store.read("local.conf"))
             #expect(String(decoding: file, as: UTF8.self).contains("hush"))
-            for (body, status) in [("{", 500), ("[1]", 500), (#"{"allowManagementFrom":["x"]}"#, 400)] {
+            let deep = String(repeating: "[", count: 63) + String(repeating: "]", count: 63)
+            for (body, status) in [
+                ("{", 500), ("[1]", 400), (#"{"allowManagementFrom":["x"]}"#, 400), (#"{"a":1,"a":2}"#, 400),
+                // What the next start would not read.
+                (#"{"a":"\#(String(repeating: "a", count: 1 << 20))"}"#, 400), (#"{"a":\#(deep)}"#, 400),
+            ] {
                 let reply = try await lab.ask("POST", "/config/settings", body)
-                #expect(reply.status == status && reply["description"] != nil, "\(body): \(reply.text)")
+                #expect(reply.status == status && reply["description"] != nil, "\(body.prefix(80)): \(reply.text)")
             }
             #expect(try lab.store.read("local.conf") == file)
         }
@@ -36,6 +41,10 @@ import ZeroTier
             let path = "/network/ff00070009000000"
             let refused = try await lab.ask("POST", path, #"{"allowGlobal":true,"allowDNS":"maybe"}"#)
             #expect(refused.status == 400 && refused.text.contains("allowDNS"), "\(refused.text)")
+            #expect(try await lab.ask("GET", path).status == 404)
+            // Which of the two is meant is not to be guessed.
+            let twice = try await lab.ask("POST", path, #"{"allowGlobal":true,"allowGlobal":false}"#)
+            #expect(twice.status == 400 && twice.text.contains("allowGlobal"), "\(twice.text)")
             #expect(try await lab.ask("GET", path).status == 404)
             // What is no JSON joins.
             #expect(try await lab.ask("POST", path, "a=b").status == 200)
