@@ -23,6 +23,7 @@ STARTS ?= 100
 STRESS_SECONDS ?= 10
 STRESS_PAIRS ?= 5000
 FLOOD_SECONDS ?= 60
+CASES ?= 10000
 
 .DEFAULT_GOAL := help
 # Every name that is followed by a colon below.
@@ -63,6 +64,14 @@ format: ## rewrite the sources in the project's format
 browser: requirements ## the page of a node in Debian's Chromium: mouse, keyboard, hostile names, contrast (installs chromium as root)
 	$(SWIFT) build --product zerotier
 	Tests/BrowserTests/run $(BROWSER_FLAGS)
+
+schema: requirements ## the REST service asked by its description, CASES (10000) cases: no server error, nothing that it does not say (schemathesis)
+	$(SWIFT) build --product zerotier
+	Tests/SchemaTests/run --cases $(CASES)
+
+schema-short: requirements ## some hundred of them, as continuous integration does
+	$(SWIFT) build --product zerotier
+	Tests/SchemaTests/run --cases 400 --examples 12
 
 interop: host_release ## against the real libzt 1.8.4, in network namespaces (root, or unprivileged user namespaces)
 	$(SWIFT) build -c release --product interop-node --scratch-path .build-libzt $(LIBRARY_FLAGS)
