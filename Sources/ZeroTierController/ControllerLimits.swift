@@ -43,9 +43,10 @@ package enum ControllerLimits {
     static let routes = ProtocolLimits.routes
     static let pools = 128
     static let tokens = 128
-    /// Bytes of a token, of a member's name, of a rule source.
+    /// Bytes of a token, of a member's name, of a description, of a rule source.
     static let tokenLength = ProtocolLimits.joinTokenLength
     static let memberNameLength = 255
+    static let noteLength = 4096
     static let ruleSourceLength = 262_144
     /// Bytes of a record as JSON: the largest that a record can be is some 2 MB.
     package static let recordText = 8 << 20

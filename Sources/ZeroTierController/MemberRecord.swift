@@ -67,6 +67,12 @@ package struct MemberRecord: Hashable, Sendable {
     /// IDs, ascending.
     package var capabilities: [UInt32] = []
     package var name = ""
+    /// A text for administrators. The reference has none; Central calls it `description`.
+    package var note = ""
+    /// Lists for people leave it out: Central's `hidden`. Nothing here reads it.
+    package var isHidden = false
+    /// `ssoExempt`: what an administrator said. Without single sign-on every member is.
+    package var isSignOnExempt = false
     package var traceTarget = Address(0)
     package var traceLevel: UInt32 = 0
 

@@ -66,6 +66,8 @@ package struct NetworkRecord: Hashable, Sendable {
     package internal(set) var revision: UInt64 = 0
 
     package var name = ""
+    /// A text for administrators, which members do not see. The reference has none; Central calls it `description`.
+    package var note = ""
     /// `private`: members must be let in.
     package var isPrivate = true
     /// `enableBroadcast`.

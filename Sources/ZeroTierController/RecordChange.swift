@@ -6,12 +6,15 @@
 
 package import JSONValues
 import NetPrimitives
-import ZeroTierRules
+package import ZeroTierRules
 import ZeroTierWire
 
 /// A change of a record, read and not made yet.
 package struct RecordChange<Record>: Sendable {
     private var steps: [@Sendable (inout Record) -> Void] = []
+
+    /// Changes nothing.
+    package init() {}
 
     fileprivate mutating func set<Value: Sendable>(
         _ path: any WritableKeyPath<Record, Value> & Sendable, _ value: Value
@@ -44,6 +47,10 @@ extension RecordChange<NetworkRecord> {
     package init(network json: JSONField) throws(JSONError) {
         _ = try json.members()
         if let field = json.said("name") { set(\.name, try field.looseString()) }
+        // The reference has none, and passes it over. It comes back with a record that is sent back whole.
+        if json.said("revision") != nil, let field = json.said("description") {
+            set(\.note, try field.looseString())
+        }
         if let field = json.said("private") { set(\.isPrivate, try field.looseBool()) }
         if let field = json.said("enableBroadcast") { set(\.isBroadcastEnabled, try field.looseBool()) }
         if let field = json.said("multicastLimit") { set(\.multicastLimit, try field.looseInteger()) }
@@ -133,13 +140,17 @@ extension RecordChange<NetworkRecord> {
     init(ruleSource field: JSONField) throws(JSONError) {
         let source = try field.looseString()
         do throws(RuleTextError) {
-            let compiled = try CompiledRules(text: Array(source.utf8)).set
-            set(\.rules, compiled.rules)
-            set(\.capabilities, compiled.capabilities.map { CapabilityDefinition($0) })
-            set(\.tags, compiled.tags.map { TagDefinition(id: $0.id, defaultValue: $0.defaultValue) })
+            self.init(rules: try CompiledRules(text: Array(source.utf8)).set)
         } catch {
             throw field.error("\(error)")
         }
+    }
+
+    /// Rules, capabilities and tags in the place of the former ones. Their names are not kept.
+    package init(rules: RuleSet) {
+        set(\.rules, rules.rules)
+        set(\.capabilities, rules.capabilities.map { CapabilityDefinition($0) })
+        set(\.tags, rules.tags.map { TagDefinition(id: $0.id, defaultValue: $0.defaultValue) })
     }
 }
 
@@ -179,8 +190,18 @@ extension RecordChange<MemberRecord> {
             set(\.capabilities, all)
         }
         if let field = json.said("name") { set(\.name, try field.looseString()) }
+        if json.said("revision") != nil { try readMarks(json) }
         if let field = json.member("remoteTraceTarget") { set(\.traceTarget, try field.traceTarget()) }
         if let field = json.said("remoteTraceLevel") { set(\.traceLevel, try field.looseInteger()) }
+    }
+}
+
+extension RecordChange<MemberRecord> {
+    /// Reads what the reference passes over: Central and our own records have it.
+    mutating func readMarks(_ json: JSONField) throws(JSONError) {
+        if let field = json.said("description") { set(\.note, try field.looseString()) }
+        if let field = json.said("hidden") { set(\.isHidden, try field.looseBool()) }
+        if let field = json.said("ssoExempt") { set(\.isSignOnExempt, try field.looseBool()) }
     }
 }
 

@@ -1,14 +1,18 @@
 //  Records as bytes, for a store. Integers are big-endian.
 //
-//  network  u8 2 | u64 creation | u64 revision | text name | u8 flags | u32 multicast limit | u16 MTU | u64 credential window
+//  network  u8 3 | u64 creation | u64 revision | text name | u8 flags | u32 multicast limit | u16 MTU | u64 credential window
 //           | u16 n, pools: first, last | u16 n, routes: target, u8 length, u8 has gateway [gateway], u16 flags, u16 metric
 //           | table rules | long text rule source | u16 n, capabilities: u32 id, u8 default, table rules
 //           | u16 n, tags: u32 id, u8 has default, u32 default | text domain, u8 n, servers
 //           | u16 n, tokens: text, u64 expiry | 5 trace target | u32 trace level
 //           | u16 n, texts of addresses: u8 kind, u16 index, text | u64 former ID or 0          without these: u8 1
-//  member   u8 1 | u64 creation | u64 revision | u64 authorised | u64 deauthorised | u8 flags | u8 admission [text token]
+//           | text note                                                                       without it: u8 2
+//  member   u8 2 | u64 creation | u64 revision | u64 authorised | u64 deauthorised | u8 flags | u8 admission [text token]
 //           | [64 public keys] | [u16 major, minor, revision, protocol] | u16 n, addresses | u16 n, tags: u32 id, u32 value
 //           | u16 n, capabilities: u32 id | text name | 5 trace target | u32 trace level
+//           | text note | u8 marks                                                            without these: u8 1
+//
+//  A record is written in the first form that holds it: an earlier release reads all that it could have written itself.
 //
 //  text: u16 length, UTF-8   long text, table: u32 length, bytes   address: u8 4 or 16, bytes
 
@@ -18,10 +22,14 @@ package import ZeroTierWire
 
 /// The forms of records. A store of a later release may hold another one, which is refused.
 private enum RecordForm {
-    static let network: UInt8 = 2
     /// Without texts of addresses, and without the former ID.
     static let firstNetwork: UInt8 = 1
-    static let member: UInt8 = 1
+    static let plainNetwork: UInt8 = 2
+    /// With a note.
+    static let network: UInt8 = 3
+    static let plainMember: UInt8 = 1
+    /// With a note, and marks that the flags have no room for.
+    static let member: UInt8 = 2
 }
 
 extension NetworkRecord {
@@ -37,7 +45,7 @@ extension NetworkRecord {
     /// The record as bytes.
     package var encoded: [UInt8] {
         var writer = ByteWriter(capacity: 256)
-        writer.uint8(RecordForm.network)
+        writer.uint8(note.isEmpty ? RecordForm.plainNetwork : RecordForm.network)
         writer.uint64(creationTime)
         writer.uint64(revision)
         writer.text(name)
@@ -90,6 +98,7 @@ extension NetworkRecord {
             writer.text(stored.text)
         }
         writer.uint64(former?.value ?? 0)
+        if !note.isEmpty { writer.text(note) }
         return writer.bytes
     }
 
@@ -125,7 +134,8 @@ extension NetworkRecord {
         rules = try reader.rules(ProtocolLimits.baseRules, "network.rules")
         ruleSource = String(decoding: try reader.block("network.ruleSource"), as: UTF8.self)
         try readDefinitions(&reader)
-        if form == RecordForm.network { try readTexts(&reader) }
+        if form >= RecordForm.plainNetwork { try readTexts(&reader) }
+        if form >= RecordForm.network { note = try reader.text("network.note") }
         try reader.expectEnd("network")
     }
 
@@ -176,10 +186,18 @@ extension MemberRecord {
         static let identityProven: UInt8 = 0x40
     }
 
+    private enum Mark {
+        static let hidden: UInt8 = 0x01
+        static let signOnExempt: UInt8 = 0x02
+    }
+
+    private var marks: UInt8 { (isHidden ? Mark.hidden : 0) | (isSignOnExempt ? Mark.signOnExempt : 0) }
+
     /// The record as bytes.
     package var encoded: [UInt8] {
         var writer = ByteWriter(capacity: 160)
-        writer.uint8(RecordForm.member)
+        let isPlain = note.isEmpty && marks == 0
+        writer.uint8(isPlain ? RecordForm.plainMember : RecordForm.member)
         writer.uint64(creationTime)
         writer.uint64(revision)
         writer.uint64(lastAuthorizedTime)
@@ -217,6 +235,10 @@ extension MemberRecord {
         writer.text(name)
         writer.address(traceTarget)
         writer.uint32(traceLevel)
+        if !isPlain {
+            writer.text(note)
+            writer.uint8(marks)
+        }
         return writer.bytes
     }
 
@@ -224,7 +246,7 @@ extension MemberRecord {
     package init(address: Address, decoding bytes: [UInt8]) throws(WireError) {
         self.init(address: address)
         var reader = WireReader(bytes)
-        _ = try reader.recordForm(RecordForm.member...RecordForm.member, "member.version")
+        let form = try reader.recordForm(RecordForm.plainMember...RecordForm.member, "member.version")
         creationTime = try reader.uint64("member.creationTime")
         revision = try reader.uint64("member.revision")
         lastAuthorizedTime = try reader.uint64("member.lastAuthorizedTime")
@@ -262,6 +284,12 @@ extension MemberRecord {
         name = try reader.text("member.name")
         traceTarget = try reader.address("member.traceTarget")
         traceLevel = try reader.uint32("member.traceLevel")
+        if form >= RecordForm.member {
+            note = try reader.text("member.note")
+            let marks = try reader.uint8("member.marks")
+            isHidden = marks & Mark.hidden != 0
+            isSignOnExempt = marks & Mark.signOnExempt != 0
+        }
         try reader.expectEnd("member")
     }
 }

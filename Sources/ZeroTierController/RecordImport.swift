@@ -119,6 +119,7 @@ package struct RecordImport: Sendable {
         }
         var record = NetworkRecord(id: id)
         try RecordChange<NetworkRecord>(network: config).apply(to: &record)
+        if let note = json.said("description") { record.note = try note.looseString() }
         if let source = json.said("rulesSource") {
             // Rules that are there are compiled already.
             record.ruleSource = try source.looseString()
@@ -154,26 +155,29 @@ package struct RecordImport: Sendable {
     private mutating func readMember(_ json: JSONField, _ field: JSONField, _ file: String) throws(JSONError) {
         let address = try field.nodeAddress()
         let network = try json.required("nwid")
-        try readMember(json, address, field, of: network, name: nil, file)
+        try readMember(json, address, field, of: network, in: nil, file)
     }
 
     private mutating func readCentralMember(_ json: JSONField, _ file: String) throws(JSONError) {
         let field = try json.required("nodeId")
         let address = try field.nodeAddress()
-        let name = try json.said("name")?.looseString()
         try readMember(
-            json.required("config"), address, field, of: json.required("networkId"), name: name, file)
+            json.required("config"), address, field, of: json.required("networkId"), in: json, file)
     }
 
     private mutating func readMember(
-        _ json: JSONField, _ address: Address, _ field: JSONField, of network: JSONField, name: String?, _ file: String
+        _ json: JSONField, _ address: Address, _ field: JSONField, of network: JSONField, in whole: JSONField?,
+        _ file: String
     ) throws(JSONError) {
         guard let id = NetworkID(text: try network.string()) else {
             throw network.error("a network's ID is expected: 16 hexadecimal digits")
         }
         var member = MemberRecord(address: address)
-        try RecordChange<MemberRecord>(member: json).apply(to: &member)
-        if let name, member.name.isEmpty { member.name = name }
+        var change = try RecordChange<MemberRecord>(member: json)
+        try change.readMarks(json)
+        if let whole { try change.readMarks(whole) }
+        change.apply(to: &member)
+        if member.name.isEmpty { member.name = try whole?.said("name")?.looseString() ?? "" }
         try member.readHistory(json)
         do throws(ControllerError) {
             try member.validate()

@@ -14,6 +14,7 @@ extension NetworkRecord {
         members.append(("creationTime", JSONValue(creationTime)))
         members.append(("revision", JSONValue(revision)))
         members.append(("name", .string(name)))
+        if !note.isEmpty { members.append(("description", .string(note))) }
         members.append(("private", .bool(isPrivate)))
         members.append(("enableBroadcast", .bool(isBroadcastEnabled)))
         members.append(("multicastLimit", JSONValue(multicastLimit)))
@@ -107,9 +108,11 @@ extension MemberRecord {
         if !name.isEmpty { members.append(("name", .string(name))) }
         // The reference has no such field, and passes it over.
         if isRefused { members.append(("refused", .bool(true))) }
+        if !note.isEmpty { members.append(("description", .string(note))) }
+        if isHidden { members.append(("hidden", .bool(true))) }
         members += traceMembers(traceTarget, traceLevel)
         members.append(("authenticationExpiryTime", .integer(0)))
-        members.append(("ssoExempt", .bool(false)))
+        members.append(("ssoExempt", .bool(isSignOnExempt)))
         members.append(("vMajor", version.map { JSONValue($0.major) } ?? .integer(-1)))
         members.append(("vMinor", version.map { JSONValue($0.minor) } ?? .integer(-1)))
         members.append(("vRev", version.map { JSONValue($0.revision) } ?? .integer(-1)))

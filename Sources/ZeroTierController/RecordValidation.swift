@@ -32,6 +32,7 @@ extension NetworkRecord {
     /// Brings the fields into the form in which they are kept, or says which of them cannot be.
     mutating func validate() throws(ControllerError) {
         try RecordRule.length(of: name, ProtocolLimits.networkNameLength, "name")
+        try RecordRule.length(of: note, ControllerLimits.noteLength, "description")
         try RecordRule.range(multicastLimit, 0...ControllerLimits.multicastLimit, "multicastLimit")
         try RecordRule.range(mtu, ControllerLimits.mtus, "mtu")
         try RecordRule.range(credentialWindow, ControllerLimits.credentialWindows, "certificateTimeoutWindowSize")
@@ -122,6 +123,7 @@ extension MemberRecord {
             throw RecordRule.fault("address", "\(address) is no node's address")
         }
         try RecordRule.length(of: name, ControllerLimits.memberNameLength, "name")
+        try RecordRule.length(of: note, ControllerLimits.noteLength, "description")
         try RecordRule.count(addresses.count, ControllerLimits.addressesPerMember, "ipAssignments")
         for assigned in addresses where assigned.isUnspecified || assigned.isMulticast || assigned.isLimitedBroadcast {
             throw RecordRule.fault("ipAssignments", "\(assigned) is no address of a member")

@@ -16,7 +16,7 @@ import ZeroTierWire
            [{"ipRangeStart":"10.9.0.1","ipRangeEnd":"10.9.0.254"}],"v4AssignMode":{"zt":true},
            "v6AssignMode":{"6plane":true,"rfc4193":false,"zt":false}}},
          {"id":"8056c2e21c000001-1122334455","networkId":"8056c2e21c000001","nodeId":"1122334455","name":"printer",
-          "config":{"authorized":true,"ipAssignments":["10.9.0.7"],"tags":[],"capabilities":null,"vMajor":1,"vMinor":12,
+          "description":"second floor","hidden":true,"config":{"ssoExempt":true,"authorized":true,"ipAssignments":["10.9.0.7"],"tags":[],"capabilities":null,"vMajor":1,"vMinor":12,
           "vRev":2,"vProto":-1}},
          {"networkId":"8056c2e21c000001","nodeId":"1122334456","name":"stranger","config":{"authorized":false}}]
         """
@@ -41,6 +41,7 @@ import ZeroTierWire
         let identity = Harness.identities[0]
         var network = NetworkRecord(id: NetworkID(controller: identity.address, number: 7))
         network.name = "büro"
+        network.note = "the office"
         network.creationTime = 1_700_000_000_000
         network.revision = 9
         network.routes = [NetworkRoute(target: IPPrefix("10.0.0.0/8")!)]
@@ -49,6 +50,7 @@ import ZeroTierWire
         network.tokens = [AuthorizationToken(text: "sesame", expires: 5)]
         var member = MemberRecord(address: Address(0x11_2233_4455))
         member.isAuthorized = true
+        (member.note, member.isHidden, member.isSignOnExempt) = ("second floor", true, true)
         member.admission = .token("sesame")
         member.version = MemberVersion(major: 1, minor: 14, revision: 1, protocolVersion: 12)
         member.addresses = [IPAddress("10.0.0.1")!]
@@ -91,6 +93,8 @@ import ZeroTierWire
         let members = harness.engine.members(of: network.id, limit: .max)
         #expect(members.map(\.name) == ["printer", "stranger"] && members.map(\.isAuthorized) == [true, false])
         #expect(members[0].addresses == [IPAddress("10.9.0.7")!] && members[0].version?.minor == 12)
+        #expect(network.note == "the office" && members.map(\.note) == ["second floor", ""])
+        #expect(members.map(\.isHidden) == [true, false] && members.map(\.isSignOnExempt) == [true, false])
     }
 
     @Test func `files that come again make nothing twice, and it is said which wins`() throws {

@@ -14,6 +14,7 @@ import ZeroTierWire
         record.creationTime = 1_790_000_000_000
         record.revision = 7
         record.name = "büro"
+        record.note = "the office"
         record.isPrivate = false
         record.isBroadcastEnabled = false
         record.multicastLimit = 64
@@ -59,6 +60,9 @@ import ZeroTierWire
         record.tags = [TagValue(id: 1, value: 2)]
         record.capabilities = [1, 9]
         record.name = "printer"
+        record.note = "second floor"
+        record.isHidden = true
+        record.isSignOnExempt = true
         record.traceTarget = Address(5)
         record.traceLevel = 1
         return record
@@ -78,9 +82,24 @@ import ZeroTierWire
     @Test func `a record without texts of addresses is read too`() throws {
         let plain = NetworkRecord(id: RecordTests.id)
         #expect(try NetworkRecord(id: RecordTests.id, decoding: [1] + plain.encoded.dropFirst().dropLast(10)) == plain)
+        let noted = try fullNetwork().encoded
         #expect(throws: WireError.self) {
-            try NetworkRecord(id: RecordTests.id, decoding: [3] + plain.encoded.dropFirst())
+            try NetworkRecord(id: RecordTests.id, decoding: [4] + noted.dropFirst())
         }
+    }
+
+    @Test func `what an earlier release could write is written as it wrote it`() throws {
+        var network = try fullNetwork()
+        #expect(network.encoded[0] == 3)
+        network.note = ""
+        #expect(network.encoded[0] == 2)
+        var member = try fullMember()
+        #expect(member.encoded[0] == 2)
+        (member.note, member.isHidden) = ("", false)
+        #expect(member.encoded[0] == 2)
+        member.isSignOnExempt = false
+        #expect(member.encoded[0] == 1)
+        #expect(try MemberRecord(address: member.address, decoding: member.encoded) == member)
     }
 
     @Test func `a record that is cut short, longer or of a later release is refused`() throws {
@@ -94,7 +113,7 @@ import ZeroTierWire
         }
         #expect(throws: WireError.self) { try NetworkRecord(id: RecordTests.id, decoding: network + [0]) }
         #expect(throws: WireError.self) { try MemberRecord(address: Address(1), decoding: member + [0]) }
-        #expect(throws: WireError.self) { try MemberRecord(address: Address(1), decoding: [2] + member.dropFirst()) }
+        #expect(throws: WireError.self) { try MemberRecord(address: Address(1), decoding: [3] + member.dropFirst()) }
     }
 
     @Test func `a damaged record does not trap`() throws {
