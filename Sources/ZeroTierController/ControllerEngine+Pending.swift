@@ -1,7 +1,7 @@
 //  What an administrator is answered with: a record as its own change leaves it. The answer is given when the change is durable. By
 //  then another one may have changed the record again, or removed it.
 
-import NetPrimitives
+package import NetPrimitives
 package import ZeroTierWire
 
 extension ControllerEngine {
@@ -22,5 +22,18 @@ extension ControllerEngine {
         return (
             members.count + networks[slot].strangers.count, members.reduce(0) { $0 + ($1.isAuthorized ? 1 : 0) }
         )
+    }
+
+    /// How many nodes asked a network lately, members or not.
+    package func onlineCount(of id: NetworkID, now: Now) -> Int {
+        guard let slot = slots[id] else { return 0 }
+        return networks[slot].presences.values.reduce(0) { $0 + ($1.isOnline(now.monotonic) ? 1 : 0) }
+    }
+
+    /// When a node asked last, in Unix milliseconds; nil if that is long ago.
+    package func lastRequest(of member: Address, on id: NetworkID, now: Now) -> UInt64? {
+        guard let presence = slots[id].flatMap({ networks[$0].presences[member] }) else { return nil }
+        let age = (now.monotonic - presence.lastRequest).milliseconds
+        return UInt64(clamping: now.unixMilliseconds - age)
     }
 }

@@ -60,7 +60,7 @@ struct ControllerRoutes: Sendable {
                 return .json(.object(members.map { ("\($0.node)", JSONValue($0.revision)) }))
             },
             ServiceRoute(.get, path) { call in
-                try controller.memberRecord(NodeID(call.number(1)), of: call.network).map { ServiceAnswer.json($0) }
+                try controller.seenMember(NodeID(call.number(1)), of: call.network).map { ServiceAnswer.json($0.json) }
                     ?? .empty(404)
             },
             ServiceRoute(.post, path) { call in
@@ -110,15 +110,16 @@ struct ControllerRoutes: Sendable {
     private var listRoutes: [ServiceRoute] {
         [
             ServiceRoute(.get, "/unstable/controller/network") { _ in
-                RecordList.answer(NetworkPages(controller, try controller.networkIDs()))
+                RecordList.answer(
+                    NetworkPages(controller, try controller.networkIDs(), show: NetworkPages.object), .withNumbers)
             },
             ServiceRoute(.get, "/unstable/controller/network/{network}") { call in
-                guard let counted = try controller.countedNetworkRecord(call.network) else { return .empty(404) }
+                guard let counted = try controller.countedNetwork(call.network) else { return .empty(404) }
                 return .json(NetworkPages.object(counted))
             },
             ServiceRoute(.get, "/unstable/controller/network/{network}/member") { call in
-                guard let pages = try MemberPages(controller, call.network) else { return .empty(404) }
-                return RecordList.answer(pages)
+                guard let pages = try MemberPages(controller, call.network, show: \.json) else { return .empty(404) }
+                return RecordList.answer(pages, .withNumbers)
             },
         ]
     }

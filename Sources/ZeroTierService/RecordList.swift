@@ -1,15 +1,24 @@
-// Lists of whole records, which may be too long to be held at once: {"data":[...],"meta":{...}}, made part by part.
+// Lists of whole records, which may be too long to be held at once, made part by part.
 
 import JSONValues
 import Synchronization
 import ZeroTier
+import ZeroTierController
 
 /// Records that are read in pages.
 protocol RecordPages: Sendable {
     /// The next records; nil after the last ones.
     mutating func next() throws -> [JSONValue]?
-    /// What is said at the end.
+    /// How many there were, after the last ones.
     var meta: [(String, JSONValue)] { get }
+}
+
+/// What stands around the records.
+enum RecordFrame: Sendable {
+    /// `[...]`
+    case array
+    /// `{"data":[...],"meta":{...}}`
+    case withNumbers
 }
 
 /// Such a list as the body of an answer.
@@ -21,12 +30,16 @@ final class RecordList<Pages: RecordPages>: Sendable {
         var hasEnded = false
     }
 
+    private let frame: RecordFrame
     private let state: Mutex<State>
 
-    private init(_ pages: Pages) { state = Mutex(State(pages: pages)) }
+    private init(_ pages: Pages, _ frame: RecordFrame) {
+        self.frame = frame
+        state = Mutex(State(pages: pages))
+    }
 
-    static func answer(_ pages: Pages) -> ServiceAnswer {
-        let list = RecordList(pages)
+    static func answer(_ pages: Pages, _ frame: RecordFrame) -> ServiceAnswer {
+        let list = RecordList(pages, frame)
         return ServiceAnswer(
             status: 200, contentType: ServiceAnswer.jsonType, body: .parts { try list.part() })
     }
@@ -36,11 +49,12 @@ final class RecordList<Pages: RecordPages>: Sendable {
             guard !state.hasEnded else { return nil }
             var text = ""
             if !state.hasBegun {
-                text = #"{"data":["#
+                text = frame == .array ? "[" : #"{"data":["#
                 state.hasBegun = true
             }
             guard let records = try state.pages.next() else {
                 state.hasEnded = true
+                guard frame == .withNumbers else { return Array((text + "]").utf8) }
                 return Array((text + #"],"meta":"# + JSONValue.object(state.pages.meta).text + "}").utf8)
             }
             for record in records {
@@ -56,11 +70,16 @@ final class RecordList<Pages: RecordPages>: Sendable {
 /// Networks with the numbers of their members.
 struct NetworkPages: RecordPages {
     private let controller: NetworkController
+    private let show: @Sendable (CountedNetwork) -> JSONValue
     private var rest: ArraySlice<NetworkID>
     private var count = 0
 
-    init(_ controller: NetworkController, _ networks: [NetworkID]) {
+    init(
+        _ controller: NetworkController, _ networks: [NetworkID],
+        show: @escaping @Sendable (CountedNetwork) -> JSONValue
+    ) {
         self.controller = controller
+        self.show = show
         rest = networks[...]
     }
 
@@ -69,7 +88,7 @@ struct NetworkPages: RecordPages {
         let page = rest.prefix(ControllerRoutes.networksPerPage)
         rest = rest.dropFirst(page.count)
         // One that was deleted meanwhile is left out.
-        let records = try page.compactMap { try controller.countedNetworkRecord($0).map(NetworkPages.object) }
+        let records = try page.compactMap { try controller.countedNetwork($0).map(show) }
         count += records.count
         return records
     }
@@ -77,8 +96,9 @@ struct NetworkPages: RecordPages {
     var meta: [(String, JSONValue)] { [("networkCount", .integer(Int64(count)))] }
 
     /// A record with the numbers of its members.
-    static func object(_ counted: (record: JSONValue, total: Int, authorized: Int)) -> JSONValue {
-        guard case .object(let object) = counted.record else { return counted.record }
+    @Sendable static func object(_ counted: CountedNetwork) -> JSONValue {
+        let record = counted.record.json
+        guard case .object(let object) = record else { return record }
         let meta: [(String, JSONValue)] = [
             ("authorizedMemberCount", .integer(Int64(counted.authorized))),
             ("totalMemberCount", .integer(Int64(counted.total))),
@@ -91,6 +111,7 @@ struct NetworkPages: RecordPages {
 struct MemberPages: RecordPages {
     private let controller: NetworkController
     private let network: NetworkID
+    private let show: @Sendable (SeenMember) -> JSONValue
     private var waiting: ArraySlice<NodeID>
     private var last: NodeID?
     private var isOver = false
@@ -98,10 +119,13 @@ struct MemberPages: RecordPages {
     private var authorized = 0
 
     /// Nil if there is no such network.
-    init?(_ controller: NetworkController, _ network: NetworkID) throws(ZeroTierError) {
+    init?(
+        _ controller: NetworkController, _ network: NetworkID, show: @escaping @Sendable (SeenMember) -> JSONValue
+    ) throws(ZeroTierError) {
         guard try controller.networkRecord(network) != nil else { return nil }
         self.controller = controller
         self.network = network
+        self.show = show
         waiting = try controller.waitingNodes(of: network)[...]
     }
 
@@ -109,15 +133,15 @@ struct MemberPages: RecordPages {
         guard !isOver else { return nil }
         let limit = ControllerRoutes.pageSize
         // The network was deleted meanwhile: what was not sent is not there any more.
-        let page = try controller.memberRecords(of: network, after: last, limit: limit) ?? []
+        let page = try controller.seenMembers(of: network, after: last, limit: limit) ?? []
         isOver = page.count < limit
         last = page.last?.node
         var records: [JSONValue] = []
         for member in page {
             try addWaiting(below: member.node, to: &records)
             total += 1
-            authorized += member.isAuthorized ? 1 : 0
-            records.append(member.record)
+            authorized += member.record.isAuthorized ? 1 : 0
+            records.append(show(member))
         }
         if isOver { try addWaiting(below: nil, to: &records) }
         return records
@@ -127,9 +151,9 @@ struct MemberPages: RecordPages {
         while let node = waiting.first, limit.map({ node < $0 }) ?? true {
             waiting.removeFirst()
             // Who has a record meanwhile, comes with the others.
-            guard let record = try controller.waitingRecord(node, of: network) else { continue }
+            guard let member = try controller.waitingMember(node, of: network) else { continue }
             total += 1
-            records.append(record)
+            records.append(show(member))
         }
         if let limit, waiting.first == limit { waiting.removeFirst() }
     }

@@ -69,22 +69,6 @@ struct RuleRoutes: Sendable {
 
     private static func means(_ source: String, _ set: RuleSet) -> Bool {
         guard let compiled = try? CompiledRules(text: Array(source.utf8)).set else { return false }
-        return unnamed(compiled) == unnamed(set)
-    }
-
-    // Names are the text's alone, and records have their definitions by ID.
-    private static func unnamed(_ set: RuleSet) -> RuleSet {
-        var result = RuleSet(rules: set.rules)
-        result.capabilities = set.capabilities.map { capability in
-            var one = RuleCapability(id: capability.id)
-            (one.isDefault, one.rules) = (capability.isDefault, capability.rules)
-            return one
-        }.sorted { $0.id < $1.id }
-        result.tags = set.tags.map { tag in
-            var one = RuleTag(id: tag.id)
-            one.defaultValue = tag.defaultValue
-            return one
-        }.sorted { $0.id < $1.id }
-        return result
+        return compiled.means(set)
     }
 }

@@ -3,8 +3,31 @@
 
 package import JSONValues
 import NetPrimitives
-import ZeroTierController
+package import ZeroTierController
 import ZeroTierWire
+
+/// A network's record, and its members in numbers.
+package struct CountedNetwork: Sendable {
+    package let record: NetworkRecord
+    /// Members and those who wait.
+    package let total: Int
+    /// Members that are let in.
+    package let authorized: Int
+    /// Members and others that asked within the last two minutes.
+    package let online: Int
+}
+
+/// A member's record, or that of a node that waits, and when it was there.
+package struct SeenMember: Sendable {
+    package let record: MemberRecord
+    package let network: NetworkID
+    /// Unix milliseconds of its last question for a configuration; nil if that is long ago.
+    package let lastRequest: UInt64?
+
+    package var node: NodeID { NodeID(record.address) }
+    /// The record with the reference's names.
+    package var json: JSONValue { record.json(of: network.wire) }
+}
 
 extension NetworkController {
     // MARK: Networks
@@ -28,13 +51,41 @@ extension NetworkController {
     }
 
     /// A network's record with the numbers of its members; nil if there is none.
-    package func countedNetworkRecord(
-        _ id: NetworkID
-    ) throws(ZeroTierError) -> (record: JSONValue, total: Int, authorized: Int)? {
-        let (record, counts) = try readBlocking { engine, _ in
-            (engine.network(id.wire), engine.memberCounts(of: id.wire))
+    package func countedNetwork(_ id: NetworkID) throws(ZeroTierError) -> CountedNetwork? {
+        try readBlocking { engine, now in
+            engine.network(id.wire).map { NetworkController.counted($0, engine, now) }
         }
-        return record.map { ($0.json, counts.total, counts.authorized) }
+    }
+
+    private static func counted(
+        _ record: NetworkRecord, _ engine: borrowing ControllerEngine, _ now: Now
+    ) -> CountedNetwork {
+        let counts = engine.memberCounts(of: record.id)
+        return CountedNetwork(
+            record: record, total: counts.total, authorized: counts.authorized,
+            online: engine.onlineCount(of: record.id, now: now))
+    }
+
+    /// Makes a network whose number is drawn, and changes it.
+    package func createNetwork(
+        _ change: @Sendable (inout NetworkRecord) -> Void
+    ) async throws -> CountedNetwork {
+        try await administer { (engine, ticket, now) throws(ControllerError) in
+            let id = try engine.createNetwork(nil, ticket, now: now, change)
+            return NetworkController.counted(
+                engine.pendingNetwork(id) ?? NetworkRecord(id: id), engine, now)
+        }
+    }
+
+    /// Changes a network that is there.
+    package func changeNetwork(
+        _ id: NetworkID, _ change: @Sendable (inout NetworkRecord) -> Void
+    ) async throws -> CountedNetwork {
+        try await administer { (engine, ticket, now) throws(ControllerError) in
+            try engine.changeNetwork(id.wire, ticket, now: now, change)
+            return NetworkController.counted(
+                engine.pendingNetwork(id.wire) ?? NetworkRecord(id: id.wire), engine, now)
+        }
     }
 
     /// Makes a network whose number is drawn, as an object says.
@@ -81,32 +132,49 @@ extension NetworkController {
     }
 
     /// A member's record, or that of a node that waits; nil if there is none.
-    package func memberRecord(_ node: NodeID, of id: NetworkID) throws(ZeroTierError) -> JSONValue? {
-        let record = try readBlocking { engine, _ in
-            engine.network(id.wire) == nil ? nil : engine.memberOrWaiting(node.address, of: id.wire)
+    package func seenMember(_ node: NodeID, of id: NetworkID) throws(ZeroTierError) -> SeenMember? {
+        try readBlocking { engine, now in
+            guard engine.network(id.wire) != nil else { return nil }
+            return engine.memberOrWaiting(node.address, of: id.wire).map { NetworkController.seen($0, id, engine, now) }
         }
-        return record?.json(of: id.wire)
     }
 
     /// The record that a node has while it waits to be let in; nil if it does not.
-    package func waitingRecord(_ node: NodeID, of id: NetworkID) throws(ZeroTierError) -> JSONValue? {
-        let record = try readBlocking { engine, _ in
-            engine.member(node.address, of: id.wire) == nil ? engine.memberOrWaiting(node.address, of: id.wire) : nil
+    package func waitingMember(_ node: NodeID, of id: NetworkID) throws(ZeroTierError) -> SeenMember? {
+        try readBlocking { engine, now in
+            guard engine.member(node.address, of: id.wire) == nil else { return nil }
+            return engine.memberOrWaiting(node.address, of: id.wire).map { NetworkController.seen($0, id, engine, now) }
         }
-        return record?.json(of: id.wire)
     }
 
     /// A part of the members' records by ascending address: the first ones, or those behind one, at most `limit`, which is at least 1.
     /// Nodes that wait are not among them. Nil if there is no such network.
-    package func memberRecords(
+    package func seenMembers(
         of id: NetworkID, after former: NodeID?, limit: Int
-    ) throws(ZeroTierError) -> [(node: NodeID, isAuthorized: Bool, record: JSONValue)]? {
-        let records = try readBlocking { engine, _ in
-            engine.network(id.wire) == nil
-                ? nil : engine.members(of: id.wire, after: former?.address, limit: max(1, limit))
+    ) throws(ZeroTierError) -> [SeenMember]? {
+        try readBlocking { engine, now in
+            guard engine.network(id.wire) != nil else { return nil }
+            return engine.members(of: id.wire, after: former?.address, limit: max(1, limit)).map {
+                NetworkController.seen($0, id, engine, now)
+            }
         }
-        return records?.map {
-            (node: NodeID($0.address), isAuthorized: $0.isAuthorized, record: $0.json(of: id.wire))
+    }
+
+    private static func seen(
+        _ record: MemberRecord, _ id: NetworkID, _ engine: borrowing ControllerEngine, _ now: Now
+    ) -> SeenMember {
+        SeenMember(
+            record: record, network: id, lastRequest: engine.lastRequest(of: record.address, on: id.wire, now: now))
+    }
+
+    /// Changes a member, or makes one before it asks.
+    package func changeMember(
+        _ node: NodeID, of id: NetworkID, _ change: @Sendable (inout MemberRecord) -> Void
+    ) async throws -> SeenMember {
+        try await administer { (engine, ticket, now) throws(ControllerError) in
+            try engine.changeMember(node.address, of: id.wire, ticket, now: now, change)
+            let record = engine.pendingMember(node.address, of: id.wire) ?? MemberRecord(address: node.address)
+            return NetworkController.seen(record, id, engine, now)
         }
     }
 
