@@ -108,8 +108,8 @@ let package = Package(
         .target(
             name: "ZeroTierService",
             dependencies: [
-                "ZeroTier", "ZeroTierController", "ZeroTierEthernet", "ZeroTierRules", "ZeroTierWire", "JSONValues",
-                "NetPrimitives",
+                "ZeroTier", "ZeroTierController", "ZeroTierEthernet", "ZeroTierRules", "ZeroTierWire", "ZeroTierCrypto",
+                "JSONValues", "NetPrimitives",
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),

@@ -22,10 +22,22 @@ struct ServiceOptions: ParsableArguments {
     @Option(help: "Name by which the service may be asked, besides its addresses; may be repeated.")
     var serviceHost: [String] = []
 
+    @Option(
+        help: "Path below which the service has Central's API, for its clients.", transform: ServiceOptions.readPath)
+    var centralPath: CentralPath?
+
     func validate() throws {
-        guard service || (servicePort == nil && serviceHost.isEmpty) else {
-            throw ValidationError("--service-port and --service-host are for a node with --service")
+        guard service || (servicePort == nil && serviceHost.isEmpty && centralPath == nil) else {
+            throw ValidationError("--service-port, --service-host and --central-path are for a node with --service")
         }
+    }
+
+    private static func readPath(_ text: String) throws -> CentralPath {
+        guard let path = CentralPath(text) else {
+            throw ValidationError(
+                "a path is expected, such as /api/v1, below which the service has nothing else, not \(text)")
+        }
+        return path
     }
 
     /// What is to be known before the node starts. Nil without a service.
@@ -51,7 +63,8 @@ struct PreparedService: Sendable {
         settings = try LocalSettings(store) { log.log(.serviceTrouble($0)) }
         access = ServiceAccess(
             token: try files.token(), metricsToken: try files.metricsToken(),
-            hosts: options.serviceHost + PreparedService.ownNames)
+            hosts: options.serviceHost + PreparedService.ownNames,
+            central: CentralFace(path: options.centralPath ?? .standard, tokens: try files.centralTokens()))
     }
 
     /// Begins to serve a node.

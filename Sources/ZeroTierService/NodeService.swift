@@ -18,9 +18,10 @@ package struct NodeService: Sendable {
         let state = NodeRoutes(node: node, home: home, settings: settings, metrics: NodeMetrics())
         let networks = ControllerRoutes(controller: node.controller, address: node.id)
         events = EventStreams(node)
+        let central = access.central.map { CentralRoutes(node: node, face: $0).routes } ?? []
         routes =
             state.routes + networks.routes + RuleRoutes().routes + events.routes + DescriptionRoutes().routes
-            + PageRoutes().routes
+            + PageRoutes().routes + central
     }
 
     /// Ends what would last as long as its client wants.

@@ -14,18 +14,24 @@ package struct ServiceAccess: Sendable {
         case token
         /// A token from any address: that of the node, or that of its metrics.
         case metrics
+        /// An address that may ask, and the token or one of Central's API.
+        case central
     }
 
     private let token: [UInt8]
     private let metricsToken: [UInt8]
     // In lower case.
     private let hosts: Set<String>
+    /// Central's API, if it is served.
+    let central: CentralFace?
 
     /// - Parameters:
     ///   - token: opens everything.
     ///   - metricsToken: opens the metrics.
     ///   - hosts: names of this machine by which browsers may ask, beside those that no stranger can own.
-    package init(token: String, metricsToken: String, hosts: [String]) {
+    ///   - central: Central's API, whose tokens open it and nothing else; nil for none.
+    package init(token: String, metricsToken: String, hosts: [String], central: CentralFace? = nil) {
+        self.central = central
         self.token = Array(token.utf8)
         self.metricsToken = Array(metricsToken.utf8)
         self.hosts = Set(hosts.map { $0.lowercased() })
@@ -35,20 +41,23 @@ package struct ServiceAccess: Sendable {
     package func refusal(of request: ServiceRequest, managers: [IPPrefix]) -> ServiceAnswer? {
         if let refusal = refusalOfOrigin(request) { return refusal }
         let isNear = request.client.isLoopback || managers.contains { $0.contains(request.client) }
-        let kind = ServiceAccess.kind(of: request.path)
+        let kind = kind(of: request.path)
         guard isNear || kind == .metrics else { return ServiceAccess.unauthorized }
         guard kind != .address else { return nil }
-        let shown = ServiceAccess.credential(of: request).map { Array($0.utf8) }
+        let shown = ServiceAccess.credential(of: request, isCentral: kind == .central).map { Array($0.utf8) }
         guard let shown else { return ServiceAccess.unauthorized }
         let isOwner = ServiceAccess.areEqual(shown, token)
         let isReader = ServiceAccess.areEqual(shown, metricsToken)
-        return isOwner || (kind == .metrics && isReader) ? nil : ServiceAccess.unauthorized
+        // Asked whatever the others say, so that time tells nothing.
+        let isClient = kind == .central && central?.tokens.opens(shown) == true
+        return isOwner || (kind == .metrics && isReader) || isClient ? nil : ServiceAccess.unauthorized
     }
 
     private static let unauthorized = ServiceAnswer.json(.object([]), status: 401)
 
-    private static func kind(of path: [String]?) -> Gate {
-        switch path {
+    private func kind(of path: [String]?) -> Gate {
+        if central?.path.holds(path) == true { return .central }
+        return switch path {
         case ["health"]?: .address
         case ["metrics"]?: .metrics
         // Files of the page, which ask with the token for what they show.
@@ -62,13 +71,15 @@ package struct ServiceAccess: Sendable {
     // MARK: Tokens
 
     /// The first that is there decides: a wrong one is not rescued by the next.
-    private static func credential(of request: ServiceRequest) -> String? {
+    private static func credential(of request: ServiceRequest, isCentral: Bool) -> String? {
         if let header = request.value(of: "x-zt1-auth") { return header }
         if let field = request.parameter("auth") { return field }
         guard let header = request.value(of: "authorization") else { return nil }
-        let scheme = "bearer "
-        guard header.lowercased().hasPrefix(scheme) else { return "" }
-        return String(decoding: header.utf8.dropFirst(scheme.utf8.count), as: UTF8.self)
+        // Central's older clients have a word of their own.
+        for scheme in isCentral ? ["bearer ", "token "] : ["bearer "] where header.lowercased().hasPrefix(scheme) {
+            return String(decoding: header.utf8.dropFirst(scheme.utf8.count), as: UTF8.self)
+        }
+        return ""
     }
 
     /// Whether two texts are the same. How long it takes tells their lengths and nothing of their bytes.

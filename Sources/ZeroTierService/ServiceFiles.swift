@@ -22,6 +22,9 @@ package struct ServiceFiles: Sendable {
     /// The token that opens the metrics, made at the first start.
     package func metricsToken() throws(ZeroTierError) -> String { try token(ServiceFiles.metricsTokenName) }
 
+    /// Tokens that clients of Central's API made.
+    package func centralTokens() throws(ZeroTierError) -> CentralTokens { try CentralTokens(store) }
+
     /// Says where the service listens and which process it is.
     package func announce(port: UInt16, process: Int32) throws(ZeroTierError) {
         try store.write(ServiceFiles.portName, Array(String(port).utf8), isSecret: false)
@@ -33,7 +36,7 @@ package struct ServiceFiles: Sendable {
 
     private func token(_ name: String) throws(ZeroTierError) -> String {
         guard let bytes = try store.read(name) else {
-            let token = ServiceFiles.newToken()
+            let token = ServiceFiles.newToken(ServiceFiles.tokenLength)
             try store.write(name, Array(token.utf8), isSecret: true)
             return token
         }
@@ -51,12 +54,13 @@ package struct ServiceFiles: Sendable {
         return String(decoding: token, as: UTF8.self)
     }
 
-    private static func newToken() -> String {
+    /// A drawn text of so many letters and digits.
+    static func newToken(_ length: Int) -> String {
         let letters = Array("abcdefghijklmnopqrstuvwxyz0123456789".utf8)
         var token: [UInt8] = []
-        while token.count < tokenLength {
+        while token.count < length {
             // Values above the last multiple of 36 would make some letters likelier.
-            for byte in SystemRandom.bytes(tokenLength) where byte < 252 && token.count < tokenLength {
+            for byte in SystemRandom.bytes(length) where byte < 252 && token.count < length {
                 token.append(letters[Int(byte) % letters.count])
             }
         }

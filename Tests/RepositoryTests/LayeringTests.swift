@@ -28,8 +28,8 @@ import Testing
         ],
         "Sources/ZeroTierRules": ["JSONValues", "ZeroTierWire", "NetPrimitives"],
         "Sources/ZeroTierService": [
-            "ZeroTier", "ZeroTierController", "ZeroTierEthernet", "ZeroTierRules", "ZeroTierWire", "JSONValues",
-            "NetPrimitives",
+            "ZeroTier", "ZeroTierController", "ZeroTierEthernet", "ZeroTierRules", "ZeroTierWire", "ZeroTierCrypto",
+            "JSONValues", "NetPrimitives",
         ],
         "Sources/ZeroTierCommand": [
             "ZeroTierService", "ZeroTier", "ZeroTierStorePostgres", "ZeroTierStore", "ZeroTierController",

@@ -88,16 +88,18 @@ enum Reads {
 }
 
 extension ServiceLab {
-    /// Sends a row's request and reads its answer. Gives the answer.
+    /// Sends a row's request, with the token or with `headers` in its place, and reads its answer. Gives the answer.
     @discardableResult
     func check(
-        _ row: ClientRow, network: String = "", member: String = "", sourceLocation: SourceLocation = #_sourceLocation
+        _ row: ClientRow, network: String = "", member: String = "", headers given: [String]? = nil,
+        sourceLocation: SourceLocation = #_sourceLocation
     ) async throws -> HTTPReply {
         func filled(_ text: String) -> String {
             text.replacing("ADDR", with: address).replacing("NET", with: network).replacing("MEM", with: member)
         }
-        let headers = row.body == nil ? [] : ["Content-Type: application/json"]
-        let reply = try await ask(row.method, filled(row.path), row.body.map(filled), headers: headers)
+        let type = row.body == nil ? [] : ["Content-Type: application/json"]
+        let headers = given ?? (["X-ZT1-Auth: \(token)"] + type)
+        let reply = try await send(row.method, filled(row.path), row.body.map(filled), headers: headers)
         #expect(reply.status == row.status, "\(row.testDescription): \(reply.text)", sourceLocation: sourceLocation)
         if !row.reads.isEmpty {
             #expect(

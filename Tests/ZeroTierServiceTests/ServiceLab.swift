@@ -51,7 +51,9 @@ final class ServiceLab: Sendable {
         let (token, metricsToken) = (try files.token(), try files.metricsToken())
         let service = NodeService(
             node, home: folder,
-            access: ServiceAccess(token: token, metricsToken: metricsToken, hosts: ["given.example.com"]),
+            access: ServiceAccess(
+                token: token, metricsToken: metricsToken, hosts: ["given.example.com"],
+                central: CentralFace(path: .standard, tokens: try files.centralTokens())),
             settings: try LocalSettings(store) { Issue.record("the service says: \($0)") })
         let http = try await HTTPService.start(service, scope, port: 0, limits: limits) {
             Issue.record("the service says: \($0)")

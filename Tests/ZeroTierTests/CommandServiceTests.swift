@@ -105,6 +105,7 @@ extension CommandTests {
                 ("local.conf", #"{"settings":{"allowManagementFrom":["x"]}}"#, "settings.allowManagementFrom[0]"),
                 ("authtoken.secret", "\n", "authtoken.secret is no token"),
                 ("metricstoken.secret", "", "metricstoken.secret is no token"),
+                ("centraltokens.secret", "{}", "centraltokens.secret does not hold tokens"),
             ])
         func `a file that is wrong stops the start, and stays as it was`(
             name: String, text: String, problem: String
@@ -185,11 +186,17 @@ extension CommandTests {
         }
 
         @Test func `options of a service need one`() async throws {
-            for options in [["--service-port", "1"], ["--service-host", "a"]] {
+            for options in [["--service-port", "1"], ["--service-host", "a"], ["--central-path", "/x"]] {
                 let program = try Program(Command.path, ["run"] + options)
                 #expect(try await program.end() == 64)
                 #expect(program.output.contains { $0.contains("--service") })
             }
+        }
+
+        @Test func `a path that the service has for something else is refused`() async throws {
+            let program = try Program(Command.path, ["run", "--service", "--central-path", "/network"])
+            #expect(try await program.end() == 64)
+            #expect(program.output.contains { $0.contains("a path is expected, such as /api/v1") })
         }
 
         // Fewer descriptors than tools would open.

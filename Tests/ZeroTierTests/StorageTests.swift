@@ -138,7 +138,8 @@ final class TemporaryDirectory: Sendable {
     }
 
     @Test(
-        arguments: [0o666, 0o620, 0o602], ["identity.secret", "planet.key", "authtoken.secret", "metricstoken.secret"])
+        arguments: [0o666, 0o620, 0o602],
+        ["identity.secret", "planet.key", "authtoken.secret", "metricstoken.secret", "centraltokens.secret"])
     func `a secret that others can change is refused and left as it was`(mode: Int, name: String) throws {
         let directory = TemporaryDirectory()
         try make(directory)
@@ -152,7 +153,9 @@ final class TemporaryDirectory: Sendable {
         #expect(try DirectoryStore(path: directory.path).warnings.isEmpty)
     }
 
-    @Test(arguments: ["identity.secret", "planet.key", "authtoken.secret", "metricstoken.secret"])
+    @Test(arguments: [
+        "identity.secret", "planet.key", "authtoken.secret", "metricstoken.secret", "centraltokens.secret",
+    ])
     func `a secret of another user is refused, and the superuser is told`(name: String) throws {
         let directory = TemporaryDirectory()
         try make(directory)

@@ -20,6 +20,7 @@ public final class DirectoryStore: StateStore {
     // Files whose contents are for nobody else.
     private static let secrets: Set<String> = [
         StateName.secretIdentity, StateName.planetKey, "authtoken.secret", "metricstoken.secret",
+        "centraltokens.secret",
     ]
 
     /// Opens a directory, made with mode 0700 if there is none, and locks it. A relative path counts from the working
