@@ -76,8 +76,7 @@ extension NetworkRecord {
 }
 
 extension MemberRecord {
-    /// The record as the reference shows and keeps it. Fields of single sign-on are empty. `refused` is ours, and there only for
-    /// a member that no token lets in.
+    /// The record as the reference shows and keeps it. Fields of single sign-on are empty.
     package func json(of network: NetworkID) -> JSONValue {
         var members: [(String, JSONValue)] = [("id", .string("\(address)")), ("address", .string("\(address)"))]
         members.append(("nwid", .string("\(network)")))
@@ -106,8 +105,6 @@ extension MemberRecord {
         members.append(("tags", .array(tags.map { .array([JSONValue($0.id), JSONValue($0.value)]) })))
         members.append(("capabilities", .array(capabilities.map { JSONValue($0) })))
         if !name.isEmpty { members.append(("name", .string(name))) }
-        // The reference has no such field, and passes it over.
-        if isRefused { members.append(("refused", .bool(true))) }
         if !note.isEmpty { members.append(("description", .string(note))) }
         if isHidden { members.append(("hidden", .bool(true))) }
         members += traceMembers(traceTarget, traceLevel)
@@ -118,6 +115,13 @@ extension MemberRecord {
         members.append(("vRev", version.map { JSONValue($0.revision) } ?? .integer(-1)))
         members.append(("vProto", version.map { JSONValue($0.protocolVersion) } ?? .integer(-1)))
         return JSONValue.object(members).sortedByKey
+    }
+
+    /// As `json`, and whether an administrator refused it. The reference has no such field, and passes it over.
+    package func exported(of network: NetworkID) -> JSONValue {
+        let json = json(of: network)
+        guard isRefused, case .object(let object) = json else { return json }
+        return JSONValue.object(object.members.map { ($0.key, $0.value) } + [("refused", .bool(true))]).sortedByKey
     }
 }
 

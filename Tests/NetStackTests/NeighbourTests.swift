@@ -443,25 +443,29 @@ struct NeighbourTests {
         #expect(host.stack.neighbours.incompleteForOthers == 0)
     }
 
-    @Test func `who connected to us and was forgotten is looked for in the room of others`() throws {
+    @Test func `until a connection is accepted its neighbour is looked for in the room of others`() throws {
         let network = try TestNetwork.pair()
         let (server, peer) = (network.hosts[0], network.hosts[1])
         let listener = try server.stack.tcpListen(on: endpoint("::", 80), backlog: 1, now: network.now)
         let client = try peer.stack.tcpConnect(to: endpoint("10.0.0.1", 80), now: network.now)
-        let own = try server.stack.tcpConnect(to: endpoint("10.0.0.9", 80), now: network.now)
         network.run(for: .milliseconds(50))
-        let accepted = try #require(try server.stack.accept(listener, now: network.now))
         #expect(peer.saw(client, .connected))
-        #expect(server.stack.neighbours.incompleteCount == 1 && server.stack.neighbours.incompleteForOthers == 0)
 
-        let known = try #require(server.stack.neighbours.find(ScopedAddress(server.interface, address("10.0.0.2"))))
-        server.stack.removeNeighbour(known)
-        _ = try server.send(accepted, [1], now: network.now)
-        _ = server.takeFrames(now: network.now)
-        #expect(server.stack.neighbours.incompleteCount == 1 && server.stack.neighbours.incompleteForOthers == 1)
+        // It is evicted, and asking for it again gets no answer for a while.
+        let known = server.stack.neighbours.find(ScopedAddress(server.interface, address("10.0.0.2")))
+        server.stack.removeNeighbour(try #require(known))
+        network.model.filter = { $0.etherType == EtherType.arp }
+        _ = try peer.send(client, [1], now: network.now)
         network.run(for: .milliseconds(50))
+        #expect(server.stack.neighbours.incompleteForOthers == 1 && server.stack.neighbours.incompleteCount == 0)
+
+        // The program wants it now.
+        let accepted = try #require(try server.stack.accept(listener, now: network.now))
+        network.model.filter = nil
+        #expect(try server.send(accepted, [2], now: network.now) == 1)
+        network.run(for: .seconds(2))
         #expect(server.stack.neighbours.incompleteForOthers == 0)
-        server.stack.close(own, now: network.now)
+        #expect(try peer.receive(client, now: network.now) == [2])
     }
 
     /// A neighbour discovery packet as it is on the wire.

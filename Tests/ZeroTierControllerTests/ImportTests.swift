@@ -60,12 +60,12 @@ import ZeroTierWire
         // An administrator said no before it ever was a member: no token lets it in, here as there.
         var refused = MemberRecord(address: Address(0x11_2233_4456))
         refused.isRefused = true
-        #expect(refused.json(of: network.id).text.contains("\"refused\":true"))
-        #expect(!member.json(of: network.id).text.contains("refused"))
+        #expect(refused.exported(of: network.id).text.contains("\"refused\":true"))
+        #expect(!member.exported(of: network.id).text.contains("refused"))
         var records = RecordImport()
         // In any order.
-        try records.add("member", Array(member.json(of: network.id).text.utf8))
-        try records.add("refused", Array(refused.json(of: network.id).text.utf8))
+        try records.add("member", Array(member.exported(of: network.id).text.utf8))
+        try records.add("refused", Array(refused.exported(of: network.id).text.utf8))
         try records.add("network", Array(network.json.indentedText.utf8))
         try records.finish()
         #expect(records.networkCount == 1 && records.memberCount == 2)

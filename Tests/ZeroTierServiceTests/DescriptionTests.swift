@@ -74,7 +74,10 @@ import Testing
                     described.formUnion(found)
                 }
             }
-            for (index, route) in lab.service.routes.enumerated() where !described.contains(index) {
+            // ZeroTier describes Central's API itself; the table of its clients stands in CentralTests.
+            let central = CentralPath.standard.description
+            for (index, route) in lab.service.routes.enumerated()
+            where !described.contains(index) && !route.pattern.hasPrefix(central) {
                 Issue.record("not described: \(route.method) \(route.pattern)")
             }
         }

@@ -135,7 +135,7 @@ extension NetworkController {
             (engine.network(id.wire), engine.members(of: id.wire, limit: .max))
         }
         guard let network else { return nil }
-        return (network.json.text, members.map { (NodeID($0.address), $0.json(of: id.wire).text) })
+        return (network.json.text, members.map { (NodeID($0.address), $0.exported(of: id.wire).text) })
     }
 
     // MARK: Ways to the machine
