@@ -46,6 +46,7 @@ extension ControllerEngine {
     private mutating func ask(_ question: Question, _ now: Now) {
         let (id, sender) = (question.network, question.sender)
         guard id.controller == address else { return count(.foreignNetwork) }
+        requests &+= 1
         guard let slot = slots[id] else { return refuseUnknown(id, sender, question.reply) }
         guard !networks[slot].isLeaving else { return count(.networkLeaving) }
         let isLocal = question.reply == .local

@@ -56,6 +56,8 @@ package struct ControllerEngine: ~Copyable {
     private var commitTicket: ControllerTicket?
     /// The latest time in a configuration or revocation, Unix milliseconds: the clock may go back, these must not.
     private var latestStamp: UInt64 = 0
+    /// Requests of nodes and of this one.
+    var requests: UInt64 = 0
     private var drops = [UInt64](repeating: 0, count: ControllerDrop.allCases.count)
 
     /// A controller without networks; `load` gives it those of a store. The identity is this node's, with its secret.
@@ -176,6 +178,16 @@ package struct ControllerEngine: ~Copyable {
 
     /// How many requests and packets died of a cause.
     package func drops(_ reason: ControllerDrop) -> UInt64 { drops[reason.rawValue] }
+
+    /// What was done since the start.
+    package var counters: ControllerCounters {
+        var counters = ledger.counters
+        counters.requests = requests
+        return counters
+    }
+
+    /// Configurations that wait for their signature.
+    package var waitingSignatures: Int { unsigned.count + signing.count }
 
     // MARK: Out
 

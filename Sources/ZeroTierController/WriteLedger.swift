@@ -75,6 +75,8 @@ struct WriteLedger: Sendable {
 
     private(set) var gathering = Batch()
     private(set) var writing: Batch?
+    /// What passed through here.
+    private(set) var counters = ControllerCounters()
     /// The durable version of everything in `gathering` and `writing`; nil means that there is none.
     private var durableNetworks: [NetworkID: NetworkRecord?] = [:]
     private var durableMembers: [MemberKey: MemberRecord?] = [:]
@@ -96,6 +98,7 @@ struct WriteLedger: Sendable {
 
     /// Notes a change of a network from its former version; nil as the new one: it goes.
     mutating func put(_ id: NetworkID, from old: NetworkRecord?, to new: NetworkRecord?) {
+        counters.networkChanges &+= 1
         if durableNetworks[id] == nil {
             durableNetworks.updateValue(old, forKey: id)
             unsettled[id, default: 0] += 1
@@ -107,6 +110,12 @@ struct WriteLedger: Sendable {
     mutating func put(
         _ member: Address, of network: NetworkID, from old: MemberRecord?, to new: MemberRecord?
     ) {
+        counters.memberChanges &+= 1
+        switch (old?.isAuthorized ?? false, new?.isAuthorized ?? false) {
+        case (false, true): counters.admissions &+= 1
+        case (true, false): counters.expulsions &+= 1
+        default: break
+        }
         let key = MemberKey(network: network, member: member)
         if durableMembers[key] == nil {
             durableMembers.updateValue(old, forKey: key)
@@ -151,6 +160,8 @@ struct WriteLedger: Sendable {
         let batch = gathering
         gathering = Batch()
         writing = batch
+        counters.networksStored &+= UInt64(batch.networks.count)
+        counters.membersStored &+= UInt64(batch.members.count)
         return batch.writes
     }
 

@@ -21,6 +21,7 @@ extension EthernetEngine {
                 length: count, frame: packet, at: start)
             if let flow, let known = inboundFlows.verdict(flow, epoch: shared.flowEpoch, now.monotonic) {
                 networks[lastNetwork.slot].ledger.count(known.place)
+                networks[lastNetwork.slot].frames.noteReceived(known.isAllowed)
                 guard known.isAllowed else {
                     shared.count(.ruleInbound)
                     return .drop(.ruleInbound, trusted: true)

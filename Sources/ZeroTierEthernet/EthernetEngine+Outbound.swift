@@ -17,6 +17,7 @@ extension EthernetEngine {
             key.length <= known.limit
         {
             networks[key.network].ledger.count(known.place)
+            networks[key.network].frames.noteSent(known.isAllowed, key.count)
             guard known.isAllowed else { return dropped(.ruleOutbound) }
             return .send(
                 FrameRoute(
@@ -122,6 +123,7 @@ extension VirtualNetwork {
             return BurstAnswer(routing: .control)
         }
         let place = account(verdict, facts, frame, at: offset, now)
+        frames.noteSent(verdict.level.reason(isInbound: false) == nil, key.count)
         let isPure = hasFlowRules && hasFlowCapabilities
         let pushTime = shared.configuration.credentialPush
         if let reason = verdict.level.reason(isInbound: false) {

@@ -107,6 +107,11 @@ package struct EthernetEngine: ~Copyable {
     /// All joined networks in slot order.
     package var joined: [SlotID] { networks.ids }
 
+    /// Frames of a network by what its rules said; nil if it was left.
+    package func frames(of slot: SlotID) -> FrameCounters? {
+        networks.contains(slot) ? networks[slot].frames : nil
+    }
+
     /// Everything the outside may know of a network; nil if the slot's network was left.
     package func snapshot(of slot: SlotID) -> NetworkSnapshot? {
         networks.contains(slot) ? networks[slot].snapshot(slot) : nil

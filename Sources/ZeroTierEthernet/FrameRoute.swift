@@ -18,13 +18,18 @@ package struct FrameKey: Hashable, Sendable {
     package var etherType: UInt16
     /// Bytes of the Ethernet payload of the first frame (its longest, for a burst).
     package var length: Int
+    /// How many frames there are.
+    package var count: Int
 
-    package init(network: SlotID, source: MACAddress, destination: MACAddress, etherType: UInt16, length: Int) {
+    package init(
+        network: SlotID, source: MACAddress, destination: MACAddress, etherType: UInt16, length: Int, count: Int = 1
+    ) {
         self.network = network
         self.source = source
         self.destination = destination
         self.etherType = etherType
         self.length = length
+        self.count = count
     }
 }
 

@@ -176,7 +176,9 @@ extension VirtualNetwork {
         var nobody = NoRuleObserver()
         let verdict = data.withBytes { decideOutbound(facts, $0, at: 0, &shared.random, &nobody) }
         data.withBytes { _ = account(verdict, facts, $0, at: 0, now) }
-        guard verdict.level.reason(isInbound: false) == nil else { return false }
+        let isAllowed = verdict.level.reason(isInbound: false) == nil
+        if observed { frames.noteSent(isAllowed, 1) }
+        guard isAllowed else { return false }
         guard observed else { return true }
         send(verdict.capabilityCopy, .outboundTee, .outboundWatch, facts, data, &shared)
         send(verdict.copy, .outboundTee, .outboundWatch, facts, data, &shared)
@@ -194,6 +196,7 @@ extension VirtualNetwork {
         var nobody = NoRuleObserver()
         let verdict = decideInbound(facts, from: peer, frame, at: offset, &shared.random, &nobody)
         let place = account(verdict, facts, frame, at: offset, now)
+        frames.noteReceived(verdict.level.reason(isInbound: true) == nil)
         guard verdict.level.reason(isInbound: true) == nil else { return (verdict.level, place) }
         if verdict.copy == nil, verdict.capabilityCopy == nil, verdict.redirect == nil { return (verdict.level, place) }
         let data = frame.copyBytes(offset, facts.length)

@@ -52,6 +52,8 @@ struct VirtualNetwork: ~Copyable {
     private(set) var hasFlowCapabilities = false
     /// What the rules decided since they came into force.
     var ledger = RuleLedger()
+    /// What they said of all frames since the network was joined.
+    var frames = FrameCounters()
 
     var members: [Address: Member] = [:]
     /// When each of the members was last used. Apart from the rest, because it changes with every frame, and changing a large

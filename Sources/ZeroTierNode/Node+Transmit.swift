@@ -30,7 +30,7 @@ extension Node {
         guard !burst.isControl else { return sendOwned(burst, entry, now) }
         let key = FrameKey(
             network: entry.network, source: entry.mac, destination: burst.destination, etherType: burst.etherType,
-            length: burst.packetLength)
+            length: burst.packetLength, count: burst.count)
         switch routeFrame(key, burst, now) {
         case .drop: return
         case .control: sendOwned(burst, entry, now)

@@ -279,7 +279,8 @@ package struct Node: ~Copyable {
         for reason in EthernetDrop.allCases where ethernet.drops(reason) > 0 { drops[reason] = ethernet.drops(reason) }
         return NodeStatistics(
             peerDrops: peers.drops, ethernetDrops: drops, controllerDrops: controllerDrops, stack: stack.statistics,
-            relayedPackets: peers.relayedPackets, suites: peers.suites, strangers: peers.strangerWork,
+            relayedPackets: peers.relayedPackets, suites: peers.suites, packets: peers.counters,
+            strangers: peers.strangerWork,
             signatures: ethernet.signatureCount, framesUnwritten: framesUnwritten)
     }
 }

@@ -19,6 +19,8 @@ package struct NodeStatistics: Sendable {
     package var relayedPackets: UInt64
     /// Authentic packets that came, by cipher suite number (0 authenticated only, 1 Salsa20/12, 3 AES-GMAC-SIV).
     package var suites: SuiteCounters
+    /// Packets by verb, both ways.
+    package var packets: PacketCounters
     /// What unknown nodes cost the transport.
     package var strangers: StrangerWork
     /// Signatures of credentials and configurations that were checked because of what others sent.

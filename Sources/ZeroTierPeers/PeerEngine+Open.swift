@@ -193,10 +193,14 @@ extension PeerEngine {
             return park(packet.copyBytes(0, length), header: header, path: path, now: now)
         }
         var number: UInt64 = 0
-        guard topology.peers[id].open(&packet, length: length, number: &number) else { return drop(.badMAC) }
+        guard topology.peers[id].open(&packet, length: length, number: &number) else {
+            topology.peers[id].traffic.noteRefused()
+            return drop(.badMAC)
+        }
         suites.count(header.cipher)
         let verbByte = packet.loadUInt8(at: PacketHeader.verbOffset)
         let verb = Verb(verbByte: verbByte) ?? .nop
+        counters.noteReceived(verb)
         var isCopy = false
         switch topology.peers[id].replays.judge(number, from: verb.copyEndpoint(path), now.monotonic) {
         case .fresh: break

@@ -76,6 +76,7 @@ extension PeerEngine {
             if plan.count > 1 { plan.split(&region, length: length, id: wireID, destination: destination) }
         }
         guard isWritten else { return nil }
+        counters.noteSent(verb)
         topology.peers[route.peer].traffic.noteSent(length)
         return wireID
     }
@@ -213,6 +214,7 @@ extension PeerEngine {
             }
         }
         guard let wireID else { return .full }
+        if packet.verb == .error, !packet.isCompressed { counters.noteErrorSent(packet.payload) }
         if packet.verb.traits.mayBeAnswered {
             expected.add(
                 wireID,
@@ -255,6 +257,7 @@ extension PeerEngine {
             topology.peers[id].sealHello(&span, length: length, sectionOffset: section)
         }
         guard isWritten else { return nil }
+        counters.noteSent(.hello)
         topology.peers[id].traffic.noteSent(length)
         return header.id
     }

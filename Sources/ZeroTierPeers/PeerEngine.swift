@@ -49,6 +49,10 @@ package struct PeerEngine: ~Copyable {
     package internal(set) var relayedPackets: UInt64 = 0
     /// Authentic packets that came in, by cipher suite.
     package internal(set) var suites = SuiteCounters()
+    /// Packets by verb, both ways.
+    package internal(set) var counters = PacketCounters()
+    /// How far the clock of a root was ahead of ours when its last HELLO came, milliseconds; nil if none did.
+    package internal(set) var rootClockAhead: Int64?
     /// Whether a root said that our address is another node's: told once.
     var hasCollision = false
     /// Whether our own endpoints were ever told: a machine may have none for a while.

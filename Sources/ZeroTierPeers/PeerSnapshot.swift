@@ -20,6 +20,8 @@ package struct PeerTraffic: Hashable, Sendable {
     package private(set) var bytesReceived: UInt64 = 0
     package private(set) var packetsSent: UInt64 = 0
     package private(set) var bytesSent: UInt64 = 0
+    /// Packets that were not authentic.
+    package private(set) var packetsRefused: UInt64 = 0
 
     @inline(__always)
     mutating func noteReceived(_ byteCount: Int) {
@@ -29,6 +31,8 @@ package struct PeerTraffic: Hashable, Sendable {
 
     /// Bytes of a packet that `noteReceived` is given without them, as they were used up before.
     mutating func noteBytesReceived(_ byteCount: Int) { bytesReceived &+= UInt64(truncatingIfNeeded: byteCount) }
+
+    mutating func noteRefused() { packetsRefused &+= 1 }
 
     @inline(__always)
     mutating func noteSent(_ byteCount: Int) {

@@ -30,13 +30,10 @@ final class NodeMetrics: Sendable {
             }
         }
         writeTraffic(of: peers, into: &metrics)
+        metrics.write(try node.counters(), networks.map(\.status.id))
         writeCounts(status, peers.count, into: &metrics)
         if node.controller.isEnabled {
-            let counts = try node.controller.recordCounts()
-            metrics.family("controller_network_count", .gauge, "networks of this controller")
-            metrics.sample("controller_network_count", counts.networks)
-            metrics.family("controller_member_count", .gauge, "members of these networks, those who wait included")
-            metrics.sample("controller_member_count", counts.members)
+            metrics.writeController(try node.controller.recordCounts(), try node.controller.counters())
         }
         return metrics.text
     }
@@ -71,6 +68,9 @@ final class NodeMetrics: Sendable {
                 }
             }
         }
+        let refused = "zt_peer_packet_errors"
+        metrics.family(refused, .counter, "packets in a peer's name that were not authentic")
+        for peer in peers { metrics.sample(refused, peer.traffic.packetsRefused, [("node_id", "\(peer.id)")]) }
     }
 
     // Names of ours: the field's daemon does not count these.

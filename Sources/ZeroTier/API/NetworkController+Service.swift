@@ -50,6 +50,11 @@ extension NetworkController {
         }
     }
 
+    /// What the controller did since its start, and how many configurations wait for their signature.
+    package func counters() throws(ZeroTierError) -> (counters: ControllerCounters, waiting: Int) {
+        try readBlocking { engine, _ in (engine.counters, engine.waitingSignatures) }
+    }
+
     /// A network's record with the numbers of its members; nil if there is none.
     package func countedNetwork(_ id: NetworkID) throws(ZeroTierError) -> CountedNetwork? {
         try readBlocking { engine, now in

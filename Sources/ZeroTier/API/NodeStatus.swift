@@ -87,6 +87,8 @@ public struct PeerStatus: Hashable, Sendable {
         public var packetsSent: UInt64 = 0
         /// Bytes that were sent.
         public var bytesSent: UInt64 = 0
+        /// Packets in its name that were not authentic. They are not among those that came.
+        public var packetsRefused: UInt64 = 0
     }
 
     /// The peer's address.

@@ -444,7 +444,8 @@ extension PeerStatus {
             isReachable: snapshot.isReachable, sinceReceive: snapshot.sinceReceive,
             traffic: Traffic(
                 packetsReceived: snapshot.traffic.packetsReceived, bytesReceived: snapshot.traffic.bytesReceived,
-                packetsSent: snapshot.traffic.packetsSent, bytesSent: snapshot.traffic.bytesSent),
+                packetsSent: snapshot.traffic.packetsSent, bytesSent: snapshot.traffic.bytesSent,
+                packetsRefused: snapshot.traffic.packetsRefused),
             paths: snapshot.paths.map { path in
                 Path(
                     endpoint: path.path.remote, isAlive: path.isAlive, isPreferred: path.isPreferred,

@@ -26,6 +26,8 @@ struct DriverCore: ~Copyable {
     /// Answers to echo requests that somebody waits for.
     var echoes: [EchoKey: Echo] = [:]
     var nextEchoIdentifier: UInt16
+    /// Bytes of the datagrams that came.
+    var bytesReceived: UInt64 = 0
     /// Datagrams of replies that the kernel's buffer had no room for.
     var droppedReplies: UInt64 = 0
 
@@ -102,6 +104,8 @@ struct DriverCore: ~Copyable {
     /// `endsBatch`: no more of the same receive call follows.
     mutating func receive(_ received: inout ReceiveBatch, endsBatch: Bool, now: Now) {
         replies.clear()
+        // They lie one behind the other.
+        if let last = received.datagrams.last { bytesReceived &+= UInt64(last.offset + last.length) }
         node.receive(&received, replies: &replies, endsBatch: endsBatch, now: now)
         sendReplies()
     }

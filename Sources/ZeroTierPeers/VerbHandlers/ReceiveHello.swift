@@ -33,7 +33,10 @@ extension PeerEngine {
             return receiveCollision(&packet, length: length, header: header, hello: hello, path: path, now: now)
         }
         var number: UInt64 = 0
-        guard topology.peers[id].open(&packet, length: length, number: &number) else { return drop(.badMAC) }
+        guard topology.peers[id].open(&packet, length: length, number: &number) else {
+            topology.peers[id].traffic.noteRefused()
+            return drop(.badMAC)
+        }
         var isCopy = false
         switch topology.peers[id].replays.judge(number, from: Verb.hello.copyEndpoint(path), now.monotonic) {
         case .fresh: break
@@ -45,6 +48,7 @@ extension PeerEngine {
             return drop(.replayed)
         }
         suites.count(.authenticatedOnly)
+        counters.noteReceived(.hello)
         guard let whole = topology.peers[id].readHello(&packet, hello, section: section, length: length) else {
             return drop(.malformed)
         }
@@ -100,6 +104,7 @@ extension PeerEngine {
             return drop(.malformed)
         }
         suites.count(.authenticatedOnly)
+        counters.noteReceived(.hello)
         var authentic = AuthenticHello(hello: whole, packetID: header.id, path: path, hops: header.hops)
         authentic.number = header.id.value
         shared.answers.receive(length, from: path.remote, now.monotonic)
@@ -154,6 +159,7 @@ extension PeerEngine {
             PacketArmor.sealHello(&span, length: length, sectionOffset: section, cipher: PacketCipher(key))
         }
         validation.noteChallenge(id, to: path.remote, of: stranger, now.monotonic)
+        counters.noteSent(.hello)
         shared.enqueue(.datagram(bytes, path), isWish: true)
     }
 
@@ -207,6 +213,8 @@ extension PeerEngine {
             span.copy(from: payload, at: PacketHeader.payloadOffset)
             PacketArmor.seal(&span, length: length, suite: .salsa, cipher: cipher)
         }
+        counters.noteSent(.error)
+        counters.noteErrorSent(payload)
         shared.enqueue(.datagram(bytes, path), isWish: true)
     }
 
@@ -279,6 +287,9 @@ extension PeerEngine {
         // A HELLO that is older than another may be a recording: it says nothing of what the peer is now.
         if age == .newest {
             topology.peers[id].noteVersion(hello.hello, number: hello.number)
+            if topology.peers[id].isUpstream {
+                rootClockAhead = Int64(clamping: hello.hello.timestampMilliseconds) &- now.unixMilliseconds
+            }
         }
         if hello.hops == 0, age != .old, let surface = hello.hello.sentTo {
             noteSurface(surface, reporter: id, path: hello.path, now)

@@ -101,6 +101,7 @@ extension PeerEngine {
 
     mutating func receiveError(_ payload: [UInt8], _ opened: OpenedPacket, now: Now) -> Opened {
         guard let error = try? ErrorReply(decoding: payload) else { return drop(.malformed) }
+        counters.noteErrorReceived(error.reason.number)
         let inRe = error.header
         if inRe.inReplyTo == .hello, error.reason == .identityCollision, topology.peers[opened.peer].role == .planet {
             // Whoever recorded a refusal can send it again: it has to be about a HELLO of now.
