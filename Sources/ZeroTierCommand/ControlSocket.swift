@@ -11,13 +11,13 @@ struct ControlServer: Sendable {
     static let fileName = "control.socket"
 
     private let listener: LocalListener
-    private let home: String
+    private let home: NodeHome
 
     static func path(_ home: String) -> String { "\(home)/\(fileName)" }
 
     /// Makes the socket. Requests wait until `start`. The caller holds the directory's lock.
-    init(home: String) throws(ZeroTierError) {
-        listener = try LocalListener(path: ControlServer.path(home))
+    init(home: NodeHome) throws(ZeroTierError) {
+        listener = try LocalListener(path: ControlServer.path(home.path))
         self.home = home
     }
 
@@ -43,7 +43,7 @@ struct ControlServer: Sendable {
     func stop() { listener.stop() }
 
     // A text has its warnings before it, as many lines as the head says.
-    static func answer(to request: String, _ node: Node, home: String) async throws -> String {
+    static func answer(to request: String, _ node: Node, home: NodeHome) async throws -> String {
         var words = request.split(separator: " ").map(String.init)
         let asJSON = words.last == "json"
         if asJSON { words.removeLast() }
@@ -55,7 +55,7 @@ struct ControlServer: Sendable {
     }
 
     private static func reply(
-        to words: [String], asJSON: Bool, _ node: Node, _ home: String
+        to words: [String], asJSON: Bool, _ node: Node, _ home: NodeHome
     ) async throws -> String {
         guard words.first == "controller" else {
             return "ok\n" + (try await answer(to: words, asJSON: asJSON, node, home))
@@ -66,11 +66,11 @@ struct ControlServer: Sendable {
     }
 
     private static func answer(
-        to words: [String], asJSON: Bool, _ node: Node, _ home: String
+        to words: [String], asJSON: Bool, _ node: Node, _ home: NodeHome
     ) async throws -> String {
         let argument = words.count > 1 ? words[1] : ""
         switch words.first {
-        case "status": return Report.status(try node.status()).rendered(asJSON: asJSON)
+        case "status": return Report.status(try node.status(), try node.problems()).rendered(asJSON: asJSON)
         case "peers": return Report.peers(try node.peers()).rendered(asJSON: asJSON)
         case "networks": return Report.networks(try node.networksWithProblems()).rendered(asJSON: asJSON)
         case "join":
@@ -164,6 +164,10 @@ enum ControlClient {
         }
     }
 
+    private static func lastFailure(_ home: String) -> String? {
+        LastFailure.read(home).map { "the last one failed at \($0.time): \($0.message)" }
+    }
+
     private static func advice(_ home: String) -> String {
         guard home == (try? Home.standard()) else { return "start one with `zerotier run --home \(home)`" }
         let start = "start one with `zerotier run`, or name the state directory of one that runs by --home"
@@ -177,7 +181,7 @@ enum ControlClient {
         switch error.systemError {
         // No socket, or one that a node left when it was killed.
         case ENOENT, ECONNREFUSED, ENOTDIR:
-            Failure(notRunning, "no node runs in \(home): " + advice(home))
+            Failure(notRunning, "no node runs in \(home): " + (lastFailure(home) ?? advice(home)))
         case ETIMEDOUT:
             Failure(
                 "noAnswer",

@@ -7,11 +7,11 @@ import ZeroTierService
 /// The answers to the original's verbs.
 enum OriginalVerb {
     static func answer(
-        _ words: [String], asJSON: Bool, _ node: Node, home: String
+        _ words: [String], asJSON: Bool, _ node: Node, home: NodeHome
     ) throws(ZeroTierError) -> String {
         switch words[0] {
         case "info":
-            let status = NodeForm.status(try node.status(), try node.planet(), home: home, local: .none)
+            let status = NodeForm.status(try node.status(), try node.planet(), home: home.path, local: home.local)
             return asJSON ? status.text : OriginalTable.info(status)
         case "listpeers":
             let peers = JSONValue.array(try node.peers().map(NodeForm.peer))

@@ -16,13 +16,14 @@ struct Report: Sendable {
 }
 
 extension Report {
-    static func status(_ status: NodeStatus) -> Report {
+    /// The state of a node and what is wrong with it, all in one line.
+    static func status(_ status: NodeStatus, _ problems: [ZeroTierError]) -> Report {
         var lines = [
             "node \(status.id), \(status.isOnline ? "online" : "offline"), UDP port \(status.port)"
                 + (status.isRoot ? ", root" : ""),
             "version: \(libraryVersionText)", "peers: \(status.peerCount)",
         ]
-        if let reason = status.offlineReason { lines.append("offline: \(reason)") }
+        if !problems.isEmpty { lines.append("wrong: \(problems.map(\.message).joined(separator: "; "))") }
         if !status.localEndpoints.isEmpty {
             lines.append("local: " + status.localEndpoints.map(\.description).joined(separator: " "))
         }
@@ -35,6 +36,10 @@ extension Report {
         members.append(("version", .string(libraryVersionText)))
         members.append(("online", .bool(status.isOnline)))
         members.append(("offlineReason", .text(status.offlineReason)))
+        let wrong = problems.map { problem -> JSONValue in
+            .object([("code", .string(problem.code.rawValue)), ("message", .string(problem.message))])
+        }
+        members.append(("problems", .array(wrong)))
         members.append(("port", .integer(Int64(status.port))))
         members.append(("root", .bool(status.isRoot)))
         members.append(("publicIdentity", .string(status.publicIdentity)))

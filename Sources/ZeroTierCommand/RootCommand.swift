@@ -56,6 +56,10 @@ struct RootCommand: AsyncParsableCommand {
         if endWithInput { endWithStandardInput() }
         let home = try self.home ?? Home.standardOfRoot()
         let store = try lockHome(home)
+        try await remembering(in: store) { try await run(home, store) }
+    }
+
+    private func run(_ home: String, _ store: DirectoryStore) async throws {
         // The start tells if it cannot be read.
         let earlier = try? store.read(RootCommand.planetFile).map { (bytes) throws(ZeroTierError) in
             try RootSet(bytes: bytes)

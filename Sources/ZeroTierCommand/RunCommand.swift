@@ -6,6 +6,7 @@ import Glibc
 import JSONValues
 import ZeroTier
 import ZeroTierService
+import ZeroTierStorePostgres
 
 struct RunCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -39,6 +40,10 @@ struct RunCommand: AsyncParsableCommand {
         let database = controller ? try store.database() : nil
         let home = try state.path()
         let directory = try lockHome(home)
+        try await remembering(in: directory) { try await run(home, directory, database) }
+    }
+
+    private func run(_ home: String, _ directory: DirectoryStore, _ database: DatabaseAddress?) async throws {
         var configuration = try options.configuration(.store(directory))
         configuration.isController = controller
         let prepared = try service.prepare(directory, log)
@@ -53,27 +58,47 @@ struct RunCommand: AsyncParsableCommand {
 
 /// Takes a state directory, before anything in it or on the network is touched.
 func lockHome(_ home: String) throws(ZeroTierError) -> DirectoryStore {
-    try DirectoryStore(path: home)
+    let store = try DirectoryStore(path: home)
+    guard try store.read(StateFiles.unfinished) == nil else {
+        throw ZeroTierError(
+            .storageUnavailable,
+            "a restore into \(store.path) did not end, so its state is not whole: do it again, with --replace")
+    }
+    try LastFailure.forget(in: store)
+    return store
 }
 
-/// Runs a node until SIGINT, SIGTERM or SIGHUP, or until its identity turns out to be unusable. The caller holds the
-/// directory. `started` is called before anything is printed about the node.
+/// Does what runs a node in a directory. What it ends with, if that is a failure, is kept there for `zerotier status`.
+func remembering(in store: DirectoryStore, _ body: () async throws -> Void) async throws {
+    do {
+        try await body()
+    } catch let error as CancellationError {
+        throw error
+    } catch {
+        LastFailure.keep(error, in: store)
+        throw error
+    }
+}
+
+/// Runs a node until SIGINT or SIGTERM, or until its identity turns out to be unusable. SIGHUP makes a service read its settings
+/// again, and ends a node without one. The caller holds the directory. `started` is called before anything is printed about the node.
 func serve(
     _ configuration: Node.Configuration, home: String, join: [NetworkID], log: LogOptions,
     service: PreparedService? = nil, started: (Node) throws -> Void = { _ in }
 ) async throws {
     var configuration = configuration
     // Made before the node: no event is too early.
-    let (end, ending) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingOldest(1))
+    let wishes = RunningWishes()
     configuration.log = { event in
         log.log(.event(event))
-        if event == .identityCollision || event == .stopped { ending.yield() }
+        if event == .identityCollision || event == .stopped { wishes.ask(.end) }
     }
     // Before anything is printed: a reader who sees that the node runs may end it at once.
-    let signals = await watchSignals(endingSignals) { _ in ending.yield() }
+    let hasService = service != nil
+    let signals = await watchSignals(endingSignals) { wishes.ask($0 == SIGHUP && hasService ? .reload : .end) }
     defer { for source in signals { source.cancel() } }
     // Before the node sends anything: without it nobody could speak to the node.
-    let control = try ControlServer(home: home)
+    let control = try ControlServer(home: NodeHome(home, service))
     defer { control.stop() }
     let node = try await Node.start(configuration)
     var http: HTTPService?
@@ -89,7 +114,9 @@ func serve(
                 ])))
         http = try await service?.start(node)
         for network in join { try node.startJoining(network) }
-        for await _ in end { break }
+        await wishes.serve {
+            http = await service?.reload(http, of: node)
+        }
     }
     // While the node is there: requests that are open are answered.
     if let http { await service?.stop(http) }
@@ -98,7 +125,7 @@ func serve(
     try result.get()
 }
 
-/// The signals that end a node.
+/// The signals that a node goes by.
 var endingSignals: [Int32] { [SIGINT, SIGTERM] + (isIgnored(SIGHUP) ? [] : [SIGHUP]) }
 
 // A parent such as nohup(1) may not want the program to end with the terminal.

@@ -69,11 +69,7 @@ struct PreparedService: Sendable {
 
     /// Begins to serve a node.
     func start(_ node: Node) async throws(ZeroTierError) -> HTTPService {
-        let http = try await HTTPService.start(
-            NodeService(node, home: home, access: access, settings: settings),
-            settings.current.managers.isEmpty ? .loopback : .everywhere, port: port ?? node.port,
-            limits: PreparedService.limits()
-        ) { [log] in log.log(.serviceTrouble($0)) }
+        let http = try await listen(node, port: port ?? node.port)
         do throws(ZeroTierError) {
             try files.announce(port: http.port, process: getpid())
         } catch {
@@ -82,6 +78,46 @@ struct PreparedService: Sendable {
         }
         log.log(.serviceStarted(http, home: home))
         return http
+    }
+
+    /// Reads settings and tokens again. What cannot be used is told, and stays as it was.
+    func readAgain() {
+        do throws(ZeroTierError) {
+            try settings.reload()
+        } catch {
+            log.log(.serviceTrouble("\(error.message); the settings before it stay in force"))
+        }
+        do throws(ZeroTierError) {
+            access.setTokens(try files.token(), metricsToken: try files.metricsToken())
+        } catch {
+            log.log(.serviceTrouble("\(error.message); the tokens before it stay in force"))
+        }
+        log.log(.serviceReloaded)
+    }
+
+    /// The same while a node runs. Gives the service in force: another one if other addresses may ask now, or if there was none.
+    func reload(_ http: HTTPService?, of node: Node) async -> HTTPService? {
+        readAgain()
+        if let http, http.scope == scope { return http }
+        await http?.stop()
+        do throws(ZeroTierError) {
+            let running = try await listen(node, port: http?.port ?? port ?? node.port)
+            log.log(.serviceStarted(running, home: home))
+            try files.announce(port: running.port, process: getpid())
+            return running
+        } catch {
+            log.log(.serviceTrouble("nobody is served until the next reload: \(error.message)"))
+            return nil
+        }
+    }
+
+    private var scope: HTTPService.Scope { settings.current.managers.isEmpty ? .loopback : .everywhere }
+
+    private func listen(_ node: Node, port: UInt16) async throws(ZeroTierError) -> HTTPService {
+        try await HTTPService.start(
+            NodeService(node, home: home, access: access, settings: settings), scope, port: port,
+            limits: PreparedService.limits()
+        ) { [log] in log.log(.serviceTrouble($0)) }
     }
 
     /// Ends it.
@@ -126,13 +162,18 @@ extension Report {
         let places = http.addresses.map { address in
             "http://" + (address.isIPv4 ? "\(address)" : "[\(address)]") + ":\(http.port)"
         }
+        // A browser of this machine finds it there, whatever else the service listens at.
+        let page = "http://127.0.0.1:\(http.port)/app/"
         return Report(
-            text: "service at \(places.joined(separator: " and ")), token in \(home)/authtoken.secret",
+            text: "service at \(places.joined(separator: " and ")), page at \(page), token in \(home)/authtoken.secret",
             json: .object([
                 ("event", .string("service")), ("port", .integer(Int64(http.port))),
-                ("addresses", .array(http.addresses.map { .text($0) })),
+                ("addresses", .array(http.addresses.map { .text($0) })), ("page", .string(page)),
             ]))
     }
+
+    fileprivate static let serviceReloaded = Report(
+        text: "read the service's settings and tokens again", json: .object([("event", .string("serviceReloaded"))]))
 
     fileprivate static func serviceTrouble(_ text: String) -> Report {
         Report(

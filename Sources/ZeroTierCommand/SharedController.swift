@@ -73,6 +73,7 @@ final class SharedController: Sendable {
     private enum Turn: Sendable {
         case hold
         case stop
+        case reload
         case end
     }
 
@@ -113,9 +114,12 @@ final class SharedController: Sendable {
 
     /// Runs until a signal comes.
     func run(_ given: ZeroTier.Node.Configuration, name: String, join: [ZeroTier.NetworkID]) async throws {
-        let signals = await watchSignals(endingSignals) { [turning] _ in turning.yield(.end) }
+        let hasService = service != nil
+        let signals = await watchSignals(endingSignals) { [turning] in
+            turning.yield($0 == SIGHUP && hasService ? .reload : .end)
+        }
         defer { for source in signals { source.cancel() } }
-        let control = try ControlServer(home: home)
+        let control = try ControlServer(home: NodeHome(home, service))
         defer { control.stop() }
         let keeper = try LeaseKeeper(database, controller: address, name: name) { [self] news in take(news) }
         self.keeper.withLock { $0 = keeper }
@@ -146,6 +150,7 @@ final class SharedController: Sendable {
             case .stop:
                 await stopNode()
                 keeper.standBy()
+            case .reload: await reload()
             case .end: return
             }
         }
@@ -227,6 +232,14 @@ final class SharedController: Sendable {
         state.withLock { $0.http = http }
     }
 
+    private func reload() async {
+        guard let service else { return }
+        let (node, http) = state.withLock { ($0.node, $0.http) }
+        guard let node else { return service.readAgain() }
+        let running = await service.reload(http, of: node)
+        state.withLock { $0.http = running }
+    }
+
     private func stopNode() async {
         let (node, http) = state.withLock { state in
             defer { (state.node, state.http) = (nil, nil) }
@@ -253,7 +266,7 @@ final class SharedController: Sendable {
                 "this controller is a standby: ask \(row.holder), "
                     + "which has the lease since \(SharedController.time(row))")
         }
-        return try await ControlServer.answer(to: request, node, home: home)
+        return try await ControlServer.answer(to: request, node, home: NodeHome(home, service))
     }
 
     private func status(_ node: ZeroTier.Node?) throws -> Report {
@@ -262,7 +275,7 @@ final class SharedController: Sendable {
         var lines: [String] = []
         var members: [(String, JSONValue)] = []
         if let node {
-            let report = Report.status(try node.status())
+            let report = Report.status(try node.status(), try node.problems())
             lines.append(report.text)
             if case .object(let object) = report.json { members = object.members.map { ($0.key, $0.value) } }
         } else {

@@ -26,6 +26,7 @@ struct ZeroTierCommand: AsyncParsableCommand {
             PingCommand.self,
             EchoCommand.self, StatusCommand.self, PeersCommand.self, NetworksCommand.self, NetworkCommand.self,
             ControllerCommand.self, RulesCommand.self, DiagnoseCommand.self, IdentityCommand.self, WorldCommand.self,
+            BackupCommand.self, RestoreCommand.self,
             ClientCommand.self, IdentityToolCommand.self, DemoPartyCommand.self, InfoVerb.self, ListPeersVerb.self,
             ListNetworksVerb.self, ListMoonsVerb.self, GetVerb.self, OrbitVerb.self, DeorbitVerb.self,
             DumpVerb.self, BondVerb.self,

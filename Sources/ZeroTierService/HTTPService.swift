@@ -21,14 +21,18 @@ package final class HTTPService: Sendable {
     package let port: UInt16
     /// The addresses.
     package let addresses: [IPAddress]
+    /// Where it listens.
+    package let scope: Scope
     private let listeners: [HTTPListener]
     private let group: MultiThreadedEventLoopGroup
     private let limits: HTTPLimits
     private let service: NodeService
 
     private init(
-        _ listeners: [HTTPListener], _ group: MultiThreadedEventLoopGroup, _ limits: HTTPLimits, _ service: NodeService
+        _ listeners: [HTTPListener], _ scope: Scope, _ group: MultiThreadedEventLoopGroup, _ limits: HTTPLimits,
+        _ service: NodeService
     ) {
+        self.scope = scope
         self.service = service
         port = listeners[0].port
         addresses = listeners.map(\.address)
@@ -50,7 +54,7 @@ package final class HTTPService: Sendable {
             try await HTTPListener.start(address, port, shared)
         }
         do throws(ZeroTierError) {
-            return HTTPService(try await listen(scope, port, makeListener), group, limits, service)
+            return HTTPService(try await listen(scope, port, makeListener), scope, group, limits, service)
         } catch {
             try? await group.shutdownGracefully()
             throw error

@@ -13,7 +13,8 @@ package final class LocalSettings: Sendable {
         var lookedAt: MonotonicInstant
     }
 
-    private static let name = "local.conf"
+    /// The file's name in a state directory.
+    package static let name = "local.conf"
     // A change counts after so long at the latest.
     private static let interval: Duration = .seconds(1)
 
@@ -38,6 +39,16 @@ package final class LocalSettings: Sendable {
             state.lookedAt = now
             refresh(&state)
             return state.configuration
+        }
+    }
+
+    /// Reads the file at once. Throws why it cannot be used: the settings before it stay in force.
+    package func reload() throws(ZeroTierError) {
+        try state.withLock { (state) throws(ZeroTierError) in
+            state.lookedAt = SystemClock.monotonic()
+            let bytes = try store.read(LocalSettings.name) ?? []
+            state.bytes = bytes
+            state.configuration = try LocalSettings.parse(bytes, store)
         }
     }
 

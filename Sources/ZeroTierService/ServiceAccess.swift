@@ -3,6 +3,27 @@
 
 import JSONValues
 package import NetPrimitives
+import Synchronization
+
+/// The tokens in force.
+private final class AccessTokens: Sendable {
+    private struct Tokens {
+        var all: [UInt8]
+        var metrics: [UInt8]
+    }
+
+    private let tokens: Mutex<Tokens>
+
+    init(_ token: String, metrics: String) {
+        tokens = Mutex(Tokens(all: Array(token.utf8), metrics: Array(metrics.utf8)))
+    }
+
+    var current: (all: [UInt8], metrics: [UInt8]) { tokens.withLock { ($0.all, $0.metrics) } }
+
+    func set(_ token: String, metrics: String) {
+        tokens.withLock { $0 = Tokens(all: Array(token.utf8), metrics: Array(metrics.utf8)) }
+    }
+}
 
 /// The rules of access. They are asked before a body is read.
 package struct ServiceAccess: Sendable {
@@ -18,8 +39,7 @@ package struct ServiceAccess: Sendable {
         case central
     }
 
-    private let token: [UInt8]
-    private let metricsToken: [UInt8]
+    private let tokens: AccessTokens
     // In lower case.
     private let hosts: Set<String>
     /// Central's API, if it is served.
@@ -32,10 +52,12 @@ package struct ServiceAccess: Sendable {
     ///   - central: Central's API, whose tokens open it and nothing else; nil for none.
     package init(token: String, metricsToken: String, hosts: [String], central: CentralFace? = nil) {
         self.central = central
-        self.token = Array(token.utf8)
-        self.metricsToken = Array(metricsToken.utf8)
+        tokens = AccessTokens(token, metrics: metricsToken)
         self.hosts = Set(hosts.map { $0.lowercased() })
     }
+
+    /// From here on others open everything, and the metrics.
+    package func setTokens(_ token: String, metricsToken: String) { tokens.set(token, metrics: metricsToken) }
 
     /// Why a request is not answered; nil if it is. `managers` are the networks that may ask besides this machine.
     package func refusal(of request: ServiceRequest, managers: [IPPrefix]) -> ServiceAnswer? {
@@ -46,8 +68,9 @@ package struct ServiceAccess: Sendable {
         guard kind != .address else { return nil }
         let shown = ServiceAccess.credential(of: request, isCentral: kind == .central).map { Array($0.utf8) }
         guard let shown else { return ServiceAccess.unauthorized }
-        let isOwner = ServiceAccess.areEqual(shown, token)
-        let isReader = ServiceAccess.areEqual(shown, metricsToken)
+        let tokens = tokens.current
+        let isOwner = ServiceAccess.areEqual(shown, tokens.all)
+        let isReader = ServiceAccess.areEqual(shown, tokens.metrics)
         // Asked whatever the others say, so that time tells nothing.
         let isClient = kind == .central && central?.tokens.opens(shown) == true
         return isOwner || (kind == .metrics && isReader) || isClient ? nil : ServiceAccess.unauthorized

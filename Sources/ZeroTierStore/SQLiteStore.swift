@@ -93,7 +93,6 @@ private struct StoredRow {
 /// The file, opened. Its pointer is used by who has the lock, and by nobody after the end.
 @safe
 private final class Connection {
-    private static let schemaVersion: UInt64 = 1
     /// How long another process that has the file locked is waited for, milliseconds.
     private static let patience: Int32 = 5000
 
@@ -114,7 +113,7 @@ private final class Connection {
         unsafe sqlite3_busy_timeout(handle, Connection.patience)
         // Only now is the file looked at.
         let version = try number("PRAGMA user_version")
-        guard version <= Connection.schemaVersion else {
+        guard version <= SQLiteStore.form else {
             throw StoreError(message: "\(path) is of a later release (form \(version)); it was left as it is")
         }
         try run("PRAGMA journal_mode = WAL")
@@ -133,7 +132,7 @@ private final class Connection {
         try run(
             "CREATE TABLE member(network INTEGER NOT NULL, address INTEGER NOT NULL, record BLOB NOT NULL, "
                 + "PRIMARY KEY(network, address)) WITHOUT ROWID")
-        try run("PRAGMA user_version = \(Connection.schemaVersion)")
+        try run("PRAGMA user_version = \(SQLiteStore.form)")
         try run("COMMIT")
     }
 

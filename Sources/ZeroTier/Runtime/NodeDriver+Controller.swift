@@ -58,10 +58,11 @@ extension NodeDriver {
         guard let store = controller.withLock({ $0.store }) else { return CommitEnd(failure: "the store is closed") }
         do throws(StoreError) {
             try store.commit(writes)
+            noteStored(store.location)
             traces.write(.storage, "wrote \(writes.count) records to \(store.location)")
             return CommitEnd(failure: nil)
         } catch {
-            reportStorage(ZeroTierError(.storageUnavailable, error.message))
+            reportStorage(ZeroTierError(.storageUnavailable, error.message), of: store.location)
             return error.isUncertain ? nil : CommitEnd(failure: error.message)
         }
     }

@@ -45,6 +45,8 @@ final class NodeDriver: Sendable {
     let keeper = HelperThread()
     let signer = HelperThread()
     let controller = Mutex(ControllerRuntime())
+    // What could not be kept, by its name, until it could.
+    let storageFailures = Mutex<[String: ZeroTierError]>([:])
     let threads = Mutex<[Thread]>([])
     let ended = Mutex<EndState>(EndState())
     // One thread at a time publishes, so that consumers see events in order. Not a lock: what is told may call back.
@@ -419,21 +421,28 @@ final class NodeDriver: Sendable {
         case .store(let name, let bytes, let isSecret):
             do throws(ZeroTierError) {
                 try store.write(name, bytes, isSecret: isSecret)
+                noteStored(name)
                 traces.write(.storage, "wrote \(name), \(bytes.count) bytes")
             } catch {
-                reportStorage(error)
+                reportStorage(error, of: name)
             }
         case .remove(let name):
             do throws(ZeroTierError) {
                 try store.remove(name)
+                noteStored(name)
                 traces.write(.storage, "removed \(name)")
             } catch {
-                reportStorage(error)
+                reportStorage(error, of: name)
             }
         }
     }
 
-    func reportStorage(_ error: ZeroTierError) {
+    /// Something of this name was kept.
+    func noteStored(_ name: String) { storageFailures.withLock { _ = $0.removeValue(forKey: name) } }
+
+    /// Tells that something of this name could not be kept, and remembers it until it can.
+    func reportStorage(_ error: ZeroTierError, of name: String) {
+        storageFailures.withLock { $0[name] = error }
         do throws(ZeroTierError) {
             try call { (core, _) throws(ZeroTierError) in core.outbox.append(.storageFailed(error)) }
         } catch _ {
