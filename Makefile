@@ -132,7 +132,7 @@ bench-short: requirements ## ratios, counts and memory in some minutes, as conti
 	$(SWIFT) build -c release --product bench --scratch-path .build-libzt $(LIBRARY_FLAGS)
 	Benchmarks/run --short --binary .build-libzt/release/bench
 
-clients: requirements ## the REST service against the requests of ztncui, ZeroUI, ZTNET, zerotier-cli and others, row by row
+clients: requirements ## the REST service against the requests of ztncui, ZeroUI, ZTNET, Terraform and others, row by row
 	$(SWIFT) build --build-tests
 	$(SWIFT) test --skip-build --filter ZeroTierServiceTests
 
