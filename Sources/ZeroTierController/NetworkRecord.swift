@@ -92,6 +92,8 @@ package struct NetworkRecord: Hashable, Sendable {
     package var capabilities: [CapabilityDefinition] = []
     package var tags: [TagDefinition] = []
     package var dns = NetworkDNS()
+    /// Whether `dns` was set as an object. Then it is shown as one, though it is empty: the form of ZTNET's page wants one.
+    package var showsDNS = false
     /// `authTokens`.
     package var tokens: [AuthorizationToken] = []
     package var traceTarget = Address(0)

@@ -73,6 +73,7 @@ extension RecordChange<NetworkRecord> {
         if let field = json.member("dns") {
             let (dns, servers) = try field.dns()
             set(\.dns, dns)
+            set(\.showsDNS, !field.isNoDNS)
             steps.append { $0.texts.set(servers: servers) }
         }
         if let field = json.member("authTokens") { set(\.tokens, try field.tokens()) }
@@ -302,8 +303,10 @@ extension JSONField {
         (try required("ipRangeStart").writtenAddress(), try required("ipRangeEnd").writtenAddress())
     }
 
+    fileprivate var isNoDNS: Bool { isNull || value == .array([]) }
+
     fileprivate func dns() throws(JSONError) -> (NetworkDNS, [Written<IPAddress>]) {
-        if isNull || value == .array([]) { return (NetworkDNS(), []) }
+        if isNoDNS { return (NetworkDNS(), []) }
         _ = try members()
         var dns = NetworkDNS()
         dns.domain = try said("domain")?.looseString() ?? ""

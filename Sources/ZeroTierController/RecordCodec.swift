@@ -40,6 +40,7 @@ extension NetworkRecord {
         static let ipv6: UInt8 = 0x08
         static let sixPlane: UInt8 = 0x10
         static let rfc4193: UInt8 = 0x20
+        static let showsDNS: UInt8 = 0x40
     }
 
     /// The record as bytes.
@@ -56,6 +57,7 @@ extension NetworkRecord {
         if assignsIPv6 { flags |= Flag.ipv6 }
         if assigns6PLANE { flags |= Flag.sixPlane }
         if assignsRFC4193 { flags |= Flag.rfc4193 }
+        if showsDNS { flags |= Flag.showsDNS }
         writer.uint8(flags)
         writer.uint32(multicastLimit)
         writer.uint16(UInt16(clamping: mtu))
@@ -118,6 +120,7 @@ extension NetworkRecord {
         assignsIPv6 = flags & Flag.ipv6 != 0
         assigns6PLANE = flags & Flag.sixPlane != 0
         assignsRFC4193 = flags & Flag.rfc4193 != 0
+        showsDNS = flags & Flag.showsDNS != 0
         multicastLimit = try reader.uint32("network.multicastLimit")
         mtu = Int(try reader.uint16("network.mtu"))
         credentialWindow = try reader.uint64("network.credentialWindow")

@@ -61,9 +61,9 @@ extension NetworkRecord {
         ]
     }
 
-    // An empty array, in the reference too, is no name servers.
+    // An empty array, in the reference too, is no name servers as long as nobody set any.
     private var dnsJSON: JSONValue {
-        if dns.domain.isEmpty, dns.servers.isEmpty { return .array([]) }
+        if !showsDNS, dns.domain.isEmpty, dns.servers.isEmpty { return .array([]) }
         return .object([
             ("domain", .string(dns.domain)),
             ("servers", .array(dns.servers.map { .string(texts.servers[$0] ?? "\($0)") })),

@@ -52,7 +52,9 @@ import Testing
         ClientRow(
             "N5i", "POST", "/controller/network/NET", #"{"dns":{"domain":"z.example","servers":["10.5.0.2"]}}"#,
             "dns.domain=\"z.example\" dns.servers[]:text"),
-        ClientRow("N5j", "POST", "/controller/network/NET", #"{"dns":{"domain":"","servers":[]}}"#, "dns=[]"),
+        ClientRow(
+            "N5j", "POST", "/controller/network/NET", #"{"dns":{"domain":"","servers":[]}}"#,
+            #"dns.domain="" dns.servers=[]"#),
         ClientRow("N5k", "POST", "/controller/network/NET", #"{"mtu":1400}"#, "mtu=1400"),
         ClientRow("N5l", "POST", "/controller/network/NET", #"{"mtu":"1500"}"#, "mtu=1500"),
         ClientRow("N5m", "POST", "/controller/network/NET", #"{"multicastLimit":16}"#, "multicastLimit=16"),
