@@ -30,6 +30,7 @@ struct NodeRoutes: Sendable {
     }
 
     private func configure(_ body: [UInt8]) throws -> ServiceAnswer {
+        if body.isEmpty { return .emptyObject }
         let changes: [(key: String, value: JSONValue)]
         do throws(JSONError) {
             let members = try JSONField(JSONDocument(body).root).members()

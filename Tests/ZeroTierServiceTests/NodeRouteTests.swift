@@ -21,6 +21,8 @@ import ZeroTier
                     == #"{"physical":{"10.0.0.0/8":{"mtu":1400}},"settings":{"allowManagementFrom":["127.0.0.0/8"],"redis":{"password":"(hidden)"}}}"#
             )
             #expect(!(try await lab.ask("GET", "/status").text.contains("hush")))
+            let nothing = try await lab.ask("POST", "/config/settings")
+            #expect(nothing.status == 200 && nothing.text == "{}")
             let file = try #require(try lab.store.read("local.conf"))
             #expect(String(decoding: file, as: UTF8.self).contains("hush"))
             let deep = String(repeating: "[", count: 63) + String(repeating: "]", count: 63)
