@@ -132,6 +132,10 @@ bench-short: requirements ## ratios, counts and memory in some minutes, as conti
 	$(SWIFT) build -c release --product bench --scratch-path .build-libzt $(LIBRARY_FLAGS)
 	Benchmarks/run --short --binary .build-libzt/release/bench
 
+bench-service: program ## the REST service with 100,000 members: the calls of ZTNET and ZeroUI, the list, memory; some minutes
+	$(SWIFT) build -c release --product bench --scratch-path .build-libzt $(LIBRARY_FLAGS)
+	Benchmarks/service.py --program bin/zerotier --bench .build-libzt/release/bench
+
 clients: requirements ## the REST service against the requests of ztncui, ZeroUI, ZTNET, Terraform and others, row by row
 	$(SWIFT) build --build-tests
 	$(SWIFT) test --skip-build --filter ZeroTierServiceTests

@@ -13,9 +13,11 @@ enum ControllerBench {
     /// Of the requests under load, one in so many comes from a node that is no member yet.
     private static let newcomerShare = 10
 
-    /// `controller [MEMBERS [SECONDS]]`; `controller idle DIRECTORY` is a node at rest, for the call before.
+    /// `controller [MEMBERS [SECONDS]]`; `controller idle DIRECTORY` is a node at rest, for the call before; `controller home
+    /// DIRECTORY NETWORKS MEMBERS` makes the state directory of a controller with so many networks of so many members.
     static func run(_ arguments: [String]) async throws -> [String: Double] {
         if arguments.first == "idle" { return try await rest(arguments.count > 1 ? arguments[1] : nil) }
+        if arguments.first == "home" { return try makeHome(Array(arguments.dropFirst())) }
         let members = arguments.first.flatMap { Int($0) } ?? 100_000
         let seconds = arguments.count > 1 ? Int(arguments[1]) ?? 20 : 20
         let folder = NSTemporaryDirectory() + "bench-controller-\(getpid())"
@@ -64,20 +66,33 @@ enum ControllerBench {
 
     // MARK: Small networks at rest
 
-    private static func idle(_ folder: String) throws -> [String: Double] {
+    private static func makeHome(_ arguments: [String]) throws -> [String: Double] {
+        guard arguments.count == 3, let networks = UInt32(arguments[1]), let members = Int(arguments[2]) else {
+            throw NodeBench.Failure(description: "controller home DIRECTORY NETWORKS MEMBERS")
+        }
+        try makeHome(arguments[0], networks: networks, members: members)
+        return ["members": Double(networks) * Double(members)]
+    }
+
+    private static func makeHome(_ home: String, networks: UInt32, members: Int) throws {
         let identity = try owner()
-        let home = folder + "/idle"
-        try FileManager.default.createDirectory(atPath: home, withIntermediateDirectories: true)
+        try FileManager.default.createDirectory(
+            atPath: home, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
         let rig = try ControllerRig(identity, SQLiteStore(path: home + "/controller.db"))
-        for number in 1...10 {
-            let id = ZeroTierWire.NetworkID(controller: identity.address, number: UInt32(number))
+        for number in 0..<networks {
+            let id = ZeroTierWire.NetworkID(controller: identity.address, number: number + 1)
             try rig.create(id)
-            rig.flood(id, 0..<100)
+            rig.flood(id, 0..<members)
         }
         rig.end()
         _ = FileManager.default.createFile(
             atPath: home + "/identity.secret", contents: Data(identity.text(includeSecret: true).utf8),
             attributes: [.posixPermissions: 0o600])
+    }
+
+    private static func idle(_ folder: String) throws -> [String: Double] {
+        let home = folder + "/idle"
+        try makeHome(home, networks: 10, members: 100)
         let plain = try child(["idle"])
         let controller = try child(["idle", home])
         return ["controller.idle_plain_kb": plain, "controller.idle_more_kb": controller - plain]

@@ -76,6 +76,10 @@ SECTIONS = [
         ("scale.connection_client_bytes", "where it was opened"),
         ("scale.connection_server_bytes", "where it was accepted"),
         ("scale.peer_bytes", "peer of a root")]),
+    ("Questions for members", "A network of 100,000 over HTTP, each member once: five at a time, a thousand connections that "
+     "stay, a connection for each.", "per second", False, [
+         ("service.ztnet_per_s", "ZTNET, in fives"), ("service.zeroui_kept_per_s", "1,000 connections"),
+         ("service.zeroui_per_s", "ZeroUI, all at once")]),
     ("Wake-ups at rest", "A quiet node with one peer; with 10,000 connections.", "per second", True, [
         ("ours.idle_wakeups_per_s", "Swift program"), ("library.idle_wakeups_per_s", "C program"),
         ("scale.connections_idle_wakeups_per_s", "10,000 connections")]),
