@@ -26,9 +26,15 @@ extension ControllerEngine {
 
     /// The members of a network and those who wait, by ascending address: their revisions, 0 for who waits.
     package func memberRevisions(of id: NetworkID) -> [(address: Address, revision: UInt64)] {
-        let known = members(of: id, limit: .max).map { (address: $0.address, revision: $0.revision) }
         let waiting = waitingNodes(of: id).map { (address: $0.address, revision: UInt64(0)) }
-        return (known + waiting).sorted { $0.address < $1.address }
+        return (memberRevisions(of: id, after: nil, limit: .max) + waiting).sorted { $0.address < $1.address }
+    }
+
+    /// The revisions of members by ascending address, as `members(of:after:limit:)` gives their records.
+    package func memberRevisions(
+        of id: NetworkID, after former: Address?, limit: Int
+    ) -> [(address: Address, revision: UInt64)] {
+        members(of: id, after: former, limit: limit).map { (address: $0.address, revision: $0.revision) }
     }
 
     /// Forgets a member, or a node that waits: it waits again when it asks again.

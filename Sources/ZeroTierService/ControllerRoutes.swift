@@ -56,8 +56,7 @@ struct ControllerRoutes: Sendable {
         let path = "/controller/network/{network}/member/{node}"
         return [
             ServiceRoute(.get, "/controller/network/{network}/member") { call in
-                guard let members = try controller.memberRevisions(of: call.network) else { return .empty(404) }
-                return .json(.object(members.map { ("\($0.node)", JSONValue($0.revision)) }))
+                try RevisionList.answer(controller, call.network) ?? .empty(404)
             },
             ServiceRoute(.get, path) { call in
                 try controller.seenMember(NodeID(call.number(1)), of: call.network).map { ServiceAnswer.json($0.json) }

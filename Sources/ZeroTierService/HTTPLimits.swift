@@ -5,7 +5,7 @@ package struct HTTPLimits: Sendable {
     /// Connections at one address. Others wait in the kernel's queue.
     package var connections = 1024
     /// Connections that wait in the kernel's queue.
-    package var backlog = 1024
+    package var backlog = 4096
     /// Bytes of one body.
     package var body = 16 << 20
     /// Bytes of all bodies that are held at a time.

@@ -126,12 +126,14 @@ extension NetworkController {
 
     // MARK: Members
 
-    /// The members' revisions by ascending address. A node that waits to be let in has revision 0. Nil if there is no such network.
+    /// A part of the members' revisions by ascending address: the first ones, or those behind one, at most `limit`, which is at least 1.
+    /// Nodes that wait are not among them. Nil if there is no such network.
     package func memberRevisions(
-        of id: NetworkID
+        of id: NetworkID, after former: NodeID?, limit: Int
     ) throws(ZeroTierError) -> [(node: NodeID, revision: UInt64)]? {
         let members = try readBlocking { engine, _ in
-            engine.network(id.wire) == nil ? nil : engine.memberRevisions(of: id.wire)
+            engine.network(id.wire) == nil
+                ? nil : engine.memberRevisions(of: id.wire, after: former?.address, limit: max(1, limit))
         }
         return members?.map { (node: NodeID($0.address), revision: $0.revision) }
     }
