@@ -149,7 +149,7 @@ extension CommandTests {
             try #"{"settings":{"allowManagementFrom":["127.0.0.0/8"]}}"#
                 .write(toFile: "\(home.path)/local.conf", atomically: false, encoding: .utf8)
             program.send(SIGHUP)
-            _ = try await program.line(containing: "service at http://0.0.0.0:\(port)")
+            _ = try await program.line(containing: "read the service's settings and tokens again")
             #expect(try await Self.get(port, "/status", old).status == 401)
             #expect(try await Self.get(port, "/status", new).status == 200)
             try "two words".write(toFile: "\(home.path)/authtoken.secret", atomically: false, encoding: .utf8)
