@@ -40,12 +40,13 @@ def map_path_parameters(context, path_parameters):
 
 @schemathesis.hook
 def map_body(context, body):
-    """Most texts of rules mean something, and most members can be."""
+    """Most texts of rules mean something, and most members can be. What was made wrong on purpose stays so."""
     if isinstance(body, dict) and isinstance(body.get("source"), str) and _number(body) % 4:
         body["source"] = _sources[_number(body) % len(_sources)]
         for name, address in (("from", "1122334455"), ("to", "2233445566")):
-            if isinstance(body.get(name), dict) and isinstance(body[name].get("address"), str):
-                body[name]["address"] = address
+            member = body.get(name)
+            if isinstance(member, dict) and re.fullmatch("[0-9A-Fa-f]{10}", str(member.get("address"))):
+                member["address"] = address
     return body
 
 
