@@ -73,6 +73,10 @@ schema-short: requirements ## some hundred of them, as continuous integration do
 	$(SWIFT) build --product zerotier
 	Tests/SchemaTests/run --cases 400 --examples 12
 
+hardness: requirements ## what hostile clients do to the REST service: tokens, bodies, paths, slow ones; memory and logs
+	$(SWIFT) build -c release --product zerotier --scratch-path .build-libzt $(LIBRARY_FLAGS)
+	ZEROTIER=.build-libzt/release/zerotier Tests/ServiceHardness/run
+
 interop: host_release ## against the real libzt 1.8.4, in network namespaces (root, or unprivileged user namespaces)
 	$(SWIFT) build -c release --product interop-node --scratch-path .build-libzt $(LIBRARY_FLAGS)
 	Tests/InteropTests/run $(INTEROP_FLAGS)
