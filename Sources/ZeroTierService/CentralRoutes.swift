@@ -149,7 +149,7 @@ struct CentralRoutes: Sendable {
         (name: try json.required("tokenName").string(), text: try json.required("token").string())
     }
 
-    // Whatever is wrong with a body is its sender's: 400 with the field's name.
+    // Every fault of a body is its sender's: 400 with the field's name.
     private static func read<Value>(
         _ body: [UInt8], _ read: (JSONField) throws(JSONError) -> Value,
         _ answer: (Value) async throws -> ServiceAnswer

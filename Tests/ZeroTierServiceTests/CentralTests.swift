@@ -236,7 +236,7 @@ import ZeroTier
             _ = try await lab.ask("POST", "/controller\(member)", #"{"authorized":true}"#)
             let read = try await get(lab, member)
             #expect(read["description"] == .string("second floor") && read["name"] == .string("printer"))
-            // Who deletes a member by the controller's own interface, and sends its record back, has all of it again.
+            // A member that is deleted by the controller's own interface, and whose record is sent back, is as it was.
             _ = try await post(lab, member, #"{"hidden":true,"config":{"ssoExempt":true}}"#)
             let deleted = try await lab.ask("DELETE", "/controller\(member)")
             _ = try await lab.ask("POST", "/controller\(member)", deleted.text)
