@@ -73,7 +73,7 @@ schema-short: requirements ## some hundred of them, as continuous integration do
 	$(SWIFT) build --product zerotier
 	Tests/SchemaTests/run --cases 400 --examples 12
 
-hardness: requirements ## what hostile clients do to the REST service: tokens, bodies, paths, slow ones; memory and logs
+hardness: requirements ## what hostile clients do to the REST service: tokens, bodies, paths, slow ones, 10,000 connections; memory and logs
 	$(SWIFT) build -c release --product zerotier --scratch-path .build-libzt $(LIBRARY_FLAGS)
 	ZEROTIER=.build-libzt/release/zerotier Tests/ServiceHardness/run
 

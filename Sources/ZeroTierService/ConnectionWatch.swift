@@ -10,6 +10,7 @@ final class ConnectionWatch: ChannelDuplexHandler, RemovableChannelHandler {
     typealias OutboundIn = HTTPResponsePart
     typealias OutboundOut = HTTPResponsePart
 
+    private let room: ConnectionRoom
     private let bodyTime: TimeAmount
     private let answerTime: TimeAmount
     private let stopTime: TimeAmount
@@ -17,8 +18,12 @@ final class ConnectionWatch: ChannelDuplexHandler, RemovableChannelHandler {
     private var answerDeadline: Scheduled<Void>?
     private var stopDeadline: Scheduled<Void>?
     private var unwritten = 0
+    // Requests that have no whole answer yet, and whether all of the last one's body is there.
+    private var unanswered = 0
+    private var isBodyOpen = false
 
-    init(_ limits: HTTPLimits) {
+    init(_ limits: HTTPLimits, _ room: ConnectionRoom) {
+        self.room = room
         bodyTime = TimeAmount(limits.bodyTime)
         answerTime = TimeAmount(limits.answerTime)
         stopTime = TimeAmount(limits.stopTime)
@@ -26,22 +31,30 @@ final class ConnectionWatch: ChannelDuplexHandler, RemovableChannelHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         switch unwrapInboundIn(data) {
-        case .head: bodyDeadline = closing(context, in: bodyTime)
+        case .head:
+            bodyDeadline = closing(context, in: bodyTime)
+            unanswered += 1
+            isBodyOpen = true
         case .body: break
         case .end:
             bodyDeadline?.cancel()
             bodyDeadline = nil
+            isBodyOpen = false
         }
+        note(context)
         context.fireChannelRead(data)
     }
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
         let written = promise ?? context.eventLoop.makePromise()
         unwritten += 1
+        if case .end = unwrapOutboundIn(data) { unanswered -= 1 }
+        note(context)
         if answerDeadline == nil { answerDeadline = closing(context, in: answerTime) }
         written.futureResult.assumeIsolated().whenComplete { _ in
             // Something was taken: the next part has its own time.
             self.unwritten -= 1
+            self.note(context)
             self.answerDeadline?.cancel()
             self.answerDeadline = self.unwritten > 0 ? self.closing(context, in: self.answerTime) : nil
         }
@@ -53,11 +66,26 @@ final class ConnectionWatch: ChannelDuplexHandler, RemovableChannelHandler {
         context.fireUserInboundEventTriggered(event)
     }
 
-    func handlerRemoved(context: ChannelHandlerContext) { end() }
+    func channelActive(context: ChannelHandlerContext) {
+        note(context)
+        context.fireChannelActive()
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        end()
+        room.forget(context.channel)
+    }
 
     func channelInactive(context: ChannelHandlerContext) {
         end()
+        room.forget(context.channel)
         context.fireChannelInactive()
+    }
+
+    // A part of a head is no progress: who sends one byte after the other has done nothing yet.
+    private func note(_ context: ChannelHandlerContext) {
+        guard context.channel.isActive else { return }
+        room.note(context.channel, isClientsTurn: unwritten > 0 || unanswered == 0 || isBodyOpen)
     }
 
     private func end() {

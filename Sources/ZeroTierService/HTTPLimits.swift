@@ -4,6 +4,8 @@
 package struct HTTPLimits: Sendable {
     /// Connections at one address. Others wait in the kernel's queue.
     package var connections = 1024
+    /// While there is no room for another, a connection is closed whose client has done nothing for so long though it is its turn.
+    package var patience: Duration = .seconds(2)
     /// Connections that wait in the kernel's queue.
     package var backlog = 4096
     /// Bytes of one body.

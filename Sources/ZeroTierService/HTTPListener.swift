@@ -108,6 +108,7 @@ final class HTTPListener: Sendable {
 
     private func makeServer(_ isRunning: @escaping @Sendable () -> Void) -> Server<HTTP1Channel> {
         let limits = shared.limits
+        let room = ConnectionRoom(limits, shared.group)
         let decoder = HTTP1Channel.Configuration.DecoderConfiguration(
             maxHeaderFieldSize: limits.header, maxHeaderListSize: limits.headers,
             maxHeaderFieldCount: limits.headerCount)
@@ -116,7 +117,7 @@ final class HTTPListener: Sendable {
                 try await responder.respond(request, writer, channel)
             },
             configuration: HTTP1Channel.Configuration(
-                additionalChannelHandlers: [ConnectionWatch(limits)], idleTimeout: TimeAmount(limits.idleTime),
+                additionalChannelHandlers: [ConnectionWatch(limits, room)], idleTimeout: TimeAmount(limits.idleTime),
                 httpDecoderConfiguration: decoder))
         // What it says is for its authors, and may have targets of requests in it, with tokens.
         let silent = Logger(label: "service") { _ in SwiftLogNoOpLogHandler() }
@@ -124,7 +125,7 @@ final class HTTPListener: Sendable {
             childChannelSetup: channel,
             configuration: ServerConfiguration(
                 address: .hostname("\(address)", port: Int(port)), backlog: limits.backlog,
-                availableConnectionsDelegate: MaximumAvailableConnections(limits.connections, logger: silent)),
+                availableConnectionsDelegate: room),
             onServerRunning: { [self] channel in
                 let port = UInt16(clamping: channel.localAddress?.port ?? 0)
                 state.withLock { state in

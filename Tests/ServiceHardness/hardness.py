@@ -5,6 +5,7 @@ import argparse
 import json
 import os
 import resource
+import selectors
 import socket
 import sys
 import threading
@@ -298,7 +299,59 @@ def slow(node):
     return f"{len(clients)} clients let go within {time.monotonic() - begin:.0f} s; the longest wait of another {longest:.2f} s"
 
 
-CASES = [tokens, browsers, paths, bodies, floods_of_bodies, slow]
+def crowd(node):
+    """Ten thousand connections of one program: those that ask are all answered, and those that are silent keep nobody out."""
+    size = 10_000
+    results = []
+    for request in (b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n", b""):
+        selector, begin = selectors.EpollSelector(), time.monotonic()
+        clients = []
+        for _ in range(size):
+            connection = socket.socket()
+            connection.setblocking(False)
+            connection.connect_ex(("127.0.0.1", node.port))
+            clients.append(connection)
+            selector.register(connection, selectors.EVENT_WRITE)
+        connected, answered, closed = 0, 0, 0
+        end = time.monotonic() + (240 if request else 20)
+        others = 0
+        while time.monotonic() < end and answered + closed < size:
+            for key, events in selector.select(0.5):
+                connection = key.fileobj
+                if events & selectors.EVENT_WRITE:
+                    connected += 1
+                    selector.modify(connection, selectors.EVENT_READ)
+                    try:
+                        connection.send(request)
+                    except OSError:
+                        pass
+                    continue
+                try:
+                    data = connection.recv(4096)
+                except OSError:
+                    data = b""
+                answered += 1 if data.startswith(b"HTTP/1.1 200") else 0
+                closed += 0 if data else 1
+                # It stays open, as of a client that forgets it.
+                selector.unregister(connection)
+            if not request:
+                answer = node.ask("GET", "/status")
+                expect(answer and answer[0] == 200, f"a crowd of silent clients keeps others out: {answer}")
+                others += 1
+        if request:
+            expect(answered == size, f"{answered} of {size} answered, {connected} connected, {closed} closed, {time.monotonic() - begin:.0f} s")
+            results.append(f"{answered} answered in {time.monotonic() - begin:.1f} s")
+        else:
+            expect(others > 3, f"{others} others were answered beside silent ones")
+            results.append(f"{others} others answered beside {connected} silent ones")
+        results[-1] += f", {node.memory() // MIB} MiB, {node.files()} descriptors"
+        for connection in clients:
+            connection.close()
+        selector.close()
+    return "; ".join(results)
+
+
+CASES = [tokens, browsers, paths, bodies, floods_of_bodies, slow, crowd]
 
 
 def secrets(node, folder):
@@ -321,6 +374,10 @@ def main():
     parser.add_argument("--zerotier", required=True)
     parser.add_argument("--only", action="append", choices=[case.__name__ for case in CASES])
     options = parser.parse_args()
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    if limit < 12_000:
+        sys.exit(f"ten thousand connections need 12,000 open files; this system allows {limit} (ulimit -Hn)")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
     node, failed = Node(options.zerotier), 0
     try:
         for case in CASES:

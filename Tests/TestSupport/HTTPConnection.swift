@@ -136,6 +136,13 @@ package final class HTTPConnection {
         }
     }
 
+    /// Whether the other end closes within some seconds.
+    package func isClosed(within seconds: Int) -> Bool {
+        var limit = timeval(tv_sec: seconds, tv_usec: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+        return isClosed()
+    }
+
     // What comes before an end, which is taken too.
     private func line(_ end: String) throws -> [UInt8] {
         let end = Array(end.utf8)

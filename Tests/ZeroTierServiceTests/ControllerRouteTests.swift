@@ -57,6 +57,24 @@ import ZeroTier
         }
     }
 
+    @Test func `what says nothing changes nothing, and what is no JSON is told so`() async throws {
+        try await ServiceLab.with { lab in
+            for body in ["", " \n", "null", "[]", " [ ] ", "{}"] {
+                let answer = try await lab.value("POST", "/controller/network", body)
+                #expect(answer.status == 200, "\(body)")
+            }
+            for body in ["\0", "\u{1f}", "n u l l", "{", "nul"] {
+                let answer = try await lab.value("POST", "/controller/network", body)
+                #expect(answer.status == 500, "\(body)")
+            }
+            for body in ["[1]", "1", "\"x\"", #"{"name":"a","name":"b"}"#] {
+                let answer = try await lab.value("POST", "/controller/network", body)
+                #expect(answer.status == 400, "\(body)")
+            }
+            #expect(try lab.node.controller.networks().count == 6)
+        }
+    }
+
     @Test func `digits in upper case are the same, in paths and in what comes back`() async throws {
         try await ServiceLab.with { lab in
             let id = "\(lab.address)0000af"

@@ -54,10 +54,13 @@ import Testing
         return operations
     }
 
-    private func request(_ operation: Operation, _ target: String) -> ServiceRequest {
+    private func request(
+        _ operation: Operation, _ target: String, _ headers: [(String, String)] = []
+    ) -> ServiceRequest {
         let method: [ServiceRequest.Method: String] = [.get: "GET", .post: "POST", .delete: "DELETE"]
         return ServiceRequest(
-            method: method[operation.method] ?? "", target: target, headers: [], client: IPAddress("127.0.0.1")!)
+            method: method[operation.method] ?? "", target: target,
+            headers: headers.map { (name: $0.0, value: $0.1) }, client: IPAddress("127.0.0.1")!)
     }
 
     @Test func `it has every route, and no other`() async throws {
@@ -93,6 +96,40 @@ import Testing
                 }
                 let statuses = operation.answers.map(\.key)
                 for status in ["401", "403"] { #expect(statuses.contains(status), "\(operation.name): \(status)") }
+            }
+        }
+    }
+
+    @Test func `pages of other origins, and names that lead here, get nothing at any path`() async throws {
+        let evil: [[(String, String)]] = [
+            [("Host", "evil.example.com")], [("Host", "evil.example.com:9993"), ("Sec-Fetch-Site", "same-origin")],
+            [("Host", "localhost.evil.com"), ("Origin", "http://localhost.evil.com")],
+            [("Host", "localhost:9993"), ("Origin", "http://evil.example.com")],
+            [("Host", "localhost:9993"), ("Origin", "null")],
+            [("Host", "127.0.0.1:9993"), ("Origin", "http://127.0.0.1:80")],
+            [("Host", "localhost:9993"), ("Sec-Fetch-Site", "cross-site"), ("Sec-Fetch-Mode", "no-cors")],
+            [("Host", "0.0.0.0:9993"), ("Sec-Fetch-Site", "same-site"), ("Sec-Fetch-Mode", "cors")],
+        ]
+        try await ServiceLab.with { lab in
+            for operation in try Self.operations() {
+                for target in operation.targets {
+                    for headers in evil {
+                        let all = headers + [("X-ZT1-Auth", lab.token)]
+                        let refusal = lab.service.refusal(of: request(operation, target, all))
+                        #expect(refusal?.status == 403, "\(operation.name) \(headers)")
+                    }
+                    // A link, a form or a frame on another site leads to the page, and to nothing else of ours.
+                    for destination in ["document", "iframe", "object", "image"] {
+                        let link = [
+                            ("Host", "localhost:9993"), ("Sec-Fetch-Site", "cross-site"),
+                            ("Sec-Fetch-Mode", "navigate"),
+                            ("Sec-Fetch-Dest", destination),
+                        ]
+                        let isPage = target.hasPrefix("/app") && destination == "document"
+                        let refusal = lab.service.refusal(of: request(operation, target, link))
+                        #expect((refusal == nil) == isPage, "\(operation.name) \(destination)")
+                    }
+                }
             }
         }
     }

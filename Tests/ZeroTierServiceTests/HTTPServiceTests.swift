@@ -286,6 +286,54 @@ import ZeroTier
         }
     }
 
+    @Test func `who does nothing gives way when there is no room, and who waits for an answer does not`() async throws {
+        let crowded = limits {
+            $0.connections = 8
+            $0.patience = .milliseconds(200)
+            $0.idleTime = .seconds(600)
+            $0.bodyTime = .seconds(600)
+            $0.answerTime = .seconds(600)
+        }
+        try await ServiceLab.with(limits: crowded) { lab in
+            let (port, token) = (lab.http.port, lab.token)
+            // It waits for events: that is the service's turn.
+            let events = try await onThread {
+                let connection = try HTTPConnection(port)
+                try connection.send("GET", "/zt/events", nil, headers: ["X-ZT1-Auth: \(token)"])
+                #expect(String(decoding: try connection.some(), as: UTF8.self).hasPrefix("HTTP/1.1 200"))
+                return Held(connections: [connection])
+            }
+            // They say nothing, a part of a head, a part of a body, and nothing more after an answer.
+            let beginnings = [
+                "", "GET /health HT",
+                "POST /controller/network HTTP/1.1\r\nX-ZT1-Auth: \(token)\r\nContent-Length: 9\r\n\r\n{",
+                "GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n",
+                "POST /controller/network HTTP/1.1\r\nContent-Length: 9\r\n\r\n{",
+            ]
+            let silent = try await onThread {
+                let all = try (0..<20).map { number in
+                    let connection = try HTTPConnection(port)
+                    try connection.send(beginnings[number % beginnings.count])
+                    return connection
+                }
+                return Held(connections: all)
+            }
+            for _ in 0..<20 { #expect(try await lab.ask("GET", "/status").status == 200) }
+            let left = try await onThread { silent.connections.count { !$0.isClosed(within: 1) } }
+            #expect(left < 8)
+            // It hears what happens still.
+            let network = try await lab.makeNetwork()
+            let told = try await onThread { () -> String in
+                var text = ""
+                while !text.contains("event: network") {
+                    text += String(decoding: try events.connections[0].some(), as: UTF8.self)
+                }
+                return text
+            }
+            #expect(told.contains(network))
+        }
+    }
+
     // MARK: Addresses and the end
 
     @Test func `it listens at both loopback addresses with one port, and nowhere else`() async throws {
