@@ -153,8 +153,9 @@ let package = Package(
         .target(
             name: "FuzzBodies",
             dependencies: [
-                "ZeroTierNode", "ZeroTierController", "ZeroTierPeers", "ZeroTierEthernet", "NetStack", "ZeroTierRules",
-                "ZeroTierWire", "ZeroTierCrypto", "JSONValues", "NetPrimitives",
+                "ZeroTierService", "ZeroTier", "ZeroTierNode", "ZeroTierController", "ZeroTierPeers",
+                "ZeroTierEthernet",
+                "NetStack", "ZeroTierRules", "ZeroTierWire", "ZeroTierCrypto", "JSONValues", "NetPrimitives",
             ],
             path: "Fuzz/FuzzBodies", swiftSettings: strict),
         .target(name: "CProcessCounts", path: "Benchmarks/CProcessCounts"),

@@ -36,6 +36,7 @@ package struct FuzzTarget: Sendable {
         FuzzTarget("rulejson", length: 1024, mutations: 1500, fuzzRuleJSON),
         FuzzTarget("record", length: 1024, mutations: 500, fuzzRecord),
         FuzzTarget("controller", length: 512, mutations: 150, fuzzController),
+        FuzzTarget("service", length: 1024, mutations: 400, fuzzService),
         FuzzTarget("import", length: 2048, mutations: 1500, fuzzImport),
         FuzzTarget("stack", length: 1024, mutations: 250, fuzzStack),
         FuzzTarget("pair", length: 256, mutations: 100, fuzzPair),

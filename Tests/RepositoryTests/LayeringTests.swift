@@ -46,7 +46,7 @@ import Testing
         "Tests/LeaseStorm": wire + ["ZeroTierController", "ZeroTierStore", "ZeroTierStorePostgres", "ZeroTier"],
         "Simulation/NetworkSimulator": all,
         "Simulation/simulate": ["NetworkSimulator"],
-        "Fuzz/FuzzBodies": all + ["JSONValues", "ZeroTierRules"],
+        "Fuzz/FuzzBodies": all + ["JSONValues", "ZeroTierRules", "ZeroTier", "ZeroTierService"],
         "Fuzz/fuzz": ["FuzzBodies"],
         "Benchmarks/bench": all + [
             "CProcessCounts", "ZeroTier", "ZeroTierStore", "CZeroTierSystem", "ZeroTierLibrary", "ZeroTierC",
@@ -72,6 +72,7 @@ import Testing
                 "ArgumentParser", "Dispatch", "Foundation", "Glibc", "Synchronization", "NIOCore", "NIOHTTP1",
                 "NIOPosix",
             ]
+        case "Fuzz/FuzzBodies": ["Dispatch", "Synchronization"]
         case "Fuzz/fuzz", "Tests/TestController", "Tests/ControllerStorm": ["Glibc"]
         case "Tests/LeaseStorm": ["Glibc", "Synchronization"]
         case "Examples/Swift": ["Dispatch", "Glibc", "Synchronization"]
