@@ -52,7 +52,7 @@ extension ControllerEngine {
         new.creationTime = old.creationTime
         new.revision = old.revision
         if new != old {
-            new.revision += 1
+            new.revision = ControllerEngine.revision(after: new.revision)
             networks[slot].record = new
             ledger.put(id, from: old, to: new)
             then(.pushAll(id), about: id, now)

@@ -152,7 +152,7 @@ extension ControllerEngine {
         new.creationTime = old.creationTime
         new.revision = old.revision
         guard new != old else { return }
-        new.revision += 1
+        new.revision = ControllerEngine.revision(after: new.revision)
         networks[slot].record = new
         ledger.put(new.id, from: old, to: new)
         then(.pushAll(new.id), about: new.id, now)

@@ -305,6 +305,9 @@ package struct ControllerEngine: ~Copyable {
 
     // MARK: Small things
 
+    /// A file may say any number: the last one stays the last.
+    static func revision(after former: UInt64) -> UInt64 { former == .max ? former : former + 1 }
+
     mutating func count(_ drop: ControllerDrop) { drops[drop.rawValue] &+= 1 }
 
     mutating func emit(_ effect: ControllerEffect) {
@@ -327,7 +330,7 @@ package struct ControllerEngine: ~Copyable {
         let old = networks[slot].members[member]
         var new = new
         if new != nil {
-            new?.revision = (old?.revision ?? 0) + 1
+            new?.revision = ControllerEngine.revision(after: old?.revision ?? 0)
             new?.creationTime = old?.creationTime ?? UInt64(clamping: now.unixMilliseconds)
             networks[slot].strangers[member] = nil
         }

@@ -68,6 +68,8 @@ import Testing
         "userInboundEventTriggered": "NIO calls it",
         "noteQuickOver": "puts a connection past its start, which takes many segments otherwise",
         "channelActive": "NIO calls it", "errorCaught": "NIO calls it",
+        "connectionOpened": "Hummingbird calls it", "connectionClosed": "Hummingbird calls it",
+        "isAcceptingNewConnections": "Hummingbird calls it",
     ]
 
     @Test func `nothing in the sources is used by tests alone`() {

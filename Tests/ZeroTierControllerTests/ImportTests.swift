@@ -153,6 +153,28 @@ import ZeroTierWire
         #expect(Set(harness.engine.provenIdentities.map(\.address)) == [harness.member(1).address, other.address])
     }
 
+    @Test func `a record with the last of all revisions is changed as any other`() throws {
+        let harness = Harness()
+        var network = NetworkRecord(id: NetworkID(controller: Harness.identities[0].address, number: 7))
+        var member = MemberRecord(address: Address(0x11_2233_4455))
+        (network.revision, member.revision) = (.max, .max)
+        var records = RecordImport()
+        try records.add("network", Array(network.json.text.utf8))
+        try records.add("member", Array(member.exported(of: network.id).text.utf8))
+        try records.finish()
+        _ = try taken(records, harness)
+        _ = try harness.change(network.id) { $0.name = "other" }
+        _ = try harness.change(member.address, of: network.id) { $0.name = "other" }
+        harness.pump()
+        let changed = try #require(harness.network(network.id))
+        #expect(changed.name == "other" && changed.revision == .max)
+        let members = harness.engine.members(of: network.id, limit: .max)
+        #expect(members.map(\.name) == ["other"] && members.map(\.revision) == [.max])
+        // The files once more, over what is there.
+        _ = try taken(records, harness, existing: .replace)
+        #expect(harness.network(network.id)?.revision == .max)
+    }
+
     @Test func `a failed commit takes nothing`() throws {
         let harness = Harness()
         harness.failsCommits = true

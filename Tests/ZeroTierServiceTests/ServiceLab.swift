@@ -42,11 +42,9 @@ final class ServiceLab: Sendable {
         // Making one takes seconds of a core.
         try store.write("identity.secret", Array(identity(0).utf8), isSecret: true)
         var configuration = Node.Configuration(storage: .store(store))
-        configuration.port = try Node.findFreePort()
-        configuration.root = Node.Root(endpoints: [SocketEndpoint("127.0.0.1:\(configuration.port)")!])
         configuration.allowsLoopbackPaths = true
         configuration.isController = isController
-        let node = try await Node.start(configuration)
+        let node = try await start(configuration)
         let files = ServiceFiles(store)
         let (token, metricsToken) = (try files.token(), try files.metricsToken())
         let service = NodeService(
@@ -66,6 +64,21 @@ final class ServiceLab: Sendable {
             throw error
         }
         await lab.end()
+    }
+
+    // A root says its port before it has one, and another program may have taken that meanwhile.
+    private static func start(_ given: Node.Configuration) async throws -> Node {
+        var configuration = given
+        for _ in 0..<10 {
+            configuration.port = try Node.findFreePort()
+            configuration.root = Node.Root(endpoints: [SocketEndpoint("127.0.0.1:\(configuration.port)")!])
+            do {
+                return try await Node.start(configuration)
+            } catch {
+                guard error.code == .portTaken else { throw error }
+            }
+        }
+        return try await Node.start(configuration)
     }
 
     private static func identity(_ index: Int) -> String { VectorFiles.lines("identities.txt")[index] }

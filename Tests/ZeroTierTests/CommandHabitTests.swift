@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import TestSupport
 import Testing
 
 @testable import ZeroTier
@@ -33,6 +34,26 @@ extension CommandTests {
                 environment: environment.merging(["ZEROTIER_HOME": home]) { _, new in new })
             _ = try await node.line(containing: home)
             return node
+        }
+
+        // Some file systems of networks and of other systems have no modes.
+        @Test func `where no mode can be set a node runs, if nobody else may write to its socket`() async throws {
+            let source = "\(directory.path)/modes.c"
+            try """
+            #include <errno.h>
+            #include <sys/stat.h>
+            int chmod(const char *path, mode_t mode) { (void)path; (void)mode; errno = EPERM; return -1; }
+            """.write(toFile: source, atomically: false, encoding: .utf8)
+            let library = "\(directory.path)/modes.so"
+            let output = Pipe()
+            let compiler = try ChildProcess(
+                "/bin/sh", ["-c", "cc \"$@\" || clang \"$@\"", "sh", "-shared", "-fPIC", "-o", library, source],
+                output: output, errors: output)
+            let compiled = await Command.end(of: compiler, output: output)
+            try #require(compiled.status == 0, "\(compiled.output)")
+            let node = try await startNode(environment: ["LD_PRELOAD": library])
+            #expect(try await run("status").status == 0)
+            try await end(node)
         }
 
         // MARK: Roots
