@@ -219,6 +219,9 @@ extension CommandTests {
                 lines.first?.contains(" trace transport \(TestIdentity.second.prefix(10)) started on UDP port") == true)
             #expect(lines.last?.hasSuffix(" stopped") == true)
             #expect(lines.allSatisfy { $0.contains(" trace transport ") || $0.contains(" trace storage ") }, "\(lines)")
+            // The lines of the transport, which are there as above, are not wanted now.
+            let others = try await traced("storage")
+            #expect(others.allSatisfy { $0.contains(" trace storage ") }, "\(others)")
         }
 
         @Test func `the version is one number, wherever it is shown`() async throws {
