@@ -29,9 +29,9 @@ final class HTTPResponder: Sendable {
             method: incoming.method.rawValue, target: incoming.head.path ?? "", headers: headers, client: client)
         let isHead = incoming.method == .head
         // Before anything of the body is taken.
-        if let refusal = service.refusal(of: request) { return try await write(refusal, isHead, writer) }
+        if let refusal = service.refusal(of: request) { return try await write(refusal, isHead, writer, channel) }
         if let field = incoming.headers[.contentLength], let length = Int(field), length > limits.body {
-            return try await write(HTTPResponder.tooLarge(limits.body), isHead, writer)
+            return try await write(HTTPResponder.tooLarge(limits.body), isHead, writer, channel)
         }
         if incoming.headers[.expect]?.lowercased() == "100-continue" {
             try await writer.writeInformationalHead(HTTPResponse(status: .continue))
@@ -41,24 +41,28 @@ final class HTTPResponder: Sendable {
         for try await part in incoming.body {
             let count = part.readableBytes
             guard request.body.count + count <= limits.body else {
-                return try await write(HTTPResponder.tooLarge(limits.body), isHead, writer)
+                return try await write(HTTPResponder.tooLarge(limits.body), isHead, writer, channel)
             }
             kept += count
             guard held.add(count, ordering: .relaxed).newValue <= limits.bodies else {
                 let busy = ServiceAnswer.error(503, "too many large requests at a time: try again in a moment")
-                return try await write(busy, isHead, writer)
+                return try await write(busy, isHead, writer, channel)
             }
             request.body.append(contentsOf: part.readableBytesView)
         }
-        try await write(try await service.answer(to: request), isHead, writer)
+        try await write(try await service.answer(to: request), isHead, writer, channel)
     }
 
     private static func tooLarge(_ limit: Int) -> ServiceAnswer {
         .error(413, "a body has at most \(limit) bytes")
     }
 
+    // What is written is on its way to the connection's thread. Who writes on before it is there does not hear yet that the client
+    // takes nothing, and would hold one answer after the other.
+    private static func settle(_ channel: any Channel) async throws { try await channel.eventLoop.submit {}.get() }
+
     private func write(
-        _ answer: ServiceAnswer, _ isHead: Bool, _ writer: consuming ResponseWriter
+        _ answer: ServiceAnswer, _ isHead: Bool, _ writer: consuming ResponseWriter, _ channel: any Channel
     ) async throws {
         var head = HTTPResponse(status: HTTPResponse.Status(code: answer.status))
         head.headerFields[.contentType] = answer.contentType
@@ -78,7 +82,10 @@ final class HTTPResponder: Sendable {
         case .stream(let next):
             if isHead { return try await writer.writeResponse(head) }
             var body = try await writer.writeHead(head)
-            while let part = await next() { try await body.write(ByteBuffer(bytes: part)) }
+            while let part = await next() {
+                try await body.write(ByteBuffer(bytes: part))
+                try await HTTPResponder.settle(channel)
+            }
             return try await body.finish(nil)
         case .parts(let next):
             parts = next
@@ -89,7 +96,8 @@ final class HTTPResponder: Sendable {
         guard let parts else {
             head.headerFields[.contentLength] = String(bytes.count)
             if isHead { return try await writer.writeResponse(head) }
-            return try await writer.write(response: head, body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
+            try await writer.write(response: head, body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
+            return try await HTTPResponder.settle(channel)
         }
         guard !isHead else {
             var length = bytes.count
@@ -99,7 +107,11 @@ final class HTTPResponder: Sendable {
         }
         var body = try await writer.writeHead(head)
         try await body.write(ByteBuffer(bytes: bytes))
-        while let part = try await parts() { try await body.write(ByteBuffer(bytes: part)) }
+        try await HTTPResponder.settle(channel)
+        while let part = try await parts() {
+            try await body.write(ByteBuffer(bytes: part))
+            try await HTTPResponder.settle(channel)
+        }
         try await body.finish(nil)
     }
 }
