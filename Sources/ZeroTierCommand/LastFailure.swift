@@ -1,4 +1,4 @@
-// Why the last start of a node in a state directory failed: for who asks while none runs.
+// Why the last start of a node in a state directory failed: tools tell it while none runs.
 
 import JSONValues
 import ZeroTier

@@ -107,7 +107,7 @@ struct CentralForm: Sendable {
         ])
     }
 
-    /// The one user: who has a token.
+    /// The one user: every holder of a token is this one.
     func user(_ tokens: [String]) -> JSONValue {
         .object([
             ("id", .string(owner)), ("type", .string("User")), ("orgId", .string("")),

@@ -57,8 +57,8 @@ final class HTTPResponder: Sendable {
         .error(413, "a body has at most \(limit) bytes")
     }
 
-    // What is written is on its way to the connection's thread. Who writes on before it is there does not hear yet that the client
-    // takes nothing, and would hold one answer after the other.
+    // A written answer is on its way to the connection's thread. Before it is there, the next write does not hear that the client
+    // takes nothing: this task would hold one answer after the other.
     private static func settle(_ channel: any Channel) async throws { try await channel.eventLoop.submit {}.get() }
 
     private func write(

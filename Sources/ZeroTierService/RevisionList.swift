@@ -4,7 +4,7 @@
 import Synchronization
 import ZeroTier
 
-/// Such a list as the body of an answer: members and those who wait, by ascending address, with 0 for who waits.
+/// Such a list as the body of an answer: members and nodes that wait, by ascending address; a node that waits has 0.
 final class RevisionList: Sendable {
     private struct State {
         var waiting: ArraySlice<NodeID>
