@@ -51,7 +51,7 @@ final class RevisionList: Sendable {
             for member in page {
                 while let node = state.waiting.first, node <= member.node {
                     state.waiting.removeFirst()
-                    // Who has a record meanwhile, comes with the others.
+                    // A node that has a record meanwhile comes with the others.
                     if node < member.node { RevisionList.write(node, 0, &state, &bytes) }
                 }
                 RevisionList.write(member.node, member.revision, &state, &bytes)
