@@ -224,6 +224,41 @@ static void forked(const char *home, const char *other)
     NEED(strncmp(said, "no service, not online: ", 24) == 0 && strstr(said, "daemon()") != NULL);
 }
 
+/* daemon() before the start, but after other calls. Locks that threads want at once work in the child too. */
+static volatile int is_over;
+
+static void *insists(void *argument)
+{
+    while (!is_over) node_remembers(1);
+    return argument;
+}
+
+static void background(const char *home, const char *other)
+{
+    (void)other;
+    enum { THREADS = 3 };
+    node_remembers(1);
+    const pid_t child = fork();
+    NEED(child >= 0);
+    if (child == 0) {
+        alarm(60);
+        pthread_t threads[THREADS];
+        for (int i = 0; i < THREADS; i++) NEED(pthread_create(&threads[i], NULL, insists, NULL) == 0);
+        for (int i = 0; i < 500000; i++) node_remembers(1);
+        is_over = 1;
+        for (int i = 0; i < THREADS; i++) NEED(pthread_join(threads[i], NULL) == 0);
+        NEED(node_start(home) == 0);
+        wait_for(&events.online, 1);
+        NEED(node_free() == 0);
+        _exit(0);
+    }
+    int status;
+    NEED(waitpid(child, &status, 0) == child);
+    if (WIFSIGNALED(status)) printf("signal %d ended the child\n", WTERMSIG(status));
+    NEED(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    printf("the child of a program that had called the library is online\n");
+}
+
 /* A relative path, and another working directory after the start. */
 static void moved(const char *home, const char *other)
 {
@@ -282,7 +317,8 @@ int main(int argc, char **argv)
         const char *name;
         void (*function)(const char *home, const char *other);
     } parts[] = { { "online", online }, { "delivers", delivers }, { "instance", instance }, { "again", again },
-        { "interrupted", interrupted }, { "forked", forked }, { "moved", moved }, { "statistics", statistics } };
+        { "interrupted", interrupted }, { "forked", forked }, { "background", background },
+        { "moved", moved }, { "statistics", statistics } };
     if (argc != 4) return 2;
     setvbuf(stdout, NULL, _IOLBF, 0);
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)

@@ -17,6 +17,8 @@ int node_stop(void);
 int node_free(void);
 int node_is_online(void);
 int node_join(uint64_t network);
+/* Whether networks are remembered. Threads may say so at once. */
+void node_remembers(int on);
 /* Whether there is an address of the family (4 or 6); as text of up to 64 bytes. */
 int node_address(uint64_t network, int family, char *text);
 

@@ -23,6 +23,7 @@ int node_stop(void) { return zts_stop(); }
 int node_free(void) { return zts_free(); }
 int node_is_online(void) { return zts_get_node_status() == ZTS_EVENT_NODE_ONLINE; }
 int node_join(uint64_t network) { return zts_join(network); }
+void node_remembers(int on) { zts_set_network_caching(on); }
 
 int node_address(uint64_t network, int family, char *text)
 {

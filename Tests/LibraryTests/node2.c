@@ -28,6 +28,7 @@ int node_stop(void) { return zts_node_stop(); }
 int node_free(void) { return zts_node_free(); }
 int node_is_online(void) { return zts_node_is_online(); }
 int node_join(uint64_t network) { return zts_net_join(network); }
+void node_remembers(int on) { NEED(zts_init_allow_net_cache((unsigned)on) == ZTS_ERR_OK); }
 
 int node_address(uint64_t network, int family, char *text)
 {
