@@ -80,8 +80,14 @@ struct PreparedService: Sendable {
         return http
     }
 
-    /// Reads settings and tokens again. What cannot be used is told, and stays as it was.
+    /// Reads settings and tokens again, where nothing listens.
     func readAgain() {
+        takeSettings()
+        log.log(.serviceReloaded)
+    }
+
+    // What cannot be used is told, and stays as it was.
+    private func takeSettings() {
         do throws(ZeroTierError) {
             try settings.reload()
         } catch {
@@ -92,12 +98,13 @@ struct PreparedService: Sendable {
         } catch {
             log.log(.serviceTrouble("\(error.message); the tokens before it stay in force"))
         }
-        log.log(.serviceReloaded)
     }
 
     /// The same while a node runs. Gives the service in force: another one if other addresses may ask now, or if there was none.
     func reload(_ http: HTTPService?, of node: Node) async -> HTTPService? {
-        readAgain()
+        takeSettings()
+        // Who waits for the line may ask at once.
+        defer { log.log(.serviceReloaded) }
         if let http, http.scope == scope { return http }
         await http?.stop()
         do throws(ZeroTierError) {
