@@ -135,6 +135,31 @@ import ZeroTierWire
         #expect(isReached)
     }
 
+    @Test func `what a restarted peer says through a root is answered that way, though a direct path is known`() {
+        let star = Star(leaves: 2)
+        #expect(star.connect())
+        let (a, b) = (star.leaves[0], star.leaves[1])
+        star.hub.run(.seconds(30))
+        star.hub.sendFrame(b, to: a.address)
+        star.hub.run(.milliseconds(100))
+        star.hub.remove(b)
+        let again = star.hub.add(
+            b.identity, [Fixture.endpoint(1, 2, port: 40_000)], PeerConfiguration(planet: star.planet))
+        // Nothing goes from one to the other but through the root.
+        star.hub.passes = {
+            !(($0.from == a.sockets[0] && $0.to == again.sockets[0])
+                || ($0.from == again.sockets[0] && $0.to == a.sockets[0]))
+        }
+        #expect(star.hub.run(until: { again.isOnline }, within: .milliseconds(100)))
+        star.hub.run(.seconds(1))
+        // A has not sent anything that could have been missed: only what it hears tells that the path is gone.
+        star.hub.sendFrame(again, to: a.address)
+        star.hub.run(.seconds(1))
+        star.hub.sendFrame(a, to: b.address)
+        star.hub.run(.milliseconds(100))
+        #expect(again.received.count == 1)
+    }
+
     @Test func `a root reaches a restarted client on its new port at once`() {
         let star = Star(leaves: 2)
         #expect(star.start())

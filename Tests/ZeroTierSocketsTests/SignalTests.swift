@@ -14,6 +14,10 @@ private final class CallingProgram<Value: Sendable>: @unchecked Sendable {
     private let done = DispatchSemaphore(value: 0)
     private var result: Result<Value, any Error>?
     private var thread = pthread_t()
+    private let over = Atomic(false)
+
+    /// Whether the call has returned.
+    var isOver: Bool { over.load(ordering: .acquiring) }
 
     init(_ body: @escaping @Sendable () throws -> Value) {
         Thread.detachNewThread { [self] in
@@ -24,6 +28,7 @@ private final class CallingProgram<Value: Sendable>: @unchecked Sendable {
             thread = pthread_self()
             begun.signal()
             result = Result { try body() }
+            over.store(true, ordering: .releasing)
             done.signal()
         }
         begun.wait()
@@ -56,6 +61,8 @@ private let counting: @convention(c) (Int32) -> Void = { _ in handled.add(1, ord
     private func signalUntilHandled<Value>(_ program: CallingProgram<Value>, _ number: Int32) throws {
         let before = handled.load(ordering: .relaxed)
         settle()
+        // A thread that is gone handles nothing.
+        try #require(!program.isOver, "the call has returned")
         program.signal(number)
         try eventually("the handler") { handled.load(ordering: .relaxed) > before }
     }
