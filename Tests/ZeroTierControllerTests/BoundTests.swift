@@ -48,6 +48,20 @@ import ZeroTierWire
         #expect(lab.drops(.effectsFull) == before + 5)
     }
 
+    @Test func `so many signatures are under way at once, and what is made makes room`() throws {
+        var configuration = ControllerConfiguration()
+        configuration.signing = 2
+        let lab = Harness(configuration)
+        let id = try lab.create { $0.isPrivate = false }
+        lab.holdsSignatures = true
+        for index in 1...5 { lab.ask(id, lab.member(index)) }
+        #expect(lab.unsigned.count == 2)
+        #expect(lab.engine.waitingSignatures == 5)
+        lab.sign()
+        #expect(lab.engine.waitingSignatures == 0)
+        for index in 1...5 { #expect(try lab.configurations(of: lab.member(index).address).count == 1) }
+    }
+
     @Test func `newcomers are shown the latest revocations of a network, as many as are kept`() throws {
         var configuration = ControllerConfiguration()
         configuration.revocationsPerNetwork = 2

@@ -128,6 +128,39 @@ import ZeroTierWire
         #expect(asked.contains(root) && asked.contains(controller.address))
     }
 
+    @Test func `anchors and replicators are asked who is in a group, and told ours, other members not`() throws {
+        let controller = lan.makeIdentity(0x66_0000_0001)
+        let station = lan.add(me)
+        let id = NetworkID(controller: controller.address, number: 1)
+        let (anchor, replicator, bridge) = (Address(0x20_0000_0001), Address(0x20_0000_0002), Address(0x20_0000_0003))
+        let slot = try #require(station.join(id, now: lan.now))
+        lan.settle()
+        lan.push(
+            lan.config(id, for: me, by: controller) {
+                $0.specialists = [
+                    Specialist(anchor, roles: Specialist.anchor),
+                    Specialist(replicator, roles: Specialist.multicastReplicator),
+                    Specialist(bridge, roles: Specialist.activeBridge),
+                ]
+            }, by: controller)
+        lan.log.removeAll()
+        let group = MulticastGroup(mac: MACAddress(0x3333_0000_0001), distinguisher: 7)
+        station.subscribe(network: slot, to: [group], now: lan.now)
+        lan.advance(.seconds(61))
+        let told = Set(
+            try lan.crossings(.multicastLike).filter {
+                try MulticastLike(decoding: $0.payload).records.contains { $0.group == group }
+            }.map(\.to))
+        #expect(told.isSuperset(of: [anchor, replicator]) && !told.contains(bridge))
+        lan.log.removeAll()
+        station.sendFrame(
+            network: slot, source: id.mac(of: me.address), destination: .broadcast, etherType: 0x88b5, payload: [1],
+            now: lan.now)
+        lan.settle()
+        let asked = lan.crossings(.multicastGather).map(\.to)
+        #expect(asked.contains(anchor) && asked.contains(replicator) && !asked.contains(bridge))
+    }
+
     @Test func `groups beyond what one MULTICAST_LIKE holds go in a further one`() throws {
         let station = lan.add(me)
         let root = Address(0x10_0000_0001)

@@ -266,6 +266,98 @@ private struct RandomScenes {
 
     // MARK: Whole decisions
 
+    /// What base rules and the sender's capabilities make of a frame, one slow evaluation after the other.
+    private func slowDecision(
+        _ scene: SlowScene, _ rules: [Rule], _ capabilities: [(id: UInt32, rules: [Rule])]
+    ) -> (decision: RuleDecision, verdict: SlowVerdict) {
+        func evaluate(_ rules: [Rule]) -> SlowVerdict {
+            var slow = SlowEvaluator(scene)
+            return slow.evaluate(Rule.encode(rules))
+        }
+        let base = evaluate(rules)
+        if base.result != "none" { return (RuleDecision(.base, Int32(base.rule)), base) }
+        for capability in capabilities.sorted(by: { $0.id < $1.id }) {
+            let own = evaluate(capability.rules)
+            if own.result == "none" || own.result == "drop" { continue }
+            return (RuleDecision(.capability(capability.id), Int32(own.rule)), own)
+        }
+        return (.none, base)
+    }
+
+    @Test func `of 2,000 random networks' frames the explanation names the table and the rule that decided`() {
+        var scenes = RandomScenes(seed: 22)
+        var decided: [String: Int] = [:]
+        // Signing is slow: two members meet many frames.
+        for round in 0..<100 {
+            var (sender, receiver) = (
+                TrialMember(address: RandomScenes.myself), TrialMember(address: RandomScenes.other)
+            )
+            let (senderTags, receiverTags) = (scenes.tags(), scenes.tags())
+            sender.tags = senderTags.map { (id: $0.key, value: $0.value) }
+            receiver.tags = receiverTags.map { (id: $0.key, value: $0.value) }
+            (sender.addresses, receiver.addresses) = (scenes.owned(), scenes.owned())
+            // A short table of the network's own leaves more to capabilities.
+            let rules = round % 2 == 0 ? scenes.table() : Array(scenes.table().prefix(2))
+            sender.capabilities = (0..<UInt32(round % 4)).map { (id: 9 - $0, rules: scenes.table()) }
+            let isFirst = round % 5 == 0
+            var trial = RuleTrial(
+                rules: rules, from: sender, to: receiver, network: RandomScenes.network, isFirstContact: isFirst,
+                seed: UInt64(round))
+            var count = 0
+            while count < 20 {
+                let (etherType, bytes) = scenes.frame()
+                // Claims of addresses are judged by what they say: `ClaimTests` has them.
+                if etherType == 0x0806 || (etherType == 0x86dd && bytes[6] == 58) { continue }
+                count += 1
+                let macs = (trial.network.mac(of: sender.address), trial.network.mac(of: receiver.address))
+                let answer = trial.explain(
+                    source: macs.0, destination: macs.1, etherType: etherType, payload: bytes)
+                var scene = SlowScene()
+                (scene.source, scene.destination) = (sender.address.value, receiver.address.value)
+                (scene.etherType, scene.bytes) = (Int(etherType), bytes)
+                (scene.sourceMAC, scene.destinationMAC) = (macs.0.bits, macs.1.bits)
+                for explanation in [answer.outbound, answer.inbound] {
+                    if explanation.result == .unreadable { continue }
+                    scene.isInbound = explanation.isInbound
+                    if scene.isInbound {
+                        (scene.myself, scene.myTags, scene.theirTags) = (
+                            receiver.address.value, receiverTags, senderTags
+                        )
+                        scene.myAddresses = receiver.addresses.map(\.bytes)
+                        scene.theirAddresses = sender.addresses.map(\.bytes)
+                    } else {
+                        (scene.myself, scene.myTags, scene.theirTags) = (
+                            sender.address.value, senderTags, isFirst ? [:] : receiverTags
+                        )
+                        scene.myAddresses = sender.addresses.map(\.bytes)
+                        scene.theirAddresses = isFirst ? [] : receiver.addresses.map(\.bytes)
+                    }
+                    let (expected, verdict) = slowDecision(scene, rules, sender.capabilities)
+                    let name =
+                        "\(RuleSet(rules: rules).text) on \(etherType) \(Hexadecimal.encode(bytes)) inbound \(scene.isInbound)"
+                    #expect(explanation.decision == expected, "\(name)")
+                    let isDropped = verdict.result == "drop" || verdict.result == "none"
+                    #expect((explanation.result == .dropped) == isDropped, "\(name)")
+                    if verdict.result == "redirect" {
+                        #expect(explanation.result == .redirected(Address(verdict.destination)), "\(name)")
+                    }
+                    // The table that decided is the last that was asked, or nothing decided.
+                    if let table = expected.table {
+                        #expect(explanation.tables.last?.table == table, "\(name)")
+                        #expect(explanation.tables.last?.decided == expected.rule, "\(name)")
+                    }
+                    switch expected.table {
+                    case .base?: decided["base", default: 0] += 1
+                    case .capability?: decided["capability", default: 0] += 1
+                    case nil: decided["nothing", default: 0] += 1
+                    }
+                }
+            }
+        }
+        #expect(decided.values.reduce(0, +) > 3_000, "\(decided)")
+        for who in ["base", "capability", "nothing"] { #expect(decided[who, default: 0] > 200, "\(decided)") }
+    }
+
     @Test func `a trial decides as the tables say, and names table and rule`() throws {
         let text = """
             tag team id 1 default none enum 0 none enum 1 blue enum 2 red;
