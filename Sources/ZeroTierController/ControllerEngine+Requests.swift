@@ -79,7 +79,7 @@ extension ControllerEngine {
             new.admission = admission
             new.lastAuthorizedTime = UInt64(clamping: now.unixMilliseconds)
         }
-        let missing = settle(&new, slot, question.version, knowsRules: presence.knowsRules)
+        let missing = equip(&new, slot, question.version, knowsRules: presence.knowsRules)
         if new != record {
             setMember(sender, of: slot, new, now)
             then(.event(.memberChanged(id, sender)), about: id, now)
@@ -133,7 +133,7 @@ extension ControllerEngine {
 
     // What a member gets with its next configuration and has not yet: defaults of the network and addresses.
     // Gives the families of which no address was left.
-    private mutating func settle(
+    private mutating func equip(
         _ member: inout MemberRecord, _ slot: SlotID, _ version: MemberVersion, knowsRules: Bool
     ) -> AddressFamilies {
         let network = networks[slot].record
@@ -177,7 +177,7 @@ extension ControllerEngine {
         else { return }
         var new = record
         // Who knows no rules passes them over; who knows them must have them.
-        let missing = settle(&new, slot, version, knowsRules: presence?.knowsRules ?? true)
+        let missing = equip(&new, slot, version, knowsRules: presence?.knowsRules ?? true)
         if new != record {
             setMember(member, of: slot, new, now)
             then(.event(.memberChanged(id, member)), about: id, now)

@@ -170,20 +170,28 @@ struct WriteLedger: Sendable {
         guard let batch = writing else { return [] }
         writing = nil
         for (id, version) in batch.networks {
-            if gathering.networks[id] == nil { settle(id) } else { durableNetworks.updateValue(version, forKey: id) }
+            if gathering.networks[id] == nil {
+                dropDurable(id)
+            } else {
+                durableNetworks.updateValue(version, forKey: id)
+            }
         }
         for (key, version) in batch.members {
-            if gathering.members[key] == nil { settle(key) } else { durableMembers.updateValue(version, forKey: key) }
+            if gathering.members[key] == nil {
+                dropDurable(key)
+            } else {
+                durableMembers.updateValue(version, forKey: key)
+            }
         }
         return batch.consequences
     }
 
-    private mutating func settle(_ id: NetworkID) {
+    private mutating func dropDurable(_ id: NetworkID) {
         guard durableNetworks.removeValue(forKey: id) != nil else { return }
         countDown(id)
     }
 
-    private mutating func settle(_ key: MemberKey) {
+    private mutating func dropDurable(_ key: MemberKey) {
         guard durableMembers.removeValue(forKey: key) != nil else { return }
         countDown(key.network)
     }

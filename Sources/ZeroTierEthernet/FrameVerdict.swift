@@ -40,7 +40,7 @@ struct FrameVerdict: Hashable, Sendable {
 
 extension FrameVerdict {
     /// Takes over a table's verdict, which is not "no match".
-    fileprivate mutating func settle(_ table: RuleVerdict, _ name: RuleTable) {
+    fileprivate mutating func takeOver(_ table: RuleVerdict, _ name: RuleTable) {
         decision = RuleDecision(name, table.rule)
         switch table.result {
         case .noMatch, .drop: level = .drop
@@ -72,7 +72,7 @@ extension VirtualNetwork {
             random: &random, observer: &observer)
         var verdict = FrameVerdict(level: .drop, copy: base.copy, ranOut: base.ranOut)
         guard base.result == .noMatch else {
-            verdict.settle(base, .base)
+            verdict.takeOver(base, .base)
             // Nobody observes what leaves from here.
             if verdict.level == .superAccept { verdict.level = .accept }
             return verdict
@@ -85,7 +85,7 @@ extension VirtualNetwork {
                 remote: remote, random: &random, observer: &observer)
             verdict.ranOut = verdict.ranOut || own.ranOut
             guard own.result != .noMatch, own.result != .drop else { continue }
-            verdict.settle(own, table)
+            verdict.takeOver(own, table)
             if verdict.level == .superAccept { verdict.level = .accept }
             verdict.capabilityCopy = own.copy
             break
@@ -123,7 +123,7 @@ extension VirtualNetwork {
         var verdict = FrameVerdict(level: .drop, copy: base.copy, ranOut: base.ranOut)
         verdict.dependsOnWhole = base.dependsOnWhole
         guard base.result == .noMatch else {
-            verdict.settle(base, .base)
+            verdict.takeOver(base, .base)
             return verdict
         }
         guard let remote else { return verdict }
@@ -136,7 +136,7 @@ extension VirtualNetwork {
             verdict.ranOut = verdict.ranOut || theirs.ranOut
             verdict.dependsOnWhole = verdict.dependsOnWhole || theirs.dependsOnWhole
             guard theirs.result != .noMatch, theirs.result != .drop else { continue }
-            verdict.settle(theirs, table)
+            verdict.takeOver(theirs, table)
             verdict.capabilityCopy = theirs.copy
             break
         }

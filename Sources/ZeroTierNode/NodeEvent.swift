@@ -63,14 +63,14 @@ package enum NodeEvent: Sendable {
 
 /// What a node keeps over restarts, besides its identity. The node sees bytes; where they are kept is the driver's choice.
 package enum StateObject: Hashable, Sendable {
-    /// The planet held: upstream `planet`.
+    /// The planet held: the original's `planet`.
     case planet
-    /// A moon held: upstream `moons.d/<id>.moon`.
+    /// A moon held: the original's `moons.d/<id>.moon`.
     case moon(UInt64)
-    /// A peer's record: upstream `peers.d/<address>.peer`.
+    /// A peer's record: the original's `peers.d/<address>.peer`.
     case peer(Address)
-    /// A joined network's configuration: upstream `networks.d/<id>.conf`.
+    /// A joined network's configuration: the original's `networks.d/<id>.conf`.
     case network(NetworkID)
-    /// What its owner lets its controller set: upstream `networks.d/<id>.local.conf`.
+    /// What its owner lets its controller set: the original's `networks.d/<id>.local.conf`.
     case networkSettings(NetworkID)
 }

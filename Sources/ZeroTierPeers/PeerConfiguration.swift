@@ -2,7 +2,7 @@
 
 package import ZeroTierWire
 
-/// A moon to be fetched from one of its roots: upstream `orbit(id, seed)`.
+/// A moon to be fetched from one of its roots: the original's `orbit(id, seed)`.
 package struct MoonSeed: Hashable, Sendable {
     package var moonID: UInt64
     package var seed: Address

@@ -22,7 +22,7 @@ extension PeerEngine {
         return true
     }
 
-    /// Wants a moon that `seed.seed` can give: upstream `orbit`.
+    /// Wants a moon that `seed.seed` can give: the original's `orbit`.
     package mutating func orbit(_ seed: MoonSeed, now: Now) {
         shared.roots.orbit(seed)
         applyRoots(now)

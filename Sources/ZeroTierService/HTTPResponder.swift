@@ -59,7 +59,9 @@ final class HTTPResponder: Sendable {
 
     // A written answer is on its way to the connection's thread. Before it is there, the next write does not hear that the client
     // takes nothing: this task would hold one answer after the other.
-    private static func settle(_ channel: any Channel) async throws { try await channel.eventLoop.submit {}.get() }
+    private static func awaitHandover(_ channel: any Channel) async throws {
+        try await channel.eventLoop.submit {}.get()
+    }
 
     private func write(
         _ answer: ServiceAnswer, _ isHead: Bool, _ writer: consuming ResponseWriter, _ channel: any Channel
@@ -84,7 +86,7 @@ final class HTTPResponder: Sendable {
             var body = try await writer.writeHead(head)
             while let part = await next() {
                 try await body.write(ByteBuffer(bytes: part))
-                try await HTTPResponder.settle(channel)
+                try await HTTPResponder.awaitHandover(channel)
             }
             return try await body.finish(nil)
         case .parts(let next):
@@ -97,7 +99,7 @@ final class HTTPResponder: Sendable {
             head.headerFields[.contentLength] = String(bytes.count)
             if isHead { return try await writer.writeResponse(head) }
             try await writer.write(response: head, body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
-            return try await HTTPResponder.settle(channel)
+            return try await HTTPResponder.awaitHandover(channel)
         }
         guard !isHead else {
             var length = bytes.count
@@ -107,10 +109,10 @@ final class HTTPResponder: Sendable {
         }
         var body = try await writer.writeHead(head)
         try await body.write(ByteBuffer(bytes: bytes))
-        try await HTTPResponder.settle(channel)
+        try await HTTPResponder.awaitHandover(channel)
         while let part = try await parts() {
             try await body.write(ByteBuffer(bytes: part))
-            try await HTTPResponder.settle(channel)
+            try await HTTPResponder.awaitHandover(channel)
         }
         try await body.finish(nil)
     }

@@ -140,7 +140,7 @@ package struct Identity: Hashable, Sendable, CustomStringConvertible {
         return secretKeys.publicKeys == publicKeys
     }
 
-    /// SHA-384 of address and public keys, 48 bytes: how credentials name an identity (upstream "public key hash").
+    /// SHA-384 of address and public keys, 48 bytes: how credentials name an identity (the original's "public key hash").
     package var fingerprint: [UInt8] {
         SHA384.digest(address.bytes + publicKeys.bytes)
     }

@@ -11,7 +11,7 @@ package enum Verb: UInt8, Hashable, Sendable, CaseIterable {
     case whois = 0x04
     case rendezvous = 0x05
     case frame = 0x06
-    /// Upstream EXT_FRAME.
+    /// The original's EXT_FRAME.
     case extendedFrame = 0x07
     case echo = 0x08
     case multicastLike = 0x09
@@ -21,9 +21,9 @@ package enum Verb: UInt8, Hashable, Sendable, CaseIterable {
     case multicastGather = 0x0d
     case multicastFrame = 0x0e
     case pushDirectPaths = 0x10
-    /// Upstream ACK; no release since 1.6 sends it.
+    /// The original's ACK; no release since 1.6 sends it.
     case acknowledgement = 0x12
-    /// Upstream QOS_MEASUREMENT.
+    /// The original's QOS_MEASUREMENT.
     case qualityMeasurement = 0x13
     case userMessage = 0x14
     case remoteTrace = 0x15

@@ -2,7 +2,7 @@
 // identities in them were validated, and need not be again. The seal takes the node's secret keys, so nobody else can make one.
 //
 // size  field of a file of peers.d
-//  ..   the record, as upstream has it; readers of others ignore what follows
+//  ..   the record, as the original has it; readers of others ignore what follows
 //  48   HMAC-SHA-384 of the record, with a key made of the node's secret keys
 
 import ZeroTierCrypto

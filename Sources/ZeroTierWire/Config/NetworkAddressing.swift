@@ -92,7 +92,7 @@ extension IPAddress {
 }
 
 /// A multicast group of a network: a multicast MAC, and a number that tells groups with the same MAC apart (the IPv4
-/// address that ARP asks for; otherwise 0). Upstream calls the number ADI.
+/// address that ARP asks for; otherwise 0). The original calls the number ADI.
 package struct MulticastGroup: Hashable, Comparable, Sendable, CustomStringConvertible {
     package let mac: MACAddress
     package let distinguisher: UInt32

@@ -1,4 +1,4 @@
-//  Certificate of membership (upstream COM): two members of one network show each other theirs, and they must agree.
+//  Certificate of membership (the original's COM): two members of one network show each other theirs, and they must agree.
 //  Read first: zerotier/ZeroTierOne node/CertificateOfMembership.hpp (facts only).
 //
 //  u8 1 | u16 n | n x (u64 id, u64 value, u64 max delta) | 5 signer | 96 signature (only if the signer is not 0)

@@ -1,4 +1,4 @@
-//  Certificate of ownership (upstream COO): addresses that belong to a member.
+//  Certificate of ownership (the original's COO): addresses that belong to a member.
 //  Read first: zerotier/ZeroTierOne node/CertificateOfOwnership.hpp (facts only).
 //
 //  u64 network | i64 timestamp | u64 flags | u32 id | u16 n | n x (u8 type, 16 bytes) | 5 issued to | 5 signer

@@ -34,10 +34,10 @@ package struct ErrorReply: WirePayload, Hashable {
         case identityCollision
         /// Not a controller of that network.
         case unsupportedOperation(NetworkID?)
-        /// Upstream NEED_MEMBERSHIP_CERTIFICATE: push your credentials.
+        /// The original's NEED_MEMBERSHIP_CERTIFICATE: push your credentials.
         case needMembershipCertificate(NetworkID)
         case networkAccessDenied(NetworkID)
-        /// `distinguisher` is the upstream ADI.
+        /// `distinguisher` is the original's ADI.
         case unwantedMulticast(NetworkID, mac: MACAddress, distinguisher: UInt32)
         /// Single sign-on; the dictionary's bytes may be empty.
         case networkAuthenticationRequired(NetworkID, info: [UInt8])
