@@ -18,7 +18,7 @@ MEGABYTE = 1 << 20
 LARGE = 64 * MEGABYTE
 RECOVERY_SECONDS = 90
 # Without what makes them short these took 15 to 31 s and 25 s.
-NAT_SECONDS = 14
+NAT_SECONDS = 5
 MOVE_SECONDS = 5
 SMALL = MEGABYTE
 # The echo's port by address family: in the real stack an IPv6 UDP socket takes the port for both.
