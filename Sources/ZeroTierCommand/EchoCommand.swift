@@ -3,6 +3,7 @@
 import ArgumentParser
 import JSONValues
 import ZeroTier
+import ZeroTierService
 
 struct EchoCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

@@ -2,26 +2,24 @@
 
 import Glibc
 import JSONValues
+import Synchronization
 import ZeroTier
-
-/// How grave a line of the log is.
-enum LogLevel: String, Sendable {
-    case info
-    case warning
-    case error
-
-    /// The number that syslog and the journal have for it.
-    var priority: Int {
-        switch self {
-        case .info: 6
-        case .warning: 4
-        case .error: 3
-        }
-    }
-}
+import ZeroTierService
 
 /// Puts time and level before a report.
 enum LogLine {
+    // The settings of a node's service are read again while other threads tell something: the priority of its level.
+    private static let leastPriority = Atomic<Int>(LogLevel.info.priority)
+
+    /// The least grave level that this process writes, unless an option says another.
+    static var least: LogLevel {
+        get {
+            let priority = leastPriority.load(ordering: .relaxed)
+            return LogLevel.allCases.first { $0.priority == priority } ?? .info
+        }
+        set { leastPriority.store(newValue.priority, ordering: .relaxed) }
+    }
+
     // systemd names the device and inode of the journal's pipe, if ours is one.
     private static let isJournal: Bool = {
         // Sound: the environment is not changed by this program; the text is copied.

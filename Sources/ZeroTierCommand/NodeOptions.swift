@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import ZeroTier
+import ZeroTierService
 
 /// How a node of this process is made.
 struct NodeOptions: ParsableArguments {
@@ -109,15 +110,27 @@ struct ReportOptions: ParsableArguments {
     func show(_ report: Report) throws { try Output.write(report.rendered(asJSON: json)) }
 }
 
-/// The form in which events are shown.
+extension LogLevel: ExpressibleByArgument {}
+
+/// Which events are shown, and in which form.
 struct LogOptions: ParsableArguments {
     @OptionGroup var report: ReportOptions
 
     @Flag(help: "Lines of the log without time and level.")
     var plainLog = false
 
-    /// Shows an event, if that is possible.
-    func log(_ report: Report) { Output.log(LogLine.render(report, asJSON: self.report.json, isPlain: plainLog)) }
+    @Option(
+        help: """
+            The least grave lines of the log that are written: info, warning or error. Default: settings.logLevel of \
+            local.conf if there is a service, else info.
+            """)
+    var logLevel: LogLevel?
+
+    /// Shows an event, if that is possible and it is grave enough.
+    func log(_ report: Report) {
+        guard report.level >= logLevel ?? LogLine.least else { return }
+        Output.log(LogLine.render(report, asJSON: self.report.json, isPlain: plainLog))
+    }
 
     /// Shows a result. Throws if that is not possible.
     func show(_ report: Report) throws { try self.report.show(report) }

@@ -2,6 +2,7 @@
 
 import JSONValues
 import ZeroTier
+import ZeroTierService
 
 /// Something that can be shown both ways.
 struct Report: Sendable {

@@ -61,6 +61,7 @@ struct PreparedService: Sendable {
         home = store.path
         files = ServiceFiles(store)
         settings = try LocalSettings(store) { log.log(.serviceTrouble($0)) }
+        LogLine.least = settings.current.logLevel
         access = ServiceAccess(
             token: try files.token(), metricsToken: try files.metricsToken(),
             hosts: options.serviceHost + PreparedService.ownNames,
@@ -90,6 +91,7 @@ struct PreparedService: Sendable {
     private func takeSettings() {
         do throws(ZeroTierError) {
             try settings.reload()
+            LogLine.least = settings.current.logLevel
         } catch {
             log.log(.serviceTrouble("\(error.message); the settings before it stay in force"))
         }

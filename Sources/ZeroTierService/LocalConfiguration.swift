@@ -12,17 +12,20 @@ package struct LocalConfiguration: Sendable, Equatable {
     package let managers: [IPPrefix]
     /// `settings.primaryPort`; 0 if nothing is said.
     package let primaryPort: UInt16
+    /// `settings.logLevel`: the least grave lines of the log that are written. The field has no such setting.
+    package let logLevel: LogLevel
 
     /// Nothing is set.
-    package static let none = LocalConfiguration(root: .object([]), managers: [], primaryPort: 0)
+    package static let none = LocalConfiguration(root: .object([]), managers: [], primaryPort: 0, logLevel: .info)
 
     private static let limit = 1 << 20
     private static let managerLimit = 1024
 
-    private init(root: JSONValue, managers: [IPPrefix], primaryPort: UInt16) {
+    private init(root: JSONValue, managers: [IPPrefix], primaryPort: UInt16, logLevel: LogLevel) {
         self.root = root
         self.managers = managers
         self.primaryPort = primaryPort
+        self.logLevel = logLevel
     }
 
     /// Reads the file; one without bytes sets nothing. Throws with line, column and field.
@@ -53,7 +56,18 @@ package struct LocalConfiguration: Sendable, Equatable {
             }
         }
         let port = try settings?.said("primaryPort")?.looseInteger(Int64.self) ?? 0
-        self.init(root: json.value, managers: managers, primaryPort: UInt16(truncatingIfNeeded: port))
+        self.init(
+            root: json.value, managers: managers, primaryPort: UInt16(truncatingIfNeeded: port),
+            logLevel: try LocalConfiguration.level(settings?.said("logLevel")) ?? .info)
+    }
+
+    private static func level(_ field: JSONField?) throws(JSONError) -> LogLevel? {
+        guard let field else { return nil }
+        guard let level = LogLevel(rawValue: try field.string()) else {
+            throw field.error(
+                "\"info\", \"warning\" or \"error\" is expected, not \(field.value.text.prefix(80))")
+        }
+        return level
     }
 
     /// The members of `settings`, none if there is no such object.

@@ -85,6 +85,18 @@ import ZeroTier
     }
 
     @Test(
+        arguments: [("{}", .info), (#"{"settings":{"logLevel":null}}"#, .info)]
+            + LogLevel.allCases.map { (#"{"settings":{"logLevel":"\#($0)"}}"#, $0) } as [(String, LogLevel)])
+    func `the level of the log is read`(text: String, level: LogLevel) throws {
+        #expect(try LocalConfiguration(Array(text.utf8)).logLevel == level)
+    }
+
+    @Test func `levels are ordered as the journal's numbers are`() {
+        #expect(LogLevel.allCases.sorted() == [.info, .warning, .error])
+        #expect(LogLevel.allCases.map(\.priority) == [6, 4, 3])
+    }
+
+    @Test(
         arguments: [
             ("{", "line 1, column 2"), ("[]", "an object"), (#"{"settings":[]}"#, "settings"),
             (#"{"settings":{"allowManagementFrom":"10.0.0.0/8"}}"#, "settings.allowManagementFrom"),
@@ -94,6 +106,8 @@ import ZeroTier
             ),
             (#"{"settings":{"primaryPort":"x"}}"#, "settings.primaryPort"),
             (#"{"settings":{"allowManagementFrom":[7]}}"#, "settings.allowManagementFrom[0]"),
+            (#"{"settings":{"logLevel":"loud"}}"#, "settings.logLevel"),
+            (#"{"settings":{"logLevel":4}}"#, "settings.logLevel"),
         ])
     func `what is wrong with them is named`(text: String, place: String) throws {
         do throws(JSONError) {

@@ -24,6 +24,14 @@ extension CommandTests {
             String(decoding: try #require(FileManager.default.contents(atPath: path)), as: UTF8.self)
         }
 
+        // By the file that is written when it listens: a log need not say so.
+        private static func waitForService(_ home: String) async throws {
+            for _ in 0..<6000 where !FileManager.default.fileExists(atPath: "\(home)/zerotier-one.pid") {
+                try await Task.sleep(for: .milliseconds(20))
+            }
+            _ = try file("\(home)/zerotier-one.pid")
+        }
+
         private static func get(_ port: UInt16, _ path: String, _ token: String) async throws -> HTTPReply {
             try await withCheckedThrowingContinuation { continuation in
                 Foundation.Thread.detachNewThread {
@@ -161,6 +169,43 @@ extension CommandTests {
             program.send(SIGTERM)
             #expect(try await program.end() == 0)
             for secret in [old, new] { #expect(!program.output.joined().contains(secret)) }
+        }
+
+        @Test func `the level of the log is a setting, which SIGHUP reads again`() async throws {
+            let home = TemporaryDirectory()
+            try Self.giveRoots(home.path)
+            func write(_ text: String) throws {
+                try text.write(toFile: "\(home.path)/local.conf", atomically: false, encoding: .utf8)
+            }
+            try write(#"{"settings":{"logLevel":"warning"}}"#)
+            let program = try Program(Command.path, ["run", "--home", home.path, "--service", "--service-port", "0"])
+            // Written when it is served: no line says so.
+            try await Self.waitForService(home.path)
+            try write("{")
+            program.send(SIGHUP)
+            _ = try await program.line(containing: "local.conf: line 1")
+            #expect(!program.output.contains { $0.contains(" info ") }, "\(program.output)")
+            try write("{}")
+            program.send(SIGHUP)
+            _ = try await program.line(containing: "read the service's settings and tokens again")
+            program.send(SIGTERM)
+            #expect(try await program.end() == 0)
+        }
+
+        @Test func `an option says which lines of the log are written, whatever the settings say`() async throws {
+            let home = TemporaryDirectory()
+            try Self.giveRoots(home.path)
+            try #"{"settings":{"logLevel":"info"}}"#
+                .write(toFile: "\(home.path)/local.conf", atomically: false, encoding: .utf8)
+            let program = try Program(
+                Command.path,
+                ["run", "--home", home.path, "--service", "--service-port", "0", "--log-level", "error"])
+            try await Self.waitForService(home.path)
+            program.send(SIGTERM)
+            #expect(try await program.end() == 0)
+            #expect(program.output.isEmpty, "\(program.output)")
+            let wrong = try await Self.ask(["run", "--home", home.path, "--log-level", "loud"])
+            #expect(wrong.status == 64)
         }
 
         @Test func `SIGHUP ends a node that serves nobody`() async throws {
