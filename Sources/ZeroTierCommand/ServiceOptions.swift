@@ -148,12 +148,14 @@ struct PreparedService: Sendable {
         files.rlim_cur = min(files.rlim_max, max(files.rlim_cur, wantedFiles))
         _ = unsafe setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &files)
         _ = unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &files)
-        let free = Int(clamping: files.rlim_cur) - reservedFiles
-        limits.connections = min(limits.connections, max(8, free / 2))
+        // At each of two addresses.
+        let free = (Int(clamping: files.rlim_cur) - reservedFiles) / 2
+        limits.connections = min(limits.connections, max(8, free))
+        limits.waiting = min(limits.waiting, max(0, free - limits.connections))
         return limits
     }
 
-    private static let wantedFiles: rlim_t = 4096
+    private static let wantedFiles: rlim_t = 20_000
     private static let reservedFiles = 256
 
     // The name of this machine, whole and up to its first dot.

@@ -2,12 +2,17 @@
 
 /// Bounds on connections, bytes and times. Tests make these small.
 package struct HTTPLimits: Sendable {
-    /// Connections at one address. Others wait in the kernel's queue.
+    /// Connections at one address that are served. Others wait for their turn.
     package var connections = 1024
-    /// While there is no room for another, a connection is closed whose client has done nothing for so long though it is its turn.
+    /// Connections that were taken from the kernel's queue and wait. An overflow of that queue costs the client's data: it comes again
+    /// after seconds, or never.
+    package var waiting = 8192
+    /// While others wait, a connection is closed whose client has done nothing for so long though it is its turn.
     package var patience: Duration = .seconds(2)
     /// Connections that wait in the kernel's queue.
     package var backlog = 4096
+    /// How many are taken from it before those that are open are looked after again.
+    package var batch = 64
     /// Bytes of one body.
     package var body = 16 << 20
     /// Bytes of all bodies that are held at a time.

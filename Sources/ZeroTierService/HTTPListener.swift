@@ -15,7 +15,8 @@ final class HTTPListener: Sendable {
 
     // The server of now, each of which runs once.
     private struct State {
-        var server: Server<HTTP1Channel>?
+        var server: Server<QueuedChannel>?
+        var room: ConnectionRoom?
         var port: UInt16
         var isBound = false
         var isEnding = false
@@ -65,10 +66,11 @@ final class HTTPListener: Sendable {
 
     /// Stops listening, and returns when all connections have ended. They do within `HTTPLimits.stopTime` unless a request hangs.
     func finish() async {
-        let server = state.withLock { state in
+        let (server, room) = state.withLock { state in
             state.isEnding = true
-            return state.server
+            return (state.server, state.room)
         }
+        room?.end()
         try? await server?.shutdownGracefully()
         await task.withLock { $0 }?.value
     }
@@ -80,11 +82,13 @@ final class HTTPListener: Sendable {
     private func run(_ start: AsyncStream<(any Error)?>.Continuation) async {
         var isComplaining = false
         while true {
-            let server = makeServer {
+            let room = ConnectionRoom(shared.limits, shared.group)
+            let server = makeServer(room) {
                 start.yield(nil)
             }
             let isWanted = state.withLock { state in
                 state.server = server
+                state.room = room
                 return !state.isEnding
             }
             guard isWanted else { return }
@@ -106,9 +110,10 @@ final class HTTPListener: Sendable {
         }
     }
 
-    private func makeServer(_ isRunning: @escaping @Sendable () -> Void) -> Server<HTTP1Channel> {
+    private func makeServer(
+        _ room: ConnectionRoom, _ isRunning: @escaping @Sendable () -> Void
+    ) -> Server<QueuedChannel> {
         let limits = shared.limits
-        let room = ConnectionRoom(limits, shared.group)
         let decoder = HTTP1Channel.Configuration.DecoderConfiguration(
             maxHeaderFieldSize: limits.header, maxHeaderListSize: limits.headers,
             maxHeaderFieldCount: limits.headerCount)
@@ -122,11 +127,13 @@ final class HTTPListener: Sendable {
         // What it says is for its authors, and may have targets of requests in it, with tokens.
         let silent = Logger(label: "service") { _ in SwiftLogNoOpLogHandler() }
         return Server(
-            childChannelSetup: channel,
+            childChannelSetup: QueuedChannel(room: room, served: channel),
             configuration: ServerConfiguration(
                 address: .hostname("\(address)", port: Int(port)), backlog: limits.backlog,
                 availableConnectionsDelegate: room),
             onServerRunning: { [self] channel in
+                // Without it fewer are taken at a time.
+                try? await channel.setOption(.maxMessagesPerRead, value: UInt(limits.batch)).get()
                 let port = UInt16(clamping: channel.localAddress?.port ?? 0)
                 state.withLock { state in
                     state.port = port

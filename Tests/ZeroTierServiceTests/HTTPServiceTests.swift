@@ -286,6 +286,71 @@ import ZeroTier
         }
     }
 
+    @Test func `who has said nothing takes nobody's place, and is served when it speaks`() async throws {
+        let crowded = limits {
+            $0.connections = 2
+            $0.waiting = 100
+            $0.patience = .seconds(600)
+            $0.idleTime = .seconds(600)
+        }
+        try await ServiceLab.with(limits: crowded) { lab in
+            let port = lab.http.port
+            // They have their answer, and may ask again.
+            let kept = try await onThread {
+                let all = try (0..<2).map { _ in
+                    let connection = try HTTPConnection(port)
+                    try connection.send("GET", "/health", nil, headers: [])
+                    #expect(try connection.reply(to: "GET").status == 200)
+                    return connection
+                }
+                return Held(connections: all)
+            }
+            let silent = try await onThread { Held(connections: try (0..<10).map { _ in try HTTPConnection(port) }) }
+            let answered = try await withThrowingTaskGroup(of: Int.self) { group in
+                for _ in 0..<5 {
+                    group.addTask {
+                        try await onThread {
+                            let connection = try HTTPConnection(port)
+                            try connection.send("GET", "/health", nil, headers: ["Connection: close"])
+                            return try connection.reply(to: "GET").status
+                        }
+                    }
+                }
+                // The silent ones would have the two places now, for ten minutes.
+                kept.closeFirst(2)
+                return try await group.reduce(into: []) { $0.append($1) }
+            }
+            #expect(answered == [Int](repeating: 200, count: 5))
+            // One after the other: the last three stay when the service ends.
+            let late = try await onThread { () -> [Int] in
+                var statuses: [Int] = []
+                for _ in 0..<7 {
+                    try silent.connections[0].send("GET", "/health", nil, headers: ["Connection: close"])
+                    statuses.append(try silent.connections[0].reply(to: "GET").status)
+                    silent.closeFirst(1)
+                }
+                return statuses
+            }
+            #expect(late == [Int](repeating: 200, count: 7))
+        }
+    }
+
+    @Test func `who has said nothing is closed at last, and first when nobody else can come`() async throws {
+        let crowded = limits {
+            $0.connections = 1
+            $0.waiting = 4
+            $0.patience = .milliseconds(200)
+            $0.idleTime = .seconds(600)
+        }
+        try await ServiceLab.with(limits: crowded) { lab in
+            let port = lab.http.port
+            let silent = try await onThread { Held(connections: try (0..<20).map { _ in try HTTPConnection(port) }) }
+            for _ in 0..<5 { #expect(try await lab.ask("GET", "/status").status == 200) }
+            let left = try await onThread { silent.connections.count { !$0.isClosed(within: 1) } }
+            #expect(left <= 5)
+        }
+    }
+
     @Test func `who does nothing gives way when there is no room, and who waits for an answer does not`() async throws {
         let crowded = limits {
             $0.connections = 8
@@ -320,7 +385,8 @@ import ZeroTier
             }
             for _ in 0..<20 { #expect(try await lab.ask("GET", "/status").status == 200) }
             let left = try await onThread { silent.connections.count { !$0.isClosed(within: 1) } }
-            #expect(left < 8)
+            // Two of them have said nothing, wait, and take nobody's place.
+            #expect(left < 10)
             // It hears what happens still.
             let network = try await lab.makeNetwork()
             let told = try await onThread { () -> String in
@@ -393,8 +459,10 @@ import ZeroTier
     }
 
     private final class Held: @unchecked Sendable {
-        let connections: [HTTPConnection]
+        private(set) var connections: [HTTPConnection]
 
         init(connections: [HTTPConnection]) { self.connections = connections }
+
+        func closeFirst(_ count: Int) { connections.removeFirst(count) }
     }
 }
