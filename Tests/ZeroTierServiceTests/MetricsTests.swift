@@ -1,6 +1,7 @@
 import Foundation
 import JSONValues
 import NetPrimitives
+import TestSupport
 import Testing
 import ZeroTier
 
@@ -91,5 +92,45 @@ import ZeroTier
             #expect(try await Self.samples(lab)["controller_member_deauth_count"] == 1)
             await member.shutdown()
         }
+    }
+
+    @Test func `Prometheus's own tool reads the text, and blames nothing but the daemon's names`() async throws {
+        try await ServiceLab.with { lab in
+            let network = try await lab.makeNetwork("{\(Self.pools)}")
+            let member = try await lab.member()
+            _ = try await Self.join(lab.node, network)
+            _ = try await Self.join(member, network)
+            let reply = try await lab.send(
+                "GET", "/metrics", headers: ["Authorization: Bearer \(lab.metricsToken)"])
+            #expect(reply.status == 200 && reply.text.contains("zt_peer_packets{"))
+            let (status, output) = try await onThread { try Self.check(reply.body) }
+            // 3: it was read, and something could be called otherwise. 1: it was not read. 127: there is no such tool.
+            try #require(
+                status == 0 || status == 3,
+                "\(status); promtool is in the package prometheus, which `make requirements` installs: \(output)")
+            let names = #/(zt|controller|zerotier)_[a-z_]+ /#
+            let wishes = [
+                #"counter metrics should have "_total" suffix"#,
+                #"non-histogram and non-summary metrics should not have "_count" suffix"#,
+            ]
+            for line in output.split(separator: "\n") {
+                let rest = line.trimmingPrefix(names)
+                #expect(rest.count < line.count && wishes.contains(String(rest)), "\(line)")
+            }
+            await member.shutdown()
+        }
+    }
+
+    private static func check(_ text: [UInt8]) throws -> (status: Int32, output: String) {
+        let (input, output) = (Pipe(), Pipe())
+        let process = try ChildProcess(
+            "/usr/bin/env", ["promtool", "check", "metrics"], input: input, output: output, errors: output)
+        Thread.detachNewThread {
+            try? input.fileHandleForWriting.write(contentsOf: Data(text))
+            try? input.fileHandleForWriting.close()
+        }
+        let said = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        process.waitUntilExit()
+        return (process.terminationStatus, said)
     }
 }
