@@ -4,6 +4,7 @@
 #include "CZeroTierSystem.h"
 
 #include <link.h>
+#include <malloc.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/mman.h>
@@ -44,4 +45,10 @@ int csystem_release_code(void) {
     int released = 0;
     if (!is_traced()) dl_iterate_phdr(release_if_ours, &released);
     return released;
+}
+
+void csystem_release_freed(void) {
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
 }

@@ -19,6 +19,8 @@ final class ConnectionRoom: AvailableConnectionsDelegate {
         // Of those that were accepted.
         var count = 0
         var served = 0
+        // The most that were served at once since nobody was.
+        var peak = 0
         // In the order in which they came.
         var waiting = CircularBuffer<WaitingConnection>()
         // Passed over when it was their turn: nothing has come from them.
@@ -30,6 +32,11 @@ final class ConnectionRoom: AvailableConnectionsDelegate {
 
     /// Between two looks while there is no room.
     private static let interval: TimeAmount = .milliseconds(100)
+
+    /// So many at once are a crowd.
+    private static let crowd = 64
+    /// After the last of a crowd.
+    private static let moment: TimeAmount = .seconds(1)
 
     // Quiet ones that are asked in one look.
     private static let asked = 1024
@@ -88,6 +95,7 @@ final class ConnectionRoom: AvailableConnectionsDelegate {
             guard !state.isEnding else { return .none }
             guard state.served >= limits.connections else {
                 state.served += 1
+                state.peak = max(state.peak, state.served)
                 return .served
             }
             state.waiting.append(one)
@@ -108,16 +116,29 @@ final class ConnectionRoom: AvailableConnectionsDelegate {
 
     // A place is free: it is the next one's of whom something has come. The others have nothing to be served with.
     private func passOn() {
-        let next = state.withLock { state in
+        let (next, isOver) = state.withLock { state in
             let next = state.waiting.popFirst()
             if next == nil { state.served -= 1 }
-            return next
+            return (next, state.served == 0 && state.peak >= ConnectionRoom.crowd)
         }
+        if isOver { rest() }
         guard let next else { return }
         next.hasSpoken { [self] hasSpoken in
             guard !hasSpoken else { return serve(next) }
             setAside(next)
             passOn()
+        }
+    }
+
+    // What a crowd needed goes back to the system once nobody has come for a moment: glibc keeps it otherwise.
+    private func rest() {
+        group.next().scheduleTask(in: ConnectionRoom.moment) { [self] in
+            let isWanted = state.withLock { state in
+                guard state.served == 0, state.peak >= ConnectionRoom.crowd else { return false }
+                state.peak = 0
+                return true
+            }
+            if isWanted { FreedMemory.release() }
         }
     }
 

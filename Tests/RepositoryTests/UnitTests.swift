@@ -76,7 +76,7 @@ import Testing
         for name in ["zerotier", "zerotier-root"] { #expect(try Self.service(name)["ExecReload"] == nil) }
     }
 
-    @Test(arguments: names)
+    @Test(.enabled(if: MachineProgram.isExpected("systemd-analyze"), "there is systemd-analyze"), arguments: names)
     func `systemd takes a unit`(name: String) throws {
         try Self.withFolder { folder in
             // Its program must be there.
@@ -88,7 +88,8 @@ import Testing
         }
     }
 
-    @Test func `the controller's user is made, without a shell`() throws {
+    @Test(.enabled(if: MachineProgram.isExpected("systemd-sysusers"), "there is systemd-sysusers"))
+    func `the controller's user is made, without a shell`() throws {
         let unit = try Self.service("zerotier-controller")
         let (user, group) = (try #require(unit["User"]), try #require(unit["Group"]))
         try Self.withFolder { folder in

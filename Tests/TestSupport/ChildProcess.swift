@@ -128,3 +128,15 @@ package final class ChildProcess: Sendable {
     /// Interrupts it, as Ctrl-C does (SIGINT).
     package func interrupt() { send(SIGINT) }
 }
+
+/// Programs of the machine that a test asks.
+package enum MachineProgram {
+    /// Whether a program can be found, or this is continuous integration, where it must be.
+    package static func isExpected(_ name: String) -> Bool {
+        let environment = ProcessInfo.processInfo.environment
+        if environment["CI"] != nil { return true }
+        return (environment["PATH"] ?? "").split(separator: ":").contains {
+            FileManager.default.isExecutableFile(atPath: "\($0)/\(name)")
+        }
+    }
+}

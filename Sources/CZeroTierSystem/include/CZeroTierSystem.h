@@ -185,6 +185,8 @@ int csystem_wait_readable(int descriptor, int milliseconds);
 // when they are touched. Returns 1 if that was done: a program that is linked statically keeps its code, and so does one that is
 // traced.
 int csystem_release_code(void);
+// Gives memory that was freed back to the kernel where the C library keeps it; some milliseconds for some megabytes.
+void csystem_release_freed(void);
 
 // Whether this is the C library that `make host_debug` links.
 int csystem_is_made_for_debugging(void);

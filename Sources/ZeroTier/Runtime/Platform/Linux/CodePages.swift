@@ -7,3 +7,9 @@ package enum CodePages {
     /// Gives them back to the kernel. Those that are needed come back one by one, from memory.
     package static func release() { _ = csystem_release_code() }
 }
+
+/// Memory that was freed, and that the C library keeps for the next who wants some.
+package enum FreedMemory {
+    /// Gives it back to the kernel, in some milliseconds. For the end of what needed much at once.
+    package static func release() { csystem_release_freed() }
+}
