@@ -150,6 +150,8 @@ struct NamedNumbers: Sendable {
     static let protocols = NamedNumbers(names: [
         ("icmp", 1), ("igmp", 2), ("ipip", 4), ("tcp", 6), ("egp", 8), ("igp", 9), ("udp", 17), ("rdp", 27),
         ("esp", 50), ("ah", 51), ("icmp6", 58), ("l2tp", 115), ("sctp", 132), ("udplite", 136),
+        // Other names of some, which are understood: the first is written.
+        ("icmp4", 1), ("icmpv4", 1), ("icmpv6", 58),
     ])
 
     /// Bits of what `chr` asks for.

@@ -50,7 +50,7 @@ import ZeroTierWire
         ),
         (
             "drop ipprotocol 0x100;",
-            "line 1, column 17: the operand of ipprotocol is a number from 0 to 255, or one of icmp, igmp, ipip, tcp, egp, igp, udp, rdp, esp, ah, icmp6, l2tp, sctp, udplite; not 0x100"
+            "line 1, column 17: the operand of ipprotocol is a number from 0 to 255, or one of icmp, igmp, ipip, tcp, egp, igp, udp, rdp, esp, ah, icmp6, l2tp, sctp, udplite, icmp4, icmpv4, icmpv6; not 0x100"
         ),
         ("drop vlanpcp -1;", "line 1, column 14: the operand of vlanpcp is a number from 0 to 255; not -1"),
         (

@@ -165,6 +165,10 @@ struct RandomRules {
         let other = try compile("TAG t ID 0x5;DROP NOT EtherType 0x0800\r\n\tteq 5 0x1  ;# the end").set
         #expect(plain == other)
         #expect(try compile("").set == RuleSet())
+        // Names of other compilers.
+        let names = try compile("drop ipprotocol icmp4;drop ipprotocol icmpv4;drop ipprotocol icmpv6;").set
+        #expect(names.rules.map(\.kind) == [.ipProtocol(1), .drop, .ipProtocol(1), .drop, .ipProtocol(58), .drop])
+        #expect(names.text == "drop ipprotocol icmp;\ndrop ipprotocol icmp;\ndrop ipprotocol icmp6;\n")
         #expect(
             try compile("macro m($a,$ab) drop dport $a-$ab;; include m( 1 , 2 );").set.rules
                 == [Rule(.destinationPorts(from: 1, to: 2)), Rule(.drop)])
