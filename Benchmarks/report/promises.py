@@ -41,7 +41,7 @@ PROMISES = [
     ("ours.online_s", "at most", 0.3, None, "seconds from start to online"),
     ("ours.idle_wakeups_per_s", "at most", 1, 1, "wake-ups of a quiet node per second"),
     ("ours.idle_rss_kb", "at most", 32 * 1024, 28 * 1024, "memory of a quiet Swift program with Foundation, kB"),
-    ("ours.idle_anonymous_kb", "at most", 6 * 1024, 4 * 1024, "memory of it that holds no code, kB"),
+    ("ours.idle_anonymous_kb", "at most", 6 * 1024, 3 * 1024, "memory of it that holds no code, kB"),
     ("scale.connection_client_bytes", "at most", 4096, None, "memory of an idle connection where it was opened, bytes"),
     ("scale.connection_server_bytes", "at most", 4096, None, "memory of an idle connection where it was accepted, bytes"),
     ("controller.request_p99_ms", "at most", 20, None, "a config request of 1,000 a second in a network of 100,000, 99th percentile, ms"),

@@ -105,7 +105,7 @@ struct PreparedService: Sendable {
     /// The same while a node runs. Gives the service in force: another one if other addresses may ask now, or if there was none.
     func reload(_ http: HTTPService?, of node: Node) async -> HTTPService? {
         takeSettings()
-        // Who waits for the line may ask at once.
+        // The line comes last: a client that waits for it may ask at once.
         defer { log.log(.serviceReloaded) }
         if let http, http.scope == scope { return http }
         await http?.stop()

@@ -1,4 +1,4 @@
-// Who is served, who waits, and who gives way when there is no room: the client that has been waited for longest.
+// The connections of one listener: some are served, some wait for a turn. When there is no room, the longest silent one gives way.
 
 import HummingbirdCore
 import NIOCore
@@ -81,7 +81,7 @@ final class ConnectionRoom: AvailableConnectionsDelegate {
 
     // MARK: Turns
 
-    /// Succeeds when a connection is to be served. Who comes first is first, but for those that come at once.
+    /// Succeeds when it is the connection's turn. Turns go by arrival; connections that arrive together have no order.
     func turn(of channel: any Channel) -> EventLoopFuture<Void> {
         let one = WaitingConnection(channel)
         admit(one)

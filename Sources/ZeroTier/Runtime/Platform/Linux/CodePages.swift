@@ -8,8 +8,8 @@ package enum CodePages {
     package static func release() { _ = csystem_release_code() }
 }
 
-/// Memory that was freed, and that the C library keeps for the next who wants some.
+/// Memory that was freed. The C library keeps it for later requests.
 package enum FreedMemory {
-    /// Gives it back to the kernel, in some milliseconds. For the end of what needed much at once.
+    /// Gives it back to the kernel. This takes some milliseconds, so it is for the end of a burst.
     package static func release() { csystem_release_freed() }
 }
