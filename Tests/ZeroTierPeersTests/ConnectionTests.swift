@@ -117,10 +117,7 @@ import ZeroTierWire
         star.hub.run(.seconds(30))
         star.hub.sendFrame(a, to: b.address)
         star.hub.run(.milliseconds(100))
-        // B comes back with the same identity, no memory, and another port.
-        star.hub.remove(b)
-        let again = star.hub.add(
-            b.identity, [Fixture.endpoint(1, 2, port: 40_000)], PeerConfiguration(planet: star.planet))
+        let again = star.restart(b)
         #expect(star.hub.run(until: { again.isOnline }, within: .milliseconds(100)))
         star.hub.run(.milliseconds(20))
         // B speaks first: through the root, which knows it already.
@@ -142,9 +139,7 @@ import ZeroTierWire
         star.hub.run(.seconds(30))
         star.hub.sendFrame(b, to: a.address)
         star.hub.run(.milliseconds(100))
-        star.hub.remove(b)
-        let again = star.hub.add(
-            b.identity, [Fixture.endpoint(1, 2, port: 40_000)], PeerConfiguration(planet: star.planet))
+        let again = star.restart(b)
         // Nothing goes from one to the other but through the root.
         star.hub.passes = {
             !(($0.from == a.sockets[0] && $0.to == again.sockets[0])
@@ -165,9 +160,7 @@ import ZeroTierWire
         #expect(star.start())
         star.hub.run(.seconds(20))
         let (a, b) = (star.leaves[0], star.leaves[1])
-        star.hub.remove(b)
-        let again = star.hub.add(
-            b.identity, [Fixture.endpoint(1, 2, port: 40_000)], PeerConfiguration(planet: star.planet))
+        let again = star.restart(b)
         star.hub.run(.milliseconds(100))
         star.hub.sendFrame(a, to: b.address)
         #expect(star.hub.run(until: { !again.received.isEmpty }, within: .milliseconds(900)))
@@ -321,5 +314,14 @@ import ZeroTierWire
         star.hub.run(.nanoseconds(1))
         #expect(a.identity(of: b.address) == b.identity)
         #expect(star.hub.log.contains { $0.destination == b.address.value })
+    }
+}
+
+extension Star {
+    /// A leaf comes back with the same identity, no memory, and another port.
+    fileprivate func restart(_ leaf: TestNode) -> TestNode {
+        hub.remove(leaf)
+        return hub.add(
+            leaf.identity, [Fixture.endpoint(1, 2, port: 40_000)], PeerConfiguration(planet: planet))
     }
 }
